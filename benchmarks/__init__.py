@@ -1,0 +1,1 @@
+"""The harness: parity, latency, reports."""

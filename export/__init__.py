@@ -1,0 +1,1 @@
+"""Exporters: artefact in, artefact out, named ``<target>_from_<source>``."""

@@ -1,0 +1,1 @@
+"""Networks, in torch: what training makes and what exporters read."""

@@ -1,0 +1,145 @@
+"""Building blocks of the convtext family, written for the strictest converter.
+
+Rules that hold everywhere (each broken rule has broken a converter): tensors have at most four dimensions,
+a reshape has at most one unknown size, no Python arithmetic on sizes that vary, no normalisation over time
+(it would see the padding), no interpolation operator.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ConvNorm(nn.Sequential):
+    """3x3 (or other) convolution without bias, batch norm, and optionally ReLU."""
+
+    def __init__(
+        self, inputs: int, outputs: int, *, kernel: int = 3, stride: tuple[int, int] = (1, 1), relu: bool = True
+    ) -> None:
+        layers: list[nn.Module] = [
+            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+            nn.BatchNorm2d(outputs),
+        ]
+        super().__init__(*layers, *([nn.ReLU()] if relu else []))
+
+
+class BasicBlock(nn.Module):
+    """Residual block of two 3x3 convolutions (He et al. 2016, the basic block of ResNet-18)."""
+
+    def __init__(self, inputs: int, outputs: int, *, stride: tuple[int, int] = (1, 1)) -> None:
+        super().__init__()
+        self.body = nn.Sequential(ConvNorm(inputs, outputs, stride=stride), ConvNorm(outputs, outputs, relu=False))
+        plain = inputs == outputs and stride == (1, 1)
+        self.shortcut = nn.Identity() if plain else ConvNorm(inputs, outputs, kernel=1, stride=stride, relu=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, c, h, w) to (n, outputs, h / stride, w / stride)."""
+        return torch.relu(self.body(x) + self.shortcut(x))
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention with explicit products.
+
+    Explicit because the backward pass of fused attention is slow on CPUs and because every converter knows
+    MatMul and Softmax. Positions come from the convolutions around it.
+    """
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.head_dim = dim // heads
+        self.query = nn.Linear(dim, dim)
+        self.key = nn.Linear(dim, dim)
+        self.value = nn.Linear(dim, dim)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, t, d) to (n, t, d)."""
+        n = x.shape[0]
+        query = self.query(x * self.head_dim**-0.5).reshape(n, -1, self.heads, self.head_dim).transpose(1, 2)
+        key = self.key(x).reshape(n, -1, self.heads, self.head_dim).permute(0, 2, 3, 1)
+        value = self.value(x).reshape(n, -1, self.heads, self.head_dim).transpose(1, 2)
+        weights = torch.softmax(torch.matmul(query, key), dim=-1)
+        mixed = torch.matmul(weights, value).transpose(1, 2)
+        return self.out(mixed.reshape(n, -1, self.heads * self.head_dim))
+
+
+class FeedForward(nn.Sequential):
+    """Linear, ReLU, linear."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, dim))
+
+
+class ConvModule(nn.Module):
+    """Pointwise, ReLU, depthwise over time with batch norm, ReLU, pointwise.
+
+    HTR-ConvText normalises here over channels and time together, which sees the padding; batch norm has
+    fixed statistics when it runs, so a line's text cannot depend on how far it was padded.
+    """
+
+    def __init__(self, dim: int, kernel: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear(dim, dim)
+        self.depthwise = nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=dim, bias=False)
+        self.norm = nn.BatchNorm1d(dim)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, t, d) to (n, t, d)."""
+        x = torch.relu(self.inner(x)).transpose(1, 2)
+        x = torch.relu(self.norm(self.depthwise(x)))
+        return self.out(x.transpose(1, 2))
+
+
+class ConvTextBlock(nn.Module):
+    """Attention, half feed-forward, convolution module, half feed-forward, each residual and pre-norm.
+
+    The order is HTR-ConvText's (arXiv 2512.05021); the paper normalises after each sum, which warms up too
+    slowly for short schedules.
+    """
+
+    def __init__(self, dim: int, heads: int, hidden: int, kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(4))
+        self.attention = SelfAttention(dim, heads)
+        self.feed_in = FeedForward(dim, hidden)
+        self.conv = ConvModule(dim, kernel)
+        self.feed_out = FeedForward(dim, hidden)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, t, d) to (n, t, d)."""
+        x = x + self.dropout(self.attention(self.norms[0](x)))
+        x = x + 0.5 * self.dropout(self.feed_in(self.norms[1](x)))
+        x = x + self.dropout(self.conv(self.norms[2](x)))
+        return x + 0.5 * self.dropout(self.feed_out(self.norms[3](x)))
+
+
+class Downsample(nn.Module):
+    """Halve the frames: depthwise 3-tap filter, started as a box low-pass, stride 2, then a linear layer."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.filter = nn.Conv1d(dim, dim, 3, stride=2, padding=1, groups=dim, bias=False)
+        nn.init.constant_(self.filter.weight, 1 / 3)
+        self.linear = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, t, d), t even, to (n, t / 2, d)."""
+        return self.linear(self.filter(x.transpose(1, 2)).transpose(1, 2))
+
+
+class Upsample(nn.Module):
+    """Double the frames by repeating each one, then a linear layer."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.linear = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, t, d) to (n, 2 t, d)."""
+        x = self.linear(x)
+        return torch.cat([x, x], dim=2).reshape(x.shape[0], -1, self.dim)

@@ -1,0 +1,100 @@
+"""convtext: a residual CNN and a ConvText encoder with one down/up step, read out by CTC.
+
+After HTR-ConvText (arXiv 2512.05021), in a form that exports with dynamic width and is fast on small
+devices: dense 3x3 convolutions (they survive int8 and use matrix units, depthwise ones do neither), ReLU
+throughout, attention at half the frame rate, positions from convolutions instead of tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from inkport.model.blocks import BasicBlock, ConvNorm, ConvTextBlock, Downsample, Upsample
+
+
+STRIDE = 4
+"""Input columns per frame; measured in docs/frames.md."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvTextConfig:
+    """Shape of one member of the family; the defaults are convtext-tiny."""
+
+    classes: int
+    """Classes of the CTC head, blank included."""
+    height: int = 48
+    """Height of the input in pixels, a multiple of 16."""
+    stem: int = 24
+    """Channels of the first convolution."""
+    channels: tuple[int, ...] = (64, 96, 128)
+    """Channels of the stages at 1/4, 1/8 and 1/16 of the height."""
+    blocks: tuple[int, ...] = (1, 1, 1)
+    """Residual blocks per stage."""
+    dim: int = 144
+    """Width of the encoder."""
+    heads: int = 3
+    """Attention heads."""
+    hidden: int = 256
+    """Width of the feed-forward halves."""
+    depth: int = 2
+    """ConvText blocks, at half the frame rate."""
+    kernel: int = 7
+    """Taps of the depthwise convolution over time."""
+    dropout: float = 0.0
+    """Dropout in the encoder; none by default, a network this small underfits."""
+
+
+class ConvText(nn.Module):
+    """The network; ``forward`` returns logits, ``forward_train`` also those of the auxiliary head."""
+
+    def __init__(self, config: ConvTextConfig) -> None:
+        super().__init__()
+        self.config = config
+        first = config.channels[0]
+        layers: list[nn.Module] = [
+            ConvNorm(1, config.stem, stride=(2, 2)),
+            ConvNorm(config.stem, first, stride=(2, 2)),
+        ]
+        inputs = first
+        for stage, (outputs, blocks) in enumerate(zip(config.channels, config.blocks, strict=True)):
+            for block in range(blocks):
+                shrink = stage > 0 and block == 0
+                layers.append(BasicBlock(inputs, outputs, stride=(2, 1) if shrink else (1, 1)))
+                inputs = outputs
+        self.cnn = nn.Sequential(*layers)
+        rows = config.height // (4 * 2 ** (len(config.channels) - 1))
+        self.collapse = nn.Sequential(
+            nn.Conv2d(inputs, config.dim, (rows, 1), bias=False), nn.BatchNorm2d(config.dim), nn.ReLU()
+        )
+        self.down = Downsample(config.dim)
+        self.encoder = nn.Sequential(
+            *(
+                ConvTextBlock(config.dim, config.heads, config.hidden, config.kernel, config.dropout)
+                for _ in range(config.depth)
+            )
+        )
+        self.up = Upsample(config.dim)
+        self.norm = nn.LayerNorm(config.dim)
+        self.head = nn.Linear(config.dim, config.classes)
+        # Shortcut CTC on the CNN features (Retsinas et al., DAS 2022): training only, never exported.
+        self.shortcut = nn.Linear(config.dim, config.classes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map images (n, 1, h, w) to CNN features (n, w / 4, dim)."""
+        return self.collapse(self.cnn(images)).flatten(2).transpose(1, 2)
+
+    def encode(self, features: Tensor) -> Tensor:
+        """Map CNN features (n, t, dim), t even, to encoder outputs of the same shape."""
+        return self.norm(features + self.up(self.encoder(self.down(features))))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits float32 (n, w / 4, classes) for images float32 (n, 1, h, w), w a multiple of 8."""
+        return self.head(self.encode(self.features(images)))
+
+    def forward_train(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of the head and of the auxiliary shortcut, both (n, w / 4, classes)."""
+        features = self.features(images)
+        return self.head(self.encode(features)), self.shortcut(features)

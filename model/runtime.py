@@ -1,0 +1,70 @@
+"""The reference: torch in float32 on the CPU (or, by option, CUDA), reading safetensors artefacts."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from inkport.core.artifact import Artifact
+from inkport.core.errors import RuntimeUnavailableError
+from inkport.core.runtime import Availability, SessionOptions
+
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class TorchRuntime:
+    """Opens weights as trained; every other runtime is compared with this one."""
+
+    name = "torch"
+    formats = ("safetensors",)
+
+    def probe(self) -> Availability:
+        """Say whether torch and safetensors can be imported, without importing torch (that takes seconds)."""
+        from importlib.metadata import version
+
+        missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
+        if missing:
+            return Availability(
+                ok=False, reason=f"{' and '.join(missing)} not installed", remedy="pip install 'inkport[torch]'"
+            )
+        return Availability(ok=True, version=version("torch"), devices=("cpu",))
+
+    def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> _TorchSession:
+        """Build the network and load its weights.
+
+        The number of threads is a setting of the whole process in torch; it is set before each run.
+
+        Raises:
+            RuntimeUnavailableError: If the device is not there.
+            ArtifactCorruptError: If the weights do not load.
+        """
+        import torch
+
+        from inkport.model.weights import load_weights
+
+        if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
+            raise RuntimeUnavailableError(f"torch has no device {device!r} here", remedy='set device = "cpu"')
+        network = load_weights(artifact.file(".safetensors")).network().to(device)
+        return _TorchSession(network, device, options.threads)
+
+
+class _TorchSession:
+    def __init__(self, network: nn.Module, device: str, threads: int) -> None:
+        self._network, self._device, self._threads = network, device, threads
+
+    def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        import torch
+
+        if torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
+        with torch.inference_mode():
+            logits: npt.NDArray[np.float32] = self._network(torch.from_numpy(images).to(self._device)).cpu().numpy()
+        return logits
+
+    def close(self) -> None:
+        self._network = None  # type: ignore[assignment]

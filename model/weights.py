@@ -1,0 +1,104 @@
+"""Weights on disk: one safetensors file that also says which network they belong to.
+
+The metadata key ``inkport`` holds JSON: the recogniser's specification, the network's configuration, and
+where the weights came from. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError
+from inkport.core.files import write_atomically
+from inkport.core.spec import RecogniserSpec
+from inkport.model.zoo import build
+
+
+SCHEMA = 1
+"""Version of the metadata; a newer one is refused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """A trained network with all that is needed to use it."""
+
+    spec: RecogniserSpec
+    """The recogniser."""
+    config: dict[str, Any]
+    """Arguments of the network, for ``inkport.model.zoo.build``."""
+    provenance: dict[str, Any]
+    """Where the weights came from: recipe, data, steps."""
+    tensors: dict[str, Tensor]
+    """The network's state."""
+
+    def network(self) -> nn.Module:
+        """Return the network in evaluation mode, on the CPU."""
+        network = build(self.spec.name, self.spec.charset.size, self.config)
+        network.load_state_dict(self.tensors)
+        return network.eval()
+
+
+def save_weights(path: Path, weights: Weights) -> None:
+    """Write ``weights`` to a safetensors file, atomically; equal weights give equal bytes."""
+    metadata = {
+        "schema": SCHEMA,
+        "spec": weights.spec.to_dict(),
+        "config": weights.config,
+        "provenance": weights.provenance,
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()}
+    text = json.dumps(metadata, ensure_ascii=False, sort_keys=True)
+    write_atomically(path, save(tensors, metadata={"inkport": text}))
+
+
+def load_weights(path: Path) -> Weights:
+    """Read weights that ``save_weights`` wrote.
+
+    Raises:
+        ArtifactNotFoundError: If there is no such file.
+        ArtifactCorruptError: If it is not a safetensors file, or not one of ours.
+    """
+    if not path.is_file():
+        raise ArtifactNotFoundError(f"{path}: no such weights file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("inkport")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise ArtifactCorruptError(f"{path}: not a readable safetensors file ({error})") from error
+    if text is None:
+        raise ArtifactCorruptError(
+            f"{path}: a safetensors file, but without inkport's metadata",
+            remedy="pass weights that `inkport train` wrote",
+        )
+    metadata = json.loads(text)
+    if metadata["schema"] > SCHEMA:
+        raise ArtifactCorruptError(
+            f"{path}: metadata schema {metadata['schema']}, this inkport reads up to {SCHEMA}", remedy="upgrade inkport"
+        )
+    return Weights(
+        spec=RecogniserSpec.from_dict(metadata["spec"], where=str(path)),
+        config=metadata["config"],
+        provenance=metadata["provenance"],
+        tensors=tensors,
+    )
+
+
+def deploy_tensors(network: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of the network's state, as ``Weights.tensors`` wants it."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in network.state_dict().items()}
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return the number of trainable values, auxiliary training heads included."""
+    return sum(p.numel() for p in network.parameters())
+
+
+__all__ = ["Weights", "count_parameters", "deploy_tensors", "load_weights", "save_weights"]

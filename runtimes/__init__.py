@@ -1,0 +1,1 @@
+"""One small adapter per runtime, and the conformance suite that all of them inherit."""

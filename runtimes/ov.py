@@ -1,0 +1,75 @@
+"""OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inkport.core.artifact import Artifact
+from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError, UnsupportedFormatError
+from inkport.core.runtime import Availability, SessionOptions
+from inkport.core.target import Precision
+
+
+HINTS = {Precision.FP32: "f32"}
+"""Inference precision per artefact precision. Without the hint OpenVINO computes in bf16 wherever the CPU can."""
+
+
+class OpenVinoRuntime:
+    """Opens OpenVINO IR artefacts."""
+
+    name = "openvino"
+    formats = ("openvino",)
+
+    def probe(self) -> Availability:
+        """Say whether OpenVINO can be imported."""
+        if find_spec("openvino") is None:
+            return Availability(ok=False, reason="openvino is not installed", remedy="pip install 'inkport[openvino]'")
+        try:
+            import openvino
+        except Exception as error:  # noqa: BLE001 - a broken install must be reported, not raised
+            return Availability(ok=False, reason=f"openvino does not import: {error}", remedy="reinstall openvino")
+        return Availability(ok=True, version=openvino.__version__.split("-")[0], devices=("cpu",))
+
+    def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> _OvSession:
+        """Compile the artefact's IR for the CPU, with the precision it declares.
+
+        Raises:
+            RuntimeUnavailableError: If the device is not ``cpu``.
+            UnsupportedFormatError: If the precision has no inference hint yet.
+            ArtifactCorruptError: If OpenVINO refuses the file.
+        """
+        import openvino as ov
+
+        if device != "cpu":
+            raise RuntimeUnavailableError(f"this adapter runs on cpu, not on {device!r}", remedy='set device = "cpu"')
+        if artifact.precision not in HINTS:
+            raise UnsupportedFormatError(
+                f"{artifact.path}: openvino runs {', '.join(HINTS)}, this artefact is {artifact.precision}"
+            )
+        settings = {
+            "INFERENCE_PRECISION_HINT": HINTS[artifact.precision],
+            "INFERENCE_NUM_THREADS": str(options.threads),
+            "NUM_STREAMS": "1",
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        try:
+            compiled = ov.Core().compile_model(str(artifact.file(".xml")), "CPU", settings)
+        except Exception as error:
+            raise ArtifactCorruptError(f"{artifact.path}: openvino cannot load it ({error})") from error
+        return _OvSession(compiled)
+
+
+class _OvSession:
+    def __init__(self, compiled: Any) -> None:
+        self._request = compiled.create_infer_request()
+
+    def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        logits: npt.NDArray[np.float32] = self._request.infer([images])[0].copy()
+        return logits
+
+    def close(self) -> None:
+        self._request = None

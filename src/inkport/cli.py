@@ -1,0 +1,77 @@
+"""The command line. Commands are named as strings, so that ``inkport --help`` imports none of them.
+
+Exit codes: 0 all well; 1 a target regressed or a stage failed; 2 the request or its data is wrong; 3 a
+requested runtime or target is not available here; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cyclopts import App
+
+from inkport import __version__
+from inkport.core.errors import (
+    ArtifactError,
+    DataError,
+    InkportError,
+    RuntimeUnavailableError,
+    SpecError,
+    UnknownRuntimeError,
+    UsageError,
+)
+
+
+EXIT_REGRESSED = 1
+EXIT_USAGE = 2
+EXIT_UNAVAILABLE = 3
+EXIT_INTERRUPTED = 130
+
+COMMANDS = {
+    "verify": "Prove that ports of a model read the same text, and measure how fast.",
+    "read": "Print the text of line images.",
+    "runtimes": "List what can run here, and why the rest cannot.",
+    "export": "Make artefacts (ONNX, int8, OpenVINO) from trained weights.",
+    "train": "Train a recogniser from a recipe.",
+    "render": "Render sample lines in handwriting fonts.",
+    "frames": "Measure which lines have too few frames at candidate heights and strides.",
+}
+"""Commands and their summaries; ``name`` lives in ``inkport.commands.name``."""
+
+app = App(
+    name="inkport",
+    version=__version__,
+    help="Port a handwriting recogniser to every device, and prove that it still reads the same text.",
+)
+for _name, _summary in COMMANDS.items():
+    app.command(f"inkport.commands.{_name}:{_name}", name=_name, help=_summary)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        code = app(exit_on_error=False, print_error=True)
+    except InkportError as error:
+        _complain(str(error))
+        code = exit_code(error)
+    except KeyboardInterrupt:
+        _complain("interrupted; a second run completes what is missing")
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`inkport runtimes | head`); that is no fault of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def exit_code(error: InkportError) -> int:
+    """Return the exit code for an error."""
+    if isinstance(error, RuntimeUnavailableError):
+        return EXIT_UNAVAILABLE
+    usage = (UsageError, DataError, SpecError, ArtifactError, UnknownRuntimeError)
+    return EXIT_USAGE if isinstance(error, usage) else EXIT_REGRESSED
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"inkport: {text}\n")

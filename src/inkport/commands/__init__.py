@@ -1,0 +1,1 @@
+"""The commands, one module each; they join the layers below and print."""

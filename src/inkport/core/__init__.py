@@ -1,0 +1,1 @@
+"""The spine: what every device needs, in numpy and Pillow."""

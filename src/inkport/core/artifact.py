@@ -1,0 +1,209 @@
+"""Artefacts: a recogniser in one format and precision, as a directory that can prove what it is.
+
+The directory holds the runtime's files and ``recogniser.json``, the sidecar: specification, format,
+precision, the SHA-256 of each file, and provenance back to the weights. Loading checks every digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from inkport.core.config import parse_config, to_plain
+from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, InkportError
+from inkport.core.files import new_directory, sha256_file
+from inkport.core.spec import RecogniserSpec
+from inkport.core.target import Precision
+
+
+SIDECAR = "recogniser.json"
+"""Name of the sidecar in an artefact's directory."""
+SCHEMA = 1
+"""Version of the sidecar; a newer one is refused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Which lines a quantised artefact was calibrated on."""
+
+    ids: tuple[str, ...]
+    """Ids of the lines, in order."""
+    sha256: str
+    """Digest of ids, texts and images (``inkport.lines.source.digest_lines``)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where an artefact came from."""
+
+    stage: str
+    """What made it: the exporter's name, ``<target>_from_<source>``, or ``train``."""
+    root: str | None = None
+    """Digest of the weights artefact that it descends from; absent for the weights themselves."""
+    parent: str | None = None
+    """Digest of the artefact that it was made from."""
+    tools: Mapping[str, str] = field(default_factory=dict)
+    """Versions of the tools that took part."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the stage."""
+    calibration: Calibration | None = None
+    """Lines that a quantised artefact was calibrated on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """A recogniser in one format and precision, on disk, with its digests checked."""
+
+    path: Path
+    """The directory."""
+    spec: RecogniserSpec
+    """The recogniser."""
+    format: str
+    """File format: ``safetensors``, ``onnx``, ``openvino``, ..."""
+    precision: Precision
+    """Number format."""
+    files: Mapping[str, str]
+    """SHA-256 (hex) of each file, by name."""
+    provenance: Provenance
+    """Where it came from."""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of specification, format, precision and file digests: the artefact's identity."""
+        identity = {
+            "spec": self.spec.to_dict(),
+            "format": self.format,
+            "precision": self.precision,
+            "files": dict(self.files),
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def root(self) -> str:
+        """Digest of the weights that it descends from; its own for the weights themselves."""
+        return self.provenance.root or self.digest
+
+    @property
+    def bytes(self) -> int:
+        """Size of the files, in bytes, sidecar excluded."""
+        return sum((self.path / name).stat().st_size for name in self.files)
+
+    def file(self, suffix: str) -> Path:
+        """Return the one file with this suffix.
+
+        Raises:
+            ArtifactCorruptError: If there is none or more than one.
+        """
+        found = [name for name in self.files if name.endswith(suffix)]
+        if len(found) != 1:
+            raise ArtifactCorruptError(f"{self.path}: expected one {suffix} file, found {found or 'none'}")
+        return self.path / found[0]
+
+
+def load_artifact(path: Path) -> Artifact:
+    """Open an artefact and check every digest.
+
+    Raises:
+        ArtifactNotFoundError: If there is no directory with a sidecar at ``path``.
+        ArtifactCorruptError: If the sidecar is malformed or newer than this inkport, or a file is missing,
+            changed, or not named in the sidecar.
+    """
+    sidecar = path / SIDECAR
+    if not sidecar.is_file():
+        raise ArtifactNotFoundError(
+            f"{path}: no artefact here (no {SIDECAR})", remedy="pass a directory that `inkport export` made"
+        )
+    data = _parse_sidecar(sidecar)
+    try:
+        files = {str(name): str(digest) for name, digest in data["files"].items()}
+        artifact = Artifact(
+            path=path,
+            spec=RecogniserSpec.from_dict(data["spec"], where=str(sidecar)),
+            format=str(data["format"]),
+            precision=Precision(data["precision"]),
+            files=files,
+            provenance=_parse_provenance(data["provenance"], str(sidecar)),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, InkportError) as error:
+        raise ArtifactCorruptError(f"{sidecar}: malformed ({error})", remedy="export the artefact again") from error
+    for name, digest in files.items():
+        _check_file(path, name, digest)
+    return artifact
+
+
+def _parse_sidecar(sidecar: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(sidecar.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ArtifactCorruptError(
+            f"{sidecar}: not readable as JSON ({error})", remedy="export the artefact again"
+        ) from error
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if not isinstance(schema, int) or schema < 1:
+        raise ArtifactCorruptError(f"{sidecar}: no schema version, so not an inkport sidecar")
+    if schema > SCHEMA:
+        raise ArtifactCorruptError(
+            f"{sidecar}: schema {schema}, this inkport reads up to {SCHEMA}",
+            remedy="upgrade inkport, or export again with this version",
+        )
+    return data
+
+
+def _parse_provenance(data: Any, where: str) -> Provenance:
+    if not isinstance(data, Mapping):
+        raise TypeError("provenance is not a table")
+    calibration = data.get("calibration")
+    return Provenance(
+        stage=str(data["stage"]),
+        root=data.get("root"),
+        parent=data.get("parent"),
+        tools=dict(data.get("tools", {})),
+        options=dict(data.get("options", {})),
+        calibration=None if calibration is None else parse_config(Calibration, calibration, where=where),
+    )
+
+
+def _check_file(path: Path, name: str, digest: str) -> None:
+    file = path / name
+    if Path(name).name != name or not file.is_file():
+        raise ArtifactCorruptError(
+            f"{path}: the file {name!r} of the sidecar is missing", remedy="copy or export the artefact again"
+        )
+    found = sha256_file(file)
+    if found != digest:
+        raise ArtifactCorruptError(
+            f"{file}: SHA-256 is {found[:12]}..., the sidecar says {digest[:12]}...: the file was changed or damaged",
+            remedy="copy or export the artefact again",
+        )
+
+
+@contextmanager
+def new_artifact(
+    path: Path,
+    *,
+    spec: RecogniserSpec,
+    format: str,
+    precision: Precision,
+    provenance: Provenance,  # noqa: A002 - the field's name
+) -> Iterator[Path]:
+    """Yield an empty folder to fill; when the block ends it becomes the artefact at ``path``, sidecar included.
+
+    If the block fails, what was at ``path`` before is untouched.
+    """
+    with new_directory(path) as draft:
+        yield draft
+        sidecar = {
+            "schema": SCHEMA,
+            "spec": spec.to_dict(),
+            "format": format,
+            "precision": precision.value,
+            "files": {file.name: sha256_file(file) for file in sorted(draft.iterdir())},
+            "provenance": to_plain(provenance),
+        }
+        (draft / SIDECAR).write_text(json.dumps(sidecar, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,95 @@
+"""Strict conversion between plain data (TOML, JSON) and frozen dataclasses.
+
+Unknown keys, missing keys and wrong types are errors that name the place; nothing is coerced except int to
+float. Supported field types: ``int float str bool Path``, string enums, dataclasses, ``X | None`` and
+``tuple[X, ...]``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import enum
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from inkport.core.errors import RecipeError
+
+
+T = TypeVar("T")
+
+
+def parse_config(cls: type[T], data: object, *, where: str) -> T:
+    """Build dataclass ``cls`` from a mapping.
+
+    Args:
+        cls: A dataclass type.
+        data: What TOML or JSON gave.
+        where: Name of the file or section, for errors.
+
+    Raises:
+        RecipeError: If a key is unknown or missing, or a value has the wrong type or is out of range.
+    """
+    if not isinstance(data, Mapping):
+        raise RecipeError(f"{where}: expected a table, found {type(data).__name__}")
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
+    for key in data:
+        if key not in fields:
+            near = difflib.get_close_matches(str(key), fields, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(fields))}"
+            raise RecipeError(f"{where}: unknown key {key!r}", remedy=hint)
+    hints = typing.get_type_hints(cls)
+    values = {key: _value(hints[key], value, f"{where}.{key}") for key, value in data.items()}
+    for name, f in fields.items():
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if required and name not in values:
+            raise RecipeError(f"{where}: the key {name!r} is missing")
+    return cls(**values)
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        inner = next(a for a in arguments if a is not type(None))
+        return None if value is None else _value(inner, value, where)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise _wrong(where, "a list", value)
+        return tuple(_value(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if dataclasses.is_dataclass(hint):
+        return parse_config(typing.cast("type[Any]", hint), value, where=where)
+    if issubclass(hint, enum.Enum):
+        choices = [str(member.value) for member in hint]
+        if value not in choices:
+            raise _wrong(where, f"one of {', '.join(choices)}", value)
+        return hint(value)
+    if hint is Path:
+        hint = str
+        return Path(_value(hint, value, where))
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not hint:
+        raise _wrong(where, hint.__name__, value)
+    return value
+
+
+def _wrong(where: str, expected: str, value: object) -> RecipeError:
+    return RecipeError(f"{where}: expected {expected}, found {value!r}")
+
+
+def to_plain(value: Any) -> Any:
+    """Return ``value`` as JSON-ready data: dataclasses become dicts, tuples lists, paths and enums strings."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, Path):
+        return value.as_posix()
+    return value

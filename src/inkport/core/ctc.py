@@ -1,0 +1,93 @@
+"""Greedy (best-path) CTC decoding that keeps what a comparison needs: frames and margins.
+
+The frames a target may have for a text are counted here too, because CTC needs one frame per symbol and
+one more between equal neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from inkport.core.charset import BLANK, Charset
+from inkport.core.errors import SpecMismatchError
+
+
+@dataclass(frozen=True)
+class Emission:
+    """One symbol that was read, and where."""
+
+    symbol: str
+    """The symbol."""
+    first_frame: int
+    """First frame of its run, counted from 0."""
+    last_frame: int
+    """Last frame of its run, included."""
+    confidence: float
+    """Softmax probability of the symbol at its best frame, 0..1."""
+    margin: float
+    """Smallest top-1 minus top-2 logit over the run, >= 0: how far the reading is from changing here."""
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """What was read on one line."""
+
+    text: str
+    """The text, as decoded."""
+    emissions: tuple[Emission, ...]
+    """One entry per symbol, in reading order."""
+    margin: float
+    """Smallest top-1 minus top-2 logit over all frames, blank frames included; infinity without frames."""
+
+
+def frames_needed(labels: Sequence[int]) -> int:
+    """Return how many frames CTC needs at the least for ``labels``: one each, one more per repeat.
+
+    Source:
+        Graves et al., *Connectionist Temporal Classification* (2006), section 3.
+    """
+    return len(labels) + sum(a == b for a, b in zip(labels, labels[1:], strict=False))
+
+
+def greedy(logits: npt.NDArray[np.float32], charset: Charset) -> Transcription:
+    """Decode one line by best path: arg max per frame, merge repeats, drop blanks.
+
+    Args:
+        logits: float32 (t, k), scores before softmax; columns follow the charset's labels, blank first.
+        charset: The recogniser's charset, ``k == charset.size``.
+
+    Raises:
+        SpecMismatchError: If the shape does not fit the charset, or a value is not finite.
+
+    Source:
+        Graves, *Supervised Sequence Labelling with Recurrent Neural Networks* (2012), section 7.5.1.
+    """
+    if logits.ndim != 2 or logits.shape[1] != charset.size:
+        raise SpecMismatchError(f"expected logits of shape (t, {charset.size}), found {logits.shape}")
+    if not np.isfinite(logits).all():
+        raise SpecMismatchError("logits hold values that are not finite (NaN or infinity)")
+    if not len(logits):
+        return Transcription("", (), float("inf"))
+    labels = logits.argmax(axis=1)
+    top_two = np.partition(logits, -2, axis=1)[:, -2:]
+    margins = top_two[:, 1] - top_two[:, 0]
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    best_probability = 1.0 / np.exp(shifted).sum(axis=1)
+    starts = np.flatnonzero(np.concatenate(([True], labels[1:] != labels[:-1])))
+    ends = np.concatenate((starts[1:], [len(labels)]))
+    emissions = tuple(
+        Emission(
+            symbol=charset.symbols[labels[start] - 1],
+            first_frame=int(start),
+            last_frame=int(end) - 1,
+            confidence=float(best_probability[start:end].max()),
+            margin=float(margins[start:end].min()),
+        )
+        for start, end in zip(starts, ends, strict=True)
+        if labels[start] != BLANK
+    )
+    return Transcription("".join(e.symbol for e in emissions), emissions, float(margins.min()))

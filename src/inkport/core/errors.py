@@ -1,0 +1,125 @@
+"""Every error inkport raises on purpose.
+
+The tree::
+
+    InkportError                      message says what was found and expected; ``remedy`` how to fix it
+    ├── UsageError                    the request itself is wrong
+    │   └── RecipeError                 a recipe or targets file
+    ├── DataError
+    │   ├── ImageError                  an image that cannot be read as one text line
+    │   └── LineDataError               a line set, or lines of it
+    ├── SpecError
+    │   ├── CharsetError                a charset that cannot be built or parsed
+    │   ├── UnknownSymbolError          a text with a symbol outside the charset
+    │   └── SpecMismatchError           two parts that do not fit each other
+    ├── ArtifactError
+    │   ├── ArtifactNotFoundError       (also FileNotFoundError)
+    │   └── ArtifactCorruptError        a digest, the sidecar or a weight file is wrong
+    ├── CheckpointError               a training checkpoint that cannot be resumed
+    ├── ExportError                   a converter or quantiser gave up
+    └── TargetError
+        ├── UnknownRuntimeError         no runtime registered under that name
+        ├── RuntimeCollisionError       two packages register one name
+        ├── UnsupportedFormatError      the runtime cannot open this artefact
+        ├── RuntimeUnavailableError     the runtime is known but cannot run here
+        └── RuntimeExecutionError       a session failed or broke its contract
+"""
+
+from __future__ import annotations
+
+
+class InkportError(Exception):
+    """Root of all errors that inkport raises on purpose.
+
+    Args:
+        message: One sentence: what was found, what was expected.
+        remedy: One sentence: what to do about it; empty when there is nothing to add.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\nfix: {self.remedy}" if self.remedy else self.message
+
+
+class UsageError(InkportError):
+    """The request is wrong: an argument, an option, or their combination."""
+
+
+class RecipeError(UsageError):
+    """A recipe or targets file has an unknown key, a wrong type or a value out of range."""
+
+
+class DataError(InkportError):
+    """Something is wrong with the data handed in."""
+
+
+class ImageError(DataError):
+    """An image cannot be read as one line of text."""
+
+
+class LineDataError(DataError):
+    """A line set, or at least one line of it, cannot be used."""
+
+
+class SpecError(InkportError):
+    """A recogniser's specification is wrong."""
+
+
+class CharsetError(SpecError):
+    """A charset cannot be built or parsed."""
+
+
+class UnknownSymbolError(SpecError):
+    """A text holds a symbol that the charset lacks."""
+
+
+class SpecMismatchError(SpecError):
+    """Two parts do not fit each other: shapes, label counts, strides."""
+
+
+class ArtifactError(InkportError):
+    """Something is wrong with an artefact."""
+
+
+class ArtifactNotFoundError(ArtifactError, FileNotFoundError):
+    """There is no artefact at that path."""
+
+
+class ArtifactCorruptError(ArtifactError):
+    """An artefact's content is not what its sidecar says."""
+
+
+class CheckpointError(InkportError):
+    """A training checkpoint cannot be read or does not belong to this recipe."""
+
+
+class ExportError(InkportError):
+    """An export stage failed."""
+
+
+class TargetError(InkportError):
+    """A target cannot be opened or run."""
+
+
+class UnknownRuntimeError(TargetError):
+    """No runtime is registered under the requested name."""
+
+
+class RuntimeCollisionError(TargetError):
+    """Two installed packages register a runtime under the same name."""
+
+
+class UnsupportedFormatError(TargetError):
+    """The runtime cannot open artefacts of this format."""
+
+
+class RuntimeUnavailableError(TargetError):
+    """The runtime is registered but cannot run on this machine."""
+
+
+class RuntimeExecutionError(TargetError):
+    """A session failed while running, or returned something that breaks its contract."""

@@ -1,0 +1,143 @@
+"""What a runtime is: the seam between inkport and every inference engine.
+
+A vendor implements ``Runtime`` and ``Session`` (plain classes, no base class), names the runtime in the
+entry-point group ``inkport.runtimes``, and inherits the conformance suite in
+``inkport.runtimes.conformance``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from inkport.core.artifact import Artifact
+from inkport.core.errors import InkportError, RuntimeExecutionError, SpecMismatchError
+from inkport.core.spec import RecogniserSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Availability:
+    """Whether a runtime can run here, and if not, why and what to do."""
+
+    ok: bool
+    """Whether it can run."""
+    version: str = ""
+    """Version of the SDK, empty if unknown."""
+    devices: tuple[str, ...] = ()
+    """Devices it can use here."""
+    reason: str = ""
+    """Why it cannot run."""
+    remedy: str = ""
+    """What makes it run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions:
+    """How to run a session.
+
+    Raises:
+        ValueError: If ``threads`` is below 1.
+    """
+
+    threads: int = 1
+    """Threads for the computation; a session uses exactly as many."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """Options that only this runtime knows."""
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise ValueError(f"threads must be at least 1, found {self.threads}")
+
+
+@runtime_checkable
+class Session(Protocol):
+    """A loaded recogniser. It never preprocesses, decodes, times, downloads or installs."""
+
+    def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Map prepared images float32 (n, 1, h, w) to logits float32 (n, w / stride, classes)."""
+        ...
+
+    def close(self) -> None:
+        """Free what the session holds; calling it twice is fine."""
+        ...
+
+
+@runtime_checkable
+class Runtime(Protocol):
+    """An inference engine that can open artefacts."""
+
+    name: str
+    """Name in targets files."""
+    formats: tuple[str, ...]
+    """Artefact formats that it opens."""
+
+    def probe(self) -> Availability:
+        """Say whether the engine can run here; never raises, answers in well under a second."""
+        ...
+
+    def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> Session:
+        """Load an artefact onto a device.
+
+        Raises:
+            UnsupportedFormatError: If the artefact's format or precision is not one it opens.
+            RuntimeUnavailableError: If the engine or the device is not there.
+        """
+        ...
+
+
+class CheckedSession:
+    """A session whose inputs and outputs are checked, so that a broken port fails where it breaks.
+
+    Args:
+        session: The runtime's session.
+        spec: What it must keep to.
+        label: Names the session in errors.
+    """
+
+    def __init__(self, session: Session, spec: RecogniserSpec, *, label: str) -> None:
+        self.session, self.spec, self.label = session, spec, label
+
+    def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Run, and check shape, dtype and finiteness.
+
+        Raises:
+            SpecMismatchError: If ``images`` is not what the recogniser takes.
+            RuntimeExecutionError: If the engine fails or returns something else than finite logits of the
+                right shape and dtype.
+        """
+        if images.ndim != 4 or images.dtype != np.float32 or images.shape[1:3] != (1, self.spec.preprocess.height):
+            raise SpecMismatchError(
+                f"expected float32 images (n, 1, {self.spec.preprocess.height}, w), found {images.dtype} {images.shape}"
+            )
+        expected = (images.shape[0], self.spec.frames(images.shape[3]), self.spec.charset.size)
+        try:
+            logits = self.session.run(images)
+        except InkportError:
+            raise
+        except Exception as error:
+            raise RuntimeExecutionError(f"{self.label}: failed on images {images.shape}: {error}") from error
+        if not isinstance(logits, np.ndarray) or logits.dtype != np.float32 or logits.shape != expected:
+            found = f"{logits.dtype} {logits.shape}" if isinstance(logits, np.ndarray) else type(logits).__name__
+            raise RuntimeExecutionError(
+                f"{self.label}: returned {found} for images {images.shape}, expected float32 {expected}"
+            )
+        if not np.isfinite(logits).all():
+            raise RuntimeExecutionError(f"{self.label}: returned logits that are not finite for images {images.shape}")
+        return logits
+
+    def close(self) -> None:
+        """Close the session."""
+        self.session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

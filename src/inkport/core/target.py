@@ -1,0 +1,85 @@
+"""Targets: which port to prove, on what, and what it may cost."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from inkport.core.config import parse_config
+from inkport.core.errors import RecipeError
+
+
+class Precision(StrEnum):
+    """Number format that a target computes in."""
+
+    FP32 = "fp32"
+    """32-bit floating point."""
+    FP16 = "fp16"
+    """16-bit floating point (IEEE 754 binary16)."""
+    BF16 = "bf16"
+    """bfloat16."""
+    INT8 = "int8"
+    """8-bit integers for weights and activations where the converter quantises them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What a target may lose against the reference; a limit left out is not checked.
+
+    Raises:
+        RecipeError: If a limit is negative.
+    """
+
+    cer_margin: float = 0.005
+    """Largest CER difference to the reference per data set, either way; 0.005 is half a point."""
+    flipped_lines: int | None = None
+    """Most lines whose text may change."""
+    p90_ms: float | None = None
+    """Slowest p90 latency per line, in milliseconds."""
+
+    def __post_init__(self) -> None:
+        limits = (self.cer_margin, self.flipped_lines, self.p90_ms)
+        if any(limit is not None and limit < 0 for limit in limits):
+            raise RecipeError(f"budget limits must not be negative: {self}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One row of a targets file."""
+
+    name: str
+    """Unique name of the row."""
+    runtime: str
+    """Name of a registered runtime."""
+    precision: Precision
+    """Number format."""
+    device: str = "cpu"
+    """Device of the runtime, in the runtime's own words."""
+    budget: Budget = field(default_factory=Budget)
+    """What it may lose."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TargetsFile:
+    target: tuple[Target, ...]
+
+
+def load_targets(path: Path) -> tuple[Target, ...]:
+    """Read a targets file: TOML with one ``[[target]]`` table per row.
+
+    Raises:
+        RecipeError: If it cannot be read, a key is unknown, a value is impossible, or a name stands twice.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not valid TOML ({error})") from error
+    targets = parse_config(_TargetsFile, data, where=str(path)).target
+    names = [target.name for target in targets]
+    if not names or len(set(names)) < len(names):
+        raise RecipeError(f"{path}: needs at least one target and unique names, found {names}")
+    return targets

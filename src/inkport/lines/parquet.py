@@ -1,0 +1,60 @@
+"""Line sets in Parquet, in the Hugging Face image convention.
+
+Columns: ``image`` (a struct of ``bytes`` and ``path``) and ``text``; optional ``id``, ``dataset``,
+``writer_or_document`` or ``writer``, ``seen_writer``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from inkport.core.errors import LineDataError
+from inkport.lines.line import Line
+
+
+def read_parquet(path: Path) -> Iterator[Line]:
+    """Yield the lines of one Parquet file, in order.
+
+    Raises:
+        LineDataError: If pyarrow is missing, the file is not Parquet, or a required column is absent.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError as error:
+        raise LineDataError(
+            f"{path}: reading Parquet needs pyarrow", remedy="pip install 'inkport[parquet]'"
+        ) from error
+    try:
+        table = pq.ParquetFile(path)
+        columns = set(table.schema_arrow.names)
+        if missing := {"image", "text"} - columns:
+            raise LineDataError(
+                f"{path}: no column {sorted(missing)}, found {sorted(columns)}",
+                remedy="follow the Hugging Face image convention: image{bytes, path} and text",
+            )
+        row = 0
+        for batch in table.iter_batches(batch_size=256):
+            for record in batch.to_pylist():
+                yield _line(record, path, row)
+                row += 1
+    except (pa.ArrowException, OSError) as error:
+        raise LineDataError(f"{path}: not a readable Parquet file ({error})") from error
+
+
+def _line(record: dict[str, Any], path: Path, row: int) -> Line:
+    image = record["image"]
+    if not isinstance(image, dict) or not isinstance(image.get("bytes"), bytes):
+        raise LineDataError(
+            f"{path}: row {row} has no image bytes", remedy="store the encoded file in image.bytes, not only its path"
+        )
+    return Line(
+        id=str(record.get("id") or f"{path.stem}:{row}"),
+        image=image["bytes"],
+        text=str(record["text"] or ""),
+        dataset=str(record.get("dataset") or path.stem),
+        writer=str(record.get("writer_or_document") or record.get("writer") or ""),
+        seen_writer=bool(record.get("seen_writer")),
+    )

@@ -1,0 +1,68 @@
+"""Fixtures that several tiers share: a tiny random recogniser, and lines with text in them."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
+from inkport.core.charset import Charset
+from inkport.core.preprocess import PreprocessSpec
+from inkport.core.spec import RecogniserSpec
+from inkport.core.target import Precision
+
+
+TOY_CONFIG = {"stem": 8, "channels": [16, 16, 16], "dim": 24, "heads": 2, "hidden": 32, "depth": 1}
+"""A convtext small enough to build, export and run in a second."""
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """Random numbers that depend on the test's name alone."""
+    return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture(scope="session")
+def toy_spec() -> RecogniserSpec:
+    return RecogniserSpec(
+        name="convtext-tiny",
+        version="toy",
+        preprocess=PreprocessSpec(),
+        charset=Charset(tuple(" abcdeé")),
+        stride=4,
+    )
+
+
+@pytest.fixture(scope="session")
+def toy_artifact(toy_spec: RecogniserSpec, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """A safetensors artefact with seeded random weights."""
+    torch = pytest.importorskip("torch", reason="the reference needs torch")
+    from inkport.model.weights import Weights, deploy_tensors, save_weights
+    from inkport.model.zoo import build
+
+    torch.manual_seed(7)
+    network = build(toy_spec.name, toy_spec.charset.size, TOY_CONFIG)
+    weights = Weights(spec=toy_spec, config=TOY_CONFIG, provenance={}, tensors=deploy_tensors(network))
+    path = tmp_path_factory.mktemp("toy") / "convtext-toy"
+    with new_artifact(
+        path, spec=toy_spec, format="safetensors", precision=Precision.FP32, provenance=Provenance(stage="train")
+    ) as folder:
+        save_weights(folder / "weights.safetensors", weights)
+    return load_artifact(path)
+
+
+@pytest.fixture(scope="session")
+def lines_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of six readable line images of different widths, each with its ``.gt.txt``."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    folder = tmp_path_factory.mktemp("lines")
+    for index, text in enumerate(["abc", "de ca", "bad deed", "acé", "ebb dab cab", "a bed"]):
+        image = Image.new("L", (40 + 16 * len(text), 56), 245)
+        ImageDraw.Draw(image).text((12, 10), text, fill=20, font=ImageFont.load_default(size=28))
+        image.save(folder / f"line{index}.png")
+        (folder / f"line{index}.gt.txt").write_text(text + "\n", encoding="utf-8")
+    return folder

@@ -1,0 +1,82 @@
+"""Checkpoints that resume a run exactly: weights, moving average, optimiser, step, and the best CER so far.
+
+One safetensors file, replaced atomically. What is random needs no saving: it depends on the seed and the step.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from inkport.core.errors import CheckpointError
+from inkport.core.files import write_atomically
+from inkport.train.optim import MovingAverage
+
+
+def save_checkpoint(
+    path: Path,
+    *,
+    recipe_digest: str,
+    step: int,
+    best: float,
+    network: nn.Module,
+    average: MovingAverage,
+    optimiser: torch.optim.Optimizer,
+) -> None:
+    """Write the state after ``step`` steps."""
+    tensors: dict[str, Tensor] = {f"network.{k}": v for k, v in network.state_dict().items()}
+    tensors |= {f"average.{k}": v for k, v in average.state.items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{key}": value for key, value in state.items()}
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    head = json.dumps({"schema": 1, "recipe": recipe_digest, "step": step, "best": best})
+    write_atomically(path, save(tensors, metadata={"inkport-checkpoint": head}))
+
+
+def load_checkpoint(
+    path: Path,
+    *,
+    recipe_digest: str,
+    network: nn.Module,
+    average: MovingAverage,
+    optimiser: torch.optim.Optimizer,
+) -> tuple[int, float]:
+    """Restore what ``save_checkpoint`` wrote.
+
+    Returns:
+        The number of steps done, and the best validation CER so far.
+
+    Raises:
+        CheckpointError: If the file is damaged or belongs to another recipe.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            head = json.loads((file.metadata() or {}).get("inkport-checkpoint", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: not a readable checkpoint ({error})", remedy="delete it to start again"
+        ) from error
+    if head.get("recipe") != recipe_digest:
+        raise CheckpointError(
+            f"{path}: this checkpoint belongs to another recipe",
+            remedy="give the run another --out folder, or delete this one",
+        )
+    network.load_state_dict(_part(tensors, "network."))
+    for name, tensor in _part(tensors, "average.").items():
+        average.state[name].copy_(tensor)
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _part(tensors, "optimiser.").items():
+        index, key = name.split(".", 1)
+        state.setdefault(int(index), {})[key] = tensor
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    return int(head["step"]), float(head["best"])
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}

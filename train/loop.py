@@ -1,0 +1,243 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from inkport.core.charset import Charset
+from inkport.core.config import to_plain
+from inkport.core.errors import LineDataError
+from inkport.core.files import write_atomically
+from inkport.core.spec import RecogniserSpec
+from inkport.lines.audit import Audit, audit_lines
+from inkport.lines.source import digest_lines, read_lines
+from inkport.model.weights import Weights, deploy_tensors, save_weights
+from inkport.model.zoo import build, stride_of
+from inkport.train.augment import augment
+from inkport.train.checkpoint import load_checkpoint, save_checkpoint
+from inkport.train.dataset import Batch, Sampler, TrainingLines
+from inkport.train.distributed import Group
+from inkport.train.evaluate import rates_by_dataset, read_all
+from inkport.train.optim import MovingAverage, learning_rate, make_optimiser
+from inkport.train.recipe import Recipe
+
+
+Report = Callable[[dict[str, Any]], None]
+"""Called with each log entry."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recipe's lines, audited, and the recogniser that they define."""
+
+    spec: RecogniserSpec
+    """The recogniser to be trained."""
+    train: Audit
+    """Usable training lines."""
+    val: Audit
+    """Usable validation lines."""
+    digest: str
+    """SHA-256 (hex) of the training lines."""
+
+
+def prepare_data(recipe: Recipe, base: Path) -> Prepared:
+    """Read and audit the recipe's lines; the charset is that of the training texts.
+
+    Raises:
+        LineDataError: If lines are unusable for a reason that the recipe does not skip, or a line of the
+            validation set is also a training line.
+    """
+    lines = list(read_lines(base / path for path in recipe.data.train))
+    val_lines = list(read_lines(base / path for path in recipe.data.val))
+    if shared := {line.id for line in lines} & {line.id for line in val_lines}:
+        raise LineDataError(f"{len(shared)} lines are in both train and val, for example {min(shared)!r}")
+    if not lines or not val_lines:
+        raise LineDataError(f"train has {len(lines)} lines and val {len(val_lines)}; both need at least one")
+    stride = stride_of(recipe.model)
+    charset = Charset.from_texts(line.text for line in lines)
+    options = {"charset": charset, "preprocess": recipe.preprocess, "stride": stride, "skip": recipe.data.skip}
+    spec = RecogniserSpec(
+        name=recipe.model, version=recipe.version, preprocess=recipe.preprocess, charset=charset, stride=stride
+    )
+    return Prepared(spec, audit_lines(lines, **options), audit_lines(val_lines, **options), digest_lines(lines))
+
+
+class Trainer:
+    """One run: build it, then call ``run``; a run that was killed continues where its checkpoint says.
+
+    Args:
+        recipe: What to do.
+        data: The recipe's lines.
+        out: Folder for ``checkpoint.safetensors``, ``best.safetensors``, ``last.safetensors``, ``log.jsonl``.
+        group: The processes of the run.
+        report: Called with each log entry.
+
+    Raises:
+        CheckpointError: If ``out`` holds a checkpoint of another recipe.
+    """
+
+    def __init__(self, recipe: Recipe, data: Prepared, out: Path, *, group: Group, report: Report) -> None:
+        self.recipe, self.data, self.out, self.group, self.report = recipe, data, out, group, report
+        self.device = (
+            torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+        )
+        torch.manual_seed(recipe.seed)
+        self.network = build(recipe.model, data.spec.charset.size, {"height": recipe.preprocess.height})
+        self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = MovingAverage(self.network, recipe.optim.ema)
+        self.optimiser = make_optimiser(self.network, recipe.optim)
+        self.lines = TrainingLines(data.train, data.spec.charset, recipe.preprocess)
+        self.sampler = Sampler(self.lines.widths, recipe.optim.batch, recipe.seed)
+        self.step, self.best = 0, float("inf")
+        if self._checkpoint.exists():
+            self.step, self.best = load_checkpoint(
+                self._checkpoint,
+                recipe_digest=recipe.digest,
+                network=self.network,
+                average=self.average,
+                optimiser=self.optimiser,
+            )
+        if group.leads:
+            self._trim_log()
+
+    def run(self) -> float:
+        """Train to the last step and return the best validation CER."""
+        recipe = self.recipe
+        started, seen, waited = time.perf_counter(), 0, 0.0
+        loss_sum, loss_count = torch.zeros((), device=self.device), 0
+        while self.step < recipe.optim.steps:
+            begin = time.perf_counter()
+            batch = self.lines.batch(self.sampler.step(self.step)[self.group.rank :: self.group.size])
+            waited += time.perf_counter() - begin
+            loss_sum += self._update(batch)
+            loss_count += 1
+            seen += len(batch.lengths) * self.group.size
+            self.step += 1
+            if self.step % 50 == 0 or self.step == recipe.optim.steps:
+                elapsed = time.perf_counter() - started
+                entry = {"step": self.step, "loss": round(loss_sum.item() / loss_count, 5)}
+                entry |= {"lr": learning_rate(self.step - 1, recipe.optim)}
+                self._log(entry | {"lines_per_s": round(seen / elapsed, 1), "data_wait": round(waited / elapsed, 4)})
+                started, seen, waited = time.perf_counter(), 0, 0.0
+                loss_sum, loss_count = torch.zeros((), device=self.device), 0
+            if self.step % recipe.validate_every == 0 or self.step == recipe.optim.steps:
+                self._validate()
+                started = time.perf_counter()
+            if self.step % recipe.checkpoint_every == 0 or self.step == recipe.optim.steps:
+                self._save()
+        return self.best
+
+    def _update(self, batch: Batch) -> Tensor:
+        recipe, step = self.recipe, self.step
+        seed = (recipe.seed * 1_000_003 + step) * 1024 + self.group.rank
+        torch.manual_seed(seed)
+        generator = torch.Generator(self.device).manual_seed(seed)
+        self.network.train()
+        images = batch.images.to(self.device).float() / 255
+        stride, multiple = self.data.spec.stride, recipe.preprocess.width_multiple
+        images, widths = augment(
+            images,
+            batch.widths.to(self.device),
+            (batch.needed * stride).to(self.device),
+            recipe.augment,
+            generator,
+            multiple=multiple,
+        )
+        images = ((images - recipe.preprocess.mean) / recipe.preprocess.std).contiguous(
+            memory_format=torch.channels_last
+        )
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.optim.bf16):
+            logits, shortcut = self.network.forward_train(images)
+        frames = widths // stride
+        loss = ctc_loss(logits, frames, batch) + recipe.optim.shortcut * ctc_loss(shortcut, frames, batch)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.group.average(self.network)
+        nn.utils.clip_grad_norm_(self.network.parameters(), recipe.optim.clip)
+        for parameters in self.optimiser.param_groups:
+            parameters["lr"] = learning_rate(step, recipe.optim)
+        self.optimiser.step()
+        self.average.update(self.network, step)
+        return loss.detach()
+
+    def _validate(self) -> None:
+        if self.group.leads:
+            network = build(self.recipe.model, self.data.spec.charset.size, {"height": self.recipe.preprocess.height})
+            network.load_state_dict(self.average.tensors())
+            network.to(self.device)
+            rates = rates_by_dataset(self.data.val, read_all(network, self.data.val, self.data.spec.charset))
+            self._log({"step": self.step, "val_cer": {name: round(r.rate, 5) for name, r in sorted(rates.items())}})
+            weights = Weights(
+                spec=self.data.spec,
+                config={"height": self.recipe.preprocess.height},
+                provenance={
+                    "recipe": to_plain(self.recipe) | {"digest": self.recipe.digest},
+                    "step": self.step,
+                    "train_lines": {"count": len(self.lines), "sha256": self.data.digest},
+                    "val_cer": rates["all"].rate,
+                },
+                tensors=deploy_tensors(network),
+            )
+            save_weights(self.out / "last.safetensors", weights)
+            if rates["all"].rate < self.best:
+                self.best = rates["all"].rate
+                save_weights(self.out / "best.safetensors", weights)
+        self.group.wait()
+
+    def _save(self) -> None:
+        if self.group.leads:
+            save_checkpoint(
+                self._checkpoint,
+                recipe_digest=self.recipe.digest,
+                step=self.step,
+                best=self.best,
+                network=self.network,
+                average=self.average,
+                optimiser=self.optimiser,
+            )
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.out / "checkpoint.safetensors"
+
+    def _log(self, entry: dict[str, Any]) -> None:
+        if self.group.leads:
+            with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+            self.report(entry)
+
+    def _trim_log(self) -> None:
+        """Drop what a killed run logged after its last checkpoint, so that each step stands once."""
+        path = self.out / "log.jsonl"
+        self.out.mkdir(parents=True, exist_ok=True)
+        kept = []
+        for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+            try:
+                entry = json.loads(text)
+            except ValueError:  # the line that the kill cut short
+                continue
+            if entry["step"] <= self.step:
+                kept.append(text + "\n")
+        write_atomically(path, "".join(kept))
+
+
+def ctc_loss(logits: Tensor, frames: Tensor, batch: Batch) -> Tensor:
+    """Return the CTC loss per label, averaged over lines, in float32.
+
+    Args:
+        logits: (n, t, k), blank first.
+        frames: int64 (n,), frames that belong to each line.
+        batch: Targets.
+    """
+    log_probs = logits.float().log_softmax(dim=2).transpose(0, 1)
+    targets, lengths = batch.targets.to(logits.device), batch.lengths.to(logits.device)
+    return F.ctc_loss(log_probs, targets, frames, lengths, blank=0, reduction="mean", zero_infinity=True)
