@@ -1,0 +1,90 @@
+"""Which lines a quantiser sees: chosen by their ids alone, so that every run chooses the same ones."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from operator import itemgetter
+
+import numpy as np
+import numpy.typing as npt
+
+from inkport.core.artifact import Calibration
+from inkport.core.errors import ImageError, LineDataError
+from inkport.core.preprocess import PreprocessSpec, prepare
+from inkport.lines.line import Line
+from inkport.lines.source import digest_lines
+
+
+CALIBRATION_LINES = 128
+"""How many lines a quantiser sees by default; docs/export.md has the error rates for other numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationSet:
+    """Prepared lines for a quantiser, and the record of which they are."""
+
+    inputs: tuple[npt.NDArray[np.float32], ...]
+    """Prepared images, each float32 (1, 1, h, w), widths as they come."""
+    record: Calibration
+    """Ids and digest, for the artefact's provenance."""
+
+
+def choose_calibration(
+    lines: Iterable[Line],
+    preprocess: PreprocessSpec,
+    *,
+    count: int = CALIBRATION_LINES,
+    skip_bad_images: bool = False,
+) -> CalibrationSet:
+    """Choose and prepare calibration lines.
+
+    The data sets take turns, in the order of their names; each gives its lines in the order of their ids'
+    SHA-256. So the choice depends on neither chance nor the order of the files.
+
+    Args:
+        lines: The lines to choose from, ids unique; lines the model was trained on, never test lines.
+        preprocess: The recogniser's preprocessing.
+        count: How many to choose, at least 1; all if there are fewer.
+        skip_bad_images: Whether to pass over lines whose image cannot be prepared instead of refusing them.
+
+    Raises:
+        LineDataError: If there is no usable line, or a chosen line has an unusable image.
+    """
+    if count < 1:
+        raise LineDataError(f"calibration needs at least 1 line, {count} were asked for")
+    chosen: list[Line] = []
+    inputs: list[npt.NDArray[np.float32]] = []
+    for line in _in_turns(lines, None if skip_bad_images else count):
+        if len(chosen) == count:
+            break
+        try:
+            inputs.append(prepare(line.gray(), preprocess))
+        except ImageError as error:
+            if skip_bad_images:
+                continue
+            raise LineDataError(
+                f"calibration line {line.id}: {error.message}", remedy="mend it, or pass --skip-bad-images"
+            ) from error
+        chosen.append(line)
+    if not chosen:
+        raise LineDataError("no line to calibrate on", remedy="pass a line set with readable images")
+    record = Calibration(ids=tuple(line.id for line in chosen), sha256=digest_lines(chosen))
+    return CalibrationSet(inputs=tuple(inputs), record=record)
+
+
+def _in_turns(lines: Iterable[Line], most: int | None) -> Iterable[Line]:
+    """Yield lines of the data sets in turns, at most ``most`` per set, each set sorted by the hash of the id."""
+    sets: dict[str, list[tuple[str, Line]]] = defaultdict(list)
+    for line in lines:
+        items = sets[line.dataset]
+        items.append((hashlib.sha256(line.id.encode()).hexdigest(), line))
+        # Lines hold encoded images: a training set need not fit into memory for a few of them.
+        if most is not None and len(items) >= 4 * most:
+            items[:] = heapq.nsmallest(most, items, key=itemgetter(0))
+    ranked = [sorted(items, key=itemgetter(0))[:most] for _, items in sorted(sets.items())]
+    for turn in range(max(map(len, ranked), default=0)):
+        yield from (items[turn][1] for items in ranked if turn < len(items))

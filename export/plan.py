@@ -1,0 +1,145 @@
+"""From one artefact to another format and precision, stage by stage, repeating nothing that is already there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from inkport.core.artifact import Artifact, load_artifact
+from inkport.core.errors import ArtifactError, ExportError
+from inkport.core.target import Precision
+from inkport.export.calibration import CalibrationSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One exporter: artefact in, artefact out."""
+
+    source: tuple[str, Precision]
+    """Format and precision that it reads."""
+    target: tuple[str, Precision]
+    """Format and precision that it makes."""
+    function: str
+    """``module:function``, called as ``function(source, out)``; imported only when the stage runs."""
+    calibrated: bool = False
+    """Whether the function also takes ``calibration``."""
+
+
+STAGES = (
+    Stage(
+        source=("safetensors", Precision.FP32),
+        target=("onnx", Precision.FP32),
+        function="inkport.export.from_torch.onnx_fp32:onnx_from_safetensors",
+    ),
+    Stage(
+        source=("onnx", Precision.FP32),
+        target=("onnx", Precision.INT8),
+        function="inkport.export.from_onnx.int8:int8_onnx_from_onnx",
+        calibrated=True,
+    ),
+    Stage(
+        source=("onnx", Precision.FP32),
+        target=("openvino", Precision.FP32),
+        function="inkport.export.from_onnx.openvino_ir:openvino_from_onnx",
+    ),
+)
+"""Every exporter; at most one makes each format and precision."""
+
+
+def build(
+    source: Artifact,
+    *,
+    format: str,  # noqa: A002 - the artefact's field
+    precision: Precision,
+    work: Path,
+    calibration: CalibrationSet | None = None,
+    reuse: Sequence[Artifact] = (),
+) -> Artifact:
+    """Return ``source`` in another format and precision, exporting only what is missing.
+
+    An artefact that is already there is taken instead of exporting again if it descends from the same weights
+    (and, one stage away, from this very ``source``), and, where ``calibration`` is given, was calibrated on
+    those lines. A damaged one in ``work`` is made anew. So a second run after a kill completes what is missing.
+
+    Args:
+        source: Where to start, usually the weights.
+        format: Wanted format, for example ``onnx``.
+        precision: Wanted precision.
+        work: Folder of artefacts, each in ``<format>-<precision>``; made if needed.
+        calibration: Lines for the stages that quantise; not needed when their result is already there.
+        reuse: Artefacts elsewhere that may be taken as they are, for example the bundled one.
+
+    Returns:
+        The artefact, digests checked; ``source`` itself if it is what is wanted.
+
+    Raises:
+        ExportError: If no chain of stages leads there, a stage fails, a package that it needs is not
+            installed, or it needs calibration lines and ``calibration`` is None.
+    """
+    path = _path(source, (format, precision))
+    current, done = source, 0
+    for index in reversed(range(len(path))):
+        found = _existing(path[index], source, work, calibration, reuse)
+        if found is not None:
+            current, done = found, index + 1
+            break
+    if calibration is None and any(stage.calibrated for stage in path[done:]):
+        raise ExportError(
+            f"{format} {precision} needs lines to calibrate on, none were given",
+            remedy="pass --calibration with lines the model was trained on (.parquet, .tsv, or a folder)",
+        )
+    for stage in path[done:]:
+        current = _run(stage, current, work / "-".join(stage.target), calibration)
+    return current
+
+
+def _path(source: Artifact, target: tuple[str, Precision]) -> tuple[Stage, ...]:
+    start = (source.format, source.precision)
+    path: list[Stage] = []
+    wanted = target
+    while wanted != start:
+        stage = next((stage for stage in STAGES if stage.target == wanted), None)
+        if stage is None:
+            raise ExportError(
+                f"no exporter leads from {' '.join(start)} to {' '.join(target)}",
+                remedy=f"exporters make {', '.join('-'.join(stage.target) for stage in STAGES)} from trained weights",
+            )
+        path.insert(0, stage)
+        wanted = stage.source
+    return tuple(path)
+
+
+def _existing(
+    stage: Stage, source: Artifact, work: Path, calibration: CalibrationSet | None, reuse: Sequence[Artifact]
+) -> Artifact | None:
+    candidates = list(reuse)
+    # An absent or damaged one is made anew, so its error is no news.
+    with suppress(ArtifactError):
+        candidates.append(load_artifact(work / "-".join(stage.target)))
+    fitting = (artifact for artifact in candidates if _fits(artifact, stage, source, calibration))
+    return next(fitting, None)
+
+
+def _fits(artifact: Artifact, stage: Stage, source: Artifact, calibration: CalibrationSet | None) -> bool:
+    if (artifact.format, artifact.precision) != stage.target or artifact.spec != source.spec:
+        return False
+    if stage.calibrated and calibration is not None and artifact.provenance.calibration != calibration.record:
+        return False
+    if stage.source == (source.format, source.precision):
+        return artifact.provenance.parent == source.digest
+    return artifact.root == source.root
+
+
+def _run(stage: Stage, source: Artifact, out: Path, calibration: CalibrationSet | None) -> Artifact:
+    module, _, name = stage.function.partition(":")
+    try:
+        function = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise ExportError(
+            f"{name} needs {error.name}, which is not installed", remedy="pip install 'inkport[export]'"
+        ) from error
+    artifact: Artifact = function(source, out, calibration=calibration) if stage.calibrated else function(source, out)
+    return artifact

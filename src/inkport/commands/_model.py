@@ -1,0 +1,68 @@
+"""What MODEL means on the command line."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+from inkport.core.artifact import SIDECAR, Artifact, load_artifact
+from inkport.core.errors import RuntimeUnavailableError, UsageError
+
+
+SHIPPED = "convtext-tiny"
+"""The shipped model that a command takes when none is named."""
+
+
+def resolve_model(model: str | None, *, work: Path | None = None) -> Artifact:
+    """Open what the user named as the model.
+
+    Args:
+        model: A weights file (``.safetensors``) of `inkport train`, an artefact's directory, or the name of a
+            shipped model; the shipped ``convtext-tiny`` if None.
+        work: Where a weights file becomes an artefact, in ``safetensors-fp32``; a temporary folder that is
+            gone when the process ends if None.
+
+    Returns:
+        The artefact, digests checked.
+
+    Raises:
+        UsageError: If there is no such file, directory or shipped model.
+        ArtifactError: If the artefact or the weights are damaged.
+        RuntimeUnavailableError: If it is a weights file and torch is missing.
+    """
+    path = Path(model if model is not None else SHIPPED)
+    if model is not None and path.is_file():
+        return _from_weights(path, work)
+    if model is not None and path.is_dir():
+        return load_artifact(path)
+    shipped = _shipped_folder()
+    names = sorted(sidecar.parent.name for sidecar in shipped.glob(f"*/{SIDECAR}"))
+    if str(path) in names:
+        return load_artifact(shipped / path)
+    if model is None:
+        raise UsageError("this build of inkport ships no model", remedy="name a weights file or an artefact")
+    raise UsageError(
+        f"{model!r} is no weights file, no artefact directory and no shipped model",
+        remedy=f"shipped models: {', '.join(names) or 'none in this build'}",
+    )
+
+
+def _shipped_folder() -> Path:
+    return Path(str(files("inkport.model"))) / "shipped"
+
+
+def _from_weights(path: Path, work: Path | None) -> Artifact:
+    try:
+        from inkport.export.from_torch.weights import safetensors_from_weights
+    except ModuleNotFoundError as error:
+        raise RuntimeUnavailableError(
+            f"{path}: a weights file is read with {error.name}, which is not installed",
+            remedy="pip install 'inkport[export]'",
+        ) from error
+    if work is None:
+        work = Path(tempfile.mkdtemp(prefix="inkport-"))
+        atexit.register(shutil.rmtree, work, ignore_errors=True)
+    return safetensors_from_weights(path, work / "safetensors-fp32")
