@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +51,7 @@ def frames_needed(labels: Sequence[int]) -> int:
     Source:
         Graves et al., *Connectionist Temporal Classification* (2006), section 3.
     """
-    return len(labels) + sum(a == b for a, b in zip(labels, labels[1:], strict=False))
+    return len(labels) + sum(a == b for a, b in pairwise(labels))
 
 
 def greedy(logits: npt.NDArray[np.float32], charset: Charset) -> Transcription:

@@ -19,15 +19,16 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    draft = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data.encode("utf-8") if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        draft.chmod(0o644)
+        draft.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
 
 
@@ -35,7 +36,8 @@ def write_atomically(path: Path, data: bytes | str) -> None:
 def new_directory(path: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes ``path`` when the block ends without an error.
 
-    Whatever was at ``path`` stays until then, and for good if the block fails.
+    Whatever was at ``path`` stays until then, and for good if the block fails. No portable call swaps two folders
+    in one step, so a kill between the two renames leaves the old folder beside ``path``, named ``.<name>.old.*``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -43,15 +45,24 @@ def new_directory(path: Path) -> Iterator[Path]:
         yield draft
         draft.chmod(0o755)
         if path.exists():
-            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
-            os.replace(path, old / path.name)
-            os.replace(draft, path)
-            shutil.rmtree(old)
+            _swap(draft, path)
         else:
-            os.replace(draft, path)
+            draft.replace(path)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def _swap(draft: Path, path: Path) -> None:
+    attic = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
+    old = path.replace(attic / path.name)
+    try:
+        draft.replace(path)
+    except BaseException:
+        old.replace(path)
+        attic.rmdir()
+        raise
+    shutil.rmtree(attic)
 
 
 def sha256_file(path: Path) -> str:

@@ -71,11 +71,11 @@ _PUNCTUATION = re.compile(r"([\[\]{}/\\()\"'&+*=<>?.;:,!\-—_€#%°])")
 
 
 def htr_words(text: str) -> list[str]:
-    """Split ``text`` into words with each punctuation mark as a word of its own.
+    r"""Split ``text`` into words with each punctuation mark as a word of its own.
 
     Source:
         The evaluation of VAN, HTR-VT and HTR-ConvText, which set spaces around
-        ``[ ] { } / \\ ( ) " ' & + * = < > ? . ; : , ! - — _ € # % °`` before splitting.
+        ``[ ] { } / \ ( ) " ' & + * = < > ? . ; : , ! - — _ € # % °`` before splitting.
     """
     return _PUNCTUATION.sub(r" \1 ", normalise_text(text)).split()
 

@@ -91,7 +91,7 @@ def triangle_matrix(source: int, target: int) -> npt.NDArray[np.float32]:
     centres = (np.arange(target) + 0.5) * scale
     distance = np.abs(np.arange(source)[None, :] + 0.5 - centres[:, None]) / support
     weights = np.maximum(0.0, 1.0 - distance)
-    matrix = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    matrix: npt.NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     matrix.setflags(write=False)
     return matrix
 
@@ -140,7 +140,7 @@ def _as_unit_float(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> np
         raise ImageError(f"expected a gray image of shape (h, w), found shape {image.shape}")
     if min(image.shape) < MIN_SIDE_PX:
         raise ImageError(
-            f"the image is {image.shape[1]} x {image.shape[0]} px, a text line needs at least {MIN_SIDE_PX} px each way",
+            f"the image is {image.shape[1]} x {image.shape[0]} px, a line needs at least {MIN_SIDE_PX} px each way",
             remedy="pass the crop of one whole text line",
         )
     if image.dtype == np.uint8:
@@ -149,4 +149,4 @@ def _as_unit_float(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> np
         raise ImageError(f"expected uint8 or float32 pixels, found {image.dtype}")
     if not np.isfinite(image).all() or image.min() < 0 or image.max() > 1:
         raise ImageError("float32 pixels must be finite and within 0..1 (0 black, 1 white)")
-    return image
+    return image.astype(np.float32, copy=False)
