@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from inkport import __version__
 from inkport.core.errors import (
@@ -42,6 +42,7 @@ COMMANDS = {
 app = App(
     name="inkport",
     version=__version__,
+    default_parameter=Parameter(negative=()),
     help="Port a handwriting recogniser to every device, and prove that it still reads the same text.",
 )
 for _name, _summary in COMMANDS.items():

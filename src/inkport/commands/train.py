@@ -1,0 +1,82 @@
+"""``inkport train``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inkport.core.errors import UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inkport.lines.audit import Audit
+
+
+def train(recipe: Path, *, out: Path, threads: int | None = None) -> None:
+    """Train a recogniser from a recipe, on CUDA if there is one, else on the CPU.
+
+    Killed and started again with the same arguments, it continues from its last checkpoint and ends with the
+    weights of an uninterrupted run. Several processes: ``torchrun --nproc-per-node 2 -m inkport train ...``.
+
+    Args:
+        recipe: TOML file; ``recipes/`` has examples, ``docs/training.md`` describes every key.
+        out: Folder for ``best.safetensors`` (by validation CER), ``last.safetensors``,
+            ``checkpoint.safetensors`` and ``log.jsonl``.
+        threads: CPU threads per process; torch decides if left out.
+    """
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise UsageError("training needs torch, which is not installed", remedy="pip install 'inkport[train]'") from error
+    from inkport.train.distributed import join, leave
+    from inkport.train.loop import Trainer, prepare_data
+    from inkport.train.recipe import load_recipe
+
+    settings = load_recipe(recipe)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    data = prepare_data(settings, recipe.parent)
+    group = join()
+    try:
+        show: Callable[[dict[str, Any]], None] = _progress(settings.optim.steps)
+        if group.leads:
+            for name, audit in (("train", data.train), ("val", data.val)):
+                _say(f"{name}: {_audit_report(audit)}")
+        trainer = Trainer(settings, data, out, group=group, report=show)
+        if group.leads and trainer.step:
+            _say(f"continuing after step {trainer.step}")
+        best = trainer.run()
+    finally:
+        leave(group)
+    if group.leads:
+        sys.stdout.write(f"best validation CER {best:.4f}: {out / 'best.safetensors'}\n")
+
+
+def _audit_report(audit: Audit) -> str:
+    named = "".join(f"\n  skipped {f.id}: {f.problem}: {f.detail}" for f in audit.findings)
+    return audit.summary() + named
+
+
+def _progress(steps: int) -> Callable[[dict[str, Any]], None]:
+    """Return a function that shows log entries: one rewritten line on a terminal, plain lines elsewhere."""
+
+    def show(entry: dict[str, Any]) -> None:
+        head = f"step {entry['step']}/{steps}"
+        if "val_cer" in entry:
+            rates = ", ".join(f"{name} {rate:.4f}" for name, rate in entry["val_cer"].items())
+            _say(f"{head}  validation CER: {rates}")
+        elif sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{head}  loss {entry['loss']:.3f}  {entry['lines_per_s']:.0f} lines/s")
+            sys.stderr.flush()
+        else:
+            _say(f"{head}  loss {entry['loss']:.3f}  {entry['lines_per_s']:.0f} lines/s  data wait {entry['data_wait']:.1%}")
+
+    return show
+
+
+def _say(text: str) -> None:
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{clear}{text}\n")

@@ -1,0 +1,65 @@
+"""Whether a height and a stride leave enough frames for the texts, measured on lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inkport.core.charset import normalise_text
+from inkport.core.ctc import frames_needed
+from inkport.core.errors import LineDataError
+from inkport.core.preprocess import PreprocessSpec
+from inkport.lines.line import Line
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameShare:
+    """What one height and stride mean for a line set."""
+
+    height: int
+    """Input height, in pixels."""
+    stride: int
+    """Input columns per frame."""
+    mean_frames: float
+    """Mean frames per line, padding left out."""
+    too_few: float
+    """Share of lines, 0..1, with fewer frames than CTC needs."""
+    tight: float
+    """Share of lines, 0..1, with fewer than one and a half times the frames that CTC needs."""
+    lines: int
+    """Lines measured."""
+
+
+def frame_shares(lines: Iterable[Line], *, heights: Sequence[int], strides: Sequence[int]) -> list[FrameShare]:
+    """Measure every combination of ``heights`` and ``strides``, in that order; padding frames do not count.
+
+    Raises:
+        LineDataError: If there is no line.
+        ImageError: If an image is damaged.
+    """
+    sizes, needs = [], []
+    for line in lines:
+        sizes.append(line.gray().shape)
+        needs.append(frames_needed([ord(symbol) for symbol in normalise_text(line.text)]))
+    if not sizes:
+        raise LineDataError("no lines to measure")
+    needed = np.array(needs)
+    shares = []
+    for height in heights:
+        spec = PreprocessSpec(height=height)
+        widths = np.array([spec.content_width(*size) for size in sizes])
+        for stride in strides:
+            frames = -(-widths // stride)
+            shares.append(
+                FrameShare(
+                    height=height,
+                    stride=stride,
+                    mean_frames=float(frames.mean()),
+                    too_few=float((frames < needed).mean()),
+                    tight=float((frames < 1.5 * needed).mean()),
+                    lines=len(sizes),
+                )
+            )
+    return shares

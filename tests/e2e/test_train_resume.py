@@ -1,0 +1,137 @@
+"""Training for real, in subprocesses that are killed, on six rendered lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+pytest.importorskip("torch", reason="training needs torch")
+
+RECIPE = """
+model = "convtext-tiny"
+validate_every = 4
+checkpoint_every = 2
+[data]
+train = ["{lines}"]
+val = ["{val}"]
+[optim]
+steps = {steps}
+batch = 4
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path, lines_folder):
+    val = tmp_path / "val"
+    val.mkdir()
+    for suffix in (".png", ".gt.txt"):
+        (val / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
+
+    def write(steps: int) -> Path:
+        path = tmp_path / "recipe.toml"
+        path.write_text(RECIPE.format(lines=lines_folder, val=val, steps=steps), encoding="utf-8")
+        return path
+
+    return write
+
+
+def command(recipe: Path, out: Path) -> list[str]:
+    return [sys.executable, "-m", "inkport", "train", str(recipe), "--out", str(out), "--threads", "1"]
+
+
+def train(recipe: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(recipe, out), capture_output=True, text=True, check=False, timeout=300)
+
+
+def steps_done(checkpoint: Path) -> int:
+    from safetensors import safe_open
+
+    with safe_open(checkpoint, framework="pt") as file:
+        return json.loads(file.metadata()["inkport-checkpoint"])["step"]
+
+
+def kill_after(recipe: Path, out: Path, step: int) -> None:
+    process = subprocess.Popen(command(recipe, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    checkpoint = out / "checkpoint.safetensors"
+    deadline = time.monotonic() + 240
+    while not (checkpoint.exists() and steps_done(checkpoint) >= step):
+        assert process.poll() is None, "training ended before it could be killed"
+        assert time.monotonic() < deadline, "training made no checkpoint"
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_run(recipe, tmp_path):
+    path = recipe(40)
+    whole = train(path, tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    kill_after(path, tmp_path / "killed", step=4)
+    assert steps_done(tmp_path / "killed" / "checkpoint.safetensors") < 40
+    resumed = train(path, tmp_path / "killed")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "continuing after step" in resumed.stderr
+    for name in ("last.safetensors", "best.safetensors", "checkpoint.safetensors"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes(), name
+    logs = [
+        [json.loads(row) for row in (tmp_path / run / "log.jsonl").read_text().splitlines()] for run in ("whole", "killed")
+    ]
+    assert [entry["val_cer"] for entry in logs[0] if "val_cer" in entry] == [
+        entry["val_cer"] for entry in logs[1] if "val_cer" in entry
+    ]
+    assert [entry["step"] for entry in logs[0]] == [entry["step"] for entry in logs[1]]
+
+
+def test_a_checkpoint_of_another_recipe_is_refused_and_kept(recipe, tmp_path):
+    assert train(recipe(2), tmp_path / "run").returncode == 0
+    before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
+    result = train(recipe(3), tmp_path / "run")
+    assert result.returncode == 1
+    assert "belongs to another recipe" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_two_processes_train_together(recipe, tmp_path):
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    result = subprocess.run(
+        [*launcher, *command(recipe(4), tmp_path / "run")[2:]], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert result.returncode == 0, result.stderr
+    entries = [json.loads(row) for row in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [e["step"] for e in entries] == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("setup", "message"),
+    [
+        ("empty text", "empty-text"),
+        ("damaged image", "bad-image"),
+        ("shared line", "in both train and val"),
+    ],
+)
+def test_bad_lines_are_refused_with_their_ids(recipe, tmp_path, lines_folder, setup, message):
+    path = recipe(2)
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    for suffix in (".png", ".gt.txt"):
+        (bad / f"good{suffix}").write_bytes((lines_folder / f"line2{suffix}").read_bytes())
+    (bad / "x.png").write_bytes((lines_folder / "line0.png").read_bytes()[: 90 if setup == "damaged image" else None])
+    (bad / "x.gt.txt").write_text("" if setup == "empty text" else "abc", encoding="utf-8")
+    if setup == "shared line":
+        (bad / "x.png").rename(bad / "v.png")
+        (bad / "x.gt.txt").rename(bad / "v.gt.txt")
+    path.write_text(path.read_text().replace(str(lines_folder), str(bad)), encoding="utf-8")
+    result = train(path, tmp_path / "run")
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert ("x.png" if setup != "shared line" else "v.png") in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inkport.core.errors import RecipeError
+from inkport.lines.audit import Problem
+from inkport.train.recipe import load_recipe
+
+
+MINIMAL = """
+model = "convtext-tiny"
+[data]
+train = ["a.parquet"]
+val = ["b.parquet"]
+skip = ["bad-image"]
+[optim]
+steps = 10
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_minimal_recipe_takes_the_defaults(tmp_path):
+    recipe = load_recipe(write(tmp_path, MINIMAL))
+    assert recipe.optim.steps == 10
+    assert recipe.data.skip == (Problem.BAD_IMAGE,)
+    assert recipe.preprocess.height == 48
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message", "remedy"),
+    [
+        ("steps = 10", "stesp = 10", "optim: unknown key 'stesp'", "did you mean 'steps'?"),
+        ("steps = 10", 'steps = "ten"', "expected int, found 'ten'", ""),
+        ("steps = 10", "steps = 0", "at least 1", ""),
+        ("steps = 10", "steps = 10\nlr = -1", "lr and clip must be above 0", ""),
+        ("steps = 10", "lr = 1", "the key 'steps' is missing", ""),
+        ('skip = ["bad-image"]', 'skip = ["bad"]', "expected one of bad-image", ""),
+        ("[optim]", "[optim", "not valid TOML", ""),
+    ],
+)
+def test_wrong_recipes_say_what_is_wrong(tmp_path, old, new, message, remedy):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(write(tmp_path, MINIMAL.replace(old, new)))
+    assert message in caught.value.message
+    assert remedy in caught.value.remedy
+
+
+def test_missing_recipe_is_named(tmp_path):
+    with pytest.raises(RecipeError, match=r"none\.toml"):
+        load_recipe(tmp_path / "none.toml")
+
+
+def test_digest_follows_every_setting(tmp_path):
+    one = load_recipe(write(tmp_path, MINIMAL))
+    same = load_recipe(write(tmp_path, MINIMAL + "# a comment\n"))
+    other = load_recipe(write(tmp_path, MINIMAL + "[augment]\nnoise = 0.05\n"))
+    assert one.digest == same.digest != other.digest
