@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
+from inkport.core.errors import RecipeError
 from inkport.model.blocks import BasicBlock, ConvNorm, ConvTextBlock, Downsample, Upsample
 
 
@@ -21,12 +21,16 @@ STRIDE = 4
 
 @dataclass(frozen=True, kw_only=True)
 class ConvTextConfig:
-    """Shape of one member of the family; the defaults are convtext-tiny."""
+    """Shape of one member of the family; the defaults are convtext-tiny.
+
+    Raises:
+        RecipeError: If the sizes do not fit each other.
+    """
 
     classes: int
     """Classes of the CTC head, blank included."""
     height: int = 48
-    """Height of the input in pixels, a multiple of 16."""
+    """Height of the input in pixels, a multiple of ``rows_per_feature``."""
     stem: int = 24
     """Channels of the first convolution."""
     channels: tuple[int, ...] = (64, 96, 128)
@@ -45,6 +49,21 @@ class ConvTextConfig:
     """Taps of the depthwise convolution over time."""
     dropout: float = 0.0
     """Dropout in the encoder; none by default, a network this small underfits."""
+
+    def __post_init__(self) -> None:
+        if len(self.channels) != len(self.blocks) or not self.channels or min(self.channels + self.blocks) < 1:
+            raise RecipeError(f"channels {self.channels} and blocks {self.blocks} must pair up and be at least 1")
+        if min(self.classes, self.height, self.stem, self.dim, self.heads, self.hidden, self.depth) < 1:
+            raise RecipeError(f"every size must be at least 1: {self}")
+        if self.height % self.rows_per_feature or self.dim % self.heads or self.kernel % 2 != 1:
+            raise RecipeError(
+                f"height must be a multiple of {self.rows_per_feature}, dim of heads, and kernel odd: {self}"
+            )
+
+    @property
+    def rows_per_feature(self) -> int:
+        """Input rows per row of CNN features: the stem takes 4, each stage after the first halves the rest."""
+        return 4 * 2 ** (len(self.channels) - 1)
 
 
 class ConvText(nn.Module):
@@ -65,7 +84,7 @@ class ConvText(nn.Module):
                 layers.append(BasicBlock(inputs, outputs, stride=(2, 1) if shrink else (1, 1)))
                 inputs = outputs
         self.cnn = nn.Sequential(*layers)
-        rows = config.height // (4 * 2 ** (len(config.channels) - 1))
+        rows = config.height // config.rows_per_feature
         self.collapse = nn.Sequential(
             nn.Conv2d(inputs, config.dim, (rows, 1), bias=False), nn.BatchNorm2d(config.dim), nn.ReLU()
         )

@@ -42,13 +42,19 @@ class TorchRuntime:
         Raises:
             RuntimeUnavailableError: If the device is not there.
             ArtifactCorruptError: If the weights do not load.
+            UsageError: If an extra option is given; this adapter knows none.
         """
         import torch
 
         from inkport.model.weights import load_weights
 
-        if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
-            raise RuntimeUnavailableError(f"torch has no device {device!r} here", remedy='set device = "cpu"')
+        options.check_extra()
+        gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+        devices = ["cpu", *(["cuda", *gpus] if gpus else [])]
+        if device not in devices:
+            raise RuntimeUnavailableError(
+                f"torch has no device {device!r} here", remedy=f"devices here: {', '.join(devices)}"
+            )
         network = load_weights(artifact.file(".safetensors")).network().to(device)
         return _TorchSession(network, device, options.threads)
 
@@ -62,8 +68,10 @@ class _TorchSession:
 
         if torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
+        # A copy, because torch takes neither read-only arrays nor negative strides.
+        tensor = torch.from_numpy(images.copy()).to(self._device)
         with torch.inference_mode():
-            logits: npt.NDArray[np.float32] = self._network(torch.from_numpy(images).to(self._device)).cpu().numpy()
+            logits: npt.NDArray[np.float32] = self._network(tensor).cpu().numpy()
         return logits
 
     def close(self) -> None:

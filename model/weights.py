@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError
+from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, RecipeError, SpecError
 from inkport.core.files import write_atomically
 from inkport.core.spec import RecogniserSpec
 from inkport.model.zoo import build
@@ -39,9 +39,20 @@ class Weights:
     """The network's state."""
 
     def network(self) -> nn.Module:
-        """Return the network in evaluation mode, on the CPU."""
-        network = build(self.spec.name, self.spec.charset.size, self.config)
-        network.load_state_dict(self.tensors)
+        """Return the network in evaluation mode, on the CPU.
+
+        Raises:
+            ArtifactCorruptError: If specification, configuration and tensors do not fit each other.
+        """
+        try:
+            network = build(self.spec.name, self.spec.charset.size, self.config)
+            network.load_state_dict(self.tensors)
+        except (RecipeError, RuntimeError) as error:
+            raise ArtifactCorruptError(f"the weights do not fit the network {self.spec.name!r} ({error})") from error
+        if network.config.height != self.spec.preprocess.height:
+            raise ArtifactCorruptError(
+                f"the network is for height {network.config.height}, its images get {self.spec.preprocess.height}"
+            )
         return network.eval()
 
 
@@ -78,17 +89,17 @@ def load_weights(path: Path) -> Weights:
             f"{path}: a safetensors file, but without inkport's metadata",
             remedy="pass weights that `inkport train` wrote",
         )
-    metadata = json.loads(text)
-    if metadata["schema"] > SCHEMA:
-        raise ArtifactCorruptError(
-            f"{path}: metadata schema {metadata['schema']}, this inkport reads up to {SCHEMA}", remedy="upgrade inkport"
-        )
-    return Weights(
-        spec=RecogniserSpec.from_dict(metadata["spec"], where=str(path)),
-        config=metadata["config"],
-        provenance=metadata["provenance"],
-        tensors=tensors,
-    )
+    try:
+        metadata = json.loads(text)
+        if metadata["schema"] > SCHEMA:
+            raise ArtifactCorruptError(
+                f"{path}: metadata schema {metadata['schema']}, this inkport reads up to {SCHEMA}",
+                remedy="upgrade inkport",
+            )
+        spec = RecogniserSpec.from_dict(metadata["spec"], where="spec")
+        return Weights(spec=spec, config=metadata["config"], provenance=metadata["provenance"], tensors=tensors)
+    except (ValueError, KeyError, TypeError, SpecError) as error:
+        raise ArtifactCorruptError(f"{path}: inkport's metadata is malformed ({error!r})") from error
 
 
 def deploy_tensors(network: nn.Module) -> dict[str, Tensor]:
@@ -99,6 +110,3 @@ def deploy_tensors(network: nn.Module) -> dict[str, Tensor]:
 def count_parameters(network: nn.Module) -> int:
     """Return the number of trainable values, auxiliary training heads included."""
     return sum(p.numel() for p in network.parameters())
-
-
-__all__ = ["Weights", "count_parameters", "deploy_tensors", "load_weights", "save_weights"]

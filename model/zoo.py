@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-
 from inkport.core.config import parse_config
 from inkport.core.errors import RecipeError
 from inkport.model.convtext import STRIDE, ConvText, ConvTextConfig
@@ -26,15 +25,21 @@ def build(name: str, classes: int, overrides: Mapping[str, Any]) -> ConvText:
     Raises:
         RecipeError: If the name or a field is unknown, or a value has the wrong type.
     """
-    if name not in NETWORKS:
-        raise RecipeError(f"network {name!r} is unknown", remedy=f"known networks: {', '.join(sorted(NETWORKS))}")
-    settings = {**NETWORKS[name], **overrides, "classes": classes}
+    settings = {**_settings(name), **overrides, "classes": classes}
     return ConvText(parse_config(ConvTextConfig, settings, where=f"model {name}"))
 
 
 def stride_of(name: str) -> int:
-    """Return the input columns per frame of the network ``name``."""
+    """Return the input columns per frame of the network ``name``.
+
+    Raises:
+        RecipeError: If the name is unknown.
+    """
+    _settings(name)
     return STRIDE
 
 
-__all__ = ["NETWORKS", "build", "stride_of"]
+def _settings(name: str) -> Mapping[str, Any]:
+    if name not in NETWORKS:
+        raise RecipeError(f"network {name!r} is unknown", remedy=f"known networks: {', '.join(sorted(NETWORKS))}")
+    return NETWORKS[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError
 from inkport.core.runtime import Availability, SessionOptions
+from inkport.runtimes.sdk import probe_sdk
 
 
 class OnnxRuntime:
@@ -21,15 +21,7 @@ class OnnxRuntime:
 
     def probe(self) -> Availability:
         """Say whether onnxruntime can be imported."""
-        if find_spec("onnxruntime") is None:
-            return Availability(ok=False, reason="onnxruntime is not installed", remedy="pip install 'inkport[ort]'")
-        try:
-            import onnxruntime
-        except Exception as error:  # noqa: BLE001 - a broken install must be reported, not raised
-            return Availability(
-                ok=False, reason=f"onnxruntime does not import: {error}", remedy="reinstall onnxruntime"
-            )
-        return Availability(ok=True, version=onnxruntime.__version__, devices=("cpu",))
+        return probe_sdk("onnxruntime", extra="ort")
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> _OrtSession:
         """Load the artefact's ONNX file.
@@ -37,9 +29,11 @@ class OnnxRuntime:
         Raises:
             RuntimeUnavailableError: If the device is not ``cpu``.
             ArtifactCorruptError: If onnxruntime refuses the file.
+            UsageError: If an extra option is given; this adapter knows none.
         """
         import onnxruntime as ort
 
+        options.check_extra()
         if device != "cpu":
             raise RuntimeUnavailableError(
                 f"onnxruntime here runs on cpu, not on {device!r}", remedy='set device = "cpu"'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError, UnsupportedFormatError
 from inkport.core.runtime import Availability, SessionOptions
 from inkport.core.target import Precision
+from inkport.runtimes.sdk import probe_sdk
 
 
 HINTS = {Precision.FP32: "f32"}
@@ -26,13 +26,7 @@ class OpenVinoRuntime:
 
     def probe(self) -> Availability:
         """Say whether OpenVINO can be imported."""
-        if find_spec("openvino") is None:
-            return Availability(ok=False, reason="openvino is not installed", remedy="pip install 'inkport[openvino]'")
-        try:
-            import openvino
-        except Exception as error:  # noqa: BLE001 - a broken install must be reported, not raised
-            return Availability(ok=False, reason=f"openvino does not import: {error}", remedy="reinstall openvino")
-        return Availability(ok=True, version=openvino.__version__.split("-")[0], devices=("cpu",))
+        return probe_sdk("openvino", extra="openvino")
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> _OvSession:
         """Compile the artefact's IR for the CPU, with the precision it declares.
@@ -41,9 +35,11 @@ class OpenVinoRuntime:
             RuntimeUnavailableError: If the device is not ``cpu``.
             UnsupportedFormatError: If the precision has no inference hint yet.
             ArtifactCorruptError: If OpenVINO refuses the file.
+            UsageError: If an extra option is given; this adapter knows none.
         """
         import openvino as ov
 
+        options.check_extra()
         if device != "cpu":
             raise RuntimeUnavailableError(f"this adapter runs on cpu, not on {device!r}", remedy='set device = "cpu"')
         if artifact.precision not in HINTS:

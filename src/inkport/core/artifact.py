@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from inkport.core.config import parse_config, to_plain
-from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, InkportError
+from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, InkportError, UsageError
 from inkport.core.files import new_directory, sha256_file
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
@@ -57,6 +57,16 @@ class Provenance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Sidecar:
+    schema: int
+    spec: Mapping[str, Any]
+    format: str
+    precision: Precision
+    files: Mapping[str, str]
+    provenance: Provenance
+
+
+@dataclass(frozen=True, kw_only=True)
 class Artifact:
     """A recogniser in one format and precision, on disk, with its digests checked."""
 
@@ -69,7 +79,7 @@ class Artifact:
     precision: Precision
     """Number format."""
     files: Mapping[str, str]
-    """SHA-256 (hex) of each file, by name."""
+    """SHA-256 (hex) of each file, by its path in the directory, with forward slashes."""
     provenance: Provenance
     """Where it came from."""
 
@@ -114,73 +124,68 @@ def load_artifact(path: Path) -> Artifact:
         ArtifactCorruptError: If the sidecar is malformed or newer than this inkport, or a file is missing,
             changed, or not named in the sidecar.
     """
-    sidecar = path / SIDECAR
-    if not sidecar.is_file():
+    file = path / SIDECAR
+    if not file.is_file():
         raise ArtifactNotFoundError(
             f"{path}: no artefact here (no {SIDECAR})", remedy="pass a directory that `inkport export` made"
         )
-    data = _parse_sidecar(sidecar)
+    data = _read_json(file)
     try:
-        files = {str(name): str(digest) for name, digest in data["files"].items()}
-        artifact = Artifact(
-            path=path,
-            spec=RecogniserSpec.from_dict(data["spec"], where=str(sidecar)),
-            format=str(data["format"]),
-            precision=Precision(data["precision"]),
-            files=files,
-            provenance=_parse_provenance(data["provenance"], str(sidecar)),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, InkportError) as error:
-        raise ArtifactCorruptError(f"{sidecar}: malformed ({error})", remedy="export the artefact again") from error
-    for name, digest in files.items():
-        _check_file(path, name, digest)
-    return artifact
+        sidecar = parse_config(_Sidecar, data, where=str(file))
+        spec = RecogniserSpec.from_dict(sidecar.spec, where=f"{file}: spec")
+    except InkportError as error:
+        raise _corrupt(error.message) from error
+    _check_files(path, sidecar.files)
+    return Artifact(
+        path=path,
+        spec=spec,
+        format=sidecar.format,
+        precision=sidecar.precision,
+        files=sidecar.files,
+        provenance=sidecar.provenance,
+    )
 
 
-def _parse_sidecar(sidecar: Path) -> dict[str, Any]:
+def _corrupt(message: str) -> ArtifactCorruptError:
+    return ArtifactCorruptError(message, remedy="copy or export the artefact again")
+
+
+def _read_json(sidecar: Path) -> Mapping[str, Any]:
     try:
         data = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise ArtifactCorruptError(
-            f"{sidecar}: not readable as JSON ({error})", remedy="export the artefact again"
-        ) from error
+    except (OSError, ValueError) as error:
+        raise _corrupt(f"{sidecar}: not readable as JSON ({error})") from error
     schema = data.get("schema") if isinstance(data, dict) else None
-    if not isinstance(schema, int) or schema < 1:
-        raise ArtifactCorruptError(f"{sidecar}: no schema version, so not an inkport sidecar")
+    if type(schema) is not int:
+        raise _corrupt(f"{sidecar}: no schema version, so not an inkport sidecar")
     if schema > SCHEMA:
         raise ArtifactCorruptError(
             f"{sidecar}: schema {schema}, this inkport reads up to {SCHEMA}",
             remedy="upgrade inkport, or export again with this version",
         )
-    return data
+    return cast("Mapping[str, Any]", data)
 
 
-def _parse_provenance(data: Any, where: str) -> Provenance:
-    if not isinstance(data, Mapping):
-        raise TypeError("provenance is not a table")
-    calibration = data.get("calibration")
-    return Provenance(
-        stage=str(data["stage"]),
-        root=data.get("root"),
-        parent=data.get("parent"),
-        tools=dict(data.get("tools", {})),
-        options=dict(data.get("options", {})),
-        calibration=None if calibration is None else parse_config(Calibration, calibration, where=where),
-    )
-
-
-def _check_file(path: Path, name: str, digest: str) -> None:
-    file = path / name
-    if Path(name).name != name or not file.is_file():
+def _check_files(path: Path, files: Mapping[str, str]) -> None:
+    present = _files_in(path) - {SIDECAR}
+    if missing := sorted(files.keys() - present):
+        raise _corrupt(f"{path}: the sidecar names {', '.join(missing)}, which is missing")
+    if added := sorted(present - files.keys()):
         raise ArtifactCorruptError(
-            f"{path}: the file {name!r} of the sidecar is missing", remedy="copy or export the artefact again"
+            f"{path}: the sidecar does not name {', '.join(added)}, which lies beside it",
+            remedy="move it elsewhere; an artefact holds what its sidecar names and nothing else",
         )
-    found = sha256_file(file)
-    if found != digest:
-        raise ArtifactCorruptError(
-            f"{file}: SHA-256 is {found[:12]}..., the sidecar says {digest[:12]}...: the file was changed or damaged",
-            remedy="copy or export the artefact again",
-        )
+    for name, digest in files.items():
+        found = sha256_file(path / name)
+        if found != digest:
+            raise _corrupt(
+                f"{path / name}: SHA-256 is {found[:12]}..., the sidecar says {digest[:12]}...: "
+                "the file was changed or damaged"
+            )
+
+
+def _files_in(folder: Path) -> set[str]:
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
 
 
 @contextmanager
@@ -188,14 +193,21 @@ def new_artifact(
     path: Path,
     *,
     spec: RecogniserSpec,
-    format: str,
+    format: str,  # noqa: A002 - the field's name
     precision: Precision,
-    provenance: Provenance,  # noqa: A002 - the field's name
+    provenance: Provenance,
 ) -> Iterator[Path]:
     """Yield an empty folder to fill; when the block ends it becomes the artefact at ``path``, sidecar included.
 
     If the block fails, what was at ``path`` before is untouched.
+
+    Raises:
+        UsageError: If ``path`` is something else than an artefact or an empty folder: it would be lost.
     """
+    if path.exists() and not (path / SIDECAR).is_file() and not (path.is_dir() and not any(path.iterdir())):
+        raise UsageError(
+            f"{path}: would be replaced, but holds no artefact (no {SIDECAR})", remedy="name another folder"
+        )
     with new_directory(path) as draft:
         yield draft
         sidecar = {
@@ -203,7 +215,7 @@ def new_artifact(
             "spec": spec.to_dict(),
             "format": format,
             "precision": precision.value,
-            "files": {file.name: sha256_file(file) for file in sorted(draft.iterdir())},
+            "files": {name: sha256_file(draft / name) for name in sorted(_files_in(draft))},
             "provenance": to_plain(provenance),
         }
         (draft / SIDECAR).write_text(json.dumps(sidecar, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,8 +1,8 @@
 """Strict conversion between plain data (TOML, JSON) and frozen dataclasses.
 
 Unknown keys, missing keys and wrong types are errors that name the place; nothing is coerced except int to
-float. Supported field types: ``int float str bool Path``, string enums, dataclasses, ``X | None`` and
-``tuple[X, ...]``.
+float. Supported field types: ``int float str bool Path Any``, string enums, dataclasses, ``X | None``,
+``tuple[X, ...]`` and ``Mapping[str, X]``. NaN is refused.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ def parse_config(cls: type[T], data: object, *, where: str) -> T:
 
 def _value(hint: Any, value: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return value
     if origin in (types.UnionType, typing.Union):
         inner = next(a for a in arguments if a is not type(None))
         return None if value is None else _value(inner, value, where)
@@ -59,19 +61,26 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, list | tuple):
             raise _wrong(where, "a list", value)
         return tuple(_value(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is Mapping:
+        if not isinstance(value, Mapping):
+            raise _wrong(where, "a table", value)
+        return {str(key): _value(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
     if dataclasses.is_dataclass(hint):
         return parse_config(typing.cast("type[Any]", hint), value, where=where)
+    return _scalar(hint, value, where)
+
+
+def _scalar(hint: Any, value: Any, where: str) -> Any:
     if issubclass(hint, enum.Enum):
         choices = [str(member.value) for member in hint]
         if value not in choices:
             raise _wrong(where, f"one of {', '.join(choices)}", value)
         return hint(value)
     if hint is Path:
-        hint = str
-        return Path(_value(hint, value, where))
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return Path(_scalar(str, value, where))
+    if hint is float and type(value) is int:
         return float(value)
-    if type(value) is not hint:
+    if type(value) is not hint or value != value:  # noqa: PLR0124 - NaN, which no range check catches
         raise _wrong(where, hint.__name__, value)
     return value
 

@@ -7,7 +7,9 @@ from importlib.metadata import EntryPoint, entry_points
 
 from inkport.core.artifact import Artifact
 from inkport.core.errors import (
+    InkportError,
     RuntimeCollisionError,
+    RuntimeExecutionError,
     RuntimeUnavailableError,
     UnknownRuntimeError,
     UnsupportedFormatError,
@@ -30,25 +32,15 @@ def load_runtime(name: str) -> Runtime:
     Raises:
         UnknownRuntimeError: If no package registers that name.
         RuntimeCollisionError: If more than one does.
-        RuntimeUnavailableError: If the adapter itself cannot be imported.
+        RuntimeUnavailableError: If the adapter cannot be imported, or is no runtime.
     """
-    points = _registered().get(name)
-    if points is None:
-        raise UnknownRuntimeError(
-            f"runtime {name!r} is not registered", remedy=f"registered runtimes: {', '.join(runtime_names())}"
-        )
-    if len(points) > 1:
-        values = ", ".join(sorted(point.value for point in points))
-        raise RuntimeCollisionError(
-            f"runtime {name!r} is registered by {values}", remedy="uninstall all but one of these packages"
-        )
+    point = _entry_point(name)
     try:
-        runtime: Runtime = points[0].load()()
+        runtime = point.load()()
     except Exception as error:
-        raise RuntimeUnavailableError(
-            f"the adapter of runtime {name!r} ({points[0].value}) does not load: {error!r}",
-            remedy="mend or uninstall the package that registers it",
-        ) from error
+        raise _broken(point, f"does not load: {error!r}") from error
+    if not isinstance(runtime, Runtime):
+        raise _broken(point, "is no runtime: it lacks name, formats, probe() or open()")
     return runtime
 
 
@@ -60,15 +52,10 @@ def probe(name: str) -> Availability:
         RuntimeCollisionError: If more than one does.
     """
     try:
-        return load_runtime(name).probe()
+        runtime = load_runtime(name)
     except RuntimeUnavailableError as error:
         return Availability(ok=False, reason=error.message, remedy=error.remedy)
-    except (UnknownRuntimeError, RuntimeCollisionError):
-        raise
-    except Exception as error:  # noqa: BLE001 - a vendor's probe must not stop the others
-        return Availability(
-            ok=False, reason=f"its probe raised {error!r}", remedy="report this to the runtime's package"
-        )
+    return _probe(runtime)
 
 
 def open_session(
@@ -76,24 +63,69 @@ def open_session(
 ) -> CheckedSession:
     """Open an artefact with a runtime by name.
 
+    Args:
+        artifact: What to run.
+        runtime: A registered name.
+        device: In the runtime's own words.
+        options: One thread and nothing else by default.
+
     Raises:
         UnknownRuntimeError: If the runtime is not registered.
-        RuntimeUnavailableError: If it cannot run here.
-        UnsupportedFormatError: If it does not open this format.
+        UnsupportedFormatError: If it does not open this format or precision.
+        RuntimeUnavailableError: If it cannot run here, or not on this device.
+        RuntimeExecutionError: If it fails in a way of its own.
+        InkportError: What else ``Runtime.open`` raises.
     """
     adapter = load_runtime(runtime)
     if artifact.format not in adapter.formats:
+        opens = ", ".join(adapter.formats)
         raise UnsupportedFormatError(
-            f"{artifact.path}: runtime {runtime!r} opens {', '.join(adapter.formats)}, this artefact is {artifact.format}",
+            f"{artifact.path}: runtime {runtime!r} opens {opens}, this artefact is {artifact.format}",
             remedy="choose another runtime, or export the format it opens",
         )
-    availability = probe(runtime)
+    availability = _probe(adapter)
     if not availability.ok:
         raise RuntimeUnavailableError(
             f"runtime {runtime!r} cannot run here: {availability.reason}", remedy=availability.remedy
         )
-    session = adapter.open(artifact, device=device, options=options or SessionOptions())
-    return CheckedSession(session, artifact.spec, label=f"{runtime} on {device}")
+    label = f"{runtime} on {device}"
+    try:
+        session = adapter.open(artifact, device=device, options=options or SessionOptions())
+    except InkportError:
+        raise
+    except Exception as error:
+        raise RuntimeExecutionError(f"{label}: failed to open {artifact.path}: {error!r}") from error
+    return CheckedSession(session, artifact.spec, label=label)
+
+
+def _probe(runtime: Runtime) -> Availability:
+    try:
+        return runtime.probe()
+    except Exception as error:  # noqa: BLE001 - a vendor's probe must not stop the others
+        return Availability(
+            ok=False, reason=f"its probe raised {error!r}", remedy="report this to the runtime's package"
+        )
+
+
+def _broken(point: EntryPoint, fault: str) -> RuntimeUnavailableError:
+    return RuntimeUnavailableError(
+        f"the adapter of runtime {point.name!r} ({point.value}) {fault}",
+        remedy="mend or uninstall the package that registers it",
+    )
+
+
+def _entry_point(name: str) -> EntryPoint:
+    points = _registered().get(name)
+    if points is None:
+        raise UnknownRuntimeError(
+            f"runtime {name!r} is not registered", remedy=f"registered runtimes: {', '.join(runtime_names())}"
+        )
+    if len(points) > 1:
+        values = ", ".join(sorted(point.value for point in points))
+        raise RuntimeCollisionError(
+            f"runtime {name!r} is registered by {values}", remedy="uninstall all but one of these packages"
+        )
+    return points[0]
 
 
 def _registered() -> dict[str, list[EntryPoint]]:

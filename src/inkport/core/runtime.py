@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
-from inkport.core.errors import InkportError, RuntimeExecutionError, SpecMismatchError
+from inkport.core.errors import InkportError, RuntimeExecutionError, SpecMismatchError, UsageError
 from inkport.core.spec import RecogniserSpec
 
 
@@ -41,7 +41,7 @@ class SessionOptions:
     """How to run a session.
 
     Raises:
-        ValueError: If ``threads`` is below 1.
+        UsageError: If ``threads`` is below 1.
     """
 
     threads: int = 1
@@ -51,7 +51,18 @@ class SessionOptions:
 
     def __post_init__(self) -> None:
         if self.threads < 1:
-            raise ValueError(f"threads must be at least 1, found {self.threads}")
+            raise UsageError(f"threads must be at least 1, found {self.threads}")
+
+    def check_extra(self, *known: str) -> None:
+        """Refuse options that the runtime does not know; adapters call this in ``open``.
+
+        Raises:
+            UsageError: If ``extra`` has a key that is not in ``known``.
+        """
+        if unknown := sorted(set(self.extra) - set(known)):
+            raise UsageError(
+                f"options {unknown} are not known to this runtime", remedy=f"it knows {', '.join(known) or 'none'}"
+            )
 
 
 @runtime_checkable
@@ -84,8 +95,10 @@ class Runtime(Protocol):
         """Load an artefact onto a device.
 
         Raises:
-            UnsupportedFormatError: If the artefact's format or precision is not one it opens.
+            UnsupportedFormatError: If it cannot run the artefact's precision; the registry has checked the format.
             RuntimeUnavailableError: If the engine or the device is not there.
+            ArtifactCorruptError: If the engine refuses the files.
+            UsageError: If ``options.extra`` has a key that it does not know.
         """
         ...
 
@@ -110,13 +123,14 @@ class CheckedSession:
             RuntimeExecutionError: If the engine fails or returns something else than finite logits of the
                 right shape and dtype.
         """
-        if images.ndim != 4 or images.dtype != np.float32 or images.shape[1:3] != (1, self.spec.preprocess.height):
+        height = self.spec.preprocess.height
+        if images.ndim != 4 or images.dtype != np.float32 or images.shape[1:3] != (1, height) or not len(images):
             raise SpecMismatchError(
-                f"expected float32 images (n, 1, {self.spec.preprocess.height}, w), found {images.dtype} {images.shape}"
+                f"expected float32 images (n, 1, {height}, w), n at least 1, found {images.dtype} {images.shape}"
             )
         expected = (images.shape[0], self.spec.frames(images.shape[3]), self.spec.charset.size)
         try:
-            logits = self.session.run(images)
+            logits: object = self.session.run(images)
         except InkportError:
             raise
         except Exception as error:

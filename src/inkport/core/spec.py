@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inkport import __version__
 from inkport.core.charset import Charset
 from inkport.core.config import parse_config, to_plain
-from inkport.core.errors import SpecError, SpecMismatchError
+from inkport.core.errors import RecipeError, SpecError, SpecMismatchError
 from inkport.core.preprocess import PreprocessSpec
 
 
@@ -83,24 +85,29 @@ class RecogniserSpec:
         }
 
     @classmethod
-    def from_dict(cls, data: Any, *, where: str) -> RecogniserSpec:
+    def from_dict(cls, data: Mapping[str, Any], *, where: str) -> RecogniserSpec:
         """Parse what ``to_dict`` made.
 
+        Args:
+            data: The parsed JSON.
+            where: Names the file in errors.
+
         Raises:
-            SpecError: If a part is missing or malformed, or the charset does not have its digest.
+            SpecError: If anything differs from what ``to_dict`` writes: a part that is missing, malformed,
+                unknown, or does not fit the rest, such as the charset's digest.
         """
         try:
-            charset = Charset(tuple(data["charset"]["symbols"]))
-            digest = data["charset"]["digest"]
             spec = cls(
                 name=str(data["name"]),
                 version=str(data["version"]),
                 stride=int(data["stride"]),
-                preprocess=parse_config(PreprocessSpec, data["preprocess"], where=f"{where}: preprocess"),
-                charset=charset,
+                preprocess=parse_config(PreprocessSpec, data["preprocess"], where="preprocess"),
+                charset=Charset(tuple(data["charset"]["symbols"])),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecipeError) as error:
             raise SpecError(f"{where}: not a recogniser specification ({error!r})") from error
-        if digest != charset.digest:
-            raise SpecError(f"{where}: the charset has digest {charset.digest}, the file says {digest}")
+        written = spec.to_dict()
+        differing = sorted(key for key in written.keys() | data.keys() if written.get(key) != data.get(key))
+        if differing:
+            raise SpecError(f"{where}: {', '.join(differing)} not as inkport {__version__} writes it")
         return spec

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,8 +43,8 @@ def read_manifest(path: Path) -> Iterator[Line]:
     Raises:
         LineDataError: If a required column is absent or a row has another number of fields.
     """
-    rows = csv.reader(_text(path).splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
-    header = next(rows, [])
+    # Not splitlines(): texts may hold other line separators of Unicode.
+    header, *rows = [row.split("\t") for row in _text(path).removesuffix("\n").split("\n")]
     if missing := {"image", "text"} - set(header):
         raise LineDataError(f"{path}: the first row lacks {sorted(missing)}, found {header}")
     for number, row in enumerate(rows, start=2):

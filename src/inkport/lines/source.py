@@ -23,11 +23,16 @@ def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
     Raises:
         LineDataError: If a path does not exist or has another form.
     """
-    seen: Counter[str] = Counter()
+    repeats: Counter[str] = Counter()
+    taken: set[str] = set()
     for path in paths:
         for line in _open(path):
-            seen[line.id] += 1
-            yield line if seen[line.id] == 1 else replace(line, id=f"{line.id}#{seen[line.id]}")
+            name = line.id
+            while name in taken:
+                repeats[line.id] += 1
+                name = f"{line.id}#{repeats[line.id] + 1}"
+            taken.add(name)
+            yield replace(line, id=name)
 
 
 def _open(path: Path) -> Iterator[Line]:
@@ -45,10 +50,20 @@ def _open(path: Path) -> Iterator[Line]:
 
 
 def digest_lines(lines: Iterable[Line]) -> str:
-    """Return the SHA-256 (hex) of ids, texts and encoded images, in order: the data's identity in a report."""
+    """Return the SHA-256 (hex) of ids, texts and encoded images, in order: the data's identity in a report.
+
+    Raises:
+        LineDataError: If an image file cannot be read.
+    """
     digest = hashlib.sha256()
     for line in lines:
-        image = line.image if isinstance(line.image, bytes) else line.image.read_bytes()
-        for part in (line.id.encode(), line.text.encode(), image):
+        for part in (line.id.encode(), line.text.encode(), _encoded(line)):
             digest.update(len(part).to_bytes(8, "little") + part)
     return digest.hexdigest()
+
+
+def _encoded(line: Line) -> bytes:
+    try:
+        return line.image if isinstance(line.image, bytes) else line.image.read_bytes()
+    except OSError as error:
+        raise LineDataError(f"{line.id}: the image cannot be read ({error})", remedy="check the path") from error
