@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
 
 from inkport import __version__
 from inkport.core.errors import (
@@ -52,7 +52,11 @@ for _name, _summary in COMMANDS.items():
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        code = app(exit_on_error=False, print_error=True)
+        code = app(exit_on_error=False, print_error=True, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError:
+        # It has printed what is wrong with the arguments.
+        code = EXIT_USAGE
     except InkportError as error:
         _complain(str(error))
         code = exit_code(error)
