@@ -1,0 +1,37 @@
+# Two commands on a fresh clone: `make demo` and `make test`. Both need Python 3.11 or newer and nothing else.
+# Another interpreter: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test
+
+# Prove the shipped model on the shipped lines in every runtime, and print the table.
+demo: .venv/.demo
+	$(BIN)/inkport verify
+
+# Everything that must hold before a change is merged.
+test: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+# The stamps are newer than what they install, so a second run starts at once; an interrupted one starts over.
+.venv/.base: Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "inkport needs Python 3.11 or newer, $(PYTHON) is: $$($(PYTHON) --version 2>&1)" >&2; \
+		echo "fix: make $(MAKECMDGOALS) PYTHON=python3.11 (or wherever a newer one is)" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { \
+		echo "fix: install Python's venv module (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+.venv/.demo: .venv/.base pyproject.toml setup.py
+	$(BIN)/pip install --quiet --editable '.[export]'
+	@touch $@
+
+.venv/.test: .venv/.demo
+	$(BIN)/pip install --quiet --editable '.[export,train,render]' --group test --group lint
+	@touch $@
