@@ -11,7 +11,7 @@ from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError, UnsupportedFormatError
 from inkport.core.runtime import Availability, SessionOptions
 from inkport.core.target import Precision
-from inkport.runtimes.sdk import probe_sdk
+from inkport.runtimes.sdk import mute_openvino, probe_sdk
 
 
 HINTS = {Precision.FP32: "f32"}
@@ -26,6 +26,7 @@ class OpenVinoRuntime:
 
     def probe(self) -> Availability:
         """Say whether OpenVINO can be imported."""
+        mute_openvino()
         return probe_sdk("openvino", extra="openvino")
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> _OvSession:
@@ -37,6 +38,7 @@ class OpenVinoRuntime:
             ArtifactCorruptError: If OpenVINO refuses the file.
             UsageError: If an extra option is given; this adapter knows none.
         """
+        mute_openvino()
         import openvino as ov
 
         options.check_extra()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 from inkport.core.runtime import Availability
@@ -22,3 +23,12 @@ def probe_sdk(module: str, *, extra: str, devices: tuple[str, ...] = ("cpu",)) -
             return Availability(ok=False, reason=f"{module} is not installed", remedy=f"pip install 'inkport[{extra}]'")
         return Availability(ok=False, reason=f"{module} does not import: {error}", remedy=f"reinstall {module}")
     return Availability(ok=True, version=str(sdk.__version__).split("-")[0], devices=devices)
+
+
+def mute_openvino() -> None:
+    """Keep OpenVINO from sending usage data; call it before its first import.
+
+    ``import openvino`` reports to its makers unless the user has opted out, without asking. Without
+    ``openvino_telemetry`` it falls back to a stub of its own (``openvino/tools/ovc/telemetry_utils.py``).
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
