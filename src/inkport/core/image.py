@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, Jpeg2KImagePlugin, UnidentifiedImageError, WebPImagePlugin
+from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from inkport.core.errors import ImageError
@@ -97,7 +98,7 @@ def _check_png(data: bytes) -> None:
             image.verify()
 
 
-def _check_header(image: Image.Image, label: str) -> None:
+def _check_header(image: ImageFile, label: str) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise _too_many_pixels(label, f"{image.width} x {image.height} px")
     # A phone's MPO file is one photograph and its previews.
