@@ -1,0 +1,184 @@
+"""ONNX in int8 from ONNX in fp32: static quantisation in QDQ form.
+
+Activations are unsigned and weights signed 8-bit integers, weights per output channel: the pair for which x86
+with VNNI has instructions. Ranges are fixed at export, so a line's text depends on nothing but the line.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
+from inkport.core.config import to_plain
+from inkport.core.errors import ExportError
+from inkport.core.target import Precision
+from inkport.export.calibration import CalibrationSet
+from inkport.export.graph import portable_bytes
+from inkport.export.tools import tool_versions
+
+
+STAGE = "int8_onnx_from_onnx"
+
+
+class Ranges(StrEnum):
+    """How the range of an activation follows from what the calibration lines gave."""
+
+    MIN_MAX = "min-max"
+    """The smallest and the largest value."""
+    PERCENTILE = "percentile"
+    """The values that cut off a share of the largest and smallest."""
+
+
+class Part(StrEnum):
+    """A part of the network that can stay in fp32."""
+
+    FIRST_CONV = "first-conv"
+    """The convolution that reads the image: one channel, so nothing to gain."""
+    DEPTHWISE = "depthwise"
+    """Grouped convolutions: few products, and ranges that differ much between channels."""
+    ATTENTION = "attention"
+    """Products of two activations."""
+    HEAD = "head"
+    """The layer that makes the logits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int8Options:
+    """What is quantised, and how. The defaults are measured: docs/export.md.
+
+    Raises:
+        ExportError: If the percentile is out of range.
+    """
+
+    ranges: Ranges = Ranges.MIN_MAX
+    """How activations' ranges are found."""
+    percentile: float = 99.99
+    """Share of values, in percent, within the range; used with ``percentile`` ranges alone."""
+    keep_fp32: tuple[Part, ...] = (Part.FIRST_CONV, Part.DEPTHWISE, Part.ATTENTION, Part.HEAD)
+    """Parts that are not quantised."""
+
+    def __post_init__(self) -> None:
+        if not 50 < self.percentile <= 100:
+            raise ExportError(f"percentile must be above 50 and at most 100, found {self.percentile}")
+
+
+def int8_onnx_from_onnx(
+    source: Artifact, out: Path, *, calibration: CalibrationSet, options: Int8Options | None = None
+) -> Artifact:
+    """Quantise convolutions and matrix products; equal input and calibration lines give equal bytes.
+
+    Args:
+        source: An ONNX artefact in fp32.
+        out: The artefact's directory; replaced if it is there.
+        calibration: Lines that the ranges are taken from.
+        options: What is quantised, and how; ``Int8Options()`` if None.
+
+    Raises:
+        ExportError: If the quantiser fails, or ONNX Runtime cannot load what it made.
+    """
+    import onnxruntime
+
+    options = options or Int8Options()
+    path = source.file(".onnx")
+    try:
+        data = portable_bytes(_quantised(path, source.spec.input.name, calibration.inputs, options))
+        onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ExportError(f"{STAGE}: {path}: {reason}") from error
+    provenance = Provenance(
+        stage=STAGE,
+        root=source.root,
+        parent=source.digest,
+        tools=tool_versions("onnx", "onnxruntime"),
+        options=to_plain(options),
+        calibration=calibration.record,
+    )
+    with new_artifact(out, spec=source.spec, format="onnx", precision=Precision.INT8, provenance=provenance) as folder:
+        (folder / "model.onnx").write_bytes(data)
+    return load_artifact(out)
+
+
+def _quantised(path: Path, input_name: str, inputs: Sequence[npt.NDArray[np.float32]], options: Int8Options) -> Any:
+    import onnx
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    percentile = options.ranges is Ranges.PERCENTILE
+    settings: dict[str, Any] = {
+        # Line by line: the calibrators otherwise keep every tensor of every line, and want one width.
+        "CalibStridedMinMax": 1,
+        # The sums of a matrix product go on in fp32 (bias, residual, norm), so rounding them gains nothing.
+        "OpTypesToExcludeOutputQuantization": ["MatMul"],
+        **({"CalibPercentile": options.percentile} if percentile else {}),
+    }
+    with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+        shaped, quantised = Path(folder, "shaped.onnx"), Path(folder, "int8.onnx")
+        # Its symbolic shape inference cannot follow the graphs of torch's exporter.
+        quant_pre_process(path, shaped, skip_symbolic_shape=True, skip_optimization=True)
+        quantize_static(
+            shaped,
+            quantised,
+            _Reader(input_name, inputs),
+            quant_format=QuantFormat.QDQ,
+            # Relu: so that a convolution's range is that of its Relu, which then costs nothing.
+            op_types_to_quantize=["Conv", "MatMul", "Relu"],
+            nodes_to_exclude=nodes_of(onnx.load(shaped), options.keep_fp32),
+            per_channel=True,
+            reduce_range=False,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.Percentile if percentile else CalibrationMethod.MinMax,
+            extra_options=settings,
+        )
+        return onnx.load(quantised)
+
+
+def nodes_of(model: Any, parts: Sequence[Part]) -> list[str]:
+    """Return the names of the nodes of an ``onnx.ModelProto`` that belong to ``parts``, in the graph's order."""
+    graph = model.graph
+    weights = {tensor.name for tensor in graph.initializer}
+    reads_image = {value.name for value in graph.input}
+    found: dict[Part, list[str]] = {part: [] for part in Part}
+    for node in graph.node:
+        if node.op_type == "Conv":
+            groups = next((a.i for a in node.attribute if a.name == "group"), 1)
+            if groups > 1:
+                found[Part.DEPTHWISE].append(node.name)
+            if node.input[0] in reads_image:
+                found[Part.FIRST_CONV].append(node.name)
+        elif node.op_type == "MatMul":
+            if node.input[1] in weights:
+                # Later ones replace it: the head is the last product with weights.
+                found[Part.HEAD] = [node.name]
+            else:
+                found[Part.ATTENTION].append(node.name)
+    names = {name for part in parts for name in found[part]}
+    return [node.name for node in graph.node if node.name in names]
+
+
+class _Reader:
+    """Hands the calibration lines to the quantiser, one at a time."""
+
+    def __init__(self, input_name: str, inputs: Sequence[npt.NDArray[np.float32]]) -> None:
+        self._name, self._inputs, self._next = input_name, inputs, iter(inputs)
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        self._next = iter(self._inputs[start_index:end_index])
+
+    def get_next(self) -> dict[str, npt.NDArray[np.float32]] | None:
+        image = next(self._next, None)
+        return None if image is None else {self._name: image}

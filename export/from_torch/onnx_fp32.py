@@ -1,0 +1,128 @@
+"""ONNX in fp32, with dynamic batch and width: the hub from which other formats are made."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
+from inkport.core.errors import ExportError
+from inkport.core.spec import RecogniserSpec
+from inkport.core.target import Precision
+from inkport.export.agreement import require_agreement
+from inkport.export.graph import portable_bytes
+from inkport.export.tools import tool_versions
+from inkport.model.weights import load_weights
+
+
+STAGE = "onnx_from_safetensors"
+OPSET = 18
+"""The exporter's own opset; to others it converts afterwards, and older runtimes know this one."""
+
+
+def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
+    """Export weights to one ONNX file; equal weights and tools give equal bytes.
+
+    Batch norms are folded into their convolutions, the auxiliary training head is not in the graph, and
+    nothing in the file names the machine that made it.
+
+    Args:
+        source: A safetensors artefact.
+        out: The artefact's directory; replaced if it is there.
+
+    Raises:
+        ExportError: If the converter fails, or the graph's logits differ from torch's.
+    """
+    network = load_weights(source.file(".safetensors")).network()
+    try:
+        data = portable_bytes(_converted(fold_batch_norms(network), source.spec))
+        session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ExportError(f"{STAGE}: {source.path}: {reason}") from error
+
+    def run_torch(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        with torch.inference_mode():
+            return np.asarray(network(torch.from_numpy(images)).numpy(), dtype=np.float32)
+
+    def run_onnx(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.asarray(session.run([source.spec.output.name], {source.spec.input.name: images})[0])
+
+    require_agreement(STAGE, source.spec, run_torch, run_onnx)
+    provenance = Provenance(
+        stage=STAGE,
+        root=source.root,
+        parent=source.digest,
+        tools=tool_versions("torch", "onnx", "onnxscript", "onnxruntime"),
+        options={"opset": OPSET},
+    )
+    with new_artifact(out, spec=source.spec, format="onnx", precision=Precision.FP32, provenance=provenance) as folder:
+        (folder / "model.onnx").write_bytes(data)
+    return load_artifact(out)
+
+
+def fold_batch_norms(network: nn.Module) -> nn.Module:
+    """Return a copy of a network in evaluation mode whose sequences hold no batch norm after a convolution.
+
+    The converter folds too, but not where something reads the size of the convolution's output.
+    """
+    network = copy.deepcopy(network)
+    for sequence in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+        for index in range(len(sequence) - 1):
+            convolution, norm = sequence[index], sequence[index + 1]
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                sequence[index], sequence[index + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+    return network
+
+
+def _converted(network: nn.Module, spec: RecogniserSpec) -> onnx.ModelProto:
+    pre = spec.preprocess
+    multiple = torch.export.Dim("w", min=pre.min_width // pre.width_multiple, max=pre.max_width // pre.width_multiple)
+    # Neither size of the example is 1 or the smallest allowed: torch would take such a size for a constant.
+    example = torch.zeros(2, 1, pre.height, pre.min_width + pre.width_multiple)
+    with _quiet():
+        program = torch.onnx.export(
+            network,
+            (example,),
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim("n"), 3: pre.width_multiple * multiple},),
+            opset_version=OPSET,
+            input_names=[spec.input.name],
+            output_names=[spec.output.name],
+            verbose=False,
+        )
+    assert program is not None  # noqa: S101 - None only where the exporter writes the file itself
+    model = program.model_proto
+    for value, tensor in ((model.graph.input[0], spec.input), (model.graph.output[0], spec.output)):
+        for dim, name in zip(value.type.tensor_type.shape.dim, tensor.shape, strict=True):
+            if not dim.HasField("dim_value"):
+                dim.dim_param = name
+    return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what the exporter says about itself, and nothing else."""
+    # It misses torchvision's operators, which no recogniser uses.
+    registration = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registration.level
+    registration.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            # It copies trees with a class that torch itself deprecates.
+            warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
+            yield
+    finally:
+        registration.setLevel(level)
