@@ -1,0 +1,67 @@
+"""Which edits lead from a line's text to its reading, counted by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edits:
+    """Edits by kind, of one or more lines."""
+
+    substitutions: int = 0
+    """Symbols read as another symbol."""
+    insertions: int = 0
+    """Symbols read that are not in the text."""
+    deletions: int = 0
+    """Symbols of the text that were not read."""
+
+    @property
+    def total(self) -> int:
+        """The edit distance."""
+        return self.substitutions + self.insertions + self.deletions
+
+
+def count_edits(text: str, reading: str) -> Edits:
+    """Count the edits of a shortest edit script from ``text`` to ``reading``.
+
+    Several scripts can be shortest ("ab" to "ba": two substitutions, or one insertion and one deletion); the
+    counts are those of the one with the most substitutions, so they do not depend on how it was searched for.
+
+    Source:
+        Wagner & Fischer, *The String-to-String Correction Problem* (1974), with a second criterion: an
+        insertion or deletion costs one unit more than a substitution's ``weight``.
+    """
+    text, reading = _without_common_ends(text, reading)
+    weight = len(text) + len(reading) + 1
+    gap = weight + 1
+    previous = [j * gap for j in range(len(reading) + 1)]
+    for i, wanted in enumerate(text, start=1):
+        current = [i * gap]
+        for j, found in enumerate(reading, start=1):
+            diagonal = previous[j - 1] if wanted == found else previous[j - 1] + weight
+            current.append(min(diagonal, previous[j] + gap, current[j - 1] + gap))
+        previous = current
+    distance, gaps = divmod(previous[-1], weight)
+    insertions = (gaps + len(reading) - len(text)) // 2
+    return Edits(substitutions=distance - gaps, insertions=insertions, deletions=gaps - insertions)
+
+
+def sum_edits(edits: Iterable[Edits]) -> Edits:
+    """Return the sums by kind."""
+    items = list(edits)
+    return Edits(
+        substitutions=sum(e.substitutions for e in items),
+        insertions=sum(e.insertions for e in items),
+        deletions=sum(e.deletions for e in items),
+    )
+
+
+def _without_common_ends(a: str, b: str) -> tuple[str, str]:
+    shorter = min(len(a), len(b))
+    start = next((i for i in range(shorter) if a[i] != b[i]), shorter)
+    a, b = a[start:], b[start:]
+    shorter = min(len(a), len(b))
+    end = next((i for i in range(shorter) if a[-1 - i] != b[-1 - i]), shorter)
+    return a[: len(a) - end], b[: len(b) - end]

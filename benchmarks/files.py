@@ -1,0 +1,33 @@
+"""The files of a report: JSON, Markdown and HTML side by side in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from inkport.benchmarks.report import Report
+from inkport.benchmarks.views.html import render_html
+from inkport.benchmarks.views.markdown import render_markdown
+from inkport.benchmarks.views.pictures import picture_uris
+from inkport.benchmarks.views.rows import flips_by_line
+from inkport.core.files import write_atomically
+from inkport.lines.line import Line
+
+
+def write_report(report: Report, lines: Iterable[Line], folder: Path) -> None:
+    """Write ``report.html``, ``report.md`` and, last, ``report.json`` into ``folder``.
+
+    Each file is replaced in one step, after all three have been made, so that a kill leaves whole files.
+
+    Args:
+        report: The report.
+        lines: The lines that it is about; the page shows the flipped ones.
+        folder: Made if needed.
+    """
+    pages = {
+        "report.html": render_html(report, picture_uris(lines, flips_by_line(report))),
+        "report.md": render_markdown(report),
+        "report.json": report.to_json(),
+    }
+    for name, content in pages.items():
+        write_atomically(folder / name, content)

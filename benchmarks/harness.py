@@ -1,0 +1,157 @@
+"""The sequence of a verification: the reference reads, every target reads, then all are timed together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from inkport.benchmarks.environment import read_environment, without_folders
+from inkport.benchmarks.outcome import Outcome
+from inkport.benchmarks.pipeline import TargetRun, prove, read_all
+from inkport.benchmarks.progress import Progress, silent
+from inkport.benchmarks.reference import Provide, Reference, open_reference
+from inkport.benchmarks.report import (
+    ArtifactInfo,
+    DataInfo,
+    ModelInfo,
+    Options,
+    ReferenceInfo,
+    Report,
+    SkippedLine,
+    TargetReport,
+)
+from inkport.benchmarks.speed import Speed, measure_speed
+from inkport.benchmarks.verdict import judge
+from inkport.core.artifact import Artifact
+from inkport.core.errors import LineDataError, UnknownRuntimeError
+from inkport.core.registry import probe, runtime_names
+from inkport.core.runtime import SessionOptions
+from inkport.core.target import Target
+from inkport.lines.audit import Audit
+from inkport.lines.source import digest_lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be verified."""
+
+    model: Artifact
+    """The model as handed in."""
+    targets: Sequence[Target]
+    """The targets, names unique."""
+    audit: Audit
+    """The usable lines, prepared for this model."""
+    sources: Sequence[str]
+    """Names of the line sets."""
+    provide: Provide
+    """Returns the artefact of a target."""
+    options: Options = field(default_factory=Options)
+    """Settings."""
+
+
+def verify(request: Request, *, progress: Progress = silent) -> Report:
+    """Verify every target against the reference; a target that fails does not stop the others.
+
+    Raises:
+        LineDataError: If there is no usable line.
+        UnknownRuntimeError: If a target names a runtime that is not registered.
+        RuntimeUnavailableError: If there is nothing to compare with.
+        InkportError: If the reference itself fails.
+    """
+    check_targets(request.targets)
+    if not request.audit.lines:
+        raise LineDataError("there is no usable line to verify on", remedy="pass line sets with --lines")
+    options, audit = request.options, request.audit
+    environment = read_environment(threads=options.threads)
+    progress("opening the reference")
+    reference = open_reference(request.provide, SessionOptions(threads=options.threads))
+    try:
+        expected = read_all(reference.artifact.spec, reference.session, audit, label="reference", progress=progress)
+    finally:
+        reference.session.close()
+    runs = [
+        prove(target, expected, audit, provide=request.provide, options=options, progress=progress)
+        for target in request.targets
+    ]
+    speed = measure_speed(runs, audit, options, progress)
+    return Report(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=_model_info(request.model),
+        data=_data_info(request),
+        reference=_reference_info(reference),
+        options=options,
+        environment=environment,
+        baseline=speed.baseline,
+        host=speed.host,
+        targets=tuple(_conclude(run, speed) for run in runs),
+    )
+
+
+def check_targets(targets: Sequence[Target]) -> None:
+    """Refuse targets whose runtime nobody registered: that is a misspelt request, not an unavailable target.
+
+    Raises:
+        UnknownRuntimeError: If there is one.
+    """
+    names = runtime_names()
+    for target in targets:
+        if target.runtime not in names:
+            raise UnknownRuntimeError(
+                f"target {target.name!r}: runtime {target.runtime!r} is not registered",
+                remedy=f"registered runtimes: {', '.join(names)}",
+            )
+
+
+def _conclude(run: TargetRun, speed: Speed) -> TargetReport:
+    target, latency = run.target, speed.latencies.get(run.target.name)
+    if target.name in speed.errors:
+        run.fail(Outcome.RUN_FAILED, speed.errors[target.name])
+    outcome, reason = run.failure or (Outcome.PASS, "")
+    if run.failure is None and run.parity is not None:
+        outcome, reason = judge(run.parity, latency, target.budget)
+    return TargetReport(
+        name=target.name,
+        runtime=target.runtime,
+        runtime_version=run.version,
+        device=target.device,
+        precision=target.precision,
+        outcome=outcome,
+        reason=reason,
+        budget=target.budget,
+        artifact=ArtifactInfo.of(run.artifact) if run.artifact else None,
+        parity=run.parity,
+        latency=latency,
+    )
+
+
+def _model_info(model: Artifact) -> ModelInfo:
+    return ModelInfo(
+        name=model.spec.name,
+        version=model.spec.version,
+        charset_sha256=model.spec.charset.digest,
+        artifact=ArtifactInfo.of(model),
+    )
+
+
+def _reference_info(reference: Reference) -> ReferenceInfo:
+    return ReferenceInfo(
+        runtime=reference.target.runtime,
+        runtime_version=probe(reference.target.runtime).version,
+        device=reference.target.device,
+        precision=reference.target.precision,
+        note=without_folders(reference.note),
+        artifact=ArtifactInfo.of(reference.artifact),
+    )
+
+
+def _data_info(request: Request) -> DataInfo:
+    return DataInfo(
+        sha256=digest_lines(request.audit.lines),
+        sources=tuple(request.sources),
+        lines=len(request.audit.lines),
+        skipped=tuple(
+            SkippedLine(id=f.id, problem=str(f.problem), detail=without_folders(f.detail))
+            for f in request.audit.findings
+        ),
+    )

@@ -1,0 +1,33 @@
+"""Where a target ended, and what that means for the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """Where a target ended, in the order of the pipeline; a target has the first that applies."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    """The text is the reference's within the budget, and so is the latency."""
+    UNAVAILABLE = "unavailable"
+    """The runtime, its device, or a package that its exporter needs is not there."""
+    EXPORT_FAILED = "export-failed"
+    """There is no artefact for it, and making one failed."""
+    LOAD_FAILED = "load-failed"
+    """The runtime refused the artefact."""
+    RUN_FAILED = "run-failed"
+    """A run failed, or returned something that breaks the contract."""
+    TEXT_DIFFERS = "text-differs"
+    """The text differs from the reference's by more than the budget allows, for the worse or the better."""
+    LATENCY_OVER_BUDGET = "latency-over-budget"
+    """The text is right but too slow."""
+
+
+def exit_code(outcomes: Iterable[Outcome]) -> int:
+    """Return 0 if all passed, 1 if any regressed or failed, else 3: something requested is not available."""
+    found = set(outcomes)
+    if found - {Outcome.PASS, Outcome.UNAVAILABLE}:
+        return 1
+    return 3 if Outcome.UNAVAILABLE in found else 0

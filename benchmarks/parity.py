@@ -1,0 +1,197 @@
+"""Whether a target reads the same text as the reference: error rates, their difference, and every flipped line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from inkport.benchmarks.bootstrap import RESAMPLES, paired_interval
+from inkport.benchmarks.edits import Edits, count_edits, sum_edits
+from inkport.core.charset import normalise_text
+from inkport.core.ctc import Transcription
+from inkport.core.metrics import wer, wer_htr
+from inkport.lines.line import Line
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one system read on all lines."""
+
+    transcriptions: tuple[Transcription, ...]
+    """One per line, in order."""
+    edits: tuple[Edits, ...]
+    """Edits against each line's text, in order."""
+
+
+def score(lines: Sequence[Line], transcriptions: Iterable[Transcription]) -> Reading:
+    """Count the edits of what was read on ``lines``; texts are compared after ``normalise_text``.
+
+    Raises:
+        ValueError: If the two differ in length.
+    """
+    read = tuple(transcriptions)
+    pairs = zip(lines, read, strict=True)
+    return Reading(read, tuple(count_edits(normalise_text(a.text), normalise_text(b.text)) for a, b in pairs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A target beside the reference on a set of lines; rates are micro averages."""
+
+    lines: int
+    """Lines compared."""
+    symbols: int
+    """Symbols in their texts."""
+    cer: float
+    """Character error rate of the target."""
+    cer_reference: float
+    """Character error rate of the reference on the same lines."""
+    delta: float
+    """``cer`` minus ``cer_reference``: above zero the target reads worse."""
+    interval: tuple[float, float]
+    """95 % interval of ``delta``, by paired bootstrap."""
+    interval_unit: Literal["writer", "line"]
+    """What the bootstrap resampled: writers with all their lines, or single lines where it knows fewer than two."""
+    clusters: int
+    """How many of those there are."""
+    flipped_lines: int
+    """Lines whose text differs from what the reference read."""
+    edits: Edits
+    """The target's edits by kind."""
+    edits_reference: Edits
+    """The reference's edits by kind."""
+    wer: float
+    """Word error rate of the target, words being what white space separates."""
+    wer_reference: float
+    """The same of the reference."""
+    wer_htr: float
+    """Word error rate of the target with each punctuation mark as a word, as the HTR literature counts."""
+    wer_htr_reference: float
+    """The same of the reference."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetScore(Score):
+    """One data set, lines of seen and unseen writers apart."""
+
+    dataset: str
+    """Name of the data set."""
+    seen_writer: bool
+    """Whether the model may have seen these writers in training; if so, this says little about new writers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flip:
+    """A line that the target and the reference read differently."""
+
+    id: str
+    """The line's id."""
+    dataset: str
+    """Its data set."""
+    text: str
+    """Its transcription."""
+    reading_reference: str
+    """What the reference read."""
+    reading: str
+    """What the target read."""
+    margin_reference: float | None
+    """Smallest top-1 minus top-2 logit of the reference on the line: how close its reading was to flipping."""
+    margin: float | None
+    """The same of the target."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity(Score):
+    """All lines together, each data set apart, and the flipped lines."""
+
+    datasets: tuple[DatasetScore, ...]
+    """One row per data set and kind of writers, in the order of the lines."""
+    flips: tuple[Flip, ...]
+    """Every flipped line, in the order of the lines."""
+
+
+def compare(
+    lines: Sequence[Line], reference: Reading, target: Reading, *, seed: int = 0, resamples: int = RESAMPLES
+) -> Parity:
+    """Compare what a target read with what the reference read.
+
+    Args:
+        lines: The lines, at least one, no empty texts.
+        reference: The reference's reading of them.
+        target: The target's reading of them.
+        seed: Of the bootstrap.
+        resamples: Of the bootstrap.
+    """
+    rows: dict[tuple[str, bool], list[int]] = {}
+    for index, line in enumerate(lines):
+        rows.setdefault((line.dataset, line.seen_writer), []).append(index)
+
+    def fields(indices: Sequence[int]) -> dict[str, Any]:
+        part = [lines[i] for i in indices]
+        return _score(part, _part(reference, indices), _part(target, indices), seed=seed, resamples=resamples)
+
+    return Parity(
+        **fields(range(len(lines))),
+        datasets=tuple(
+            DatasetScore(dataset=dataset, seen_writer=seen, **fields(indices))
+            for (dataset, seen), indices in rows.items()
+        ),
+        flips=tuple(
+            _flip(line, old, new)
+            for line, old, new in zip(lines, reference.transcriptions, target.transcriptions, strict=True)
+            if old.text != new.text
+        ),
+    )
+
+
+def _part(reading: Reading, indices: Sequence[int]) -> Reading:
+    return Reading(
+        tuple(reading.transcriptions[i] for i in indices),
+        tuple(reading.edits[i] for i in indices),
+    )
+
+
+def _score(lines: Sequence[Line], reference: Reading, target: Reading, *, seed: int, resamples: int) -> dict[str, Any]:
+    texts = [line.text for line in lines]
+    old = [t.text for t in reference.transcriptions]
+    new = [t.text for t in target.transcriptions]
+    lengths = [len(normalise_text(text)) for text in texts]
+    differences = [b.total - a.total for a, b in zip(reference.edits, target.edits, strict=True)]
+    interval = paired_interval(differences, lengths, lines, seed=seed, resamples=resamples)
+    edits, edits_reference, symbols = sum_edits(target.edits), sum_edits(reference.edits), sum(lengths)
+    return {
+        "lines": len(lines),
+        "symbols": symbols,
+        "cer": edits.total / symbols,
+        "cer_reference": edits_reference.total / symbols,
+        "delta": sum(differences) / symbols,
+        "interval": (interval.low, interval.high),
+        "interval_unit": interval.unit,
+        "clusters": interval.clusters,
+        "flipped_lines": sum(a != b for a, b in zip(old, new, strict=True)),
+        "edits": edits,
+        "edits_reference": edits_reference,
+        "wer": wer(texts, new).rate,
+        "wer_reference": wer(texts, old).rate,
+        "wer_htr": wer_htr(texts, new).rate,
+        "wer_htr_reference": wer_htr(texts, old).rate,
+    }
+
+
+def _flip(line: Line, reference: Transcription, target: Transcription) -> Flip:
+    return Flip(
+        id=line.id,
+        dataset=line.dataset,
+        text=normalise_text(line.text),
+        reading_reference=reference.text,
+        reading=target.text,
+        margin_reference=_finite(reference.margin),
+        margin=_finite(target.margin),
+    )
+
+
+def _finite(value: float) -> float | None:
+    """JSON knows no infinity, which is the margin of a reading without frames."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,110 @@
+"""One target through the pipeline: available, exported, loaded, run, compared; it stops where it fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inkport.benchmarks.environment import without_folders
+from inkport.benchmarks.outcome import Outcome
+from inkport.benchmarks.parity import Parity, Reading, compare, score
+from inkport.benchmarks.progress import Progress
+from inkport.benchmarks.reference import Provide
+from inkport.benchmarks.report import Options
+from inkport.core.artifact import Artifact
+from inkport.core.ctc import Transcription
+from inkport.core.errors import InkportError, RuntimeUnavailableError
+from inkport.core.recogniser import Recogniser
+from inkport.core.registry import open_session, probe
+from inkport.core.runtime import Session, SessionOptions
+from inkport.core.spec import RecogniserSpec
+from inkport.core.target import Target
+from inkport.lines.audit import Audit
+
+
+READ_AT_ONCE = 32
+"""Lines read between two updates of the progress."""
+
+
+@dataclass
+class TargetRun:
+    """What is known about a target so far."""
+
+    target: Target
+    """The target."""
+    version: str = ""
+    """Version of its runtime's SDK."""
+    artifact: Artifact | None = None
+    """What it runs."""
+    parity: Parity | None = None
+    """Its text, once it has read all lines."""
+    failure: tuple[Outcome, str] | None = None
+    """Where it failed, and why."""
+
+    def fail(self, outcome: Outcome, error: Exception) -> None:
+        """Remember where it failed, and why: the error's sentence and its fix, without folders."""
+        reason = error.message if isinstance(error, InkportError) else repr(error)
+        fix = f" (fix: {error.remedy})" if isinstance(error, InkportError) and error.remedy else ""
+        self.failure = (outcome, without_folders(reason + fix) + ".")
+
+
+def prove(
+    target: Target, expected: Reading, audit: Audit, *, provide: Provide, options: Options, progress: Progress
+) -> TargetRun:
+    """Take a target as far as it comes, up to its comparison with the reference; never raises.
+
+    Args:
+        target: The target.
+        expected: What the reference read.
+        audit: The lines.
+        provide: Returns the target's artefact.
+        options: Settings.
+        progress: Told what is going on.
+    """
+    run = TargetRun(target)
+    availability = probe(target.runtime)
+    run.version = availability.version
+    if not availability.ok:
+        run.fail(Outcome.UNAVAILABLE, RuntimeUnavailableError(availability.reason, remedy=availability.remedy))
+        return run
+    # Whatever a vendor's code raises, the other targets go on: hence every exception, at each step.
+    try:
+        progress(f"{target.name}: exporting")
+        run.artifact = provide(target)
+    except Exception as error:  # noqa: BLE001
+        run.fail(Outcome.UNAVAILABLE if _is_missing(error) else Outcome.EXPORT_FAILED, error)
+        return run
+    try:
+        progress(f"{target.name}: opening")
+        session = open_session(
+            run.artifact, runtime=target.runtime, device=target.device, options=SessionOptions(threads=options.threads)
+        )
+    except Exception as error:  # noqa: BLE001
+        run.fail(Outcome.UNAVAILABLE if _is_missing(error) else Outcome.LOAD_FAILED, error)
+        return run
+    try:
+        reading = read_all(run.artifact.spec, session, audit, label=target.name, progress=progress)
+        session.close()
+    except Exception as error:  # noqa: BLE001
+        run.fail(Outcome.RUN_FAILED, error)
+        return run
+    run.parity = compare(audit.lines, expected, reading, seed=options.seed, resamples=options.resamples)
+    return run
+
+
+def read_all(spec: RecogniserSpec, session: Session, audit: Audit, *, label: str, progress: Progress) -> Reading:
+    """Read every line by itself, at its own padded width.
+
+    Raises:
+        InkportError: If a run fails or breaks the contract.
+    """
+    recogniser = Recogniser(spec, session)
+    read: list[Transcription] = []
+    for start in range(0, len(audit.inputs), READ_AT_ONCE):
+        progress(f"{label}: reading", start, len(audit.inputs))
+        read += recogniser.read_prepared(audit.inputs[start : start + READ_AT_ONCE], batch=1)
+    return score(audit.lines, read)
+
+
+def _is_missing(error: Exception) -> bool:
+    """Whether something is not installed or not there, rather than broken."""
+    return isinstance(error, RuntimeUnavailableError) or isinstance(error.__cause__, ModuleNotFoundError)

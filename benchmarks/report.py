@@ -1,0 +1,199 @@
+"""The report: one document with a schema version; everything shown anywhere is a view of it.
+
+``report.schema.json`` beside this file is its JSON Schema.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from inkport.benchmarks.environment import Environment
+from inkport.benchmarks.host import HostTimes
+from inkport.benchmarks.latency import Latency
+from inkport.benchmarks.outcome import Outcome, exit_code
+from inkport.benchmarks.parity import Parity
+from inkport.core.artifact import Artifact
+from inkport.core.config import to_plain
+from inkport.core.target import Budget, Precision
+
+
+SCHEMA = 1
+"""Version of the report; it changes when a field changes its meaning or goes away."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactInfo:
+    """Which artefact was run."""
+
+    sha256: str
+    """Its digest (``Artifact.digest``)."""
+    bytes: int
+    """Size of its files."""
+    format: str
+    """Its format."""
+    precision: Precision
+    """Its number format."""
+    root: str
+    """Digest of the weights that it descends from."""
+    calibration_sha256: str | None
+    """Digest of the lines that it was calibrated on, if any."""
+
+    @classmethod
+    def of(cls, artifact: Artifact) -> ArtifactInfo:
+        """Describe an artefact."""
+        calibration = artifact.provenance.calibration
+        return cls(
+            sha256=artifact.digest,
+            bytes=artifact.bytes,
+            format=artifact.format,
+            precision=artifact.precision,
+            root=artifact.root,
+            calibration_sha256=calibration.sha256 if calibration else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """Which model was verified."""
+
+    name: str
+    """Name of the recogniser."""
+    version: str
+    """Version of its weights."""
+    charset_sha256: str
+    """Digest of its charset."""
+    artifact: ArtifactInfo
+    """What was handed in as the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkippedLine:
+    """A line left out by request."""
+
+    id: str
+    """The line's id."""
+    problem: str
+    """What is wrong with it."""
+    detail: str
+    """The sentence that says so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataInfo:
+    """Which lines were read."""
+
+    sha256: str
+    """Digest of ids, texts and images, in order (``inkport.lines.source.digest_lines``)."""
+    sources: tuple[str, ...]
+    """Names of the files or folders, without their paths."""
+    lines: int
+    """Lines read."""
+    skipped: tuple[SkippedLine, ...]
+    """Lines left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceInfo:
+    """What all targets were compared with."""
+
+    runtime: str
+    """Name of the runtime."""
+    runtime_version: str
+    """Version of its SDK."""
+    device: str
+    """Device of the runtime."""
+    precision: Precision
+    """Number format."""
+    note: str
+    """Why it is not torch, if it is not."""
+    artifact: ArtifactInfo
+    """What it ran."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What was asked for.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+
+    threads: int = 1
+    """Threads that each target computes with."""
+    latency_lines: int = 200
+    """Most lines timed per target; 0 leaves the latency out."""
+    resamples: int = 2000
+    """Resamples per confidence interval."""
+    seed: int = 0
+    """Of the bootstrap and of the order of the timed lines."""
+    skip: tuple[str, ...] = ()
+    """Problems whose lines are left out."""
+
+    def __post_init__(self) -> None:
+        if self.threads < 1 or self.latency_lines < 0 or self.resamples < 1:
+            raise ValueError(f"threads and resamples must be at least 1, latency_lines at least 0: {self}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetReport:
+    """One target: where it ended, and what was measured until there."""
+
+    name: str
+    """Name of the target."""
+    runtime: str
+    """Its runtime."""
+    runtime_version: str
+    """Version of the runtime's SDK, empty if unknown."""
+    device: str
+    """Its device."""
+    precision: Precision
+    """Its number format."""
+    outcome: Outcome
+    """Where it ended."""
+    reason: str
+    """Why, in a sentence or two; empty if it passed."""
+    budget: Budget
+    """What it was allowed."""
+    artifact: ArtifactInfo | None
+    """What it ran; absent if there was nothing to run."""
+    parity: Parity | None
+    """Its text; absent if it did not read all lines."""
+    latency: Latency | None
+    """Its speed; absent if it did not finish, or the latency was left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything one run of the harness found out."""
+
+    created: str
+    """When, in UTC (ISO 8601)."""
+    model: ModelInfo
+    """What was verified."""
+    data: DataInfo
+    """On which lines."""
+    reference: ReferenceInfo
+    """Compared with what."""
+    options: Options
+    """As asked for."""
+    environment: Environment
+    """Where."""
+    baseline: str | None
+    """Name of the target that ``latency.speed_up`` refers to: fp32 in ONNX Runtime, if it was measured."""
+    host: HostTimes | None
+    """Times of the parts around the network; absent if the latency was left out or no target ran."""
+    targets: tuple[TargetReport, ...]
+    """One entry per target, in the order of the targets file."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 all pass, 1 a target regressed or failed, 3 a target is not available (and none regressed)."""
+        return exit_code(target.outcome for target in self.targets)
+
+    def to_json(self) -> str:
+        """Return the document, as ``report.schema.json`` describes it."""
+        document: Mapping[str, Any] = {"schema": SCHEMA, "exit_code": self.exit_code, **to_plain(self)}
+        return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

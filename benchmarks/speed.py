@@ -1,0 +1,88 @@
+"""The speed of all targets that can read, measured in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from inkport.benchmarks.host import HostTimes, host_times
+from inkport.benchmarks.latency import Image, Latency, Times, choose_lines, cold_start, measure, summarise
+from inkport.benchmarks.pipeline import TargetRun
+from inkport.benchmarks.progress import Progress
+from inkport.benchmarks.report import Options
+from inkport.core.artifact import Artifact
+from inkport.core.registry import load_runtime
+from inkport.core.runtime import Session, SessionOptions
+from inkport.core.target import Precision, Target
+from inkport.lines.audit import Audit
+
+
+@dataclass
+class Speed:
+    """What was measured; empty if nothing was."""
+
+    latencies: dict[str, Latency] = field(default_factory=dict)
+    """By name of the target."""
+    errors: dict[str, Exception] = field(default_factory=dict)
+    """The targets that failed here although they had read all lines."""
+    baseline: str | None = None
+    """Name of the target that speed-ups refer to: fp32 in ONNX Runtime."""
+    host: HostTimes | None = None
+    """Times of the parts around the network."""
+
+
+def measure_speed(runs: Sequence[TargetRun], audit: Audit, options: Options, progress: Progress) -> Speed:
+    """Time the targets that have read all lines, on the same lines and in turns.
+
+    Args:
+        runs: All targets.
+        audit: The lines.
+        options: How many lines and threads; with 0 lines nothing is measured.
+        progress: Told what is going on.
+    """
+    speed = Speed()
+    ready = {run.target.name: (run.target, run.artifact) for run in runs if run.parity and run.artifact}
+    if not ready or not options.latency_lines:
+        return speed
+    chosen = choose_lines(audit.inputs, options.latency_lines, seed=options.seed)
+    inputs = [audit.inputs[index] for index in chosen]
+    cold: dict[str, float] = {}
+    sessions: dict[str, Session] = {}
+    try:
+        for name, (target, artifact) in ready.items():
+            progress(f"{name}: cold start")
+            try:
+                cold[name], sessions[name] = _open(target, artifact, options.threads, _middle(inputs))
+            except Exception as error:  # noqa: BLE001 - one broken target must not stop the others
+                speed.errors[name] = error
+        times = measure(sessions, inputs, progress=progress)
+        speed.errors |= times.errors
+        speed.baseline = next((name for name in times.ns if _is_baseline(ready[name][0])), None)
+        speed.latencies = _latencies(times, cold, speed.baseline)
+        if times.ns:
+            artifact, session = ready[next(iter(times.ns))][1], sessions[next(iter(times.ns))]
+            speed.host = host_times([audit.lines[index] for index in chosen], artifact.spec, session)
+    finally:
+        for session in sessions.values():
+            session.close()
+    return speed
+
+
+def _open(target: Target, artifact: Artifact, threads: int, image: Image) -> tuple[float, Session]:
+    # The runtime itself, without the checks around its sessions: they are not what is timed.
+    runtime = load_runtime(target.runtime)
+    options = SessionOptions(threads=threads)
+    return cold_start(lambda: runtime.open(artifact, device=target.device, options=options), image)
+
+
+def _middle(inputs: Sequence[Image]) -> Image:
+    return sorted(inputs, key=lambda image: image.shape[3])[len(inputs) // 2]
+
+
+def _is_baseline(target: Target) -> bool:
+    return (target.runtime, target.precision) == ("onnxruntime", Precision.FP32)
+
+
+def _latencies(times: Times, cold: dict[str, float], baseline: str | None) -> dict[str, Latency]:
+    base = times.ns[baseline] if baseline else None
+    return {name: summarise(ns, cold_start_ms=cold[name], baseline=base) for name, ns in times.ns.items()}

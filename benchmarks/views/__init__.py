@@ -1,0 +1,1 @@
+"""Views of a report: the same figures as text, Markdown and HTML."""

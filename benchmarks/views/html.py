@@ -1,0 +1,132 @@
+"""The report as one HTML page that needs nothing else: no network, no scripts, images inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import SequenceMatcher
+from html import escape
+
+from inkport.benchmarks.outcome import Outcome
+from inkport.benchmarks.parity import Flip
+from inkport.benchmarks.report import Report
+from inkport.benchmarks.views.rows import NONE, Table, by_dataset, flips_by_line, speeds, summary, words_and_edits
+from inkport.benchmarks.views.sentences import complaints, facts, headline, notes, reference_line
+
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1a1a1a }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: left; vertical-align: top }
+.n { text-align: right; font-variant-numeric: tabular-nums }
+.pass { color: #1a6b2d } .fail { color: #a3140f; font-weight: 600 } .unavailable { color: #6b5900 }
+.line { border-top: 1px solid #ddd; padding: .8rem 0 } .line img { max-width: 100%; max-height: 64px; display: block }
+.read { white-space: pre-wrap; font-family: ui-monospace, monospace }
+ins { background: #c9f0d0; text-decoration: none } del { background: #f8d2cf }
+@media (prefers-color-scheme: dark) {
+ body { background: #161616; color: #e6e6e6 } th, td, .line { border-color: #444 } .line img { background: #fff }
+ .pass { color: #7fd693 } .fail { color: #ff8a80 } .unavailable { color: #e2c55a }
+ ins { background: #1f5c2d } del { background: #6e211c }
+}
+"""
+FAILURES = frozenset(Outcome) - {Outcome.PASS, Outcome.UNAVAILABLE}
+"""Outcomes shown in red."""
+
+
+def render_html(report: Report, images: Mapping[str, str]) -> str:
+    """Return the page.
+
+    Args:
+        report: The report.
+        images: A ``data:`` URI per flipped line, by the line's id.
+    """
+    body = [
+        "<h1>inkport verify</h1>",
+        _paragraph(headline(report)),
+        _paragraph(reference_line(report)),
+        _table(summary(report)),
+        *(f"<p><b>{escape(name)}</b>: {escape(reason)}</p>" for name, reason in complaints(report)),
+        "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes(report)) + "</ul>",
+        "<h2>Data sets</h2>",
+        _table(by_dataset(report)),
+        "<h2>Words and edits</h2>",
+        _table(words_and_edits(report)),
+        "<h2>Speed</h2>",
+        _table(speeds(report)),
+        "<h2>Flipped lines</h2>",
+        *_flips(report, images),
+        "<h2>Environment</h2>",
+        _table(Table(("what", "value"), tuple(facts(report).items()), 2)),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>inkport verify: {escape(report.model.name)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def _flips(report: Report, images: Mapping[str, str]) -> list[str]:
+    flipped = flips_by_line(report)
+    if not flipped:
+        return [_paragraph("None.")]
+    how = "Changes from the reference's reading: <del>only the reference</del>, <ins>only the target</ins>."
+    return [f"<p>{how}</p>", *(_line(name, flips, images.get(name)) for name, flips in flipped.items())]
+
+
+def _line(name: str, flips: list[tuple[str, Flip]], image: str | None) -> str:
+    first = flips[0][1]
+    picture = f'<img alt="" src="{escape(image)}">' if image else ""
+    rows = [
+        ("text", escape(first.text), ""),
+        ("reference", escape(first.reading_reference), _margin(first.margin_reference)),
+    ]
+    rows += [(target, mark_changes(f.reading_reference, f.reading), _margin(f.margin)) for target, f in flips]
+    cells = "".join(
+        f'<tr><th>{escape(who)}</th><td class="read">{reading}</td><td class="n">{margin}</td></tr>'
+        for who, reading, margin in rows
+    )
+    head = '<tr><th></th><th></th><th class="n">margin</th></tr>'
+    return f'<div class="line">{picture}<div>{escape(name)}</div><table>{head}{cells}</table></div>'
+
+
+def mark_changes(before: str, after: str) -> str:
+    """Return ``after`` as HTML, with what is new in ``<ins>`` and what is gone from ``before`` in ``<del>``."""
+    parts: list[str] = []
+    for kind, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if kind == "equal":
+            parts.append(escape(after[c:d]))
+            continue
+        parts += [f"<del>{escape(before[a:b])}</del>"] if b > a else []
+        parts += [f"<ins>{escape(after[c:d])}</ins>"] if d > c else []
+    return "".join(parts)
+
+
+def _table(table: Table) -> str:
+    if not table.rows:
+        return _paragraph("None.")
+
+    def row(tag: str, cells: tuple[str, ...]) -> str:
+        inside = (
+            f"<{tag}{_class(cell, column >= table.text_columns)}>{escape(cell)}</{tag}>"
+            for column, cell in enumerate(cells)
+        )
+        return f"<tr>{''.join(inside)}</tr>"
+
+    return "<table>" + row("th", table.head) + "".join(row("td", cells) for cells in table.rows) + "</table>"
+
+
+def _class(cell: str, number: bool) -> str:
+    if number:
+        return ' class="n"'
+    if cell in {"pass", "unavailable"}:
+        return f' class="{cell}"'
+    return ' class="fail"' if cell in FAILURES else ""
+
+
+def _margin(margin: float | None) -> str:
+    return NONE if margin is None else f"{margin:.3f}"
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"

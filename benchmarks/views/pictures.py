@@ -1,0 +1,30 @@
+"""Pictures of lines for pages that must hold everything they show."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Collection, Iterable
+
+import numpy as np
+from PIL import Image
+
+from inkport.lines.line import Line
+
+
+HEIGHT_PX = 64
+"""Height that taller lines are shrunk to."""
+
+
+def picture_uris(lines: Iterable[Line], ids: Collection[str]) -> dict[str, str]:
+    """Return a ``data:`` URI (PNG, gray) for each of ``lines`` whose id is among ``ids``."""
+    return {line.id: _uri(line) for line in lines if line.id in ids}
+
+
+def _uri(line: Line) -> str:
+    image = Image.fromarray(np.rint(line.gray() * 255).astype(np.uint8))
+    if image.height > HEIGHT_PX:
+        image = image.resize((max(1, round(image.width * HEIGHT_PX / image.height)), HEIGHT_PX))
+    data = io.BytesIO()
+    image.save(data, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode("ascii")

@@ -1,0 +1,74 @@
+"""What every view says in words: what was compared, how to read the table, and where it was made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from inkport.benchmarks.bootstrap import CONFIDENCE
+from inkport.benchmarks.report import Report
+from inkport.benchmarks.views.rows import NONE, percent
+
+
+def headline(report: Report) -> str:
+    """Return the sentence above the table: what was compared on how many lines."""
+    model, data, threads = report.model, report.data, report.options.threads
+    return (
+        f"{model.name} {model.version} ({model.artifact.sha256[:12]}) on {data.lines} lines "
+        f"of {', '.join(data.sources)} ({data.sha256[:12]}), {threads} thread{'s' if threads > 1 else ''}"
+    )
+
+
+def reference_line(report: Report) -> str:
+    """Return what the targets were compared with, and why it is not torch, if it is not."""
+    r = report.reference
+    score = next((target.parity for target in report.targets if target.parity), None)
+    rate = f", CER {percent(score.cer_reference)} %" if score else ""
+    note = f"; {r.note}" if r.note else ""
+    return f"reference: {r.runtime} {r.runtime_version} {r.precision} on {r.device}{rate}{note}"
+
+
+def notes(report: Report) -> list[str]:
+    """Return the sentences below the table: how to read it, and which lines were left out."""
+    sentences = [
+        "delta: points of CER above the reference; flips: lines whose text differs from the reference's",
+    ]
+    score = next((target.parity for target in report.targets if target.parity), None)
+    if score:
+        drawn = f"{score.clusters} writers or documents" if score.interval_unit == "writer" else "single lines"
+        sentences.append(f"interval: paired bootstrap over {drawn}, {CONFIDENCE:.0%}, all lines together")
+    if report.host:
+        host = report.host
+        sentences.append(
+            f"per line, not in the times: preparing {host.prepare_p50_ms:.2f} ms, decoding {host.decode_p50_ms:.2f} ms"
+        )
+    if report.baseline:
+        sentences.append(f"speed: how many times faster than {report.baseline}, median over the lines")
+    if skipped := report.data.skipped:
+        counts = Counter(line.problem for line in skipped)
+        kinds = ", ".join(f"{count} {problem}" for problem, count in sorted(counts.items()))
+        sentences.append(f"skipped: {len(skipped)} lines ({kinds})")
+    return sentences
+
+
+def complaints(report: Report) -> list[tuple[str, str]]:
+    """Return name and reason of each target that did not pass."""
+    return [(target.name, target.reason) for target in report.targets if target.reason]
+
+
+def facts(report: Report) -> Mapping[str, str]:
+    """Return the environment as names and values."""
+    e = report.environment
+    return {
+        "made": report.created,
+        "CPU": f"{e.cpu}, {e.cores} cores, {e.machine}",
+        "CPU features": " ".join(e.isa) or NONE,
+        "system": f"{e.os}, Python {e.python}",
+        "packages": ", ".join(f"{name} {version}" for name, version in e.packages.items()),
+        "threads per target": str(e.threads),
+        "frequency governor": e.governor or NONE,
+        "load before the run": NONE if e.load_1min is None else f"{e.load_1min:g}",
+        "model": report.model.artifact.sha256,
+        "data": report.data.sha256,
+        "reference artefact": report.reference.artifact.sha256,
+    }

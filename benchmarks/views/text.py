@@ -1,0 +1,43 @@
+"""The report for a terminal: plain aligned text."""
+
+from __future__ import annotations
+
+import textwrap
+
+from inkport.benchmarks.report import Report
+from inkport.benchmarks.views.rows import Table, by_dataset, summary
+from inkport.benchmarks.views.sentences import complaints, headline, notes, reference_line
+
+
+WIDTH = 100
+"""Columns that sentences are wrapped to."""
+
+
+def render_text(report: Report) -> str:
+    """Return the table with its headline, the data sets where there are several, the reasons and the notes."""
+    datasets = by_dataset(report)
+    several = len({row[:2] for row in datasets.rows}) > 1
+    blocks = [_wrap(headline(report)) + "\n" + _wrap(reference_line(report))]
+    if several:
+        blocks.append(_aligned(datasets))
+    blocks.append(_aligned(summary(report)))
+    if reasons := complaints(report):
+        blocks.append("\n".join(_wrap(f"{name}: {reason}") for name, reason in reasons))
+    blocks.append("\n".join(_wrap(note) for note in notes(report)))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _aligned(table: Table) -> str:
+    lines = [table.head, *table.rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(table.head))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column < table.text_columns else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _wrap(sentence: str) -> str:
+    return textwrap.fill(sentence, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
