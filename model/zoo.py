@@ -7,7 +7,7 @@ from typing import Any
 
 from inkport.core.config import parse_config
 from inkport.core.errors import RecipeError
-from inkport.model.convtext import STRIDE, ConvText, ConvTextConfig
+from inkport.model.convtext import ConvText, ConvTextConfig
 
 
 NETWORKS: Mapping[str, Mapping[str, Any]] = {"convtext-tiny": {}}
@@ -27,16 +27,6 @@ def build(name: str, classes: int, overrides: Mapping[str, Any]) -> ConvText:
     """
     settings = {**_settings(name), **overrides, "classes": classes}
     return ConvText(parse_config(ConvTextConfig, settings, where=f"model {name}"))
-
-
-def stride_of(name: str) -> int:
-    """Return the input columns per frame of the network ``name``.
-
-    Raises:
-        RecipeError: If the name is unknown.
-    """
-    _settings(name)
-    return STRIDE
 
 
 def _settings(name: str) -> Mapping[str, Any]:

@@ -70,10 +70,14 @@ def load_checkpoint(
     network.load_state_dict(_part(tensors, "network."))
     for name, tensor in _part(tensors, "average.").items():
         average.state[name].copy_(tensor)
+    parameters = [p for parameter_group in optimiser.param_groups for p in parameter_group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _part(tensors, "optimiser.").items():
         index, key = name.split(".", 1)
-        state.setdefault(int(index), {})[key] = tensor
+        like = parameters[int(index)]
+        # The fused update walks memory in order, so a moment must lie in memory as its parameter does.
+        laid_out = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+        state.setdefault(int(index), {})[key] = laid_out
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     return int(head["step"]), float(head["best"])
 

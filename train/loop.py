@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,62 +12,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inkport.core.charset import Charset
 from inkport.core.config import to_plain
-from inkport.core.errors import LineDataError
 from inkport.core.files import write_atomically
-from inkport.core.spec import RecogniserSpec
-from inkport.lines.audit import Audit, audit_lines
-from inkport.lines.source import digest_lines, read_lines
 from inkport.model.weights import Weights, deploy_tensors, save_weights
-from inkport.model.zoo import build, stride_of
+from inkport.model.zoo import build
 from inkport.train.augment import augment
 from inkport.train.checkpoint import load_checkpoint, save_checkpoint
-from inkport.train.dataset import Batch, Sampler, TrainingLines
+from inkport.train.dataset import Batch, Sampler
 from inkport.train.distributed import Group
 from inkport.train.evaluate import rates_by_dataset, read_all
 from inkport.train.optim import MovingAverage, learning_rate, make_optimiser
+from inkport.train.prepare import Prepared
 from inkport.train.recipe import Recipe
 
 
 Report = Callable[[dict[str, Any]], None]
 """Called with each log entry."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A recipe's lines, audited, and the recogniser that they define."""
-
-    spec: RecogniserSpec
-    """The recogniser to be trained."""
-    train: Audit
-    """Usable training lines."""
-    val: Audit
-    """Usable validation lines."""
-    digest: str
-    """SHA-256 (hex) of the training lines."""
-
-
-def prepare_data(recipe: Recipe, base: Path) -> Prepared:
-    """Read and audit the recipe's lines; the charset is that of the training texts.
-
-    Raises:
-        LineDataError: If lines are unusable for a reason that the recipe does not skip, or a line of the
-            validation set is also a training line.
-    """
-    lines = list(read_lines(base / path for path in recipe.data.train))
-    val_lines = list(read_lines(base / path for path in recipe.data.val))
-    if shared := {line.id for line in lines} & {line.id for line in val_lines}:
-        raise LineDataError(f"{len(shared)} lines are in both train and val, for example {min(shared)!r}")
-    if not lines or not val_lines:
-        raise LineDataError(f"train has {len(lines)} lines and val {len(val_lines)}; both need at least one")
-    stride = stride_of(recipe.model)
-    charset = Charset.from_texts(line.text for line in lines)
-    options = {"charset": charset, "preprocess": recipe.preprocess, "stride": stride, "skip": recipe.data.skip}
-    spec = RecogniserSpec(
-        name=recipe.model, version=recipe.version, preprocess=recipe.preprocess, charset=charset, stride=stride
-    )
-    return Prepared(spec, audit_lines(lines, **options), audit_lines(val_lines, **options), digest_lines(lines))
 
 
 class Trainer:
@@ -95,7 +54,7 @@ class Trainer:
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, recipe.optim.ema)
         self.optimiser = make_optimiser(self.network, recipe.optim)
-        self.lines = TrainingLines(data.train, data.spec.charset, recipe.preprocess)
+        self.lines = data.lines
         self.sampler = Sampler(self.lines.widths, recipe.optim.batch, recipe.seed)
         self.step, self.best = 0, float("inf")
         if self._checkpoint.exists():
@@ -160,7 +119,7 @@ class Trainer:
         frames = widths // stride
         loss = ctc_loss(logits, frames, batch) + recipe.optim.shortcut * ctc_loss(shortcut, frames, batch)
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.group.average(self.network)
         nn.utils.clip_grad_norm_(self.network.parameters(), recipe.optim.clip)
         for parameters in self.optimiser.param_groups:

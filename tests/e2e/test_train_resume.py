@@ -71,18 +71,19 @@ def kill_after(recipe: Path, out: Path, step: int) -> None:
 
 
 def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_run(recipe, tmp_path):
-    path = recipe(40)
+    path = recipe(24)
     whole = train(path, tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
     kill_after(path, tmp_path / "killed", step=4)
-    assert steps_done(tmp_path / "killed" / "checkpoint.safetensors") < 40
+    assert steps_done(tmp_path / "killed" / "checkpoint.safetensors") < 24
     resumed = train(path, tmp_path / "killed")
     assert resumed.returncode == 0, resumed.stderr
     assert "continuing after step" in resumed.stderr
     for name in ("last.safetensors", "best.safetensors", "checkpoint.safetensors"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes(), name
     logs = [
-        [json.loads(row) for row in (tmp_path / run / "log.jsonl").read_text().splitlines()] for run in ("whole", "killed")
+        [json.loads(row) for row in (tmp_path / run / "log.jsonl").read_text().splitlines()]
+        for run in ("whole", "killed")
     ]
     assert [entry["val_cer"] for entry in logs[0] if "val_cer" in entry] == [
         entry["val_cer"] for entry in logs[1] if "val_cer" in entry

@@ -30,9 +30,12 @@ def train(recipe: Path, *, out: Path, threads: int | None = None) -> None:
     try:
         import torch
     except ModuleNotFoundError as error:
-        raise UsageError("training needs torch, which is not installed", remedy="pip install 'inkport[train]'") from error
+        raise UsageError(
+            "training needs torch, which is not installed", remedy="pip install 'inkport[train]'"
+        ) from error
     from inkport.train.distributed import join, leave
-    from inkport.train.loop import Trainer, prepare_data
+    from inkport.train.loop import Trainer
+    from inkport.train.prepare import prepare_data
     from inkport.train.recipe import load_recipe
 
     settings = load_recipe(recipe)
@@ -72,7 +75,8 @@ def _progress(steps: int) -> Callable[[dict[str, Any]], None]:
             sys.stderr.write(f"\r\x1b[K{head}  loss {entry['loss']:.3f}  {entry['lines_per_s']:.0f} lines/s")
             sys.stderr.flush()
         else:
-            _say(f"{head}  loss {entry['loss']:.3f}  {entry['lines_per_s']:.0f} lines/s  data wait {entry['data_wait']:.1%}")
+            wait = f"data wait {entry['data_wait']:.1%}"
+            _say(f"{head}  loss {entry['loss']:.3f}  {entry['lines_per_s']:.0f} lines/s  {wait}")
 
     return show
 

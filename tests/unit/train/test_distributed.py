@@ -35,7 +35,9 @@ def test_two_processes_end_with_the_mean_gradient_and_statistics():
         port = str(probe.getsockname()[1])
     meeting = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     workers = [
-        subprocess.Popen([sys.executable, "-c", WORKER], env=meeting | {"RANK": rank}, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER], env=meeting | {"RANK": rank}, stdout=subprocess.PIPE, text=True
+        )
         for rank in "01"
     ]
     for rank, worker in enumerate(workers):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 
@@ -14,8 +16,8 @@ def test_learning_rate_warms_up_peaks_and_ends_near_zero():
     rates = [learning_rate(s, recipe) for s in range(1000)]
     assert rates[0] == pytest.approx(2e-5)
     assert max(rates) == rates[99] == pytest.approx(2e-3)
-    assert all(a < b for a, b in zip(rates[:99], rates[1:100], strict=True))
-    assert all(a > b for a, b in zip(rates[100:], rates[101:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(rates[:100]))
+    assert all(a > b for a, b in itertools.pairwise(rates[100:]))
     assert learning_rate(550, recipe) == pytest.approx(1e-3)
     assert rates[-1] < 1e-8
 

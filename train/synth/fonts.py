@@ -1,0 +1,78 @@
+"""Handwriting fonts, and which symbols they can really draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import ImageFont
+
+from inkport.core.errors import DataError, UsageError
+
+
+EM_PX = 80
+"""Size at which glyphs are drawn, in pixels per em: about twice what is left at 64 px, so that warps stay sharp."""
+FONT_SUFFIXES = (".otf", ".ttf")
+"""Font files that a folder is searched for."""
+
+
+@dataclass(frozen=True, eq=False)
+class HandFont:
+    """A font, opened at ``EM_PX``."""
+
+    name: str
+    """File name without suffix; the writer of its lines."""
+    face: ImageFont.FreeTypeFont
+    """The font, in Pillow's basic layout, so that the result does not depend on libraqm."""
+    symbols: frozenset[str]
+    """Symbols that its character map names."""
+
+    def missing(self, text: str) -> tuple[str, ...]:
+        """Return the symbols of ``text`` that the font cannot draw, sorted, each once.
+
+        A symbol is missing if the character map lacks it, or if it is no space and its glyph has no ink.
+        """
+        return tuple(sorted(symbol for symbol in set(text) if not self._draws(symbol)))
+
+    def _draws(self, symbol: str) -> bool:
+        return symbol in self.symbols and (symbol.isspace() or self.face.getmask(symbol).getbbox() is not None)
+
+
+def find_fonts(folder: Path) -> tuple[Path, ...]:
+    """Return the font files of a folder, by name.
+
+    Raises:
+        UsageError: If there is no such folder, no font in it, or two fonts of one name.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder", remedy="pass a folder of .ttf or .otf files")
+    found = tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in FONT_SUFFIXES))
+    if not found:
+        raise UsageError(f"{folder}: no font here (looked for {', '.join(FONT_SUFFIXES)})")
+    names = [path.stem for path in found]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"{folder}: more than one font is called {', '.join(sorted(twice))}", remedy="rename one")
+    return found
+
+
+@lru_cache(maxsize=256)
+def load_font(path: Path) -> HandFont:
+    """Open a font file.
+
+    Raises:
+        UsageError: If fontTools is not installed.
+        DataError: If the file is not a font.
+    """
+    try:
+        from fontTools.ttLib import TTFont, TTLibError
+    except ModuleNotFoundError as error:
+        raise UsageError("rendering needs fontTools", remedy="pip install 'inkport[render]'") from error
+    try:
+        with TTFont(path, lazy=True) as font:
+            mapped = font.getBestCmap() or {}
+            symbols = frozenset(chr(code) for code, glyph in mapped.items() if glyph != ".notdef")
+        face = ImageFont.truetype(path, EM_PX, layout_engine=ImageFont.Layout.BASIC)
+    except (OSError, TTLibError, ValueError) as error:
+        raise DataError(f"{path}: not a usable font ({error})", remedy="take it out of the folder") from error
+    return HandFont(name=path.stem, face=face, symbols=symbols)
