@@ -46,7 +46,8 @@ def _as_json(shares: list[FrameShare]) -> str:
 
 def _as_markdown(shares: list[FrameShare]) -> str:
     rows = [
-        f"| {s.height} | {s.stride} | {s.mean_frames:.0f} | {s.too_few:.3%} | {s.tight:.2%} | {s.lines} |" for s in shares
+        f"| {s.height} | {s.stride} | {s.mean_frames:.0f} | {s.too_few:.3%} | {s.tight:.2%} | {s.lines} |"
+        for s in shares
     ]
     head = ["| height | stride | mean frames | too few | tight | lines |", "|---|---|---|---|---|---|"]
     return "\n".join([*head, *rows]) + "\n"
