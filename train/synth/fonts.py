@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
-from PIL import ImageFont
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from inkport.core.errors import DataError, UsageError
 
@@ -15,6 +16,8 @@ EM_PX = 80
 """Size at which glyphs are drawn, in pixels per em: about twice what is left at 64 px, so that warps stay sharp."""
 FONT_SUFFIXES = (".otf", ".ttf")
 """Font files that a folder is searched for."""
+SAMPLE = "handpointed"
+"""Letters whose strokes are measured; a font without them shows a box, which is no worse a guess."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +30,21 @@ class HandFont:
     """The font, in Pillow's basic layout, so that the result does not depend on libraqm."""
     symbols: frozenset[str]
     """Symbols that its character map names."""
+
+    @cached_property
+    def stroke_px(self) -> float:
+        """Mean stroke width in pixels: twice the area over the outline's length, which a 1 px rim measures."""
+        sample = Image.new("L", (12 * EM_PX, 4 * EM_PX))
+        ImageDraw.Draw(sample).text((EM_PX, 2 * EM_PX), SAMPLE, 255, self.face, anchor="ls")
+        area = np.asarray(sample, dtype=np.float64).sum()
+        rim = np.asarray(sample.filter(ImageFilter.MaxFilter(3)), dtype=np.float64).sum() - area
+        return float(2 * area / max(rim, 1.0))
+
+    @cached_property
+    def extent_px(self) -> tuple[int, int]:
+        """Rows, relative to the baseline, that ordinary ascenders and descenders reach."""
+        _, top, _, bottom = self.face.getbbox("dp", anchor="ls")
+        return int(top), int(bottom)
 
     def missing(self, text: str) -> tuple[str, ...]:
         """Return the symbols of ``text`` that the font cannot draw, sorted, each once.

@@ -42,10 +42,10 @@ class Hand:
         """Return a random hand."""
         return cls(
             slant=float(np.clip(rng.normal(0.05, 0.12), -0.25, 0.4)),
-            stretch=float(rng.uniform(0.9, 1.35)),
+            stretch=float(rng.uniform(0.85, 1.25)),
             letter_gap_em=float(rng.choice([0.0, rng.uniform(-0.01, 0.06)])),
             letter_jitter_em=float(rng.uniform(0.0, 0.014)),
-            word_gap=float(rng.uniform(0.9, 2.4)),
+            word_gap=float(rng.uniform(0.9, 2.1)),
             slope=float(rng.normal(0.0, 0.004)),
             drift_em=float(rng.uniform(0.0, 0.06)),
             swell=float(rng.uniform(0.0, 0.12)),

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
 from inkport.train.synth.fonts import EM_PX, HandFont
@@ -15,6 +14,10 @@ from inkport.train.synth.hand import Hand
 
 CELL_PX = 40
 """Size of a cell of the bending grid: half an em, so that neighbouring letters bend differently but smoothly."""
+RIM_PX = 12
+"""Room around all ink for strokes that grow."""
+THINNING_PX = 0.3
+"""Strokes lose at most this much on either side: hairlines of pointed pens are 1 px wide at ``EM_PX``."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ def write(text: str, font: HandFont, hand: Hand, rng: np.random.Generator) -> In
     right, bottom = np.ceil((places + boxes[:, 2:]).max(axis=0)).astype(int)
     # Room for the bending: slant and swell move ink in proportion to its height, wobble by a few deviations.
     reach = max(-top, bottom)
-    pad_x = math.ceil(abs(hand.slant) * reach * 1.5 + 6 * hand.wobble_em * EM_PX) + 4
-    pad_y = math.ceil(2 * hand.swell * reach + 6 * hand.wobble_em * EM_PX) + 4
+    pad_x = math.ceil(abs(hand.slant) * reach * 1.5 + 6 * hand.wobble_em * EM_PX) + RIM_PX
+    pad_y = math.ceil(2 * hand.swell * reach + 6 * hand.wobble_em * EM_PX) + RIM_PX
     canvas = Image.new("L", (int(right - left) + 2 * pad_x, int(bottom - top) + 2 * pad_y))
     draw = ImageDraw.Draw(canvas)
     for glyph in glyphs:
@@ -73,7 +76,7 @@ def _bend(canvas: Image.Image, baseline: int, hand: Hand, rng: np.random.Generat
     columns = np.append(np.arange(0, canvas.width, CELL_PX), canvas.width)
     rows = np.append(np.arange(0, canvas.height, CELL_PX), canvas.height)
     x, y = np.meshgrid(columns.astype(float), rows.astype(float))
-    wobble = rng.normal(0, hand.wobble_em * EM_PX, (2, *x.shape)).clip(-3 * EM_PX, 3 * EM_PX)
+    wobble = rng.normal(0, 1, (2, *x.shape)).clip(-3, 3) * hand.wobble_em * EM_PX
     swell = 1 + hand.swell * rng.uniform(-1, 1, len(columns))
     above = baseline - y
     source_x = x - hand.slant * above + wobble[0]
@@ -89,32 +92,16 @@ def _bend(canvas: Image.Image, baseline: int, hand: Hand, rng: np.random.Generat
     return canvas.transform(canvas.size, Image.Transform.MESH, cells, Image.Resampling.BILINEAR)
 
 
-def set_stroke(coverage: Image.Image, wanted_px: float) -> Image.Image:
-    """Thicken or thin the strokes towards a width.
-
-    Thinning stops at a quarter of a stroke, so that hairlines stay.
+def thicken(coverage: Image.Image, growth_px: float) -> Image.Image:
+    """Move the outline of all strokes outwards: blur, then cut at the level that lies so far outside an edge.
 
     Args:
-        coverage: Mode L, with a border of at least ``wanted_px`` pixels without ink.
-        wanted_px: Wanted stroke width, in pixels of ``coverage``.
+        coverage: Mode L, with a border of ``RIM_PX`` pixels without ink.
+        growth_px: How far, in pixels of ``coverage``; thinning stops at ``THINNING_PX``.
     """
-    growth = (wanted_px - stroke_width(coverage)) / 2
-    growth = max(growth, -0.25 * stroke_width(coverage), -1.0)
-    sigma = max(1.0, growth)
-    blurred = np.asarray(coverage.filter(ImageFilter.GaussianBlur(sigma)), dtype=np.float32) / 255
-    # A straight edge, blurred, falls to this level ``growth`` pixels outside of it.
+    growth = max(growth_px, -THINNING_PX)
+    sigma = max(0.6, growth)
     level = 0.5 * math.erfc(growth / sigma / math.sqrt(2))
-    sharpened = 0.5 + (blurred - level) / 0.35
-    return Image.fromarray((sharpened.clip(0, 1) * 255).astype(np.uint8))
-
-
-def stroke_width(coverage: Image.Image) -> float:
-    """Return the mean stroke width in pixels: twice the area over the outline's length, which a 1 px rim measures."""
-    area = _area(coverage)
-    rim = _area(coverage.filter(ImageFilter.MaxFilter(3))) - area
-    return 2 * area / max(rim, 1.0)
-
-
-def _area(coverage: Image.Image) -> float:
-    values: npt.NDArray[np.uint8] = np.asarray(coverage)
-    return float(values.sum(dtype=np.int64)) / 255
+    ramp = 1.6 * min(level, 1 - level)
+    table = [round(255 * min(1.0, max(0.0, 0.5 + (v / 255 - level) / ramp))) for v in range(256)]
+    return coverage.filter(ImageFilter.GaussianBlur(sigma)).point(table)

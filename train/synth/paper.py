@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,8 @@ class Paper:
     """Difference in brightness between the ends of the line."""
     texture: float
     """Standard deviation of the paper's blotches."""
+    blotch_px: int
+    """Size of the paper's blotches, in pixels."""
     ruling: float
     """How dark ruled lines are; 0 for none."""
     grid: bool
@@ -45,7 +47,8 @@ class Paper:
             contrast=float(rng.uniform(0.45, 0.85) if clean else rng.uniform(0.3, 0.65)),
             flow=float(rng.uniform(0.0, 0.35)),
             shade=float(rng.normal(0, 0.005 if clean else 0.03)),
-            texture=float(rng.uniform(0.0, 0.004 if clean else 0.02)),
+            texture=float(rng.uniform(0.0, 0.003 if clean else 0.012)),
+            blotch_px=int(rng.choice([3, 8, 40])),
             ruling=float(rng.uniform(0.02, 0.15)) if rng.random() < 0.2 else 0.0,
             grid=bool(rng.random() < 0.4),
             blur_px=float(rng.uniform(0.2, 0.8)),
@@ -68,13 +71,12 @@ def scan(
         uint8 (h, w), 0 black .. 255 white.
     """
     height, width = coverage.shape
-    sheet = paper.white + paper.texture * clouds(rng, (height, width), cell=24)
+    sheet = paper.white + paper.texture * clouds(rng, (height, width), cell=paper.blotch_px)
     sheet += np.linspace(-paper.shade / 2, paper.shade / 2, width, dtype=np.float32)
     if paper.ruling:
         sheet -= paper.ruling * _rules(height, width, baseline, grid=paper.grid, rng=rng)
     strength = 1 - paper.flow * (0.5 + 0.3 * clouds(rng, (height, width), cell=12)).clip(0, 1)
     gray = np.minimum(sheet, 1) - coverage * strength * paper.contrast
-    # Pillow's float images cannot be blurred; 1/64 of a gray level is kept by scaling up beforehand.
     blurred = _blur(gray, paper.blur_px) + rng.normal(0, paper.noise, gray.shape)
     return np.rint(blurred.clip(0, 1) * 255).astype(np.uint8)
 
@@ -101,4 +103,10 @@ def _rules(
 
 
 def _blur(gray: npt.NDArray[np.float32], deviation: float) -> npt.NDArray[np.float32]:
-    return gray
+    reach = 3
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1, dtype=np.float32) / np.float32(deviation)) ** 2)
+    kernel /= kernel.sum()
+    height, width = gray.shape
+    padded = np.pad(gray, reach, mode="edge")
+    rows = sum(weight * padded[k : k + height] for k, weight in enumerate(kernel))
+    return np.asarray(sum(weight * rows[:, k : k + width] for k, weight in enumerate(kernel)), dtype=np.float32)
