@@ -1,0 +1,137 @@
+"""Runtimes made of numpy: a faithful one, and ways to break it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkport.core import registry
+from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
+from inkport.core.charset import Charset
+from inkport.core.ctc import greedy
+from inkport.core.preprocess import PreprocessSpec, prepare
+from inkport.core.runtime import Availability
+from inkport.core.spec import RecogniserSpec
+from inkport.core.target import Precision
+from inkport.lines.line import Line
+
+
+SPEC = RecogniserSpec(
+    name="fake", version="1", preprocess=PreprocessSpec(), charset=Charset(tuple("abcdefg")), stride=4
+)
+
+
+def fake_logits(images: np.ndarray) -> np.ndarray:
+    """Read each frame's mean gray value as a label: a recogniser without weights."""
+    n, _, height, width = images.shape
+    frames = images.reshape(n, height, width // SPEC.stride, SPEC.stride).mean(axis=(1, 3))
+    labels = (frames * 50).astype(int) % SPEC.charset.size
+    return np.eye(SPEC.charset.size, dtype=np.float32)[labels] * np.float32(5)
+
+
+@dataclass
+class FakeRuntime:
+    """A runtime whose every step can be told to go wrong."""
+
+    name: str
+    logits: Callable[[np.ndarray], np.ndarray] = fake_logits
+    availability: Availability = field(default_factory=lambda: Availability(ok=True, version="1.2", devices=("cpu",)))
+    on_open: Callable[[], None] = lambda: None
+    dies_at_call: int = 0
+    formats: tuple[str, ...] = ("fake",)
+    calls: int = 0
+    opened: int = 0
+    threads: set[int] = field(default_factory=set)
+
+    def probe(self):
+        return self.availability
+
+    def open(self, artifact, *, device, options):
+        self.on_open()
+        self.opened += 1
+        self.threads.add(options.threads)
+        return self
+
+    def run(self, images):
+        self.calls += 1
+        if self.calls == self.dies_at_call:
+            raise ValueError("driver fell over")
+        return self.logits(images)
+
+    def close(self):
+        pass
+
+
+@dataclass
+class FakePoint:
+    """An entry point that yields one runtime."""
+
+    runtime: FakeRuntime
+
+    @property
+    def name(self):
+        return self.runtime.name
+
+    @property
+    def value(self):
+        return f"fake:{self.runtime.name}"
+
+    def load(self):
+        return lambda: self.runtime
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch):
+    """Register these runtimes and no others."""
+
+    def install_runtimes(*runtimes: FakeRuntime) -> None:
+        monkeypatch.setattr(registry, "entry_points", lambda **_: [FakePoint(runtime) for runtime in runtimes])
+
+    return install_runtimes
+
+
+@pytest.fixture
+def fake_runtime():
+    return FakeRuntime
+
+
+@pytest.fixture
+def faithful():
+    return fake_logits
+
+
+@pytest.fixture
+def fake_artifact(tmp_path: Path) -> Artifact:
+    path = tmp_path / "fake-artifact"
+    provenance = Provenance(stage="train")
+    with new_artifact(path, spec=SPEC, format="fake", precision=Precision.FP32, provenance=provenance) as folder:
+        (folder / "weights.fake").write_bytes(b"12345")
+    return load_artifact(path)
+
+
+@pytest.fixture
+def fake_lines(rng: np.random.Generator) -> list[Line]:
+    """Twelve lines of two data sets, three writers each, whose texts are what a faithful runtime reads."""
+    lines = []
+    for index in range(12):
+        width = int(rng.integers(90, 400))
+        pixels = np.repeat(rng.integers(100, 255, size=-(-width // 12)), 12)[:width]
+        image = np.broadcast_to(pixels, (48, width)).astype(np.uint8)
+        data = io.BytesIO()
+        Image.fromarray(image).save(data, "PNG")
+        line = Line(
+            id=f"line-{index}",
+            image=data.getvalue(),
+            text="",
+            dataset="left" if index < 6 else "right",
+            writer=f"w{index % 3}",
+        )
+        text = greedy(fake_logits(prepare(line.gray(), SPEC.preprocess))[0], SPEC.charset).text
+        lines.append(Line(**{**vars(line), "text": text}))
+    return lines

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inkport.benchmarks.harness import Request, verify
+from inkport.benchmarks.report import Options
+from inkport.core.errors import (
+    ArtifactCorruptError,
+    ExportError,
+    LineDataError,
+    RuntimeUnavailableError,
+    UnknownRuntimeError,
+)
+from inkport.core.runtime import Availability
+from inkport.core.target import Budget, Precision, Target
+from inkport.lines.audit import Audit, audit_lines
+from inkport.lines.source import digest_lines
+
+
+@pytest.fixture
+def audit(fake_artifact, fake_lines) -> Audit:
+    spec = fake_artifact.spec
+    return audit_lines(fake_lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride)
+
+
+@pytest.fixture
+def run(install, fake_runtime, fake_artifact, audit):
+    """Verify fake runtimes, one target each, against a faithful reference; ``refused`` have no artefact."""
+
+    def run_harness(*runtimes, refused=None, budget=None, options=None, reference=None, lines=audit):
+        def provide(target):
+            if target.runtime in (refused or {}):
+                raise refused[target.runtime]
+            return fake_artifact
+
+        references = [fake_runtime("torch")] if reference is None else reference
+        install(*references, *runtimes)
+        rows = [
+            Target(name=f"{r.name} row", runtime=r.name, precision=Precision.FP32, budget=budget or Budget())
+            for r in runtimes
+        ]
+        options = options or Options(latency_lines=5, resamples=50)
+        return verify(
+            Request(
+                model=fake_artifact, targets=rows, audit=lines, sources=["fake.tsv"], provide=provide, options=options
+            )
+        )
+
+    return run_harness
+
+
+def raiser(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+def test_a_faithful_port_passes(run, fake_runtime, fake_lines):
+    reference, port = fake_runtime("torch"), fake_runtime("port")
+    report = run(port, reference=[reference], options=Options(latency_lines=5, resamples=50, threads=3))
+    (target,) = report.targets
+    assert (target.outcome, target.reason, report.exit_code) == ("pass", "", 0)
+    assert (target.parity.flipped_lines, target.parity.cer, target.parity.lines) == (0, 0.0, 12)
+    assert (target.latency.n, target.latency.speed_up) == (5, None)
+    assert (target.artifact.bytes, target.runtime_version) == (5, "1.2")
+    assert (report.data.sha256, report.data.lines) == (digest_lines(fake_lines), 12)
+    assert (report.reference.runtime, report.reference.note) == ("torch", "")
+    assert reference.threads == port.threads == {3}
+    assert report.environment.threads == 3
+
+
+@pytest.fixture
+def cases(fake_runtime, faithful):
+    """Runtimes with the outcome each must have and words of its reason."""
+
+    def shifted(images):
+        return np.roll(faithful(images), 1, axis=2)
+
+    absent = Availability(ok=False, reason="no SDK", remedy="buy one")
+    no_device = RuntimeUnavailableError("no device in /dev/shm/acme/npu0", remedy="plug it in")
+    return [
+        (fake_runtime("shifted", shifted), "text-differs", "points above the reference's"),
+        (fake_runtime("absent", availability=absent), "unavailable", "no SDK (fix: buy one)."),
+        (fake_runtime("unplugged", on_open=raiser(no_device)), "unavailable", "no device in npu0 (fix: plug it in)."),
+        (fake_runtime("unexported"), "export-failed", "no exporter (fix: write one)."),
+        (fake_runtime("toolless"), "unavailable", "onnx is not installed"),
+        (fake_runtime("unreadable", on_open=raiser(OSError("bad magic"))), "load-failed", "bad magic"),
+        (fake_runtime("corrupt", on_open=raiser(ArtifactCorruptError("torn"))), "load-failed", "torn"),
+        (fake_runtime("foreign", formats=("other",)), "load-failed", "opens other"),
+        (fake_runtime("crashing", dies_at_call=3), "run-failed", "driver fell over"),
+        (fake_runtime("misshapen", lambda x: faithful(x)[:, 1:]), "run-failed", "expected float32"),
+        (fake_runtime("double", lambda x: faithful(x).astype(float)), "run-failed", "float64"),
+        (fake_runtime("nan", lambda x: faithful(x) * np.float32("nan")), "run-failed", "not finite"),
+        (fake_runtime("faithful"), "pass", ""),
+    ]
+
+
+def test_every_failure_has_its_outcome_and_stops_no_other(run, cases):
+    toolless = ExportError("onnx is not installed")
+    toolless.__cause__ = ModuleNotFoundError("onnx")
+    refused = {"unexported": ExportError("no exporter", remedy="write one"), "toolless": toolless}
+    report = run(*(runtime for runtime, _, _ in cases), refused=refused)
+    for target, (runtime, outcome, reason) in zip(report.targets, cases, strict=True):
+        assert (target.name, target.outcome) == (f"{runtime.name} row", outcome)
+        assert reason in target.reason
+        assert (target.parity is not None) == (target.latency is not None) == (outcome in {"pass", "text-differs"})
+    assert report.exit_code == 1
+
+
+def test_a_target_that_breaks_while_timed_has_failed(run, fake_runtime):
+    # Twelve lines are read for parity, three more for the cold start.
+    broken = fake_runtime("broken", dies_at_call=17)
+    report = run(broken, fake_runtime("whole"))
+    assert [(t.outcome, t.latency is None) for t in report.targets] == [("run-failed", True), ("pass", False)]
+    assert "driver fell over" in report.targets[0].reason
+    assert report.targets[0].parity.flipped_lines == 0
+
+
+def test_unavailable_alone_is_exit_code_3(run, fake_runtime):
+    absent = Availability(ok=False, reason="no SDK")
+    assert run(fake_runtime("absent", availability=absent), fake_runtime("port")).exit_code == 3
+
+
+def test_a_probe_that_raises_is_unavailable(run, fake_runtime, monkeypatch):
+    vendor = fake_runtime("vendor")
+    monkeypatch.setattr(vendor, "probe", raiser(OSError("licence server down")))
+    (target,) = run(vendor).targets
+    assert target.outcome == "unavailable"
+    assert "licence server down" in target.reason
+
+
+def test_latency_over_budget(run, fake_runtime):
+    report = run(fake_runtime("port"), budget=Budget(p90_ms=0.0))
+    assert (report.targets[0].outcome, report.exit_code) == ("latency-over-budget", 1)
+
+
+def test_latency_can_be_left_out(run, fake_runtime):
+    port = fake_runtime("port")
+    report = run(port, options=Options(latency_lines=0, resamples=50))
+    assert (report.targets[0].latency, report.host, port.calls) == (None, None, 12)
+
+
+def test_speed_up_refers_to_fp32_onnxruntime(run, fake_runtime):
+    report = run(fake_runtime("other"), fake_runtime("onnxruntime"))
+    assert report.baseline == "onnxruntime row"
+    assert report.targets[1].latency.speed_up == 1.0
+    assert report.targets[0].latency.speed_up > 0
+
+
+def test_onnx_stands_in_where_there_is_no_torch(run, fake_runtime):
+    absent = Availability(ok=False, reason="torch not installed", remedy="pip install it")
+    report = run(
+        fake_runtime("port"), reference=[fake_runtime("torch", availability=absent), fake_runtime("onnxruntime")]
+    )
+    assert (report.reference.runtime, report.reference.precision) == ("onnxruntime", "fp32")
+    assert "stands in" in report.reference.note
+    assert "torch not installed" in report.reference.note
+    assert report.exit_code == 0
+
+
+def test_without_any_reference_there_is_no_report(run, fake_runtime):
+    absent = Availability(ok=False, reason="torch not installed")
+    reference = [fake_runtime("torch", availability=absent), fake_runtime("onnxruntime")]
+    refused = {"onnxruntime": ExportError("no exporter leads from onnx int8 to onnx fp32")}
+    with pytest.raises(RuntimeUnavailableError, match=r"torch not installed; .*no exporter leads"):
+        run(fake_runtime("port"), reference=reference, refused=refused)
+
+
+def test_a_broken_reference_is_not_replaced_in_silence(run, fake_runtime):
+    torch = fake_runtime("torch", on_open=raiser(ArtifactCorruptError("weights torn")))
+    with pytest.raises(ArtifactCorruptError, match="weights torn"):
+        run(fake_runtime("port"), reference=[torch, fake_runtime("onnxruntime")])
+
+
+def test_an_unknown_runtime_is_a_wrong_request(install, fake_runtime, fake_artifact, audit):
+    install(fake_runtime("torch"))
+    target = Target(name="row", runtime="tensrrt", precision=Precision.FP32)
+    request = Request(model=fake_artifact, targets=[target], audit=audit, sources=[], provide=lambda _: fake_artifact)
+    with pytest.raises(UnknownRuntimeError, match="'tensrrt' is not registered"):
+        verify(request)
+
+
+def test_no_lines_no_report(run, fake_runtime):
+    with pytest.raises(LineDataError, match="no usable line"):
+        run(fake_runtime("port"), lines=Audit())
+
+
+@pytest.mark.parametrize("option", [{"threads": 0}, {"latency_lines": -1}, {"resamples": 0}])
+def test_options_out_of_range_are_refused(option):
+    with pytest.raises(ValueError, match="at least"):
+        Options(**option)

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import pytest
+
+from inkport.benchmarks.outcome import Outcome, exit_code
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ([Outcome.PASS, Outcome.PASS], 0),
+        ([Outcome.PASS, Outcome.UNAVAILABLE], 3),
+        ([Outcome.UNAVAILABLE, Outcome.TEXT_DIFFERS, Outcome.PASS], 1),
+        ([Outcome.EXPORT_FAILED], 1),
+        ([Outcome.LOAD_FAILED], 1),
+        ([Outcome.RUN_FAILED, Outcome.UNAVAILABLE], 1),
+        ([Outcome.LATENCY_OVER_BUDGET], 1),
+    ],
+)
+def test_exit_code_tells_regressed_from_unavailable(outcomes, code):
+    assert exit_code(outcomes) == code

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from inkport.benchmarks.edits import Edits
+from inkport.benchmarks.latency import Latency
+from inkport.benchmarks.outcome import Outcome
+from inkport.benchmarks.parity import DatasetScore, Flip, Parity
+from inkport.benchmarks.verdict import judge
+from inkport.core.target import Budget
+
+
+SCORE = {
+    "lines": 10,
+    "symbols": 1000,
+    "interval": (0.0, 0.0),
+    "interval_unit": "line",
+    "clusters": 10,
+    "edits": Edits(),
+    "edits_reference": Edits(),
+    "wer": 0.0,
+    "wer_reference": 0.0,
+    "wer_htr": 0.0,
+    "wer_htr_reference": 0.0,
+}
+FLIP = Flip(id="page-7", dataset="b", text="x", reading_reference="x", reading="y", margin_reference=0.1, margin=0.1)
+
+
+def parity(*deltas, flips=0):
+    rows = tuple(
+        DatasetScore(
+            **SCORE, dataset="ab"[i], seen_writer=False, cer=0.2 + d, cer_reference=0.2, delta=d, flipped_lines=0
+        )
+        for i, d in enumerate(deltas)
+    )
+    return Parity(
+        **SCORE, cer=0.2, cer_reference=0.2, delta=0.0, flipped_lines=flips, flips=(FLIP,) * flips, datasets=rows
+    )
+
+
+LATENCY = Latency(p50_ms=2.0, p90_ms=5.0, p99_ms=9.0, cold_start_ms=50.0, lines_per_s=400.0, n=10, speed_up=None)
+
+
+def test_within_the_budget_passes():
+    budget = Budget(cer_margin=0.005, flipped_lines=2, p90_ms=5.0)
+    assert judge(parity(0.005, -0.005, flips=2), LATENCY, budget) == (Outcome.PASS, "")
+
+
+def test_one_bad_data_set_is_enough():
+    # Together the two differences cancel out, which must not hide either.
+    outcome, reason = judge(parity(0.012, -0.012), None, Budget(cer_margin=0.005))
+    assert outcome == Outcome.TEXT_DIFFERS
+    assert "CER on a is 1.20 points above the reference's (21.20 against 20.00 %" in reason
+    assert "CER on b is 1.20 points below" in reason
+
+
+def test_getting_better_is_suspicious_too():
+    outcome, reason = judge(parity(-0.006), None, Budget(cer_margin=0.005))
+    assert outcome == Outcome.TEXT_DIFFERS
+    assert "got better" in reason
+
+
+def test_flipped_lines_have_a_budget_of_their_own():
+    outcome, reason = judge(parity(0.0, flips=5), None, Budget(flipped_lines=4))
+    assert outcome == Outcome.TEXT_DIFFERS
+    assert reason.startswith("5 lines read differently from the reference (page-7, page-7, page-7, ...); 4 ")
+    assert judge(parity(0.0, flips=5), None, Budget())[0] == Outcome.PASS
+
+
+def test_slow_is_judged_after_the_text():
+    budget = Budget(p90_ms=4.0)
+    outcome, reason = judge(parity(0.0), LATENCY, budget)
+    assert outcome == Outcome.LATENCY_OVER_BUDGET
+    assert "5.00 ms" in reason
+    assert judge(parity(0.1), LATENCY, budget)[0] == Outcome.TEXT_DIFFERS
+    assert judge(parity(0.0), replace(LATENCY, p90_ms=4.0), budget)[0] == Outcome.PASS
+
+
+@pytest.mark.parametrize("delta", [0.006, -0.006])
+def test_reasons_are_sentences(delta):
+    _, reason = judge(parity(delta, flips=1), None, Budget(flipped_lines=0))
+    assert reason[0].isupper() or reason[0].isdigit()
+    assert reason.endswith(".")

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from importlib.resources import files
+
+import jsonschema
+import numpy as np
+import pytest
+
+from inkport.benchmarks.files import write_report
+from inkport.benchmarks.harness import Request, verify
+from inkport.benchmarks.report import Options, SkippedLine
+from inkport.benchmarks.views.html import mark_changes, render_html
+from inkport.benchmarks.views.markdown import render_markdown
+from inkport.benchmarks.views.text import render_text
+from inkport.core.runtime import Availability
+from inkport.core.target import Precision, Target
+from inkport.lines.audit import audit_lines
+
+
+NASTY = '<script>alert("x")</script> & | `a` *b* '
+
+
+@pytest.fixture
+def report(install, fake_runtime, fake_artifact, fake_lines, faithful):
+    """A report with a target that passes, one that flips every line, and one that is not there."""
+
+    def last_symbol_wrong(images):
+        logits = faithful(images)
+        logits[:, -6:] = np.roll(logits[:, -6:], 1, axis=2)
+        return logits
+
+    absent = Availability(ok=False, reason="no SDK", remedy="buy one")
+    runtimes = [
+        fake_runtime("good"),
+        fake_runtime("bad", last_symbol_wrong),
+        fake_runtime("absent", availability=absent),
+    ]
+    install(fake_runtime("torch"), *runtimes)
+    spec = fake_artifact.spec
+    request = Request(
+        model=fake_artifact,
+        targets=[Target(name=f"{r.name} port", runtime=r.name, precision=Precision.FP32) for r in runtimes],
+        audit=audit_lines(fake_lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride),
+        sources=["fake.tsv"],
+        provide=lambda _: fake_artifact,
+        options=Options(latency_lines=5, resamples=50),
+    )
+    return verify(request)
+
+
+@pytest.fixture
+def schema():
+    return json.loads((files("inkport.benchmarks") / "report.schema.json").read_text(encoding="utf-8"))
+
+
+def test_report_keeps_to_its_schema(report, schema):
+    jsonschema.Draft202012Validator.check_schema(schema)
+    document = json.loads(report.to_json())
+    jsonschema.validate(document, schema)
+    assert (document["schema"], document["exit_code"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda d: d["targets"][0].pop("outcome"),
+        lambda d: d["targets"][0].update(outcome="fine"),
+        lambda d: d["targets"][0]["parity"].update(interval=[0.1]),
+        lambda d: d["targets"][0]["parity"].pop("flipped_lines"),
+        lambda d: d["targets"][0]["latency"].update(p50_ms="fast"),
+        lambda d: d["targets"][0]["artifact"].update(sha256="abc"),
+        lambda d: d["environment"].update(hostname="somewhere"),
+        lambda d: d.update(schema=2),
+    ],
+)
+def test_schema_refuses_other_documents(report, schema, break_it):
+    document = json.loads(report.to_json())
+    break_it(document)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
+
+
+def test_promised_fields(report):
+    target = json.loads(report.to_json())["targets"][1]
+    assert {"name", "runtime", "device", "precision", "outcome", "reason"} <= target.keys()
+    assert {"cer", "cer_reference", "delta", "interval", "lines", "flipped_lines"} <= target["parity"].keys()
+    assert {"p50_ms", "p90_ms", "p99_ms", "cold_start_ms", "lines_per_s", "n"} <= target["latency"].keys()
+    assert {"sha256", "bytes"} <= target["artifact"].keys()
+
+
+@pytest.mark.parametrize("render", [render_text, render_markdown, lambda r: render_html(r, {})])
+def test_every_view_has_the_figures(report, render):
+    view = re.sub(r"<[^>]+>|\\", " ", render(report))
+    good, bad, absent = report.targets
+    for figure in (
+        f"{100 * bad.parity.cer:.2f}",
+        f"{100 * bad.parity.delta:+.2f}",
+        str(bad.parity.flipped_lines),
+        f"{bad.latency.p50_ms:.2f}",
+        f"{bad.latency.p99_ms:.2f}",
+        report.model.artifact.sha256[:12],
+        report.data.sha256[:12],
+        *(target.name for target in report.targets),
+        *(str(target.outcome) for target in report.targets),
+        "no SDK (fix: buy one).",
+        "right",
+    ):
+        assert figure in view
+    assert good.parity.flipped_lines == 0
+    assert absent.parity is None
+
+
+def test_text_fits_a_terminal(report):
+    text = render_text(report)
+    assert max(map(len, text.splitlines())) <= 100
+    assert text.endswith("\n")
+
+
+def test_skipped_lines_are_counted_in_words(report):
+    skipped = tuple(
+        SkippedLine(id=str(i), problem=p, detail="") for i, p in enumerate(["bad-image"] * 2 + ["empty-text"])
+    )
+    view = render_text(replace(report, data=replace(report.data, skipped=skipped)))
+    assert "skipped: 3 lines (2 bad-image, 1 empty-text)" in view
+
+
+class Page(HTMLParser):
+    """Collects what a browser would make of a page."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.tags, self.links, self.words, self.marked = [], set(), [], [], {"ins": "", "del": ""}
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.links += [value for name, value in attrs if name in {"src", "href", "srcset", "data"}]
+        if tag not in {"meta", "img"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+        if self.open and self.open[-1] in self.marked:
+            self.marked[self.open[-1]] += data
+
+
+def nasty(report):
+    """Put markup wherever a report holds words from outside."""
+    targets = []
+    for target in report.targets:
+        parity = target.parity
+        if parity:
+            flips = tuple(
+                replace(f, id=NASTY + f.id, dataset=NASTY, text=NASTY, reading=NASTY, reading_reference=NASTY[::-1])
+                for f in parity.flips
+            )
+            parity = replace(parity, flips=flips, datasets=tuple(replace(d, dataset=NASTY) for d in parity.datasets))
+        targets.append(replace(target, name=NASTY, reason=NASTY, parity=parity))
+    model = replace(report.model, name=NASTY)
+    return replace(report, targets=tuple(targets), model=model, data=replace(report.data, sources=(NASTY,)))
+
+
+def test_html_escapes_everything(report):
+    page = Page(render_html(nasty(report), {}))
+    assert "script" not in page.tags
+    assert page.open == []
+    assert any('alert("x")' in words for words in page.words)
+
+
+def test_markdown_escapes_cells(report):
+    document = render_markdown(nasty(report))
+    rows = [line for line in document.splitlines() if line.startswith("|")]
+    assert rows
+    assert not re.search(r"(?<!\\)<", document)
+    bars = {len(re.findall(r"(?<!\\)\|", row)) for row in rows if "alert" in row}
+    assert bars <= {6, 8, 10, 12}
+
+
+def test_written_page_shows_flipped_lines_and_needs_no_network(report, fake_lines, tmp_path):
+    write_report(report, fake_lines, tmp_path)
+    assert {p.name for p in tmp_path.iterdir() if p.name.startswith("report")} == {
+        "report.html",
+        "report.json",
+        "report.md",
+    }
+    assert (tmp_path / "report.json").read_text(encoding="utf-8") == report.to_json()
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    flips = report.targets[1].parity.flips
+    assert flips
+    assert len(page.links) == len({flip.id for flip in flips})
+    assert all(link.startswith("data:image/png;base64,") for link in page.links)
+    assert not page.tags & {"link", "script", "iframe"}
+    assert page.marked["ins"]
+    assert page.marked["del"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("chat", "chat", "chat"),
+        ("chat", "chats", "chat<ins>s</ins>"),
+        ("chats", "chat", "chat<del>s</del>"),
+        ("a<b", "a&b", "a<del>&lt;</del><ins>&amp;</ins>b"),
+        ("", "", ""),
+    ],
+)
+def test_changes_are_marked(before, after, expected):
+    assert mark_changes(before, after) == expected
