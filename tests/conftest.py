@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.charset import Charset
@@ -14,6 +15,10 @@ from inkport.core.preprocess import PreprocessSpec
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
 
+
+# The same examples on every machine, and no limit on the time that one takes.
+settings.register_profile("inkport", derandomize=True, deadline=None)
+settings.load_profile("inkport")
 
 TOY_CONFIG = {"stem": 8, "channels": [16, 16, 16], "dim": 24, "heads": 2, "hidden": 32, "depth": 1}
 """A convtext small enough to build, export and run in a second."""
@@ -23,6 +28,12 @@ TOY_CONFIG = {"stem": 8, "channels": [16, 16, 16], "dim": 24, "heads": 2, "hidde
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """Random numbers that depend on the test's name alone."""
     return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture
+def toy_config() -> dict[str, object]:
+    """The toy's network configuration."""
+    return dict(TOY_CONFIG)
 
 
 @pytest.fixture(scope="session")

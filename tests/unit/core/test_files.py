@@ -1,0 +1,108 @@
+"""Writing leaves the old content or the new, and no litter."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from inkport.core.files import new_directory, sha256_file, write_atomically
+
+
+class Stop(BaseException):
+    """Stands for an interrupt."""
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("data", ["é\n", b"\x00\xff"])
+def test_written_content_is_exact_and_alone(tmp_path, data):
+    path = tmp_path / "new" / "file"
+    write_atomically(path, data)
+    assert path.read_bytes() == (data.encode() if isinstance(data, str) else data)
+    assert names(path.parent) == ["file"]
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
+def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch, broken):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def stop(*_):
+        raise Stop
+
+    monkeypatch.setattr(os, broken, stop)
+    with pytest.raises(Stop):
+        write_atomically(path, "new")
+    monkeypatch.undo()
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_a_folder_appears_only_when_its_block_ends(tmp_path, existing):
+    path = tmp_path / "folder"
+    if existing:
+        path.mkdir()
+        (path / "old").touch()
+    with new_directory(path) as draft:
+        (draft / "new").touch()
+        assert path.exists() == existing
+    assert names(path) == ["new"]
+    assert names(tmp_path) == ["folder"]
+
+
+def test_a_block_that_fails_leaves_the_old_folder_and_no_litter(tmp_path):
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old").touch()
+    with pytest.raises(Stop), new_directory(path) as draft:
+        (draft / "new").touch()
+        raise Stop
+    assert names(path) == ["old"]
+    assert names(tmp_path) == ["folder"]
+
+
+def test_a_swap_that_fails_half_way_puts_the_old_folder_back(tmp_path, monkeypatch):
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old").touch()
+    rename = os.replace
+    calls = []
+
+    def fail_at_the_second(source, target, **options):
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError("disk gone")
+        return rename(source, target, **options)
+
+    monkeypatch.setattr(os, "replace", fail_at_the_second)
+    with pytest.raises(OSError, match="disk gone"), new_directory(path) as draft:
+        (draft / "new").touch()
+    assert names(path) == ["old"]
+    assert names(tmp_path) == ["folder"]
+
+
+def test_a_kill_inside_the_block_leaves_the_old_folder(tmp_path):
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old").touch()
+    script = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom inkport.core.files import new_directory\n"
+        "with new_directory(Path(sys.argv[1])) as draft:\n"
+        "    (draft / 'new').touch()\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert names(path) == ["old"]
+
+
+def test_sha256_of_a_known_file(tmp_path):
+    (tmp_path / "f").write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1.
+    assert sha256_file(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

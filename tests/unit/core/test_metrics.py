@@ -1,0 +1,98 @@
+"""Error rates against an independent library, the metric's own laws, and hand-made cases."""
+
+from __future__ import annotations
+
+import jiwer
+import pytest
+from hypothesis import given, strategies as st
+
+from inkport.core.charset import normalise_text
+from inkport.core.metrics import ErrorRate, cer, edit_distance, htr_words, wer, wer_htr
+
+
+short = st.text("abé' ", max_size=8)
+lines = st.lists(
+    st.tuples(st.text("abé' ,", max_size=12).map(normalise_text).filter(bool), st.text("abé' ,", max_size=12)),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(lines)
+def test_cer_is_the_micro_average_of_jiwer(pairs):
+    references, readings = zip(*pairs, strict=True)
+    readings = [normalise_text(reading) for reading in readings]
+    assert cer(references, readings).rate == pytest.approx(jiwer.cer(list(references), readings))
+
+
+@given(lines)
+def test_wer_is_the_micro_average_of_jiwer(pairs):
+    references, readings = zip(*pairs, strict=True)
+    readings = [normalise_text(reading) for reading in readings]
+    assert wer(references, readings).rate == pytest.approx(jiwer.wer(list(references), readings))
+
+
+def test_a_long_line_weighs_more_than_a_short_one():
+    assert cer(["abcdefghij", "x"], ["abcdefghij", "y"]) == ErrorRate(1, 11)
+
+
+@given(short, short)
+def test_distance_is_symmetric_and_zero_only_for_equals(a, b):
+    assert edit_distance(a, b) == edit_distance(b, a)
+    assert (edit_distance(a, b) == 0) == (a == b)
+
+
+@given(short, short, short)
+def test_distance_keeps_the_triangle_inequality(a, b, c):
+    assert edit_distance(a, c) <= edit_distance(a, b) + edit_distance(b, c)
+
+
+@given(short, short)
+def test_distance_lies_between_the_length_difference_and_the_longer_length(a, b):
+    assert abs(len(a) - len(b)) <= edit_distance(a, b) <= max(len(a), len(b))
+
+
+@pytest.mark.parametrize(("a", "b", "edits"), [("kitten", "sitting", 3), ("", "abc", 3), ("ab", "ba", 2)])
+def test_distance_of_textbook_cases(a, b, edits):
+    assert edit_distance(a, b) == edits
+
+
+def test_spelling_of_accents_and_runs_of_spaces_are_no_errors():
+    assert cer(["e\N{COMBINING ACUTE ACCENT}  a"], ["é a"]).edits == 0
+
+
+def test_case_and_punctuation_are_errors():
+    assert cer(["Ab."], ["ab"]) == ErrorRate(2, 3)
+
+
+def test_nothing_to_read():
+    assert cer([""], [""]).rate == 0
+    assert cer([""], ["a"]).rate == float("inf")
+
+
+@pytest.mark.parametrize("rate", [cer, wer, wer_htr])
+def test_lists_of_different_lengths_are_refused(rate):
+    with pytest.raises(ValueError, match="zip"):
+        rate(["a", "b"], ["a"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("l'an 1784, fin.", ["l", "'", "an", "1784", ",", "fin", "."]),
+        ("(a)[b]{c}", ["(", "a", ")", "[", "b", "]", "{", "c", "}"]),
+        ("3€ 5% n°7 #8", ["3", "€", "5", "%", "n", "°", "7", "#", "8"]),
+        ("a-b—c_d", ["a", "-", "b", "—", "c", "_", "d"]),
+        (r"a/b\c", ["a", "/", "b", "\\", "c"]),
+        ('"x" <y> = z!?;:&+*', ['"', "x", '"', "<", "y", ">", "=", "z", "!", "?", ";", ":", "&", "+", "*"]),
+        # A typographic apostrophe is not in the protocol's list.
+        ("l\N{RIGHT SINGLE QUOTATION MARK}an", ["l\N{RIGHT SINGLE QUOTATION MARK}an"]),
+    ],
+)
+def test_htr_protocol_makes_each_mark_a_word(text, words):
+    assert htr_words(text) == words
+
+
+def test_htr_protocol_counts_a_wrong_mark_as_one_of_the_words():
+    assert wer_htr(["l'an, fin"], ["l'an. fin"]) == ErrorRate(1, 5)
+    assert wer(["l'an, fin"], ["l'an. fin"]) == ErrorRate(1, 2)

@@ -1,0 +1,59 @@
+"""Targets files: each mistake is one sentence with the place."""
+
+from __future__ import annotations
+
+import pytest
+
+from inkport.core.errors import RecipeError
+from inkport.core.target import Budget, Precision, Target, load_targets
+
+
+ROW = '[[target]]\nname = "ort"\nruntime = "onnxruntime"\nprecision = "int8"\n'
+
+
+@pytest.fixture
+def load(tmp_path):
+    def read(text):
+        path = tmp_path / "targets.toml"
+        path.write_text(text, encoding="utf-8")
+        return load_targets(path)
+
+    return read
+
+
+def test_rows_are_read_in_order_with_defaults(load):
+    second = (
+        '[[target]]\nname = "ov"\nruntime = "openvino"\nprecision = "fp32"\ndevice = "npu"\nbudget = {p90_ms = 5}\n'
+    )
+    assert load(ROW + second) == (
+        Target(name="ort", runtime="onnxruntime", precision=Precision.INT8),
+        Target(name="ov", runtime="openvino", precision=Precision.FP32, device="npu", budget=Budget(p90_ms=5.0)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "'target' is missing"),
+        ("target = []", "at least one target"),
+        (ROW + ROW, "unique names"),
+        ("[[target]", "not valid TOML"),
+        (ROW + 'colour = "red"', r"target\[0\]: unknown key 'colour'"),
+        (ROW + 'devise = "cpu"', "did you mean 'device'"),
+        (ROW.replace("int8", "int7"), r"target\[0\]\.precision: expected one of fp32"),
+        (ROW + "budget = {cer_margin = -1}", "must not be negative"),
+        (ROW + "budget = {p90_ms = nan}", "expected float, found nan"),
+        (ROW + "budget = {flipped_lines = 1.5}", "expected int"),
+    ],
+)
+def test_mistakes_are_named(load, text, message):
+    with pytest.raises(RecipeError, match=message):
+        load(text)
+
+
+def test_an_unreadable_file_is_named(tmp_path):
+    with pytest.raises(RecipeError, match=r"none\.toml: cannot be read"):
+        load_targets(tmp_path / "none.toml")
+    (tmp_path / "latin.toml").write_bytes(b"name = '\xe9'")
+    with pytest.raises(RecipeError, match=r"latin\.toml: cannot be read"):
+        load_targets(tmp_path / "latin.toml")
