@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -87,7 +88,8 @@ def load_font(path: Path) -> HandFont:
     except ModuleNotFoundError as error:
         raise UsageError("rendering needs fontTools", remedy="pip install 'inkport[render]'") from error
     try:
-        with TTFont(path, lazy=True) as font:
+        # Bytes, not the path: fontTools leaves a file open when it is not a font.
+        with TTFont(io.BytesIO(path.read_bytes()), lazy=True) as font:
             mapped = font.getBestCmap() or {}
             symbols = frozenset(chr(code) for code, glyph in mapped.items() if glyph != ".notdef")
         face = ImageFont.truetype(path, EM_PX, layout_engine=ImageFont.Layout.BASIC)
