@@ -52,7 +52,7 @@ for _name, _summary in COMMANDS.items():
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        code = app(exit_on_error=False, print_error=True, result_action="return_value")
+        code = app(sys.argv[1:], exit_on_error=False, print_error=True, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError:
         # It has printed what is wrong with the arguments.
