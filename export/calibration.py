@@ -31,6 +31,8 @@ class CalibrationSet:
     """Prepared images, each float32 (1, 1, h, w), widths as they come."""
     record: Calibration
     """Ids and digest, for the artefact's provenance."""
+    skipped: tuple[str, ...] = ()
+    """Ids of chosen lines that were passed over because their image is bad."""
 
 
 def choose_calibration(
@@ -57,6 +59,7 @@ def choose_calibration(
     if count < 1:
         raise LineDataError(f"calibration needs at least 1 line, {count} were asked for")
     chosen: list[Line] = []
+    skipped: list[str] = []
     inputs: list[npt.NDArray[np.float32]] = []
     for line in _in_turns(lines, None if skip_bad_images else count):
         if len(chosen) == count:
@@ -64,16 +67,17 @@ def choose_calibration(
         try:
             inputs.append(prepare(line.gray(), preprocess))
         except ImageError as error:
-            if skip_bad_images:
-                continue
-            raise LineDataError(
-                f"calibration line {line.id}: {error.message}", remedy="mend it, or pass --skip-bad-images"
-            ) from error
+            if not skip_bad_images:
+                raise LineDataError(
+                    f"calibration line {line.id}: {error.message}", remedy="mend it, or pass --skip-bad-images"
+                ) from error
+            skipped.append(line.id)
+            continue
         chosen.append(line)
     if not chosen:
         raise LineDataError("no line to calibrate on", remedy="pass a line set with readable images")
     record = Calibration(ids=tuple(line.id for line in chosen), sha256=digest_lines(chosen))
-    return CalibrationSet(inputs=tuple(inputs), record=record)
+    return CalibrationSet(inputs=tuple(inputs), record=record, skipped=tuple(skipped))
 
 
 def _in_turns(lines: Iterable[Line], most: int | None) -> Iterable[Line]:

@@ -137,9 +137,12 @@ def _run(stage: Stage, source: Artifact, out: Path, calibration: CalibrationSet 
     module, _, name = stage.function.partition(":")
     try:
         function = getattr(import_module(module), name)
+        if stage.calibrated:
+            artifact: Artifact = function(source, out, calibration=calibration)
+        else:
+            artifact = function(source, out)
     except ModuleNotFoundError as error:
         raise ExportError(
             f"{name} needs {error.name}, which is not installed", remedy="pip install 'inkport[export]'"
         ) from error
-    artifact: Artifact = function(source, out, calibration=calibration) if stage.calibrated else function(source, out)
     return artifact

@@ -93,6 +93,8 @@ def int8_onnx_from_onnx(
     try:
         data = portable_bytes(_quantised(path, source.spec.input.name, calibration.inputs, options))
         onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    except ModuleNotFoundError:
+        raise
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportError(f"{STAGE}: {path}: {reason}") from error

@@ -49,6 +49,8 @@ def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
     try:
         data = portable_bytes(_converted(fold_batch_norms(network), source.spec))
         session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    except ModuleNotFoundError:
+        raise
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportError(f"{STAGE}: {source.path}: {reason}") from error

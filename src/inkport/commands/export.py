@@ -1,0 +1,68 @@
+"""``inkport export``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from inkport.commands._model import resolve_model
+from inkport.core.artifact import Artifact
+from inkport.core.errors import UsageError
+from inkport.core.target import Precision
+from inkport.export.calibration import CALIBRATION_LINES, choose_calibration
+from inkport.export.plan import STAGES, build
+from inkport.lines.source import read_lines
+
+
+def export(
+    model: str | None = None,
+    *,
+    to: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ("onnx-fp32", "openvino-fp32", "onnx-int8"),
+    calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    calibration_lines: int = CALIBRATION_LINES,
+    skip_bad_images: bool = False,
+    out: Path = Path("exported"),
+) -> None:
+    """Make artefacts from trained weights, one directory each; what is already there is not made again.
+
+    Prints path, format, precision, size and digest of each. docs/export.md says what each stage does.
+
+    Args:
+        model: A weights file of `inkport train`, an artefact's directory, or the name of a shipped model; the
+            shipped convtext-tiny if left out.
+        to: What to make, as FORMAT-PRECISION.
+        calibration: Line sets that int8 takes its ranges from: Parquet files, TSV manifests, folders. Lines of
+            the training set, never test lines.
+        calibration_lines: How many of their lines to use; the choice depends on the lines' ids alone.
+        skip_bad_images: Pass over calibration lines whose image cannot be used, instead of refusing them.
+        out: Folder for the artefacts.
+    """
+    wanted = [_target(name) for name in to]
+    source = resolve_model(model, work=out)
+    chosen = None
+    if calibration:
+        chosen = choose_calibration(
+            read_lines(calibration), source.spec.preprocess, count=calibration_lines, skip_bad_images=skip_bad_images
+        )
+        if chosen.skipped:
+            sys.stderr.write(f"skipped {len(chosen.skipped)} bad images: {', '.join(chosen.skipped)}\n")
+    for format_, precision in wanted:
+        artifact = build(source, format=format_, precision=precision, work=out, calibration=chosen)
+        sys.stdout.write(_row(artifact))
+        sys.stdout.flush()
+
+
+def _target(name: str) -> tuple[str, Precision]:
+    for stage in STAGES:
+        if "-".join(stage.target) == name:
+            return stage.target
+    known = ", ".join("-".join(stage.target) for stage in STAGES)
+    raise UsageError(f"--to {name!r} is nothing that inkport exports", remedy=f"choose from {known}")
+
+
+def _row(artifact: Artifact) -> str:
+    size = f"{artifact.bytes / 1e6:.2f} MB"
+    return f"{artifact.path}  {artifact.format}  {artifact.precision}  {size}  {artifact.digest}\n"

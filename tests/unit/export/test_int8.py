@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from inkport.core.errors import ExportError
+from inkport.core.target import Precision
+from inkport.export.calibration import choose_calibration
+from inkport.export.from_onnx.int8 import Int8Options, Part, Ranges, int8_onnx_from_onnx, nodes_of
+from inkport.lines.source import read_lines
+
+
+def logits(artifact, images):
+    return onnxruntime.InferenceSession(artifact.file(".onnx")).run(["logits"], {"images": images})[0]
+
+
+def kernels(artifact, folder) -> Counter[str]:
+    """Count the operations that ONNX Runtime really runs, after its own optimisation."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(folder / "optimised.onnx")
+    options.log_severity_level = 3  # it warns that the file suits this machine alone, which is what we want
+    onnxruntime.InferenceSession(artifact.file(".onnx"), options, providers=["CPUExecutionProvider"])
+    return Counter(node.op_type for node in onnx.load(folder / "optimised.onnx").graph.node)
+
+
+def test_convolutions_and_products_run_in_int8(toy_onnx, toy_int8, tmp_path):
+    before = onnx.load(toy_onnx.file(".onnx"))
+    count = Counter(node.op_type for node in before.graph.node)
+    kept_convs = len(nodes_of(before, [Part.FIRST_CONV, Part.DEPTHWISE]))
+    kept_products = len(nodes_of(before, [Part.ATTENTION, Part.HEAD]))
+    run = kernels(toy_int8, tmp_path)
+    # ONNX Runtime itself quantises the weights of a convolution between int8 neighbours, so it may run more.
+    assert run["QLinearConv"] >= count["Conv"] - kept_convs > 0
+    assert run["QLinearConv"] + run["Conv"] + run["FusedConv"] == count["Conv"]
+    assert run["MatMulIntegerToFloat"] == count["MatMul"] - kept_products > 0
+    assert run["QLinearAdd"] == 3, "the residual sums stay in int8"
+    assert not {"ConvInteger", "DynamicQuantizeLinear", "DynamicQuantizeMatMul"} & set(run)
+
+
+def test_activations_are_unsigned_and_weights_signed_per_channel(toy_int8):
+    graph = onnx.load(toy_int8.file(".onnx")).graph
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    weights = [tensors[n.input[0]] for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in tensors]
+    assert {w.dtype for w in weights if w.ndim > 1} == {np.dtype(np.int8)}
+    for node in graph.node:
+        if node.op_type == "QuantizeLinear":
+            assert tensors[node.input[2]].dtype == np.uint8
+        if node.op_type == "DequantizeLinear" and node.input[0] in tensors and tensors[node.input[0]].ndim == 4:
+            assert tensors[node.input[1]].shape == (tensors[node.input[0]].shape[0],)
+    assert min(w.min() for w in weights if w.ndim > 1) < -64, "the range is not reduced to 7 bits"
+
+
+def test_logits_stay_close_on_lines_that_were_not_calibrated_on(toy_onnx, toy_int8, toy_calibration, lines_folder):
+    every = choose_calibration(read_lines([lines_folder]), toy_onnx.spec.preprocess, count=6)
+    unseen = [x for x, i in zip(every.inputs, every.record.ids, strict=True) if i not in toy_calibration.record.ids]
+    assert len(unseen) == 2
+    for images in unseen:
+        wanted, found = logits(toy_onnx, images), logits(toy_int8, images)
+        assert 0 < np.linalg.norm(found - wanted) / np.linalg.norm(wanted) < 0.05
+
+
+def test_batch_and_width_stay_dynamic(toy_int8, rng):
+    images = rng.random((3, 1, 48, 112), dtype=np.float32)
+    found = logits(toy_int8, images)
+    assert found.shape == (3, 28, toy_int8.spec.charset.size)
+    np.testing.assert_allclose(found[1:2], logits(toy_int8, images[1:2]), atol=1e-5)
+
+
+def test_equal_calibration_gives_equal_bytes_and_another_does_not(
+    toy_onnx, toy_int8, toy_calibration, lines_folder, tmp_path
+):
+    again = int8_onnx_from_onnx(toy_onnx, tmp_path / "again", calibration=toy_calibration)
+    assert again.files == toy_int8.files
+    other = choose_calibration(read_lines([lines_folder]), toy_onnx.spec.preprocess, count=1)
+    assert int8_onnx_from_onnx(toy_onnx, tmp_path / "other", calibration=other).files != toy_int8.files
+
+
+def test_the_artefact_records_lines_options_and_origin(toy_artifact, toy_onnx, toy_int8, toy_calibration):
+    provenance = toy_int8.provenance
+    assert toy_int8.precision == Precision.INT8
+    assert provenance.calibration == toy_calibration.record
+    assert (provenance.root, provenance.parent) == (toy_artifact.digest, toy_onnx.digest)
+    assert provenance.options["ranges"] == "min-max"
+    assert set(provenance.options["keep_fp32"]) == {str(part) for part in Int8Options().keep_fp32}
+
+
+def scales(artifact) -> dict[str, float]:
+    graph = onnx.load(artifact.file(".onnx")).graph
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    return {n.input[0]: float(tensors[n.input[1]]) for n in graph.node if n.op_type == "QuantizeLinear"}
+
+
+def test_percentile_ranges_are_narrower(toy_onnx, toy_int8, toy_calibration, tmp_path, capsys):
+    options = Int8Options(ranges=Ranges.PERCENTILE, percentile=98.0)
+    narrow = int8_onnx_from_onnx(toy_onnx, tmp_path / "narrow", calibration=toy_calibration, options=options)
+    wide, found = scales(toy_int8), scales(narrow)
+    assert wide.keys() == found.keys()
+    assert all(found[name] <= wide[name] for name in wide)
+    assert sum(found[name] < 0.9 * wide[name] for name in wide) >= 5
+    assert narrow.provenance.options["percentile"] == 98.0
+    assert capsys.readouterr().out == "", "the quantiser's chatter does not reach standard output"
+
+
+def test_no_part_needs_to_stay_in_fp32(toy_onnx, toy_calibration, tmp_path):
+    options = Int8Options(keep_fp32=())
+    every = int8_onnx_from_onnx(toy_onnx, tmp_path / "every", calibration=toy_calibration, options=options)
+    assert kernels(every, tmp_path)["Conv"] == 0
+
+
+def test_parts_are_found_in_the_graph(toy_onnx):
+    model = onnx.load(toy_onnx.file(".onnx"))
+    sizes = {part: len(nodes_of(model, [part])) for part in Part}
+    # One encoder block: two products of activations, a depthwise convolution, and that of the downsampling.
+    assert sizes == {Part.FIRST_CONV: 1, Part.DEPTHWISE: 2, Part.ATTENTION: 2, Part.HEAD: 1}
+    head = next(node for node in model.graph.node if node.name == nodes_of(model, [Part.HEAD])[0])
+    weight = next(tensor for tensor in model.graph.initializer if tensor.name == head.input[1])
+    assert weight.dims[1] == toy_onnx.spec.charset.size
+
+
+def test_an_impossible_percentile_is_refused():
+    with pytest.raises(ExportError, match="percentile"):
+        Int8Options(percentile=0.0)
