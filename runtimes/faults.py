@@ -1,0 +1,120 @@
+"""What is wrong with logits, in a word: a port that fails should say how, not only that it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from inkport.core.target import Precision
+
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """How far logits may lie from others, as a share of the others' standard deviation."""
+
+    reference: float
+    """From the reference's logits."""
+    batch: float
+    """Of a line in a batch from the same line alone, in the same session."""
+    reason: str
+    """Why this much and no more."""
+
+
+TOLERANCES: Mapping[Precision, Tolerance] = {
+    Precision.FP32: Tolerance(
+        reference=1e-3,
+        batch=1e-3,
+        reason="sums in another order differ by about 1e-5; a wrong axis, weight or padding by more than 1e-1",
+    ),
+    Precision.FP16: Tolerance(
+        reference=0.1, batch=0.1, reason="10 bits of mantissa through some 30 layers: 0.02 measured"
+    ),
+    Precision.BF16: Tolerance(
+        reference=0.5, batch=0.5, reason="7 bits of mantissa through some 30 layers: 0.1 measured"
+    ),
+    Precision.INT8: Tolerance(
+        reference=1.0,
+        batch=0.25,
+        reason="steps of 1/256 of each range add up to 0.3 measured; a batch may round a few sums to the next step",
+    ),
+}
+"""Allowed differences by precision. They tell a right graph from a wrong one; how well it reads is for verify."""
+
+
+def contract_fault(found: object, shape: tuple[int, int, int]) -> str | None:
+    """Check what any session must return, whatever the numbers: a finite float32 array of the right shape.
+
+    Args:
+        found: What a session returned.
+        shape: The (n, t, k) that it should have.
+
+    Returns:
+        The fault in one phrase, or None if there is none.
+    """
+    if not isinstance(found, np.ndarray) or found.dtype != np.float32:
+        kind = f"{found.dtype} array" if isinstance(found, np.ndarray) else type(found).__name__
+        return f"returns a {kind}, expected a float32 array"
+    if found.shape != shape:
+        if found.shape[1:] == shape[1:]:
+            return f"drops the batch: {found.shape[0]} lines come back for {shape[0]}"
+        if (found.shape[0], *found.shape[2:]) == (shape[0], shape[2]):
+            return f"returns {found.shape[1]} frames, the stride gives {shape[1]}"
+        return f"returns shape {found.shape}, expected {shape}"
+    return None if np.isfinite(found).all() else "returns NaN or infinity"
+
+
+def name_fault(found: Array, expected: Array, tolerance: float) -> str | None:
+    """Compare logits with what they should be, and name the fault if it is one that ports are known for.
+
+    Args:
+        found: What a session returned.
+        expected: float32 (n, t, k), what it should have returned.
+        tolerance: Largest difference, as a share of the standard deviation of ``expected``.
+
+    Returns:
+        The fault in one phrase, or None if there is none.
+    """
+    n, t, k = expected.shape
+    if fault := contract_fault(found, (n, t, k)):
+        return fault
+    allowed = tolerance * float(expected.std())
+    if _close(found, expected, allowed):
+        return None
+    return _known_fault(found, expected, allowed) or _difference(found, expected, allowed)
+
+
+def _known_fault(found: Array, expected: Array, allowed: float) -> str | None:
+    shift = found - expected
+    per_frame = np.broadcast_to(shift.mean(axis=2, keepdims=True), shift.shape)
+    faults = {
+        "is off by one frame (late)": _close(found[:, 1:], expected[:, :-1], allowed),
+        "is off by one frame (early)": _close(found[:, :-1], expected[:, 1:], allowed),
+        "drops the batch: the first line's logits come back for every line": all(
+            _close(line, expected[0], allowed) for line in found
+        ),
+        "returns the lines in another order": all(
+            any(_close(line, other, allowed) for other in expected) for line in found
+        ),
+        "returns probabilities, not logits": bool(np.allclose(found.sum(axis=2), 1, atol=1e-3) and found.min() >= 0),
+        "returns logits shifted by a number per frame, as log-probabilities are": _close(shift, per_frame, allowed),
+    }
+    return next((fault for fault, present in faults.items() if present), None)
+
+
+def _difference(found: Array, expected: Array, allowed: float) -> str:
+    difference = np.abs(found - expected)
+    line, frame, label = np.unravel_index(int(difference.argmax()), difference.shape)
+    return (
+        f"differs by {difference.max():.2g} at line {line}, frame {frame}, class {label} "
+        f"(mean {difference.mean():.2g}, allowed {allowed:.2g})"
+    )
+
+
+def _close(a: Array, b: Array, allowed: float) -> bool:
+    return a.size > 0 and float(np.abs(a - b).max()) <= allowed
