@@ -63,7 +63,7 @@ class Golden:
             ArtifactCorruptError: If it is not such a file.
         """
         try:
-            with np.load(path) as arrays:
+            with path.open("rb") as file, np.load(file) as arrays:
                 count = len(arrays.files) // 2
                 images = tuple(arrays[f"images{index}"] for index in range(count))
                 logits = tuple(arrays[f"logits{index}"] for index in range(count))
