@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inkport.benchmarks.bootstrap import RESAMPLES
 from inkport.benchmarks.environment import Environment
 from inkport.benchmarks.host import HostTimes
 from inkport.benchmarks.latency import Latency
@@ -125,7 +126,7 @@ class Options:
     """Threads that each target computes with."""
     latency_lines: int = 200
     """Most lines timed per target; 0 leaves the latency out."""
-    resamples: int = 2000
+    resamples: int = RESAMPLES
     """Resamples per confidence interval."""
     seed: int = 0
     """Of the bootstrap and of the order of the timed lines."""

@@ -34,8 +34,8 @@ def verify(
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     out: Path = Path("out/verify"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
-    threads: int = 1,
-    latency_lines: int = 200,
+    threads: int = Options.threads,
+    latency_lines: int = Options.latency_lines,
     skip: str = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:

@@ -1,0 +1,205 @@
+"""``inkport verify`` on a toy with random weights, through the runtimes that are really there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.resources import files
+from pathlib import Path
+from shutil import rmtree
+
+import jsonschema
+import numpy as np
+import pytest
+
+from inkport.cli import main
+from inkport.commands import verify as command
+from inkport.core.artifact import load_artifact
+from inkport.core.runtime import Availability
+
+
+pytest.importorskip("torch", reason="the reference needs torch")
+pytest.importorskip("onnxruntime", reason="the port needs onnxruntime")
+
+ROW = '[[target]]\nname = "{name}"\nruntime = "{runtime}"\nprecision = "{precision}"\nbudget = {{ {budget} }}\n'
+TORCH = ROW.format(name="torch fp32", runtime="torch", precision="fp32", budget="flipped_lines = 0")
+ORT = ROW.format(name="ort fp32", runtime="onnxruntime", precision="fp32", budget="flipped_lines = 0")
+INT8 = ROW.format(name="ort int8", runtime="onnxruntime", precision="int8", budget="cer_margin = 9.0")
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of artefacts that the tests share, so that each is exported once."""
+    return tmp_path_factory.mktemp("verify")
+
+
+@pytest.fixture
+def inkport(monkeypatch, capsys):
+    """Run a command line in this process; returns exit code, standard output and standard error."""
+
+    def run(*arguments: object) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["inkport", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def verify(inkport, toy_artifact, lines_folder, exported, tmp_path):
+    """Run ``inkport verify`` on the toy with these targets."""
+
+    def run(targets: str, *arguments: object, lines: Path = lines_folder) -> tuple[object, str, str]:
+        table = tmp_path / "targets.toml"
+        table.write_text(targets, encoding="utf-8")
+        where = ["--targets", table, "--lines", lines, "--out", exported, "--latency-lines", 4]
+        return inkport("verify", toy_artifact.path, *where, *arguments)
+
+    return run
+
+
+def test_ports_of_the_toy_read_its_text(verify, exported, lines_folder):
+    code, out, err = verify(TORCH + ORT + INT8, "--calibration", lines_folder)
+    assert code == 0
+    assert [line.split()[-1] for line in out.splitlines() if line.startswith("ort fp32")]
+    assert "report.html" in err
+    report = json.loads((exported / "report.json").read_text(encoding="utf-8"))
+    jsonschema.validate(report, json.loads((files("inkport.benchmarks") / "report.schema.json").read_text()))
+    torch, ort, int8 = report["targets"]
+    assert [t["outcome"] for t in report["targets"]] == ["pass"] * 3
+    assert torch["parity"]["flipped_lines"] == ort["parity"]["flipped_lines"] == 0
+    assert torch["parity"]["cer"] == ort["parity"]["cer"] == report["targets"][0]["parity"]["cer_reference"]
+    assert (ort["parity"]["lines"], ort["latency"]["n"], ort["latency"]["speed_up"]) == (6, 4, 1.0)
+    for row, name in ((ort, "onnx-fp32"), (int8, "onnx-int8")):
+        artifact = load_artifact(exported / "artifacts" / name)
+        assert (row["artifact"]["sha256"], row["artifact"]["bytes"]) == (artifact.digest, artifact.bytes)
+    calibration = load_artifact(exported / "artifacts" / "onnx-int8").provenance.calibration
+    assert calibration is not None
+    assert int8["artifact"]["calibration_sha256"] == calibration.sha256
+    assert report["baseline"] == "ort fp32"
+    for name in ("report.json", "report.md", "report.html"):
+        text = (exported / name).read_text(encoding="utf-8")
+        assert str(Path.home()) + "/" not in text
+        assert str(exported) not in text
+
+
+def test_json_is_all_there_is_on_standard_output(verify, exported):
+    code, out, _ = verify(ORT, "--json")
+    assert code == 0
+    assert out == (exported / "report.json").read_text(encoding="utf-8")
+    assert json.loads(out)["options"]["threads"] == 1
+
+
+def test_the_second_run_takes_up_the_artefacts(verify, exported):
+    verify(ORT)
+    sidecar = exported / "artifacts" / "onnx-fp32" / "recogniser.json"
+    before = sidecar.stat().st_mtime_ns
+    assert verify(ORT)[0] == 0
+    assert sidecar.stat().st_mtime_ns == before
+
+
+def test_a_port_that_reads_differently_is_exit_code_1(verify, exported, monkeypatch):
+    from inkport.runtimes import ort
+
+    run = ort._OrtSession.run
+    monkeypatch.setattr(ort._OrtSession, "run", lambda self, images: np.roll(run(self, images), 1, axis=2))
+    code, out, _ = verify(TORCH + ORT)
+    assert code == 1
+    assert "text-differs" in out
+    report = json.loads((exported / "report.json").read_text(encoding="utf-8"))
+    assert [t["outcome"] for t in report["targets"]] == ["pass", "text-differs"]
+    assert len(report["targets"][1]["parity"]["flips"]) == 6
+    assert (exported / "report.html").read_text(encoding="utf-8").count("data:image/png") == 6
+
+
+def test_a_runtime_that_is_not_there_is_exit_code_3(verify, monkeypatch):
+    from inkport.runtimes.ov import OpenVinoRuntime
+
+    absent = Availability(ok=False, reason="openvino is not installed", remedy="pip install 'inkport[openvino]'")
+    monkeypatch.setattr(OpenVinoRuntime, "probe", lambda _: absent)
+    row = ROW.format(name="ov", runtime="openvino", precision="fp32", budget="flipped_lines = 0")
+    code, out, _ = verify(TORCH + row)
+    assert code == 3
+    assert "openvino is not installed (fix: pip install 'inkport[openvino]')" in out
+
+
+def test_int8_without_calibration_says_what_is_missing(verify, exported):
+    # What an earlier test has quantised would be taken up again.
+    rmtree(exported / "artifacts" / "onnx-int8", ignore_errors=True)
+    code, out, _ = verify(INT8)
+    assert code == 1
+    assert "export-failed" in out
+    assert "--calibration" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "targets", "words"),
+    [
+        (["--threads", "0"], TORCH, "threads must be at least 1"),
+        (["--skip", "bad-imgae"], TORCH, "--skip bad-imgae: no such problem"),
+        ([], TORCH.replace('torch"', 'tensorrrt"'), "'tensorrrt' is not registered"),
+        ([], TORCH.replace("precision", "precison"), "did you mean 'precision'?"),
+        ([], "", "'target' is missing"),
+        (["--calibration", "nowhere.parquet"], TORCH, "nowhere.parquet: no such file"),
+        (["--lines", "nowhere.tsv"], TORCH, "nowhere.tsv: no such file"),
+        (["--threads", "many"], TORCH, "many"),
+    ],
+)
+def test_a_wrong_request_is_exit_code_2(verify, arguments, targets, words):
+    code, out, err = verify(targets, *arguments)
+    assert code == 2
+    assert words in " ".join((out + err).split())
+    assert "Traceback" not in out + err
+
+
+def test_a_model_that_is_not_there_is_exit_code_2(inkport, lines_folder, tmp_path):
+    code, _, err = inkport("verify", "no-such-model", "--lines", lines_folder, "--out", tmp_path)
+    assert code == 2
+    assert "no-such-model" in err
+
+
+@pytest.fixture
+def spoilt_lines(lines_folder, tmp_path):
+    """The lines, one of them without a text, one with a symbol that the toy does not know, one damaged."""
+    folder = tmp_path / "spoilt"
+    folder.mkdir()
+    for file in lines_folder.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "line0.gt.txt").write_text(" \n", encoding="utf-8")
+    (folder / "line1.gt.txt").write_text("xyz\n", encoding="utf-8")
+    (folder / "line2.png").write_bytes((folder / "line2.png").read_bytes()[:200])
+    return folder
+
+
+def test_unusable_lines_are_refused_by_id(verify, spoilt_lines):
+    code, _, err = verify(TORCH, lines=spoilt_lines)
+    assert code == 2
+    for words in ("line0.png: empty-text", "line1.png: unknown-symbol", "line2.png: bad-image", "--skip"):
+        assert words in err
+
+
+def test_unusable_lines_are_skipped_on_request_and_counted(verify, spoilt_lines, exported):
+    code, out, _ = verify(TORCH, "--skip", "empty-text,unknown-symbol,bad-image", lines=spoilt_lines)
+    assert code == 0
+    assert "skipped: 3 lines (1 bad-image, 1 empty-text, 1 unknown-symbol)" in out
+    data = json.loads((exported / "report.json").read_text(encoding="utf-8"))["data"]
+    assert data["lines"] == 3
+    assert [(s["id"], s["problem"]) for s in data["skipped"]] == [
+        ("line0.png", "empty-text"),
+        ("line1.png", "unknown-symbol"),
+        ("line2.png", "bad-image"),
+    ]
+
+
+def test_default_targets_are_the_four_of_the_table():
+    targets = command.load_targets(Path(str(files("inkport.benchmarks"))) / "targets.toml")
+    assert [(t.runtime, t.precision) for t in targets] == [
+        ("torch", "fp32"),
+        ("onnxruntime", "fp32"),
+        ("onnxruntime", "int8"),
+        ("openvino", "fp32"),
+    ]
+    assert [t.budget.flipped_lines for t in targets] == [0, 0, None, 0]
+    assert targets[2].budget.cer_margin == 0.005
