@@ -13,8 +13,9 @@ from inkport.core.charset import normalise_text
 from inkport.core.errors import LineDataError
 
 
-DIGIT_SHARE = 0.1
-"""Share of the pieces that are taken from around a digit: prose has few, letters and forms have many."""
+# Prose has few numbers, letters and forms have many; a larger share would repeat the few.
+DIGIT_SHARE = 0.04
+"""Share of the pieces that are taken from around a number."""
 ATTEMPTS = 1000
 """Places that are tried before a corpus counts as having no piece of the wanted length."""
 
@@ -33,10 +34,10 @@ class Corpus:
     text: str
     """Paragraphs in NFC, single spaces between words, one ``\\n`` between paragraphs."""
     digits: tuple[int, ...] = field(init=False, repr=False)
-    """Where its digits stand."""
+    """Where its numbers begin."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "digits", tuple(match.start() for match in re.finditer(r"\d", self.text)))
+        object.__setattr__(self, "digits", tuple(match.start() for match in re.finditer(r"\d+", self.text)))
 
     def sample(self, rng: np.random.Generator, *, least: int, most: int) -> str:
         """Return a piece of one paragraph, whole words only.

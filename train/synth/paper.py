@@ -42,14 +42,15 @@ class Paper:
     def draw(cls, rng: np.random.Generator) -> Self:
         """Return a random sheet: half are clean scans on white, half are gray."""
         clean = rng.random() < 0.5
+        contrast = float(rng.uniform(0.45, 0.85) if clean else rng.uniform(0.3, 0.65))
         return cls(
             white=1.0 if clean else float(rng.uniform(0.7, 0.97)),
-            contrast=float(rng.uniform(0.45, 0.85) if clean else rng.uniform(0.3, 0.65)),
+            contrast=contrast,
             flow=float(rng.uniform(0.0, 0.35)),
             shade=float(rng.normal(0, 0.005 if clean else 0.03)),
             texture=float(rng.uniform(0.0, 0.003 if clean else 0.012)),
             blotch_px=int(rng.choice([3, 8, 40])),
-            ruling=float(rng.uniform(0.02, 0.15)) if rng.random() < 0.2 else 0.0,
+            ruling=contrast * float(rng.uniform(0.05, 0.25)) if rng.random() < 0.2 else 0.0,
             grid=bool(rng.random() < 0.4),
             blur_px=float(rng.uniform(0.2, 0.8)),
             noise=float(rng.uniform(0.002, 0.008 if clean else 0.02)),
