@@ -82,8 +82,8 @@ def prove(
         run.fail(Outcome.UNAVAILABLE if _is_missing(error) else Outcome.LOAD_FAILED, error)
         return run
     try:
-        reading = read_all(run.artifact.spec, session, audit, label=target.name, progress=progress)
-        session.close()
+        with session:
+            reading = read_all(run.artifact.spec, session, audit, label=target.name, progress=progress)
     except Exception as error:  # noqa: BLE001
         run.fail(Outcome.RUN_FAILED, error)
         return run

@@ -47,6 +47,7 @@ class FakeRuntime:
     formats: tuple[str, ...] = ("fake",)
     calls: int = 0
     opened: int = 0
+    closed: int = 0
     threads: set[int] = field(default_factory=set)
 
     def probe(self):
@@ -65,7 +66,7 @@ class FakeRuntime:
         return self.logits(images)
 
     def close(self):
-        pass
+        self.closed += 1
 
 
 @dataclass

@@ -106,6 +106,7 @@ def test_every_failure_has_its_outcome_and_stops_no_other(run, cases):
         assert (target.name, target.outcome) == (f"{runtime.name} row", outcome)
         assert reason in target.reason
         assert (target.parity is not None) == (target.latency is not None) == (outcome in {"pass", "text-differs"})
+        assert runtime.closed == runtime.opened
     assert report.exit_code == 1
 
 

@@ -195,7 +195,7 @@ def test_written_page_shows_flipped_lines_and_needs_no_network(report, fake_line
     flips = report.targets[1].parity.flips
     assert flips
     assert len(page.links) == len({flip.id for flip in flips})
-    assert all(link.startswith("data:image/png;base64,") for link in page.links)
+    assert all(link.startswith("data:image/jpeg;base64,") for link in page.links)
     assert not page.tags & {"link", "script", "iframe"}
     assert page.marked["ins"]
     assert page.marked["del"]
