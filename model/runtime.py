@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,15 +24,14 @@ class TorchRuntime:
     formats = ("safetensors",)
 
     def probe(self) -> Availability:
-        """Say whether torch and safetensors can be imported, without importing torch (that takes seconds)."""
-        from importlib.metadata import version
-
-        missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
-        if missing:
+        """Say whether torch and safetensors are installed, without importing torch (that takes seconds)."""
+        try:
+            version("safetensors")
+            return Availability(ok=True, version=version("torch"), devices=("cpu",))
+        except PackageNotFoundError as error:
             return Availability(
-                ok=False, reason=f"{' and '.join(missing)} not installed", remedy="pip install 'inkport[torch]'"
+                ok=False, reason=f"{error.name} is not installed", remedy="pip install 'inkport[torch]'"
             )
-        return Availability(ok=True, version=version("torch"), devices=("cpu",))
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> _TorchSession:
         """Build the network and load its weights.

@@ -1,0 +1,45 @@
+"""Every command on the list is there, says what it does, and answers --help; none is hidden from the list."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from inkport.cli import COMMANDS, app
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_a_documented_function(name):
+    function = getattr(import_module(f"inkport.commands.{name}"), name)
+    assert inspect.isfunction(function)
+    assert inspect.getdoc(function)
+    assert COMMANDS[name].endswith(".")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_explains_its_arguments(name, capsys):
+    app([name, "--help"], result_action="return_value")
+    shown = capsys.readouterr().out
+    assert f"inkport {name}" in shown
+    for parameter in inspect.signature(getattr(import_module(f"inkport.commands.{name}"), name)).parameters:
+        assert parameter.strip("_").replace("_", "-") in shown.lower()
+
+
+def test_no_command_is_left_off_the_list(root):
+    modules = {path.stem for path in (root / "src/inkport/commands").glob("*.py") if not path.stem.startswith("_")}
+    assert modules == set(COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [["nosuch"], ["verify", "--nosuch"], ["read"]])
+def test_wrong_arguments_end_in_one_message_and_exit_code_2(arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "inkport", *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+    assert not done.stdout

@@ -1,0 +1,103 @@
+"""What is built from a clone, from a clone without links, and from the source distribution is the same package."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+
+FOLDERS = ("model", "train", "export", "runtimes", "benchmarks")
+
+
+@pytest.fixture(scope="module")
+def clone(root, tracked, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clone")
+    for path in tracked:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(root / path, folder / path, follow_symlinks=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clone_without_links(clone, tmp_path_factory):
+    """What git leaves where it may not make links: a text file with the link's target."""
+    folder = shutil.copytree(clone, tmp_path_factory.mktemp("plain") / "clone", symlinks=True)
+    for name in FOLDERS:
+        link = folder / "src" / "inkport" / name
+        target = str(link.readlink())
+        link.unlink()
+        link.write_text(target)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unpacked_sdist(clone, tmp_path_factory):
+    out = tmp_path_factory.mktemp("sdist")
+    build = "import sys; from setuptools.build_meta import build_sdist; build_sdist(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, str(out)], cwd=clone, check=True, capture_output=True)
+    (archive,) = out.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(out, filter="data")
+    return out / archive.name.removesuffix(".tar.gz")
+
+
+def build_wheel(source, out):
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet", "--wheel-dir"]
+    subprocess.run([*pip, str(out), str(source)], check=True, capture_output=True)
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def expected(tracked):
+    """Every tracked file of the package, by its name in the wheel."""
+    names = set()
+    for path in tracked:
+        if path.parts[:2] == ("src", "inkport") and not (len(path.parts) == 3 and path.name in FOLDERS):
+            names.add("/".join(path.parts[1:]))
+        elif path.parts[0] in FOLDERS:
+            names.add("/".join(("inkport", *path.parts)))
+    return names
+
+
+@pytest.mark.parametrize("source", ["clone", "clone_without_links", "unpacked_sdist"])
+def test_the_wheel_holds_every_tracked_file_of_the_package_and_nothing_else(source, expected, request, tmp_path):
+    wheel = build_wheel(request.getfixturevalue(source), tmp_path)
+    with zipfile.ZipFile(wheel) as archive:
+        found = {name for name in archive.namelist() if ".dist-info/" not in name}
+        (entry_points,) = (n for n in archive.namelist() if n.endswith("entry_points.txt"))
+        commands = archive.read(entry_points).decode()
+    assert sorted(expected - found) == [], "tracked, but not in the wheel: see package-data in pyproject.toml"
+    assert sorted(found - expected) == []
+    assert "inkport = inkport.cli:main" in commands
+
+
+def test_the_installed_wheel_imports_without_the_clone(clone, python, tmp_path):
+    wheel = build_wheel(clone, tmp_path / "wheel")
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--no-index", "--target"]
+    subprocess.run([*pip, str(site), str(wheel)], check=True, capture_output=True)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import inkport.core.recogniser, inkport.lines.source, inkport.runtimes.ort, inkport.model\n"
+        "print(*sorted({m.__file__ for n, m in sys.modules.items() if n.partition('.')[0] == 'inkport'}), sep='\\n')"
+    )
+    files = [Path(line) for line in python(code, str(site)).splitlines()]
+    assert files
+    assert all(file.is_relative_to(site) for file in files)
+    assert not (site / "model").exists()
+    assert not (site / "tests").exists()
+
+
+def test_the_editable_install_imports_the_folders(root):
+    import inkport.model
+    import inkport.runtimes
+
+    for package, folder in ((inkport.model, "model"), (inkport.runtimes, "runtimes")):
+        assert Path(package.__file__).resolve().parent == root / folder
