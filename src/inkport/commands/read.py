@@ -1,0 +1,108 @@
+"""``inkport read``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from cyclopts import Parameter
+
+from inkport.commands._model import resolve_model
+from inkport.core.bundle import bundled_artifact
+from inkport.core.choice import choose_runtime
+from inkport.core.ctc import Transcription
+from inkport.core.errors import ImageError, UsageError
+from inkport.core.image import load_gray
+from inkport.core.preprocess import prepare
+from inkport.core.recogniser import Recogniser
+from inkport.core.registry import open_session
+from inkport.core.runtime import SessionOptions
+from inkport.core.spec import RecogniserSpec
+
+
+EXIT_BAD_IMAGE = 2
+"""At least one image could not be read; the others were."""
+
+
+def read(
+    images: list[Path],
+    *,
+    model: str | None = None,
+    runtime: str | None = None,
+    device: str = "cpu",
+    threads: int = 1,
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+) -> int:
+    """Print the text of line images: the text alone for one image, path, tab and text for several.
+
+    An image holds one line of text. One that cannot be read is reported, the others are still read, and the
+    exit code is 2.
+
+    Args:
+        images: Image files (PNG, JPEG, TIFF, WebP, ...), each the crop of one line.
+        model: An artefact's directory, a weights file, or the name of a shipped model; the int8 ONNX artefact
+            that comes with inkport if left out.
+        runtime: Name of a runtime (see `inkport runtimes`); if left out, the first by name that opens the
+            model's format and can run here.
+        device: Device, in the runtime's own words.
+        threads: Threads for the computation.
+        json_: Print a JSON list with confidence, margin, frames and place of every symbol.
+    """
+    if threads < 1:
+        raise UsageError(f"threads must be at least 1, found {threads}")
+    artifact = bundled_artifact() if model is None else resolve_model(model)
+    chosen = runtime or choose_runtime(artifact)
+    records: list[dict[str, Any]] = []
+    with open_session(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads)) as session:
+        recogniser = Recogniser(artifact.spec, session)
+        for path in images:
+            try:
+                gray, prepared = _prepare(path, artifact.spec)
+            except ImageError as error:
+                sys.stderr.write(f"inkport: {error}\n")
+                continue
+            reading = recogniser.read_prepared([prepared])[0]
+            records.append({**_record(path, gray.shape, reading, artifact.spec), "runtime": chosen})
+            records[-1]["artifact"] = {"sha256": artifact.digest}
+            if not json_:
+                sys.stdout.write(f"{path}\t{reading.text}\n" if len(images) > 1 else f"{reading.text}\n")
+    if json_:
+        sys.stdout.write(json.dumps(records, ensure_ascii=False, indent=1) + "\n")
+    return EXIT_BAD_IMAGE if len(records) < len(images) else 0
+
+
+def _prepare(path: Path, spec: RecogniserSpec) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    gray = load_gray(path)
+    try:
+        return gray, prepare(gray, spec.preprocess)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error.message}", remedy=error.remedy) from error
+
+
+def _record(path: Path, shape: tuple[int, ...], reading: Transcription, spec: RecogniserSpec) -> dict[str, Any]:
+    """Return one image's entry of the JSON list; places are in pixels of the image, EXIF rotation applied."""
+    height, width = shape
+    frame_px = spec.stride * width / spec.preprocess.content_width(height, width)
+    symbols = [
+        {
+            "symbol": emission.symbol,
+            "confidence": round(emission.confidence, 6),
+            "margin": round(emission.margin, 6),
+            "first_frame": emission.first_frame,
+            "last_frame": emission.last_frame,
+            "x0_px": round(min(emission.first_frame * frame_px, width), 2),
+            "x1_px": round(min((emission.last_frame + 1) * frame_px, width), 2),
+        }
+        for emission in reading.emissions
+    ]
+    confidences = [emission.confidence for emission in reading.emissions]
+    return {
+        "image": str(path),
+        "text": reading.text,
+        "confidence": round(sum(confidences) / len(confidences), 6) if confidences else None,
+        "symbols": symbols,
+    }
