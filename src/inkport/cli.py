@@ -6,6 +6,7 @@ requested runtime or target is not available here; 130 interrupted.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -51,6 +52,9 @@ for _name, _summary in COMMANDS.items():
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that lacks a symbol, or a file name that is no UTF-8, must not end a reading in a traceback.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = app(sys.argv[1:], exit_on_error=False, print_error=True, result_action="return_value")
         sys.stdout.flush()
