@@ -11,7 +11,7 @@ import pytest
 LINK = re.compile(r"(?<!`)\[[^\]\n]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 # Somebody's machine, as opposed to a path in a URL, one relative to the repository, or the example user Ada.
-MACHINE_PATH = re.compile(r"(?<![\w./:~-])/(?:home|root|work|opt|Users|mnt)/(?!ada\b)[\w.-]+|[A-Z]:\\\\?Users")
+MACHINE_PATH = re.compile(r"(?<![\w./:~-])(?:/(?:home|root|work|opt|Users)/|[A-Z]:\\{1,2}Users\\{1,2})(?!(?i:ada))\w+")
 
 
 @pytest.fixture(scope="session")
