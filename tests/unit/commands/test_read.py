@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -217,3 +219,11 @@ def test_impossible_threads(inkport, images, threads):
 
 def test_without_an_image(inkport):
     assert inkport("read").code == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such file names")
+def test_a_file_name_that_is_no_utf8_is_printed_escaped(inkport, tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    picture().save(path)
+    assert inkport("read", path, path).out == f"{tmp_path}/caf\\udce9.png\té\n" * 2
+    assert json.loads(inkport("read", path, "--json").out)[0]["image"] == str(path)
