@@ -6,9 +6,7 @@ with VNNI has instructions. Ranges are fixed at export, so a line's text depends
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,27 +21,21 @@ from inkport.core.config import to_plain
 from inkport.core.errors import ExportError
 from inkport.core.target import Precision
 from inkport.export.calibration import CalibrationSet
+from inkport.export.from_onnx.ranges import Ranges, activation_ranges
 from inkport.export.graph import portable_bytes
 from inkport.export.tools import tool_versions
 
 
 STAGE = "int8_onnx_from_onnx"
-
-
-class Ranges(StrEnum):
-    """How the range of an activation follows from what the calibration lines gave."""
-
-    MIN_MAX = "min-max"
-    """The smallest and the largest value."""
-    PERCENTILE = "percentile"
-    """The values that cut off a share of the largest and smallest."""
+OPERATORS = ("Conv", "MatMul", "Relu")
+"""What is quantised; Relu so that a convolution's range is that of its Relu, which then costs nothing."""
 
 
 class Part(StrEnum):
     """A part of the network that can stay in fp32."""
 
-    FIRST_CONV = "first-conv"
-    """The convolution that reads the image: one channel, so nothing to gain."""
+    STEM = "stem"
+    """The first two convolutions: few channels, so little to gain, and every later layer inherits their error."""
     DEPTHWISE = "depthwise"
     """Grouped convolutions: few products, and ranges that differ much between channels."""
     ATTENTION = "attention"
@@ -60,11 +52,11 @@ class Int8Options:
         ExportError: If the percentile is out of range.
     """
 
-    ranges: Ranges = Ranges.MIN_MAX
+    ranges: Ranges = Ranges.LEAST_SQUARES
     """How activations' ranges are found."""
     percentile: float = 99.99
     """Share of values, in percent, within the range; used with ``percentile`` ranges alone."""
-    keep_fp32: tuple[Part, ...] = (Part.FIRST_CONV, Part.DEPTHWISE, Part.ATTENTION, Part.HEAD)
+    keep_fp32: tuple[Part, ...] = (Part.STEM, Part.DEPTHWISE, Part.ATTENTION, Part.HEAD)
     """Parts that are not quantised."""
 
     def __post_init__(self) -> None:
@@ -113,35 +105,34 @@ def int8_onnx_from_onnx(
 
 def _quantised(path: Path, input_name: str, inputs: Sequence[npt.NDArray[np.float32]], options: Int8Options) -> Any:
     import onnx
-    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    percentile = options.ranges is Ranges.PERCENTILE
-    settings: dict[str, Any] = {
-        # Line by line: the calibrators otherwise keep every tensor of every line, and want one width.
-        "CalibStridedMinMax": 1,
-        # The sums of a matrix product go on in fp32 (bias, residual, norm), so rounding them gains nothing.
-        "OpTypesToExcludeOutputQuantization": ["MatMul"],
-        **({"CalibPercentile": options.percentile} if percentile else {}),
-    }
-    with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+    model = onnx.load(path)
+    ranges = activation_ranges(model, OPERATORS, inputs, method=options.ranges, percentile=options.percentile)
+    with TemporaryDirectory() as folder:
         shaped, quantised = Path(folder, "shaped.onnx"), Path(folder, "int8.onnx")
         # Its symbolic shape inference cannot follow the graphs of torch's exporter.
         quant_pre_process(path, shaped, skip_symbolic_shape=True, skip_optimization=True)
         quantize_static(
             shaped,
             quantised,
-            _Reader(input_name, inputs),
+            # It insists on measuring something; all ranges are given below.
+            _OneLine(input_name, inputs[0]),
             quant_format=QuantFormat.QDQ,
-            # Relu: so that a convolution's range is that of its Relu, which then costs nothing.
-            op_types_to_quantize=["Conv", "MatMul", "Relu"],
-            nodes_to_exclude=nodes_of(onnx.load(shaped), options.keep_fp32),
+            op_types_to_quantize=list(OPERATORS),
+            nodes_to_exclude=nodes_of(model, options.keep_fp32),
             per_channel=True,
             reduce_range=False,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.Percentile if percentile else CalibrationMethod.MinMax,
-            extra_options=settings,
+            extra_options={
+                "TensorQuantOverrides": {
+                    name: [{"rmin": np.float32(low), "rmax": np.float32(high)}] for name, (low, high) in ranges.items()
+                },
+                # The sums of a matrix product go on in fp32 (bias, residual, norm), so rounding them gains nothing.
+                "OpTypesToExcludeOutputQuantization": ["MatMul"],
+            },
         )
         return onnx.load(quantised)
 
@@ -150,37 +141,23 @@ def nodes_of(model: Any, parts: Sequence[Part]) -> list[str]:
     """Return the names of the nodes of an ``onnx.ModelProto`` that belong to ``parts``, in the graph's order."""
     graph = model.graph
     weights = {tensor.name for tensor in graph.initializer}
-    reads_image = {value.name for value in graph.input}
-    found: dict[Part, list[str]] = {part: [] for part in Part}
-    for node in graph.node:
-        if node.op_type == "Conv":
-            groups = next((a.i for a in node.attribute if a.name == "group"), 1)
-            if groups > 1:
-                found[Part.DEPTHWISE].append(node.name)
-            if node.input[0] in reads_image:
-                found[Part.FIRST_CONV].append(node.name)
-        elif node.op_type == "MatMul":
-            if node.input[1] in weights:
-                # Later ones replace it: the head is the last product with weights.
-                found[Part.HEAD] = [node.name]
-            else:
-                found[Part.ATTENTION].append(node.name)
-    names = {name for part in parts for name in found[part]}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    products = [node for node in graph.node if node.op_type == "MatMul"]
+    found = {
+        Part.STEM: convolutions[:2],
+        Part.DEPTHWISE: [node for node in convolutions if any(a.name == "group" and a.i > 1 for a in node.attribute)],
+        Part.ATTENTION: [node for node in products if node.input[1] not in weights],
+        Part.HEAD: [node for node in products if node.input[1] in weights][-1:],
+    }
+    names = {node.name for part in parts for node in found[part]}
     return [node.name for node in graph.node if node.name in names]
 
 
-class _Reader:
-    """Hands the calibration lines to the quantiser, one at a time."""
+class _OneLine:
+    """Hands one calibration line to the quantiser."""
 
-    def __init__(self, input_name: str, inputs: Sequence[npt.NDArray[np.float32]]) -> None:
-        self._name, self._inputs, self._next = input_name, inputs, iter(inputs)
-
-    def __len__(self) -> int:
-        return len(self._inputs)
-
-    def set_range(self, start_index: int, end_index: int) -> None:
-        self._next = iter(self._inputs[start_index:end_index])
+    def __init__(self, input_name: str, image: npt.NDArray[np.float32]) -> None:
+        self._feeds = [{input_name: image}]
 
     def get_next(self) -> dict[str, npt.NDArray[np.float32]] | None:
-        image = next(self._next, None)
-        return None if image is None else {self._name: image}
+        return self._feeds.pop() if self._feeds else None

@@ -10,7 +10,8 @@ import pytest
 from inkport.core.errors import ExportError
 from inkport.core.target import Precision
 from inkport.export.calibration import choose_calibration
-from inkport.export.from_onnx.int8 import Int8Options, Part, Ranges, int8_onnx_from_onnx, nodes_of
+from inkport.export.from_onnx.int8 import OPERATORS, Int8Options, Part, int8_onnx_from_onnx, nodes_of
+from inkport.export.from_onnx.ranges import Ranges, activation_ranges
 from inkport.lines.source import read_lines
 
 
@@ -30,14 +31,14 @@ def kernels(artifact, folder) -> Counter[str]:
 def test_convolutions_and_products_run_in_int8(toy_onnx, toy_int8, tmp_path):
     before = onnx.load(toy_onnx.file(".onnx"))
     count = Counter(node.op_type for node in before.graph.node)
-    kept_convs = len(nodes_of(before, [Part.FIRST_CONV, Part.DEPTHWISE]))
+    kept_convs = len(nodes_of(before, [Part.STEM, Part.DEPTHWISE]))
     kept_products = len(nodes_of(before, [Part.ATTENTION, Part.HEAD]))
     run = kernels(toy_int8, tmp_path)
     # ONNX Runtime itself quantises the weights of a convolution between int8 neighbours, so it may run more.
     assert run["QLinearConv"] >= count["Conv"] - kept_convs > 0
     assert run["QLinearConv"] + run["Conv"] + run["FusedConv"] == count["Conv"]
     assert run["MatMulIntegerToFloat"] == count["MatMul"] - kept_products > 0
-    assert run["QLinearAdd"] == 3, "the residual sums stay in int8"
+    assert run["QLinearAdd"] >= 2, "residual sums stay in int8"
     assert not {"ConvInteger", "DynamicQuantizeLinear", "DynamicQuantizeMatMul"} & set(run)
 
 
@@ -70,11 +71,13 @@ def test_batch_and_width_stay_dynamic(toy_int8, rng):
     np.testing.assert_allclose(found[1:2], logits(toy_int8, images[1:2]), atol=1e-5)
 
 
-def test_equal_calibration_gives_equal_bytes_and_another_does_not(
-    toy_onnx, toy_int8, toy_calibration, lines_folder, tmp_path
-):
+def test_equal_calibration_gives_equal_bytes_and_no_chatter(toy_onnx, toy_int8, toy_calibration, tmp_path, capfd):
     again = int8_onnx_from_onnx(toy_onnx, tmp_path / "again", calibration=toy_calibration)
     assert again.files == toy_int8.files
+    assert capfd.readouterr() == ("", "")
+
+
+def test_other_calibration_lines_give_another_file(toy_onnx, toy_int8, lines_folder, tmp_path):
     other = choose_calibration(read_lines([lines_folder]), toy_onnx.spec.preprocess, count=1)
     assert int8_onnx_from_onnx(toy_onnx, tmp_path / "other", calibration=other).files != toy_int8.files
 
@@ -84,25 +87,48 @@ def test_the_artefact_records_lines_options_and_origin(toy_artifact, toy_onnx, t
     assert toy_int8.precision == Precision.INT8
     assert provenance.calibration == toy_calibration.record
     assert (provenance.root, provenance.parent) == (toy_artifact.digest, toy_onnx.digest)
-    assert provenance.options["ranges"] == "min-max"
+    assert provenance.options["ranges"] == "least-squares"
     assert set(provenance.options["keep_fp32"]) == {str(part) for part in Int8Options().keep_fp32}
 
 
-def scales(artifact) -> dict[str, float]:
+def steps(artifact) -> dict[str, tuple[float, int]]:
+    """Return scale and zero point of every activation that is quantised."""
     graph = onnx.load(artifact.file(".onnx")).graph
     tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    return {n.input[0]: float(tensors[n.input[1]]) for n in graph.node if n.op_type == "QuantizeLinear"}
+    return {
+        n.input[0]: (float(tensors[n.input[1]]), int(tensors[n.input[2]]))
+        for n in graph.node
+        if n.op_type == "QuantizeLinear"
+    }
 
 
-def test_percentile_ranges_are_narrower(toy_onnx, toy_int8, toy_calibration, tmp_path, capsys):
-    options = Int8Options(ranges=Ranges.PERCENTILE, percentile=98.0)
-    narrow = int8_onnx_from_onnx(toy_onnx, tmp_path / "narrow", calibration=toy_calibration, options=options)
-    wide, found = scales(toy_int8), scales(narrow)
-    assert wide.keys() == found.keys()
-    assert all(found[name] <= wide[name] for name in wide)
-    assert sum(found[name] < 0.9 * wide[name] for name in wide) >= 5
-    assert narrow.provenance.options["percentile"] == 98.0
-    assert capsys.readouterr().out == "", "the quantiser's chatter does not reach standard output"
+def test_the_steps_in_the_file_are_those_of_the_measured_ranges(toy_onnx, toy_int8, toy_calibration):
+    options = Int8Options()
+    ranges = activation_ranges(
+        onnx.load(toy_onnx.file(".onnx")),
+        OPERATORS,
+        toy_calibration.inputs,
+        method=options.ranges,
+        percentile=options.percentile,
+    )
+    for name, (scale, zero) in steps(toy_int8).items():
+        low, high = ranges[name]
+        assert scale == pytest.approx((high - low) / 255, rel=1e-5), name
+        assert zero == pytest.approx(-low / scale, abs=0.51), name
+
+
+def test_percentile_ranges_are_narrower_than_min_max(toy_onnx, toy_calibration, tmp_path):
+    made = {
+        options.ranges: int8_onnx_from_onnx(
+            toy_onnx, tmp_path / options.ranges, calibration=toy_calibration, options=options
+        )
+        for options in (Int8Options(ranges=Ranges.MIN_MAX), Int8Options(ranges=Ranges.PERCENTILE, percentile=98.0))
+    }
+    wide, narrow = steps(made[Ranges.MIN_MAX]), steps(made[Ranges.PERCENTILE])
+    assert wide.keys() == narrow.keys()
+    assert all(narrow[name][0] <= wide[name][0] for name in wide)
+    assert sum(narrow[name][0] < 0.9 * wide[name][0] for name in wide) >= 5
+    assert made[Ranges.PERCENTILE].provenance.options["percentile"] == 98.0
 
 
 def test_no_part_needs_to_stay_in_fp32(toy_onnx, toy_calibration, tmp_path):
@@ -115,7 +141,7 @@ def test_parts_are_found_in_the_graph(toy_onnx):
     model = onnx.load(toy_onnx.file(".onnx"))
     sizes = {part: len(nodes_of(model, [part])) for part in Part}
     # One encoder block: two products of activations, a depthwise convolution, and that of the downsampling.
-    assert sizes == {Part.FIRST_CONV: 1, Part.DEPTHWISE: 2, Part.ATTENTION: 2, Part.HEAD: 1}
+    assert sizes == {Part.STEM: 2, Part.DEPTHWISE: 2, Part.ATTENTION: 2, Part.HEAD: 1}
     head = next(node for node in model.graph.node if node.name == nodes_of(model, [Part.HEAD])[0])
     weight = next(tensor for tensor in model.graph.initializer if tensor.name == head.input[1])
     assert weight.dims[1] == toy_onnx.spec.charset.size
