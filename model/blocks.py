@@ -60,16 +60,20 @@ class SelfAttention(nn.Module):
         query = self.query(x * self.head_dim**-0.5).reshape(n, -1, self.heads, self.head_dim).transpose(1, 2)
         key = self.key(x).reshape(n, -1, self.heads, self.head_dim).permute(0, 2, 3, 1)
         value = self.value(x).reshape(n, -1, self.heads, self.head_dim).transpose(1, 2)
-        weights = torch.softmax(torch.matmul(query, key), dim=-1)
+        weights = self.attend(torch.matmul(query, key))
         mixed = torch.matmul(weights, value).transpose(1, 2)
         return self.out(mixed.reshape(n, -1, self.heads * self.head_dim))
 
+    def attend(self, scores: Tensor) -> Tensor:
+        """Turn scores (n, heads, t, t) into weights that sum to 1 over the last axis."""
+        return torch.softmax(scores, dim=-1)
+
 
 class FeedForward(nn.Sequential):
-    """Linear, ReLU, linear."""
+    """Linear, activation (ReLU unless said otherwise), linear."""
 
-    def __init__(self, dim: int, hidden: int) -> None:
-        super().__init__(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, dim))
+    def __init__(self, dim: int, hidden: int, *, activation: type[nn.Module] = nn.ReLU) -> None:
+        super().__init__(nn.Linear(dim, hidden), activation(), nn.Linear(hidden, dim))
 
 
 class ConvModule(nn.Module):

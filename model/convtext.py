@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from inkport.core.errors import RecipeError
 from inkport.model.blocks import BasicBlock, ConvNorm, ConvTextBlock, Downsample, Upsample
+from inkport.model.recogniser import NetworkConfig, Recogniser, TrainOutput
 
 
 STRIDE = 4
@@ -20,15 +21,13 @@ STRIDE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvTextConfig:
+class ConvTextConfig(NetworkConfig):
     """Shape of one member of the family; the defaults are convtext-tiny.
 
     Raises:
         RecipeError: If the sizes do not fit each other.
     """
 
-    classes: int
-    """Classes of the CTC head, blank included."""
     height: int = 48
     """Height of the input in pixels, a multiple of ``rows_per_feature``."""
     stem: int = 24
@@ -66,12 +65,12 @@ class ConvTextConfig:
         return 4 * 2 ** (len(self.channels) - 1)
 
 
-class ConvText(nn.Module):
-    """The network; ``forward`` returns logits, ``forward_train`` also those of the auxiliary head."""
+class ConvText(Recogniser):
+    """The network; widths are multiples of 8."""
 
     def __init__(self, config: ConvTextConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config: ConvTextConfig = config
         first = config.channels[0]
         layers: list[nn.Module] = [
             ConvNorm(1, config.stem, stride=(2, 2)),
@@ -103,7 +102,7 @@ class ConvText(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Map images (n, 1, h, w) to CNN features (n, w / 4, dim)."""
-        return self.collapse(self.cnn(images)).flatten(2).transpose(1, 2)
+        return self.collapse(self.cnn(images)).squeeze(2).transpose(1, 2)
 
     def encode(self, features: Tensor) -> Tensor:
         """Map CNN features (n, t, dim), t even, to encoder outputs of the same shape."""
@@ -113,7 +112,8 @@ class ConvText(nn.Module):
         """Return logits float32 (n, w / 4, classes) for images float32 (n, 1, h, w), w a multiple of 8."""
         return self.head(self.encode(self.features(images)))
 
-    def forward_train(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logits of the head and of the auxiliary shortcut, both (n, w / 4, classes)."""
+    def forward_train(self, images: Tensor) -> TrainOutput:
+        """Return the logits of the head and of the auxiliary shortcut."""
         features = self.features(images)
-        return self.head(self.encode(features)), self.shortcut(features)
+        encoded = self.encode(features)
+        return TrainOutput(logits=self.head(encoded), auxiliary={"shortcut": self.shortcut(features)}, context=encoded)

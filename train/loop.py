@@ -115,9 +115,11 @@ class Trainer:
             memory_format=torch.channels_last
         )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.optim.bf16):
-            logits, shortcut = self.network.forward_train(images)
+            output = self.network.forward_train(images)
         frames = widths // stride
-        loss = ctc_loss(logits, frames, batch) + recipe.optim.shortcut * ctc_loss(shortcut, frames, batch)
+        loss = ctc_loss(output.logits, frames, batch)
+        for auxiliary in output.auxiliary.values():
+            loss = loss + recipe.optim.shortcut * ctc_loss(auxiliary, frames, batch)
         self.optimiser.zero_grad()
         loss.backward()
         self.group.average(self.network)

@@ -11,7 +11,7 @@ from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit, audit_lines
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines, read_lines
-from inkport.model.convtext import STRIDE
+from inkport.model.zoo import find
 from inkport.train.dataset import TrainingLines
 from inkport.train.recipe import Recipe
 
@@ -42,6 +42,7 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
     Raises:
         LineDataError: If lines are unusable for a reason that the recipe does not skip, or a line of the
             validation set is also a training line.
+        RecipeError: If the recipe's network is unknown.
     """
     lines = list(read_lines(base / path for path in recipe.data.train))
     val_lines = list(read_lines(base / path for path in recipe.data.val))
@@ -50,12 +51,13 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
     if not lines or not val_lines:
         raise LineDataError(f"train has {len(lines)} lines and val {len(val_lines)}; both need at least one")
     charset = Charset.from_texts(line.text for line in lines)
+    stride = find(recipe.model).stride
     spec = RecogniserSpec(
-        name=recipe.model, version=recipe.version, preprocess=recipe.preprocess, charset=charset, stride=STRIDE
+        name=recipe.model, version=recipe.version, preprocess=recipe.preprocess, charset=charset, stride=stride
     )
 
     def audit(some: list[Line]) -> Audit:
-        return audit_lines(some, charset=charset, preprocess=recipe.preprocess, stride=STRIDE, skip=recipe.data.skip)
+        return audit_lines(some, charset=charset, preprocess=recipe.preprocess, stride=stride, skip=recipe.data.skip)
 
     train = audit(lines)
     training_lines = TrainingLines(train, charset, recipe.preprocess)
