@@ -176,11 +176,13 @@ def test_a_broken_reference_is_not_replaced_in_silence(run, fake_runtime):
 
 
 def test_an_unknown_runtime_is_a_wrong_request(install, fake_runtime, fake_artifact, audit):
-    install(fake_runtime("torch"))
+    torch = fake_runtime("torch")
+    install(torch)
     target = Target(name="row", runtime="tensrrt", precision=Precision.FP32)
     request = Request(model=fake_artifact, targets=[target], audit=audit, sources=[], provide=lambda _: fake_artifact)
     with pytest.raises(UnknownRuntimeError, match="'tensrrt' is not registered"):
         verify(request)
+    assert torch.calls == 0  # said before anything is spent on it
 
 
 def test_no_lines_no_report(run, fake_runtime):

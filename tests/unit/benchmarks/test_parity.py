@@ -76,6 +76,7 @@ def test_a_flip_by_white_space_alone_is_a_flip_but_no_error(lines):
     reference, target = score(lines, read(TEXTS)), score(lines, read(["Mon  cher ami,", *TEXTS[1:]]))
     parity = compare(lines, reference, target, resamples=10)
     assert (parity.flipped_lines, parity.cer) == (1, 0.0)
+    assert [flip.reading for flip in parity.flips] == ["Mon  cher ami,"]
 
 
 def test_a_margin_without_frames_is_absent(lines):

@@ -207,6 +207,7 @@ def test_written_page_shows_flipped_lines_and_needs_no_network(report, fake_line
         ("chat", "chat", "chat"),
         ("chat", "chats", "chat<ins>s</ins>"),
         ("chats", "chat", "chat<del>s</del>"),
+        ("a & b", "a & c", "a &amp; <del>b</del><ins>c</ins>"),
         ("a<b", "a&b", "a<del>&lt;</del><ins>&amp;</ins>b"),
         ("", "", ""),
     ],
