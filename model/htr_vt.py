@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from inkport.core.errors import RecipeError
+from inkport.core.preprocess import PreprocessSpec
 from inkport.model.recogniser import NetworkConfig, Recogniser, TrainOutput
-from inkport.model.resnet import HEIGHT, Backbone, SpanMask, check_height, check_mask
+from inkport.model.resnet import HEIGHT, STRIDE, Backbone, SpanMask, check_height, check_mask
 from inkport.model.transformer import TransformerBlock
 
 
@@ -36,6 +38,8 @@ class HtrVtConfig(NetworkConfig):
     mask_span: int = 8
     """Frames per masked span."""
 
+    width_multiple: ClassVar[int] = STRIDE
+
     def __post_init__(self) -> None:
         check_height(self.height)
         check_mask(self.mask_ratio, self.mask_span)
@@ -43,6 +47,20 @@ class HtrVtConfig(NetworkConfig):
             raise RecipeError(f"every size must be at least 1: {self}")
         if self.dim % 4 or self.dim % self.heads:
             raise RecipeError(f"dim {self.dim} must be a multiple of 4 and of heads {self.heads}")
+
+    def check_input(self, preprocess: PreprocessSpec) -> None:
+        """Refuse preprocessing that makes images which the network cannot read.
+
+        Raises:
+            RecipeError: If height or widths do not fit, or lines may be longer than the position table.
+        """
+        super().check_input(preprocess)
+        if preprocess.max_width > STRIDE * self.frames:
+            raise RecipeError(
+                f"{self.frames} frames of positions reach a width of {STRIDE * self.frames}, "
+                f"max_width is {preprocess.max_width}",
+                remedy=f"set max_width to {STRIDE * self.frames}, or frames to {preprocess.max_width // STRIDE}",
+            )
 
 
 class HtrVt(Recogniser):

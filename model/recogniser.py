@@ -5,8 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import Tensor, nn
+
+from inkport.core.errors import RecipeError
+from inkport.core.preprocess import PreprocessSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +21,23 @@ class NetworkConfig:
     """Classes of the CTC head, blank included."""
     height: int
     """Height of the input, in pixels."""
+
+    width_multiple: ClassVar[int] = 8
+    """The network reads widths, in pixels, that are multiples of this."""
+
+    def check_input(self, preprocess: PreprocessSpec) -> None:
+        """Refuse preprocessing that makes images which the network cannot read.
+
+        Raises:
+            RecipeError: If height or widths do not fit.
+        """
+        if preprocess.height != self.height:
+            raise RecipeError(f"the network is for height {self.height}, its images get {preprocess.height}")
+        if preprocess.width_multiple % self.width_multiple:
+            raise RecipeError(
+                f"the network reads widths in multiples of {self.width_multiple}, "
+                f"width_multiple is {preprocess.width_multiple}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, RecipeError, SpecError
 from inkport.core.files import write_atomically
 from inkport.core.spec import RecogniserSpec
+from inkport.model.recogniser import Recogniser
 from inkport.model.zoo import build
 
 
@@ -38,7 +39,7 @@ class Weights:
     tensors: dict[str, Tensor]
     """The network's state."""
 
-    def network(self) -> nn.Module:
+    def network(self) -> Recogniser:
         """Return the network in evaluation mode, on the CPU.
 
         Raises:
@@ -46,13 +47,10 @@ class Weights:
         """
         try:
             network = build(self.spec.name, self.spec.charset.size, self.config)
+            network.config.check_input(self.spec.preprocess)
             network.load_state_dict(self.tensors)
         except (RecipeError, RuntimeError) as error:
             raise ArtifactCorruptError(f"the weights do not fit the network {self.spec.name!r} ({error})") from error
-        if network.config.height != self.spec.preprocess.height:
-            raise ArtifactCorruptError(
-                f"the network is for height {network.config.height}, its images get {self.spec.preprocess.height}"
-            )
         return network.eval()
 
 

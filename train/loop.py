@@ -42,6 +42,7 @@ class Trainer:
 
     Raises:
         CheckpointError: If ``out`` holds a checkpoint of another recipe.
+        RecipeError: If the recipe's network is unknown or cannot read the images that its preprocessing makes.
     """
 
     def __init__(self, recipe: Recipe, data: Prepared, out: Path, *, group: Group, report: Report) -> None:
@@ -51,6 +52,7 @@ class Trainer:
         )
         torch.manual_seed(recipe.seed)
         self.network = build(recipe.model, data.spec.charset.size, {"height": recipe.preprocess.height})
+        self.network.config.check_input(recipe.preprocess)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, recipe.optim.ema)
         self.optimiser = make_optimiser(self.network, recipe.optim)

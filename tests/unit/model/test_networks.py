@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from inkport.core.errors import RecipeError  # noqa: E402
+from inkport.core.preprocess import PreprocessSpec  # noqa: E402
 from inkport.model.recogniser import Recogniser  # noqa: E402
 from inkport.model.weights import count_parameters  # noqa: E402
 from inkport.model.zoo import NETWORKS, build, find  # noqa: E402
@@ -126,6 +127,26 @@ def test_every_parameter_learns_under_bf16(toy):
         if parameter.requires_grad and (parameter.grad is None or not parameter.grad.isfinite().all())
     ]
     assert not untouched
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("convtext-tiny", {"height": 64}, "the network is for height 48, its images get 64"),
+        ("convtext", {"height": 64, "width_multiple": 4}, "widths in multiples of 8, width_multiple is 4"),
+        ("htr-vt", {"height": 64}, "128 frames of positions reach a width of 512, max_width is 2048\nfix: .* to 512"),
+    ],
+)
+def test_preprocessing_that_a_network_cannot_read_is_refused(name, change, message):
+    with pytest.raises(RecipeError, match=message):
+        find(name).configure(name, 8, {}).check_input(PreprocessSpec(**change))
+
+
+def test_networks_read_odd_numbers_of_their_width_multiple(toy):
+    network, stride = toy.network(), find(toy.name).stride
+    width = 5 * network.config.width_multiple
+    with torch.inference_mode():
+        assert network(torch.rand(1, 1, toy.preprocess.height, width)).shape == (1, width // stride, 8)
 
 
 @pytest.mark.parametrize("name", ["convtext", "htr-vt"])
