@@ -1,8 +1,15 @@
-"""ONNX graphs as files that equal inputs make equal."""
+"""ONNX graphs: as files that equal inputs make equal, and as functions to compare with."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inkport.core.spec import RecogniserSpec
+from inkport.export.agreement import Forward
 
 
 def portable_bytes(model: Any) -> bytes:
@@ -27,3 +34,15 @@ def portable_bytes(model: Any) -> bytes:
     onnx.checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
+
+
+def onnx_forward(model: bytes | Path, spec: RecogniserSpec) -> Forward:
+    """Load an ONNX model, from memory or a file, with ONNX Runtime on the CPU."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+    def forward(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.asarray(session.run([spec.output.name], {spec.input.name: images})[0])
+
+    return forward

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
+from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import to_plain
 from inkport.core.errors import ExportError
 from inkport.core.target import Precision
 from inkport.export.calibration import CalibrationSet
 from inkport.export.from_onnx.ranges import Ranges, activation_ranges
-from inkport.export.graph import portable_bytes
-from inkport.export.tools import tool_versions
+from inkport.export.graph import onnx_forward, portable_bytes
+from inkport.export.record import derived_artifact
 
 
 STAGE = "int8_onnx_from_onnx"
@@ -78,27 +78,26 @@ def int8_onnx_from_onnx(
     Raises:
         ExportError: If the quantiser fails, or ONNX Runtime cannot load what it made.
     """
-    import onnxruntime
-
     options = options or Int8Options()
     path = source.file(".onnx")
     try:
         data = portable_bytes(_quantised(path, source.spec.input.name, calibration.inputs, options))
-        onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+        onnx_forward(data, source.spec)
     except ModuleNotFoundError:
         raise
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportError(f"{STAGE}: {path}: {reason}") from error
-    provenance = Provenance(
+    with derived_artifact(
+        out,
+        source,
         stage=STAGE,
-        root=source.root,
-        parent=source.digest,
-        tools=tool_versions("onnx", "onnxruntime"),
+        format="onnx",
+        precision=Precision.INT8,
+        tools=("onnx", "onnxruntime"),
         options=to_plain(options),
         calibration=calibration.record,
-    )
-    with new_artifact(out, spec=source.spec, format="onnx", precision=Precision.INT8, provenance=provenance) as folder:
+    ) as folder:
         (folder / "model.onnx").write_bytes(data)
     return load_artifact(out)
 

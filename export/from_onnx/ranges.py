@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -47,34 +47,23 @@ def activation_ranges(
     Returns:
         Smallest and largest value to represent, by name of the tensor; 0 lies always between them.
     """
-    import onnx
-    import onnxruntime
-
     tensors = _activations(model, operators)
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    del watched.graph.output[:]
-    watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in tensors)
-    options = onnxruntime.SessionOptions()
-    # Fused operators would give other values than those that will be quantised.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    (image,) = (value.name for value in session.get_inputs())
+    run = _watched(model, tensors)
     limits = np.zeros((len(tensors), 2))
     for line in inputs:
-        for index, values in enumerate(session.run(tensors, {image: line})):
+        for index, values in enumerate(run(line)):
             limits[index] = min(limits[index, 0], values.min()), max(limits[index, 1], values.max())
     if method is Ranges.MIN_MAX:
         return {name: (float(low), float(high)) for name, (low, high) in zip(tensors, limits, strict=True)}
     counts = np.zeros((len(tensors), BINS))
     for line in inputs:
-        for index, values in enumerate(session.run(tensors, {image: line})):
+        for index, values in enumerate(run(line)):
             counts[index] += np.histogram(values, BINS, range=tuple(limits[index]))[0]
     found = {}
     for name, (low, high), count in zip(tensors, limits, counts, strict=True):
         centres = low + (high - low) * (np.arange(BINS) + 0.5) / BINS
         if method is Ranges.PERCENTILE:
-            found[name] = _within_percentile(centres, count, percentile)
+            found[name] = _percentile_range(centres, count, percentile)
         else:
             found[name] = least_squares_range(centres, count)
     return found
@@ -106,7 +95,7 @@ def least_squares_range(values: npt.NDArray[np.float64], counts: npt.NDArray[np.
     return best_low, best_high
 
 
-def _within_percentile(
+def _percentile_range(
     values: npt.NDArray[np.float64], counts: npt.NDArray[np.float64], percentile: float
 ) -> tuple[float, float]:
     below = np.cumsum(counts) / counts.sum()
@@ -125,3 +114,20 @@ def _activations(model: Any, operators: Collection[str]) -> list[str]:
         if name and name not in weights
     ]
     return list(dict.fromkeys(names))
+
+
+def _watched(model: Any, tensors: Sequence[str]) -> Callable[[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]]]:
+    """Return a function from images to the values of ``tensors``."""
+    import onnx
+    import onnxruntime
+
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    del watched.graph.output[:]
+    watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in tensors)
+    options = onnxruntime.SessionOptions()
+    # Fused operators would not show every value that will be quantised.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    (image,) = (value.name for value in session.get_inputs())
+    return lambda images: list(session.run(tensors, {image: images}))

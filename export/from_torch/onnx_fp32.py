@@ -12,18 +12,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
+from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ExportError
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
-from inkport.export.graph import portable_bytes
-from inkport.export.tools import tool_versions
+from inkport.export.graph import onnx_forward, portable_bytes
+from inkport.export.record import derived_artifact
 from inkport.model.weights import load_weights
 
 
@@ -48,7 +47,7 @@ def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
     network = load_weights(source.file(".safetensors")).network()
     try:
         data = portable_bytes(_converted(fold_batch_norms(network), source.spec))
-        session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+        run_onnx = onnx_forward(data, source.spec)
     except ModuleNotFoundError:
         raise
     except Exception as error:
@@ -59,18 +58,16 @@ def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
         with torch.inference_mode():
             return np.asarray(network(torch.from_numpy(images)).numpy(), dtype=np.float32)
 
-    def run_onnx(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return np.asarray(session.run([source.spec.output.name], {source.spec.input.name: images})[0])
-
     require_agreement(STAGE, source.spec, run_torch, run_onnx)
-    provenance = Provenance(
+    with derived_artifact(
+        out,
+        source,
         stage=STAGE,
-        root=source.root,
-        parent=source.digest,
-        tools=tool_versions("torch", "onnx", "onnxscript", "onnxruntime"),
+        format="onnx",
+        precision=Precision.FP32,
+        tools=("torch", "onnx", "onnxscript", "onnxruntime"),
         options={"opset": OPSET},
-    )
-    with new_artifact(out, spec=source.spec, format="onnx", precision=Precision.FP32, provenance=provenance) as folder:
+    ) as folder:
         (folder / "model.onnx").write_bytes(data)
     return load_artifact(out)
 

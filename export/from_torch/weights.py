@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.target import Precision
-from inkport.export.tools import tool_versions
+from inkport.export.record import tool_versions
 from inkport.model.weights import load_weights
 
 
