@@ -66,7 +66,7 @@ class _OvSession:
         self._request = compiled.create_infer_request()
 
     def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        logits: npt.NDArray[np.float32] = self._request.infer([images])[0].copy()
+        logits: npt.NDArray[np.float32] = self._request.infer([images])[0]
         return logits
 
     def close(self) -> None:

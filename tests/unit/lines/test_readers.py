@@ -166,10 +166,10 @@ def test_malformed_manifests_are_refused(tmp_path, text, message):
 
 
 def test_repeated_ids_are_numbered_and_stay_unique(tmp_path):
-    rows = "".join(f"{name}.png\tx\t{name}\n" for name in ("a", "a", "b", "a#2", "a"))
+    rows = "".join(f"{name}.png\tx\t{name}\n" for name in ("a", "a", "b", "a#3", "a", "a#2"))
     path = manifest(tmp_path, f"image\ttext\tid\n{rows}")
     ids = [line.id for line in read_lines([path])]
-    assert ids == ["a", "a#2", "b", "a#2#2", "a#3"]
+    assert ids == ["a", "a#2", "b", "a#3", "a#4", "a#2#2"]
 
 
 def test_sets_are_read_one_after_the_other(tmp_path):
