@@ -53,6 +53,8 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.network = build(recipe.model, data.spec.charset.size, {"height": recipe.preprocess.height})
         self.network.config.check_input(recipe.preprocess)
+        if data.start is not None:
+            self.network.load_state_dict(data.start.tensors)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, recipe.optim.ema)
         self.optimiser = make_optimiser(self.network, recipe.optim)

@@ -102,6 +102,8 @@ class Recipe:
     """Version to give the weights."""
     seed: int = 1
     """Seed of everything random."""
+    start: Path | None = None
+    """Weights to start from, relative to the recipe; fresh ones if left out."""
     data: DataRecipe
     """Lines."""
     optim: OptimRecipe

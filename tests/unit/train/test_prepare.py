@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from inkport.core.errors import LineDataError, SpecMismatchError  # noqa: E402
+from inkport.model.weights import load_weights  # noqa: E402
+from inkport.train.distributed import Group  # noqa: E402
+from inkport.train.loop import Trainer  # noqa: E402
+from inkport.train.prepare import prepare_data  # noqa: E402
+from inkport.train.recipe import load_recipe  # noqa: E402
+
+
+RECIPE = """
+model = "convtext-tiny"
+{extra}
+[data]
+train = ["{train}"]
+val = ["val"]
+[optim]
+steps = 1
+batch = 4
+lr = {lr}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path, lines_folder):
+    (tmp_path / "val").mkdir()
+    for suffix in (".png", ".gt.txt"):
+        (tmp_path / "val" / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
+
+    def write(extra: str = "", train: object = lines_folder, lr: float = 1e-3):
+        path = tmp_path / "recipe.toml"
+        path.write_text(RECIPE.format(extra=extra, train=train, lr=lr), encoding="utf-8")
+        return load_recipe(path)
+
+    return write
+
+
+def train_once(recipe, base, out):
+    Trainer(recipe, prepare_data(recipe, base), out, group=Group(), report=[].append).run()
+    return load_weights(out / "last.safetensors")
+
+
+def test_training_starts_from_the_weights_that_the_recipe_names(recipe, tmp_path):
+    first = train_once(recipe(), tmp_path, tmp_path / "one")
+    still = train_once(recipe('seed = 2\nstart = "one/last.safetensors"', lr=1e-12), tmp_path, tmp_path / "two")
+    fresh = train_once(recipe("seed = 2", lr=1e-12), tmp_path, tmp_path / "three")
+    name = "head.weight"
+    torch.testing.assert_close(still.tensors[name], first.tensors[name], atol=1e-6, rtol=0)
+    assert not torch.allclose(fresh.tensors[name], first.tensors[name], atol=1e-3)
+
+
+def test_weights_of_other_symbols_are_refused(recipe, tmp_path, lines_folder):
+    train_once(recipe(), tmp_path, tmp_path / "one")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "x.png").write_bytes((lines_folder / "line0.png").read_bytes())
+    (other / "x.gt.txt").write_text("abcz", encoding="utf-8")
+    with pytest.raises(SpecMismatchError, match=r"one/last\.safetensors"):
+        prepare_data(recipe('start = "one/last.safetensors"', train=other), tmp_path)
+
+
+def test_an_empty_training_set_is_refused(recipe, tmp_path):
+    (tmp_path / "none.tsv").write_text("image\ttext\n", encoding="utf-8")
+    with pytest.raises(LineDataError, match="train has 0 lines"):
+        prepare_data(recipe(train=tmp_path / "none.tsv"), tmp_path)
+
+
+def test_only_the_training_lines_give_symbols_and_each_line_is_counted(recipe, tmp_path):
+    data = prepare_data(recipe(), tmp_path)
+    assert len(data.lines) == 6
+    assert [line.id for line in data.val.lines] == ["v.png"]
+    assert set(data.spec.charset.symbols) == set(" abcdeé")
+    assert data.train.inputs == []
