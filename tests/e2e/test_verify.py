@@ -154,6 +154,12 @@ def test_a_wrong_request_is_exit_code_2(verify, arguments, targets, words):
     assert "Traceback" not in out + err
 
 
+def test_lines_to_verify_are_never_calibrated_on(verify, lines_folder):
+    code, output, complaint = verify(INT8, "--calibration", lines_folder / ".." / lines_folder.name)
+    assert (code, output) == (2, "")
+    assert "both in --lines and in --calibration" in complaint
+
+
 def test_a_model_that_is_not_there_is_exit_code_2(inkport, lines_folder, tmp_path):
     code, _, err = inkport("verify", "no-such-model", "--lines", lines_folder, "--out", tmp_path)
     assert code == 2

@@ -65,6 +65,7 @@ def verify(
     work = out / "artifacts"
     artifact = resolve_model(model, work=work)
     sources = lines or (_sample_lines(),)
+    _check_calibration(sources, calibration)
     audit = _audit(artifact, sources, options)
     chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
     request = Request(
@@ -106,6 +107,16 @@ def _audit(artifact: Artifact, sources: Sequence[Path], options: Options) -> Aud
         stride=spec.stride,
         skip=[Problem(name) for name in options.skip],
     )
+
+
+def _check_calibration(sources: Sequence[Path], calibration: Sequence[Path]) -> None:
+    """Refuse to calibrate on the lines that are to prove the result."""
+    verified = {path.resolve() for path in sources}
+    if shared := [path for path in calibration if path.resolve() in verified]:
+        raise UsageError(
+            f"{shared[0]} is both in --lines and in --calibration: an artefact must not be calibrated on its proof",
+            remedy="calibrate on lines that the model was trained on",
+        )
 
 
 def _sample_lines() -> Path:
