@@ -50,7 +50,7 @@ def read_environment(*, threads: int) -> Environment:
         cpu=_field(cpuinfo, "model name") or platform.processor() or platform.machine(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         isa=tuple(sorted({f for f in _cpu_flags(cpuinfo) if ISA_FLAGS.fullmatch(f)})),
-        os=f"{platform.system()} {platform.release().split('-')[0]}",
+        os=f"{platform.system()} {platform.release().partition('-')[0]}",
         machine=platform.machine(),
         python=platform.python_version(),
         packages={name: found for name in PACKAGES if (found := _version(name))},
