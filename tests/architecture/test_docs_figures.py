@@ -1,0 +1,91 @@
+"""Documents that list settings list all of them, and figures in documents are those of the committed reports."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from inkport.core.preprocess import PreprocessSpec
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_recipe_key_is_documented():
+    pytest.importorskip("torch", reason="train is a torch package")
+    from inkport.train.recipe import AugmentRecipe, DataRecipe, OptimRecipe, Recipe
+
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    table = text.split("## Recipe keys", 1)[1]
+    for cls in (Recipe, DataRecipe, OptimRecipe, AugmentRecipe, PreprocessSpec):
+        for field in dataclasses.fields(cls):
+            nested = field.name in {"data", "optim", "augment", "preprocess"}
+            assert nested or f"{field.name}`" in table, f"{cls.__name__}.{field.name} is not in docs/training.md"
+
+
+def test_the_frames_table_is_the_committed_report():
+    text = (ROOT / "docs/frames.md").read_text(encoding="utf-8")
+    shares = json.loads((ROOT / "docs/results/frames.json").read_text(encoding="utf-8"))
+    assert len(shares) == 15
+    for s in shares:
+        mean, few, tight = f"{s['mean_frames']:.0f}", f"{s['too_few']:.3%}", f"{s['tight']:.2%}"
+        assert f"| {s['height']} | {s['stride']} | {mean} | {few} | {tight} | {s['lines']} |" in text
+
+
+def test_the_int8_table_is_the_committed_report():
+    text = (ROOT / "docs/export.md").read_text(encoding="utf-8")
+    report = json.loads((ROOT / "docs/results/int8-settings.json").read_text(encoding="utf-8"))
+    for row in report["rows"]:
+        cells = [f"{row['relative_error']:.4f}", row["changed_lines"], f"{100 * row['cer']:.2f}"]
+        cells.append(f"{row['bytes'] / 1e6:.2f}")
+        assert f"| {row['setting']} | {' | '.join(map(str, cells))} |" in text
+
+
+@pytest.mark.parametrize(
+    ("document", "report"),
+    [("README.md", "verify-samples"), ("README.md", "verify-test"), ("docs/models/convtext-tiny.md", "verify-test")],
+)
+def test_quoted_error_rates_are_those_of_the_committed_reports(document, report):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    data = json.loads((ROOT / f"docs/results/{report}.json").read_text(encoding="utf-8"))
+    for target in data["targets"]:
+        if document == "README.md":
+            row = next(
+                r for r in text.splitlines() if r.startswith(target["name"]) and _digest(data) in _block(text, r)
+            )
+            assert f"{100 * target['parity']['cer']:.2f}" in row
+            assert f"{target['latency']['p50_ms']:.3g}"[:3] in row
+        elif target["name"] in {"torch fp32", "onnxruntime int8"}:
+            for dataset in target["parity"]["datasets"]:
+                row = next(r for r in text.splitlines() if r.startswith(f"| {dataset['dataset']} | {_seen(dataset)} |"))
+                assert f"| {100 * dataset['cer']:.2f} |" in row
+
+
+def test_reports_speak_of_the_shipped_model():
+    from inkport.core.artifact import load_artifact
+
+    root = load_artifact(ROOT / "model/shipped/convtext-tiny").digest
+    bundle = load_artifact(ROOT / "src/inkport/bundle/convtext-tiny-int8")
+    assert bundle.root == root
+    for name in ("verify-test", "verify-samples"):
+        data = json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
+        assert data["model"]["artifact"]["sha256"] == root
+        int8 = next(t for t in data["targets"] if t["name"] == "onnxruntime int8")
+        assert int8["artifact"]["sha256"] == bundle.digest
+    experiment = json.loads((ROOT / "docs/results/int8-settings.json").read_text(encoding="utf-8"))
+    assert experiment["model"]["root"] == root
+
+
+def _digest(data):
+    return data["data"]["sha256"][:12]
+
+
+def _block(text, row):
+    return next(block for block in text.split("```") if row in block)
+
+
+def _seen(dataset):
+    return "seen" if dataset["seen_writer"] else "unseen"
