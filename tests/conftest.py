@@ -66,6 +66,14 @@ def toy_artifact(toy_spec: RecogniserSpec, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
+def toy_onnx(toy_artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The toy in ONNX, exported once per run: torch takes seconds for it."""
+    from inkport.export.from_torch.onnx_fp32 import onnx_from_safetensors
+
+    return onnx_from_safetensors(toy_artifact, tmp_path_factory.mktemp("toy-onnx") / "onnx-fp32")
+
+
+@pytest.fixture(scope="session")
 def lines_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of six readable line images of different widths, each with its ``.gt.txt``."""
     from PIL import Image, ImageDraw, ImageFont

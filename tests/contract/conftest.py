@@ -24,13 +24,15 @@ def toy_golden(toy_artifact: Artifact) -> Golden:
 
 @pytest.fixture(scope="session")
 def export_toy(
-    toy_artifact: Artifact, lines_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    toy_artifact: Artifact, toy_onnx: Artifact, lines_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str, Precision], Artifact]:
     """Export the toy; stages that one format shares with another run once."""
     work = tmp_path_factory.mktemp("exports")
     calibration = choose_calibration(read_lines([lines_folder]), toy_artifact.spec.preprocess)
 
     def export(format: str, precision: Precision) -> Artifact:  # noqa: A002 - the artefact's field
-        return build(toy_artifact, format=format, precision=precision, work=work, calibration=calibration)
+        return build(
+            toy_artifact, format=format, precision=precision, work=work, calibration=calibration, reuse=[toy_onnx]
+        )
 
     return export

@@ -12,13 +12,6 @@ from inkport.lines.source import read_lines
 
 
 @pytest.fixture(scope="session")
-def toy_onnx(toy_artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    from inkport.export.from_torch.onnx_fp32 import onnx_from_safetensors
-
-    return onnx_from_safetensors(toy_artifact, tmp_path_factory.mktemp("toy-onnx") / "onnx-fp32")
-
-
-@pytest.fixture(scope="session")
 def toy_calibration(toy_artifact: Artifact, lines_folder: Path) -> CalibrationSet:
     return choose_calibration(read_lines([lines_folder]), toy_artifact.spec.preprocess, count=4)
 
