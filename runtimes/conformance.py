@@ -52,13 +52,13 @@ class RuntimeConformance:
     @classmethod
     def artifact(cls) -> Artifact:
         """Return an artefact in a format that the runtime opens."""
-        raise NotImplementedError(f"{cls.__name__} must override the fixture 'artifact'")
+        pytest.fail(f"{cls.__name__} must override the fixture 'artifact'")
 
     @pytest.fixture(scope="class")
     @classmethod
     def golden(cls) -> Golden:
         """Return the reference's logits of the weights that ``artifact`` was made from."""
-        raise NotImplementedError(f"{cls.__name__} must override the fixture 'golden'")
+        pytest.fail(f"{cls.__name__} must override the fixture 'golden'")
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from inkport.core.bundle import bundled_artifact
-from inkport.core.errors import ArtifactNotFoundError
 from inkport.core.metrics import edit_distance
 from inkport.lines.source import read_lines
 
@@ -21,10 +20,7 @@ pytest.importorskip("onnxruntime", reason="the bundled artefact is ONNX")
 
 @pytest.fixture(scope="module")
 def artifact():
-    try:
-        return bundled_artifact()
-    except ArtifactNotFoundError as error:
-        pytest.skip(f"no bundled artefact in this checkout: {error.message}")
+    return bundled_artifact()
 
 
 def test_it_reads_the_sample_lines_without_torch(artifact):
