@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from inkport.core.errors import CheckpointError
 from inkport.core.files import write_atomically
-from inkport.train.optim import MovingAverage
+from inkport.train.optim import MovingAverage, Optimiser
 
 
 def save_checkpoint(
@@ -26,15 +25,14 @@ def save_checkpoint(
     best: float,
     network: nn.Module,
     average: MovingAverage,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Optimiser,
 ) -> None:
     """Write the state after ``step`` steps."""
     tensors: dict[str, Tensor] = {f"network.{k}": v for k, v in network.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in average.state.items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{key}": value for key, value in state.items()}
+    tensors |= {f"optimiser.{k}": v for k, v in optimiser.tensors().items()}
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    head = json.dumps({"schema": 1, "recipe": recipe_digest, "step": step, "best": best})
+    head = json.dumps({"schema": 2, "recipe": recipe_digest, "step": step, "best": best})
     write_atomically(path, save(tensors, metadata={"inkport-checkpoint": head}))
 
 
@@ -44,7 +42,7 @@ def load_checkpoint(
     recipe_digest: str,
     network: nn.Module,
     average: MovingAverage,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Optimiser,
 ) -> tuple[int, float]:
     """Restore what ``save_checkpoint`` wrote.
 
@@ -70,15 +68,7 @@ def load_checkpoint(
     network.load_state_dict(_part(tensors, "network."))
     for name, tensor in _part(tensors, "average.").items():
         average.state[name].copy_(tensor)
-    parameters = [p for parameter_group in optimiser.param_groups for p in parameter_group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _part(tensors, "optimiser.").items():
-        index, key = name.split(".", 1)
-        like = parameters[int(index)]
-        # The fused update walks memory in order, so a moment must lie in memory as its parameter does.
-        laid_out = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
-        state.setdefault(int(index), {})[key] = laid_out
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    optimiser.load_tensors(_part(tensors, "optimiser."))
     return int(head["step"]), float(head["best"])
 
 

@@ -21,7 +21,7 @@ from inkport.train.checkpoint import load_checkpoint, save_checkpoint
 from inkport.train.dataset import Batch, Sampler
 from inkport.train.distributed import Group
 from inkport.train.evaluate import rates_by_dataset, read_all
-from inkport.train.optim import MovingAverage, learning_rate, make_optimiser
+from inkport.train.optim import MovingAverage, Optimiser, learning_rate
 from inkport.train.prepare import Prepared
 from inkport.train.recipe import Recipe
 
@@ -57,7 +57,7 @@ class Trainer:
             self.network.load_state_dict(data.start.tensors)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, recipe.optim.ema)
-        self.optimiser = make_optimiser(self.network, recipe.optim)
+        self.optimiser = Optimiser(self.network, recipe.optim)
         self.lines = data.lines
         self.sampler = Sampler(self.lines.widths, recipe.optim.batch, recipe.seed)
         self.step, self.best = 0, float("inf")

@@ -3,19 +3,119 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from inkport.train.recipe import OptimRecipe
+from inkport.train.recipe import OptimiserKind, OptimRecipe
 
 
-def make_optimiser(network: nn.Module, recipe: OptimRecipe) -> torch.optim.AdamW:
-    """Return AdamW that decays matrices and filters but not biases and norms."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    plain = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.99), fused=True)
+MUON_MOMENTUM = 0.95
+"""Muon's momentum, as published."""
+MUON_MIN_SIDE = 16
+"""Least rows and columns of a matrix that Muon moves; a thinner one (a stem, a depthwise filter) has no spectrum."""
+
+
+class Optimiser:
+    """AdamW, alone or beside Muon, as one.
+
+    Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) orthogonalises the momentum of hidden
+    matrices; filters count as matrices (outputs, inputs * taps), as there. Its rate is scaled to AdamW's update
+    size (Liu et al. 2025, arXiv 2502.16982), so that one rate serves both. Input and output layers, biases and
+    norms stay with AdamW.
+
+    Args:
+        network: What to train; lies where it stays, because Muon sees its filters as views.
+        recipe: Settings.
+    """
+
+    def __init__(self, network: nn.Module, recipe: OptimRecipe) -> None:
+        muon = recipe.optimiser is OptimiserKind.MUON
+        outputs = {id(m.weight) for m in network.modules() if isinstance(m, nn.Linear) and _is_output(network, m)}
+        hidden = [p for p in network.parameters() if muon and p.ndim > 1 and id(p) not in outputs and _is_wide(p)]
+        self._pairs = [(p, nn.Parameter(_as_matrix(p.detach()))) for p in hidden]
+        taken = {id(p) for p in hidden}
+        rest = [p for p in network.parameters() if id(p) not in taken]
+        decayed, plain = [p for p in rest if p.ndim > 1], [p for p in rest if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        self._parts: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.99), fused=True)
+        ]
+        if self._pairs:
+            self._parts.append(
+                torch.optim.Muon(
+                    [matrix for _, matrix in self._pairs],
+                    lr=recipe.lr,
+                    weight_decay=recipe.weight_decay,
+                    momentum=MUON_MOMENTUM,
+                    adjust_lr_fn="match_rms_adamw",
+                )
+            )
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups of all parts: rates are set here."""
+        return [group for part in self._parts for group in part.param_groups]
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for part in self._parts:
+            part.zero_grad()
+        for parameter, _ in self._pairs:
+            parameter.grad = None
+
+    def step(self) -> None:
+        """Move the weights along the gradients that lie on the network's parameters."""
+        for parameter, matrix in self._pairs:
+            matrix.grad = None if parameter.grad is None else _as_matrix(parameter.grad)
+        for part in self._parts:
+            part.step()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the state, named ``<part>.<parameter>.<key>``."""
+        return {
+            f"{number}.{index}.{key}": value
+            for number, part in enumerate(self._parts)
+            for index, state in part.state_dict()["state"].items()
+            for key, value in state.items()
+        }
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Restore what ``tensors`` returned."""
+        for number, part in enumerate(self._parts):
+            parameters = [p for group in part.param_groups for p in group["params"]]
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in tensors.items():
+                owner, index, key = name.split(".", 2)
+                if int(owner) != number:
+                    continue
+                like = parameters[int(index)]
+                # The fused update walks memory in order, so a moment must lie in memory as its parameter does.
+                laid_out = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+                state.setdefault(int(index), {})[key] = laid_out
+            part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
+
+
+def _is_output(network: nn.Module, layer: nn.Linear) -> bool:
+    classes = getattr(getattr(network, "config", None), "classes", None)
+    return layer.out_features == classes
+
+
+def _is_wide(parameter: Tensor) -> bool:
+    return min(len(parameter), parameter[0].numel()) >= MUON_MIN_SIDE
+
+
+def _as_matrix(tensor: Tensor) -> Tensor:
+    """View filters (out, in, h, w), channels last in memory, as (out, h * w * in); other tensors as (out, rest).
+
+    Raises:
+        RuntimeError: If the memory does not allow a view.
+    """
+    if tensor.ndim == 4 and not tensor.is_contiguous():
+        tensor = tensor.permute(0, 2, 3, 1)
+    return tensor.view(len(tensor), -1)
 
 
 def learning_rate(step: int, recipe: OptimRecipe) -> float:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import tomllib
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from inkport.core.config import parse_config, to_plain
@@ -58,6 +59,15 @@ class AugmentRecipe:
     """Probability that a line gets masked spans."""
 
 
+class OptimiserKind(StrEnum):
+    """Which optimiser moves the weights."""
+
+    ADAMW = "adamw"
+    """AdamW for all of them."""
+    MUON = "muon"
+    """Muon for hidden matrices and filters, AdamW for the rest."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OptimRecipe:
     """The optimiser and its schedule.
@@ -70,12 +80,14 @@ class OptimRecipe:
     """Optimiser steps."""
     batch: int = 48
     """Lines per step, over all processes."""
+    optimiser: OptimiserKind = OptimiserKind.ADAMW
+    """Which optimiser."""
     lr: float = 2e-3
-    """Peak learning rate of AdamW."""
+    """Peak learning rate, on AdamW's scale for both optimisers."""
     warmup: float = 0.03
     """Share of the steps over which the rate rises linearly."""
     weight_decay: float = 0.05
-    """AdamW's decay, on matrices only."""
+    """Decoupled weight decay, on matrices and filters only."""
     clip: float = 2.0
     """Largest norm of the gradient."""
     ema: float = 0.999

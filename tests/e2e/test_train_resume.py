@@ -25,6 +25,7 @@ val = ["{val}"]
 [optim]
 steps = {steps}
 batch = 4
+optimiser = "{optimiser}"
 """
 
 
@@ -35,9 +36,9 @@ def recipe(tmp_path, lines_folder):
     for suffix in (".png", ".gt.txt"):
         (val / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
 
-    def write(steps: int) -> Path:
+    def write(steps: int, optimiser: str = "adamw") -> Path:
         path = tmp_path / "recipe.toml"
-        path.write_text(RECIPE.format(lines=lines_folder, val=val, steps=steps), encoding="utf-8")
+        path.write_text(RECIPE.format(lines=lines_folder, val=val, steps=steps, optimiser=optimiser), encoding="utf-8")
         return path
 
     return write
@@ -70,8 +71,9 @@ def kill_after(recipe: Path, out: Path, step: int) -> None:
     process.wait()
 
 
-def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_run(recipe, tmp_path):
-    path = recipe(24)
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_run(recipe, tmp_path, optimiser):
+    path = recipe(24, optimiser)
     whole = train(path, tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
     kill_after(path, tmp_path / "killed", step=4)
