@@ -109,7 +109,7 @@ def _conclude(run: TargetRun, speed: Speed) -> TargetReport:
         run.fail(Outcome.RUN_FAILED, speed.errors[target.name])
     outcome, reason = run.failure or (Outcome.PASS, "")
     if run.failure is None and run.parity is not None:
-        outcome, reason = judge(run.parity, latency, target.budget)
+        outcome, reason = judge(run.parity, latency, run.placement, target.budget)
     return TargetReport(
         name=target.name,
         runtime=target.runtime,
@@ -119,6 +119,11 @@ def _conclude(run: TargetRun, speed: Speed) -> TargetReport:
         outcome=outcome,
         reason=reason,
         budget=target.budget,
+        evidence=run.evidence if run.parity else None,
+        sample=run.sample,
+        placement=run.placement,
+        options=target.options,
+        required=target.required,
         artifact=ArtifactInfo.of(run.artifact) if run.artifact else None,
         parity=run.parity,
         latency=latency,

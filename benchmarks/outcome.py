@@ -23,11 +23,17 @@ class Outcome(StrEnum):
     """The text differs from the reference's by more than the budget allows, for the worse or the better."""
     LATENCY_OVER_BUDGET = "latency-over-budget"
     """The text is right but too slow."""
+    FELL_BACK = "fell-back"
+    """The text is right, but operators ran elsewhere than on the device that was asked for."""
 
 
-def exit_code(outcomes: Iterable[Outcome]) -> int:
-    """Return 0 if all passed, 1 if any regressed or failed, else 3: something requested is not available."""
-    found = set(outcomes)
-    if found - {Outcome.PASS, Outcome.UNAVAILABLE}:
+def exit_code(outcomes: Iterable[tuple[Outcome, bool]]) -> int:
+    """Return 0 if all passed, 1 if any regressed or failed, else 3: a required one is not available.
+
+    Args:
+        outcomes: Each target's outcome, and whether the target is required.
+    """
+    found = list(outcomes)
+    if any(outcome not in {Outcome.PASS, Outcome.UNAVAILABLE} for outcome, _ in found):
         return 1
-    return 3 if Outcome.UNAVAILABLE in found else 0
+    return 3 if (Outcome.UNAVAILABLE, True) in found else 0

@@ -24,6 +24,10 @@ class Reading:
     edits: tuple[Edits, ...]
     """Edits against each line's text, in order."""
 
+    def part(self, indices: Sequence[int]) -> Reading:
+        """Return the reading of some of the lines."""
+        return Reading(tuple(self.transcriptions[i] for i in indices), tuple(self.edits[i] for i in indices))
+
 
 def score(lines: Sequence[Line], transcriptions: Iterable[Transcription]) -> Reading:
     """Count the edits of what was read on ``lines``; texts are compared after ``normalise_text``.
@@ -130,7 +134,7 @@ def compare(
 
     def fields(indices: Sequence[int]) -> dict[str, Any]:
         part = [lines[i] for i in indices]
-        return _score(part, _part(reference, indices), _part(target, indices), seed=seed, resamples=resamples)
+        return _score(part, reference.part(indices), target.part(indices), seed=seed, resamples=resamples)
 
     return Parity(
         **fields(range(len(lines))),
@@ -143,13 +147,6 @@ def compare(
             for line, old, new in zip(lines, reference.transcriptions, target.transcriptions, strict=True)
             if old.text != new.text
         ),
-    )
-
-
-def _part(reading: Reading, indices: Sequence[int]) -> Reading:
-    return Reading(
-        tuple(reading.transcriptions[i] for i in indices),
-        tuple(reading.edits[i] for i in indices),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inkport.benchmarks.environment import without_folders
+from inkport.benchmarks.latency import choose_lines
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.parity import Parity, Reading, compare, score
 from inkport.benchmarks.progress import Progress
@@ -12,10 +13,10 @@ from inkport.benchmarks.reference import Provide
 from inkport.benchmarks.report import Options
 from inkport.core.artifact import Artifact
 from inkport.core.ctc import Transcription
-from inkport.core.errors import InkportError, RuntimeUnavailableError
+from inkport.core.errors import InkportError, RuntimeUnavailableError, UsageError
 from inkport.core.recogniser import Recogniser
 from inkport.core.registry import open_session, probe
-from inkport.core.runtime import Session, SessionOptions
+from inkport.core.runtime import Evidence, Placed, Placement, Session, SessionOptions
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Target
 from inkport.lines.audit import Audit
@@ -39,6 +40,12 @@ class TargetRun:
     """Its text, once it has read all lines."""
     failure: tuple[Outcome, str] | None = None
     """Where it failed, and why."""
+    evidence: Evidence = Evidence.MEASURED
+    """What a run of its runtime proves here."""
+    placement: Placement | None = None
+    """Where its operators ran, if its runtime tells."""
+    sample: int | None = None
+    """Lines that it read, if not all."""
 
     def fail(self, outcome: Outcome, error: Exception) -> None:
         """Remember where it failed, and why: the error's sentence and its fix, without folders."""
@@ -62,7 +69,7 @@ def prove(
     """
     run = TargetRun(target)
     availability = probe(target.runtime)
-    run.version = availability.version
+    run.version, run.evidence = availability.version, availability.evidence
     if not availability.ok:
         run.fail(Outcome.UNAVAILABLE, RuntimeUnavailableError(availability.reason, remedy=availability.remedy))
         return run
@@ -76,19 +83,43 @@ def prove(
     try:
         progress(f"{target.name}: opening")
         session = open_session(
-            run.artifact, runtime=target.runtime, device=target.device, options=SessionOptions(threads=options.threads)
+            run.artifact, runtime=target.runtime, device=target.device, options=session_options(target, options)
         )
     except Exception as error:  # noqa: BLE001
         run.fail(Outcome.UNAVAILABLE if _is_missing(error) else Outcome.LOAD_FAILED, error)
         return run
+    indices = _sample(target, audit, options)
+    part = audit if indices is None else audit.pick(indices)
     try:
         with session:
-            reading = read_all(run.artifact.spec, session, audit, label=target.name, progress=progress)
+            reading = read_all(run.artifact.spec, session, part, label=target.name, progress=progress)
+            run.placement = session.session.placement() if isinstance(session.session, Placed) else None
     except Exception as error:  # noqa: BLE001
         run.fail(Outcome.RUN_FAILED, error)
         return run
-    run.parity = compare(audit.lines, expected, reading, seed=options.seed, resamples=options.resamples)
+    run.sample = None if indices is None else len(indices)
+    wanted = expected if indices is None else expected.part(indices)
+    run.parity = compare(part.lines, wanted, reading, seed=options.seed, resamples=options.resamples)
     return run
+
+
+def session_options(target: Target, options: Options) -> SessionOptions:
+    """Return how a target's session is to run; ``options.threads`` in the target goes before the run's.
+
+    Raises:
+        UsageError: If the target's thread count is no number of at least 1.
+    """
+    extra = dict(target.options)
+    threads = extra.pop("threads", str(options.threads))
+    if not threads.isdecimal():
+        raise UsageError(f"target {target.name!r}: threads must be a number of at least 1, found {threads!r}")
+    return SessionOptions(threads=int(threads), extra=extra)
+
+
+def _sample(target: Target, audit: Audit, options: Options) -> list[int] | None:
+    if target.lines is None or target.lines >= len(audit.lines):
+        return None
+    return sorted(choose_lines(audit.inputs, target.lines, seed=options.seed))
 
 
 def read_all(spec: RecogniserSpec, session: Session, audit: Audit, *, label: str, progress: Progress) -> Reading:

@@ -18,6 +18,7 @@ from inkport.benchmarks.outcome import Outcome, exit_code
 from inkport.benchmarks.parity import Parity
 from inkport.core.artifact import Artifact
 from inkport.core.config import to_plain
+from inkport.core.runtime import Evidence, Placement
 from inkport.core.target import Budget, Precision
 
 
@@ -156,6 +157,16 @@ class TargetReport:
     """Where it ended."""
     reason: str
     """Why, in a sentence or two; empty if it passed."""
+    evidence: Evidence | None
+    """What its figures prove about the device; absent if there are none."""
+    sample: int | None
+    """Lines that it read, a fixed sample with the widths of all; absent if it read all or none."""
+    placement: Placement | None
+    """Where its operators ran; absent where the runtime does not tell."""
+    options: Mapping[str, str]
+    """Options of its runtime."""
+    required: bool
+    """Whether its absence is a failure of the run."""
     budget: Budget
     """What it was allowed."""
     artifact: ArtifactInfo | None
@@ -191,8 +202,8 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 all pass, 1 a target regressed or failed, 3 a target is not available (and none regressed)."""
-        return exit_code(target.outcome for target in self.targets)
+        """0 all pass, 1 a target regressed or failed, 3 a required target is not available (and none regressed)."""
+        return exit_code((target.outcome, target.required) for target in self.targets)
 
     def to_json(self) -> str:
         """Return the document, as ``report.schema.json`` describes it."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from inkport.benchmarks.host import HostTimes, host_times
 from inkport.benchmarks.latency import Image, Latency, Times, choose_lines, cold_start, measure, summarise
-from inkport.benchmarks.pipeline import TargetRun
+from inkport.benchmarks.pipeline import TargetRun, session_options
 from inkport.benchmarks.progress import Progress
 from inkport.benchmarks.report import Options
 from inkport.core.artifact import Artifact
 from inkport.core.registry import load_runtime
-from inkport.core.runtime import Session, SessionOptions
+from inkport.core.runtime import Evidence, Session
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import Audit
 
@@ -41,7 +41,11 @@ def measure_speed(runs: Sequence[TargetRun], audit: Audit, options: Options, pro
         progress: Told what is going on.
     """
     speed = Speed()
-    ready = {run.target.name: (run.target, run.artifact) for run in runs if run.parity and run.artifact}
+    ready = {
+        run.target.name: (run.target, run.artifact)
+        for run in runs
+        if run.parity and run.artifact and run.evidence is Evidence.MEASURED
+    }
     if not ready or not options.latency_lines:
         return speed
     chosen = choose_lines(audit.inputs, options.latency_lines, seed=options.seed)
@@ -52,7 +56,7 @@ def measure_speed(runs: Sequence[TargetRun], audit: Audit, options: Options, pro
         for name, (target, artifact) in ready.items():
             progress(f"{name}: cold start")
             try:
-                cold[name], sessions[name] = _open(target, artifact, options.threads, _middle(inputs))
+                cold[name], sessions[name] = _open(target, artifact, options, _middle(inputs))
             except Exception as error:  # noqa: BLE001 - one broken target must not stop the others
                 speed.errors[name] = error
         times = measure(sessions, inputs, progress=progress)
@@ -68,11 +72,11 @@ def measure_speed(runs: Sequence[TargetRun], audit: Audit, options: Options, pro
     return speed
 
 
-def _open(target: Target, artifact: Artifact, threads: int, image: Image) -> tuple[float, Session]:
+def _open(target: Target, artifact: Artifact, options: Options, image: Image) -> tuple[float, Session]:
     # The runtime itself, without the checks around its sessions: they are not what is timed.
     runtime = load_runtime(target.runtime)
-    options = SessionOptions(threads=threads)
-    return cold_start(lambda: runtime.open(artifact, device=target.device, options=options), image)
+    settings = session_options(target, options)
+    return cold_start(lambda: runtime.open(artifact, device=target.device, options=settings), image)
 
 
 def _middle(inputs: Sequence[Image]) -> Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from inkport.benchmarks.latency import Latency
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.parity import DatasetScore, Parity
+from inkport.core.runtime import Placement
 from inkport.core.target import Budget
 
 
@@ -12,12 +13,13 @@ NAMED_FLIPS = 3
 """How many flipped lines a reason names; the report lists all."""
 
 
-def judge(parity: Parity, latency: Latency | None, budget: Budget) -> tuple[Outcome, str]:
+def judge(parity: Parity, latency: Latency | None, placement: Placement | None, budget: Budget) -> tuple[Outcome, str]:
     """Return the outcome of a target that ran, and the reason if it does not pass.
 
     Args:
         parity: Its text.
         latency: Its speed, if it was measured.
+        placement: Where its operators ran, if the runtime tells.
         budget: What it may lose; each data set must keep the CER margin by itself.
     """
     reasons = [_cer_reason(row, budget) for row in parity.datasets if abs(row.delta) > budget.cer_margin]
@@ -30,7 +32,15 @@ def judge(parity: Parity, latency: Latency | None, budget: Budget) -> tuple[Outc
             Outcome.LATENCY_OVER_BUDGET,
             f"The p90 latency is {latency.p90_ms:.2f} ms per line; the budget is {budget.p90_ms:g} ms.",
         )
+    if placement is not None and placement.elsewhere:
+        return Outcome.FELL_BACK, _placement_reason(placement)
     return Outcome.PASS, ""
+
+
+def _placement_reason(placement: Placement) -> str:
+    total = sum(placement.operators.values())
+    where = ", ".join(f"{count} on {place}" for place, count in sorted(placement.operators.items()))
+    return f"{placement.elsewhere} of {total} operators ran elsewhere than on {placement.wanted}: {where}."
 
 
 def _cer_reason(row: DatasetScore, budget: Budget) -> str:

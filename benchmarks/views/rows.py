@@ -11,6 +11,8 @@ from inkport.benchmarks.report import Report, TargetReport
 
 NONE = "-"
 """Shown for what was not measured."""
+NOT_RUN = "not run"
+"""Shown as the proof of a target that read nothing."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,22 @@ class Table:
 
 def summary(report: Report) -> Table:
     """Return one row per target: whether its text is the same, and how fast it is."""
-    head = ("target", "outcome", "CER %", "delta", "95% interval", "flips", "p50 ms", "p90", "p99", "speed", "MB")
-    return Table(head, tuple(_summary_row(target) for target in report.targets), 2)
+    head = ("target", "outcome", "proof", "lines", "CER %", "delta", "95% interval", "flips")
+    head += ("p50 ms", "p90", "p99", "speed", "MB")
+    return Table(head, tuple(_summary_row(target) for target in report.targets), 3)
 
 
 def _summary_row(target: TargetReport) -> tuple[str, ...]:
     parity, latency, artifact = target.parity, target.latency, target.artifact
-    text = (NONE,) * 4
+    text = (NONE,) * 5
     if parity:
-        text = (percent(parity.cer), points(parity.delta), _interval(parity), str(parity.flipped_lines))
+        text = (
+            str(parity.lines),
+            percent(parity.cer),
+            points(parity.delta),
+            _interval(parity),
+            str(parity.flipped_lines),
+        )
     times = (NONE,) * 4
     if latency:
         times = (
@@ -44,7 +53,8 @@ def _summary_row(target: TargetReport) -> tuple[str, ...]:
             milliseconds(latency.p99_ms),
             _speed(target),
         )
-    return (target.name, str(target.outcome), *text, *times, _megabytes(artifact.bytes) if artifact else NONE)
+    names = (target.name, str(target.outcome), str(target.evidence or NOT_RUN))
+    return (*names, *text, *times, _megabytes(artifact.bytes) if artifact else NONE)
 
 
 def by_dataset(report: Report) -> Table:

@@ -43,12 +43,12 @@ def verify(
 
     Every target reads the same lines as the reference (torch in float32, or ONNX fp32 where there is no
     torch). Exit code 0: all pass; 1: a target regressed or failed; 2: the request or its data is wrong;
-    3: a target is not available here.
+    3: a required target is not available here.
 
     Args:
         model: A weights file, an artefact's directory, or the name of a shipped model; the shipped one if
             left out.
-        targets: TOML file with one [[target]] table per target; four common targets if left out.
+        targets: TOML file with one [[target]] table per target; every runtime that inkport knows if left out.
         lines: Line sets: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
         out: Folder for report.json, report.md, report.html, and the exported artefacts, which the next run
             takes up again.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
@@ -18,6 +19,17 @@ import numpy.typing as npt
 from inkport.core.artifact import Artifact
 from inkport.core.errors import InkportError, RuntimeExecutionError, SpecMismatchError, UsageError
 from inkport.core.spec import RecogniserSpec
+
+
+class Evidence(StrEnum):
+    """What a run of this runtime proves about the device that the artefact is made for."""
+
+    MEASURED = "measured"
+    """It ran in the engine that it is made for, on the hardware: its text and its times count."""
+    REFERENCE = "evaluated"
+    """A reference evaluator computed the artefact: the conversion is proven, the device is not; no times."""
+    EMULATED = "emulated"
+    """The engine ran on an emulated processor: the text is proven as far as the emulator is right; no times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +46,23 @@ class Availability:
     """Why it cannot run."""
     remedy: str = ""
     """What makes it run."""
+    evidence: Evidence = Evidence.MEASURED
+    """What a run here proves."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where the operators of a session ran, read back from the engine."""
+
+    wanted: str
+    """The engine's name of the device or provider that was asked for."""
+    operators: Mapping[str, int]
+    """Operators per device or provider, in the engine's words."""
+
+    @property
+    def elsewhere(self) -> int:
+        """How many operators ran elsewhere than asked for."""
+        return sum(count for place, count in self.operators.items() if place != self.wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +104,15 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Free what the session holds; calling it twice is fine."""
+        ...
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A session that can tell where its operators run."""
+
+    def placement(self) -> Placement:
+        """Return where the operators ran; called after the first ``run``."""
         ...
 
 

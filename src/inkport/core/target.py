@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +23,12 @@ class Precision(StrEnum):
     """bfloat16."""
     INT8 = "int8"
     """8-bit integers for weights and activations where the converter quantises them."""
+    W8 = "w8"
+    """8-bit weights, expanded before use; activations stay floating point."""
+    PAL6 = "pal6"
+    """Weights as indices into palettes of 64 values; activations stay floating point."""
+    PAL4 = "pal4"
+    """Weights as indices into palettes of 16 values; activations stay floating point."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +54,11 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One row of a targets file."""
+    """One row of a targets file.
+
+    Raises:
+        RecipeError: If ``lines`` is below 1.
+    """
 
     name: str
     """Unique name of the row."""
@@ -59,6 +70,16 @@ class Target:
     """Device of the runtime, in the runtime's own words."""
     budget: Budget = field(default_factory=Budget)
     """What it may lose."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Options that only its runtime knows."""
+    lines: int | None = None
+    """Most lines that it reads: a sample with the widths of all, for targets too slow for all of them."""
+    required: bool = True
+    """Whether the run must end with exit code 3 where this target is not available."""
+
+    def __post_init__(self) -> None:
+        if self.lines is not None and self.lines < 1:
+            raise RecipeError(f"target {self.name!r}: lines must be at least 1, found {self.lines}")
 
 
 @dataclass(frozen=True, kw_only=True)

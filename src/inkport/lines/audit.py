@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -52,6 +52,10 @@ class Audit:
     """The prepared image of each usable line, float32 (1, 1, h, w)."""
     findings: list[Finding] = field(default_factory=list)
     """The unusable ones, in order."""
+
+    def pick(self, indices: Sequence[int]) -> Audit:
+        """Return some of the usable lines, without the findings."""
+        return Audit(lines=[self.lines[i] for i in indices], inputs=[self.inputs[i] for i in indices])
 
     def summary(self) -> str:
         """Return one sentence: how many lines are usable, how many are not and why."""

@@ -49,6 +49,7 @@ class FakeRuntime:
     opened: int = 0
     closed: int = 0
     threads: set[int] = field(default_factory=set)
+    extra: dict[str, str] = field(default_factory=dict)
 
     def probe(self):
         return self.availability
@@ -57,6 +58,7 @@ class FakeRuntime:
         self.on_open()
         self.opened += 1
         self.threads.add(options.threads)
+        self.extra = dict(options.extra)
         return self
 
     def run(self, images):

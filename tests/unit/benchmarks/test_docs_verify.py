@@ -13,7 +13,9 @@ from inkport.benchmarks.bootstrap import RESAMPLES
 from inkport.benchmarks.latency import BLOCK
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.report import Options
+from inkport.benchmarks.views.rows import NOT_RUN
 from inkport.commands.verify import verify
+from inkport.core.runtime import Evidence
 from inkport.core.target import Budget, load_targets
 
 
@@ -25,6 +27,11 @@ def text() -> str:
 def test_outcomes(text):
     table = re.findall(r"^\| `([a-z-]+)` \|", text.split("## Outcomes")[1].split("##")[0], flags=re.MULTILINE)
     assert [*table[-1:], *table[:-1]] == [str(outcome) for outcome in Outcome]
+
+
+def test_evidence(text):
+    table = re.findall(r"^\| `([a-z ]+)` \|", text.split("## What a row proves")[1].split("##")[0], flags=re.MULTILINE)
+    assert table == [*map(str, Evidence), NOT_RUN]
 
 
 def test_options(text):
@@ -43,6 +50,7 @@ def test_example_is_a_targets_file(text, tmp_path):
     (tmp_path / "targets.toml").write_text(example, encoding="utf-8")
     (target,) = load_targets(tmp_path / "targets.toml")
     assert (target.name, target.budget.flipped_lines, target.budget.p90_ms) == ("phone int8", 20, 40.0)
+    assert (target.lines, target.required, target.options) == (500, False, {"threads": "2"})
 
 
 def test_figures(text):

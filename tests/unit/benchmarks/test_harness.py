@@ -12,7 +12,7 @@ from inkport.core.errors import (
     RuntimeUnavailableError,
     UnknownRuntimeError,
 )
-from inkport.core.runtime import Availability
+from inkport.core.runtime import Availability, Evidence, Placement
 from inkport.core.target import Budget, Precision, Target
 from inkport.lines.audit import Audit, audit_lines
 from inkport.lines.source import digest_lines
@@ -28,7 +28,9 @@ def audit(fake_artifact, fake_lines) -> Audit:
 def run(install, fake_runtime, fake_artifact, audit):
     """Verify fake runtimes, one target each, against a faithful reference; ``refused`` have no artefact."""
 
-    def run_harness(*runtimes, refused=None, budget=None, options=None, reference=None, lines=audit):
+    def run_harness(
+        *runtimes, refused=None, options=None, reference=None, lines=audit, sample=None, target_options=None, **settings
+    ):
         def provide(target):
             if target.runtime in (refused or {}):
                 raise refused[target.runtime]
@@ -37,7 +39,14 @@ def run(install, fake_runtime, fake_artifact, audit):
         references = [fake_runtime("torch")] if reference is None else reference
         install(*references, *runtimes)
         rows = [
-            Target(name=f"{r.name} row", runtime=r.name, precision=Precision.FP32, budget=budget or Budget())
+            Target(
+                name=f"{r.name} row",
+                runtime=r.name,
+                precision=Precision.FP32,
+                lines=sample,
+                options=target_options or {},
+                **settings,
+            )
             for r in runtimes
         ]
         options = options or Options(latency_lines=5, resamples=50)
@@ -141,6 +150,49 @@ def test_latency_can_be_left_out(run, fake_runtime):
     port = fake_runtime("port")
     report = run(port, options=Options(latency_lines=0, resamples=50))
     assert (report.targets[0].latency, report.host, port.calls) == (None, None, 12)
+
+
+def test_a_sample_is_read_by_target_and_reference_alike(run, fake_runtime):
+    port = fake_runtime("port")
+    (target,) = run(port, options=Options(latency_lines=0, resamples=50), sample=12).targets
+    assert (target.sample, port.calls) == (None, 12)
+    port = fake_runtime("port")
+    (target,) = run(port, options=Options(latency_lines=0, resamples=50), sample=5).targets
+    assert (target.sample, target.parity.lines, port.calls) == (5, 5, 5)
+    assert (target.outcome, target.parity.flipped_lines) == ("pass", 0)
+
+
+@pytest.mark.parametrize("evidence", [Evidence.REFERENCE, Evidence.EMULATED])
+def test_only_measured_targets_are_timed(run, fake_runtime, evidence):
+    availability = Availability(ok=True, version="1", devices=("cpu",), evidence=evidence)
+    report = run(fake_runtime("emulator", availability=availability), fake_runtime("port"))
+    assert [(t.evidence, t.latency is None) for t in report.targets] == [(evidence, True), ("measured", False)]
+    assert report.exit_code == 0
+
+
+def test_operators_on_another_device_are_no_plain_pass(run, fake_runtime):
+    port, split = fake_runtime("port"), fake_runtime("split")
+    port.placement = lambda: Placement(wanted="npu", operators={"npu": 9})
+    split.placement = lambda: Placement(wanted="npu", operators={"npu": 7, "cpu": 2})
+    report = run(port, split)
+    assert [t.outcome for t in report.targets] == ["pass", "fell-back"]
+    assert "2 of 9 operators ran elsewhere than on npu: 2 on cpu, 7 on npu" in report.targets[1].reason
+    assert (report.targets[1].placement.operators, report.exit_code) == ({"npu": 7, "cpu": 2}, 1)
+
+
+def test_options_reach_the_session_and_threads_override_the_run(run, fake_runtime):
+    port = fake_runtime("port")
+    (target,) = run(port, target_options={"threads": "2", "cache": "on"}).targets
+    assert (port.threads, port.extra, target.options) == ({2}, {"cache": "on"}, {"threads": "2", "cache": "on"})
+    (target,) = run(fake_runtime("port"), target_options={"threads": "many"}).targets
+    assert (target.outcome, "found 'many'" in target.reason) == ("load-failed", True)
+
+
+def test_absence_of_what_is_not_required_is_reported_and_forgiven(run, fake_runtime):
+    absent = Availability(ok=False, reason="no SDK", remedy="buy one")
+    report = run(fake_runtime("absent", availability=absent), fake_runtime("port"), required=False)
+    assert [t.outcome for t in report.targets] == ["unavailable", "pass"]
+    assert (report.targets[0].evidence, report.exit_code) == (None, 0)
 
 
 def test_speed_up_refers_to_fp32_onnxruntime(run, fake_runtime):

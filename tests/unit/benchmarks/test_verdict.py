@@ -45,41 +45,41 @@ LATENCY = Latency(p50_ms=2.0, p90_ms=5.0, p99_ms=9.0, cold_start_ms=50.0, lines_
 
 def test_within_the_budget_passes():
     budget = Budget(cer_margin=0.005, flipped_lines=2, p90_ms=5.0)
-    assert judge(parity(0.005, -0.005, flips=2), LATENCY, budget) == (Outcome.PASS, "")
+    assert judge(parity(0.005, -0.005, flips=2), LATENCY, None, budget) == (Outcome.PASS, "")
 
 
 def test_one_bad_data_set_is_enough():
     # Together the two differences cancel out, which must not hide either.
-    outcome, reason = judge(parity(0.012, -0.012), None, Budget(cer_margin=0.005))
+    outcome, reason = judge(parity(0.012, -0.012), None, None, Budget(cer_margin=0.005))
     assert outcome == Outcome.TEXT_DIFFERS
     assert "CER on a is 1.20 points above the reference's (21.20 against 20.00 %" in reason
     assert "CER on b is 1.20 points below" in reason
 
 
 def test_getting_better_is_suspicious_too():
-    outcome, reason = judge(parity(-0.006), None, Budget(cer_margin=0.005))
+    outcome, reason = judge(parity(-0.006), None, None, Budget(cer_margin=0.005))
     assert outcome == Outcome.TEXT_DIFFERS
     assert "got better" in reason
 
 
 def test_flipped_lines_have_a_budget_of_their_own():
-    outcome, reason = judge(parity(0.0, flips=5), None, Budget(flipped_lines=4))
+    outcome, reason = judge(parity(0.0, flips=5), None, None, Budget(flipped_lines=4))
     assert outcome == Outcome.TEXT_DIFFERS
     assert reason.startswith("5 lines read differently from the reference (page-7, page-7, page-7, ...); 4 ")
-    assert judge(parity(0.0, flips=5), None, Budget())[0] == Outcome.PASS
+    assert judge(parity(0.0, flips=5), None, None, Budget())[0] == Outcome.PASS
 
 
 def test_slow_is_judged_after_the_text():
     budget = Budget(p90_ms=4.0)
-    outcome, reason = judge(parity(0.0), LATENCY, budget)
+    outcome, reason = judge(parity(0.0), LATENCY, None, budget)
     assert outcome == Outcome.LATENCY_OVER_BUDGET
     assert "5.00 ms" in reason
-    assert judge(parity(0.1), LATENCY, budget)[0] == Outcome.TEXT_DIFFERS
-    assert judge(parity(0.0), replace(LATENCY, p90_ms=4.0), budget)[0] == Outcome.PASS
+    assert judge(parity(0.1), LATENCY, None, budget)[0] == Outcome.TEXT_DIFFERS
+    assert judge(parity(0.0), replace(LATENCY, p90_ms=4.0), None, budget)[0] == Outcome.PASS
 
 
 @pytest.mark.parametrize("delta", [0.006, -0.006])
 def test_reasons_are_sentences(delta):
-    _, reason = judge(parity(delta, flips=1), None, Budget(flipped_lines=0))
+    _, reason = judge(parity(delta, flips=1), None, None, Budget(flipped_lines=0))
     assert reason[0].isupper() or reason[0].isdigit()
     assert reason.endswith(".")

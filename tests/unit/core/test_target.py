@@ -24,10 +24,20 @@ def load(tmp_path):
 def test_rows_are_read_in_order_with_defaults(load):
     second = (
         '[[target]]\nname = "ov"\nruntime = "openvino"\nprecision = "fp32"\ndevice = "npu"\nbudget = {p90_ms = 5}\n'
+        'options = { threads = "2" }\nlines = 24\nrequired = false\n'
     )
     assert load(ROW + second) == (
         Target(name="ort", runtime="onnxruntime", precision=Precision.INT8),
-        Target(name="ov", runtime="openvino", precision=Precision.FP32, device="npu", budget=Budget(p90_ms=5.0)),
+        Target(
+            name="ov",
+            runtime="openvino",
+            precision=Precision.FP32,
+            device="npu",
+            budget=Budget(p90_ms=5.0),
+            options={"threads": "2"},
+            lines=24,
+            required=False,
+        ),
     )
 
 
@@ -44,6 +54,8 @@ def test_rows_are_read_in_order_with_defaults(load):
         (ROW + "budget = {cer_margin = -1}", "must not be negative"),
         (ROW + "budget = {p90_ms = nan}", "expected float, found nan"),
         (ROW + "budget = {flipped_lines = 1.5}", "expected int"),
+        (ROW + "lines = 0", "lines must be at least 1"),
+        (ROW + "options = {threads = 2}", "expected str"),
     ],
 )
 def test_mistakes_are_named(load, text, message):
