@@ -1,0 +1,84 @@
+// ONNX Runtime Web inside a real headless browser, behind the protocol of docs/child-protocol.md.
+//
+// The browser is given nothing but the page's address; page and server do the rest over HTTP on the loopback
+// interface. It is started in this process's group, so that whoever kills the group kills the browser too.
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { PageServer } from "./page-server.mjs";
+import { ChildError, PROTOCOL, serve, versionOf } from "./protocol.mjs";
+
+const QUIET = [
+  "--headless",
+  "--no-first-run",
+  "--no-default-browser-check",
+  "--mute-audio",
+  "--disable-background-networking",
+  "--disable-breakpad",
+  "--disable-component-update",
+  "--disable-default-apps",
+  "--disable-dev-shm-usage",
+  "--disable-extensions",
+  "--disable-quic",
+  "--disable-sync",
+  "--metrics-recording-only",
+  "--no-proxy-server",
+  // No name resolves, so nothing outside this machine can be reached.
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+  // A page that nobody looks at must run as fast as one that somebody does.
+  "--disable-background-timer-throttling",
+  "--disable-backgrounding-occluded-windows",
+  "--disable-renderer-backgrounding",
+];
+
+const server = new PageServer();
+let browser, profile;
+
+function start(address, device) {
+  profile = mkdtempSync(join(tmpdir(), "profile-"));
+  const flags = [...QUIET, `--user-data-dir=${profile}`];
+  // Chromium's sandbox refuses to work for root: https://crbug.com/638180
+  if (process.getuid?.() === 0) flags.push("--no-sandbox");
+  flags.push(device === "webgpu" ? "--enable-unsafe-webgpu" : "--disable-gpu");
+  browser = spawn(process.env.INKPORT_CHROMIUM, [...flags, address], { stdio: ["ignore", 2, 2] });
+  browser.once("error", (error) => server.fail(new ChildError("unavailable", `the browser: ${error.message}`)));
+  browser.once("exit", (code, signal) => {
+    server.fail(new ChildError("failed", `the browser ended (${signal ?? `exit code ${code}`})`));
+    browser = undefined;
+  });
+}
+
+async function ask(work, files) {
+  const answer = await server.ask(work, files);
+  if (answer.error) throw new ChildError(answer.error.kind, answer.error.message);
+  return answer;
+}
+
+await serve({
+  hello: () => ({ protocol: PROTOCOL, engine: "onnxruntime-web", version: versionOf("onnxruntime-web") }),
+
+  async open({ model, device, threads, input, output }) {
+    const opened = ask({ op: "open", device, threads, input, output }, { model });
+    start(await server.listen(), device);
+    return opened;
+  },
+
+  async run({ input, output }) {
+    if (!browser) throw new ChildError("failed", "the browser is gone");
+    return ask({ op: "run", shape: input.shape }, { input: input.file, output });
+  },
+
+  async close() {
+    server.close();
+    if (browser) {
+      const ended = new Promise((resolve) => browser.once("exit", resolve));
+      browser.kill("SIGKILL");
+      await ended;
+    }
+    if (profile) rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    return {};
+  },
+});
