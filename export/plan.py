@@ -26,6 +26,8 @@ class Stage:
     """``module:function``, called as ``function(source, out)``; imported only when the stage runs."""
     calibrated: bool = False
     """Whether the function also takes ``calibration``."""
+    extra: str = "export"
+    """Extra of inkport that installs what it needs."""
 
 
 STAGES = (
@@ -42,8 +44,30 @@ STAGES = (
     ),
     Stage(
         source=("onnx", Precision.FP32),
+        target=("onnx", Precision.FP16),
+        function="inkport.export.from_onnx.fp16:fp16_onnx_from_onnx",
+    ),
+    Stage(
+        source=("onnx", Precision.FP32),
         target=("openvino", Precision.FP32),
         function="inkport.export.from_onnx.openvino_ir:openvino_from_onnx",
+    ),
+    Stage(
+        source=("openvino", Precision.FP32),
+        target=("openvino", Precision.BF16),
+        function="inkport.export.from_onnx.openvino_half:bf16_openvino_from_openvino",
+    ),
+    Stage(
+        source=("openvino", Precision.FP32),
+        target=("openvino", Precision.FP16),
+        function="inkport.export.from_onnx.openvino_half:fp16_openvino_from_openvino",
+    ),
+    Stage(
+        source=("onnx", Precision.FP32),
+        target=("openvino", Precision.INT8),
+        function="inkport.export.from_onnx.openvino_int8:int8_openvino_from_onnx",
+        calibrated=True,
+        extra="nncf",
     ),
 )
 """Every exporter; at most one makes each format and precision."""
@@ -143,6 +167,6 @@ def _run(stage: Stage, source: Artifact, out: Path, calibration: CalibrationSet 
             artifact = function(source, out)
     except ModuleNotFoundError as error:
         raise ExportError(
-            f"{name} needs {error.name}, which is not installed", remedy="pip install 'inkport[export]'"
+            f"{name} needs {error.name}, which is not installed", remedy=f"pip install 'inkport[{stage.extra}]'"
         ) from error
     return artifact

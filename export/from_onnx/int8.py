@@ -58,6 +58,8 @@ class Int8Options:
     """Share of values, in percent, within the range; used with ``percentile`` ranges alone."""
     keep_fp32: tuple[Part, ...] = (Part.STEM, Part.DEPTHWISE, Part.ATTENTION, Part.HEAD)
     """Parts that are not quantised."""
+    reduce_range: bool = False
+    """Whether weights get 7 bits, so that x86 without VNNI cannot saturate (``from_onnx.saturation``)."""
 
     def __post_init__(self) -> None:
         if not 50 < self.percentile <= 100:
@@ -122,7 +124,7 @@ def _quantised(path: Path, input_name: str, inputs: Sequence[npt.NDArray[np.floa
             op_types_to_quantize=list(OPERATORS),
             nodes_to_exclude=nodes_of(model, options.keep_fp32),
             per_channel=True,
-            reduce_range=False,
+            reduce_range=options.reduce_range,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             extra_options={

@@ -37,7 +37,7 @@ def openvino_from_onnx(source: Artifact, out: Path) -> Artifact:
     try:
         # Not convert_model: its result has other bytes every time.
         model = ov.Core().read_model(path)
-        _name_constants(model)
+        name_operations(model)
         compiled = ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     except RuntimeError as error:
         raise ExportError(f"{STAGE}: {path}: {error}") from error
@@ -59,8 +59,8 @@ def openvino_from_onnx(source: Artifact, out: Path) -> Artifact:
     return load_artifact(out)
 
 
-def _name_constants(model: Any) -> None:
-    """Give names to the operations that have none of their own; theirs count all operations of the process."""
+def name_operations(model: Any) -> None:
+    """Give names to a model's operations that have none of their own; theirs count all operations of the process."""
     for index, operation in enumerate(model.get_ordered_ops()):
         if operation.get_friendly_name() == operation.get_name():
             operation.set_friendly_name(f"{operation.get_type_name()}.{index}")

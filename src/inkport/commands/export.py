@@ -13,6 +13,7 @@ from inkport.core.artifact import Artifact
 from inkport.core.errors import UsageError
 from inkport.core.target import Precision
 from inkport.export.calibration import CALIBRATION_LINES, choose_calibration
+from inkport.export.from_onnx.saturation import saturation_warning
 from inkport.export.plan import STAGES, build
 from inkport.lines.source import read_lines
 
@@ -53,6 +54,8 @@ def export(
         artifact = build(source, format=format_, precision=precision, work=out, calibration=chosen)
         sys.stdout.write(_row(artifact))
         sys.stdout.flush()
+        if warning := saturation_warning(artifact):
+            sys.stderr.write(f"warning: {warning}\n")
 
 
 def _target(name: str) -> tuple[str, Precision]:
