@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU."""
+"""ONNX Runtime, on the CPU and on whatever execution providers its build has."""
 
 from __future__ import annotations
 
@@ -9,53 +9,87 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError
-from inkport.core.runtime import Availability, SessionOptions
+from inkport.core.runtime import Availability, Placement, SessionOptions
+from inkport.runtimes.ort_providers import (
+    PROVIDERS,
+    Providers,
+    installed_devices,
+    provider_options,
+    read_placement,
+    require_provider,
+    session_settings,
+)
 from inkport.runtimes.sdk import probe_sdk
 
 
 class OnnxRuntime:
-    """Opens ONNX artefacts with ``onnxruntime``'s CPU execution provider."""
+    """Opens ONNX artefacts; each execution provider is a device."""
 
     name = "onnxruntime"
     formats = ("onnx",)
 
     def probe(self) -> Availability:
-        """Say whether onnxruntime can be imported."""
-        return probe_sdk("onnxruntime", extra="ort")
+        """Say whether onnxruntime can be imported, and which devices its build has."""
+        return probe_sdk("onnxruntime", extra="ort", devices=installed_devices)
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> _OrtSession:
-        """Load the artefact's ONNX file.
+        """Load the artefact's ONNX file onto a device; operators that its provider lacks run on the CPU.
 
         Raises:
-            RuntimeUnavailableError: If the device is not ``cpu``.
+            RuntimeUnavailableError: If this build lacks the device's provider, or the provider does not start.
             ArtifactCorruptError: If onnxruntime refuses the file.
-            UsageError: If an extra option is given; this adapter knows none.
+            UsageError: If an extra option is not known for the device, or has an impossible value.
         """
         import onnxruntime as ort
 
-        options.check_extra()
+        provider = require_provider(ort, device)
+        providers = [(provider.name, provider_options(provider, options, artifact.precision))]
         if device != "cpu":
+            providers.append((PROVIDERS["cpu"].name, {}))
+        session = _load(artifact, device, options.threads, providers)
+        if provider.name not in (started := session.get_providers()):
             raise RuntimeUnavailableError(
-                f"onnxruntime here runs on cpu, not on {device!r}", remedy='set device = "cpu"'
+                f"{provider.name} is in this build of onnxruntime but does not start here; {', '.join(started)} did",
+                remedy=provider.remedy,
             )
-        settings = ort.SessionOptions()
-        settings.intra_op_num_threads = options.threads
-        settings.inter_op_num_threads = 1
-        settings.log_severity_level = 3
-        try:
-            session = ort.InferenceSession(artifact.file(".onnx"), settings, providers=["CPUExecutionProvider"])
-        except Exception as error:
+        return _OrtSession(session, artifact, device, options.threads, providers)
+
+
+def _load(artifact: Artifact, device: str, threads: int, providers: Providers) -> Any:
+    import onnxruntime as ort
+
+    settings = session_settings(ort, device, threads)
+    try:
+        # Without enable_fallback=0 a provider that fails is replaced by the CPU, with a line on stdout.
+        return ort.InferenceSession(artifact.file(".onnx"), settings, providers=providers, enable_fallback=0)
+    except Exception as error:
+        if device == "cpu":
             raise ArtifactCorruptError(f"{artifact.path}: onnxruntime cannot load it ({error})") from error
-        return _OrtSession(session, artifact.spec.input.name, artifact.spec.output.name)
+        # If the CPU cannot load it either, this says that the file is at fault.
+        _load(artifact, "cpu", threads, providers[-1:])
+        raise RuntimeUnavailableError(
+            f"{artifact.path}: {providers[0][0]} cannot load it, the CPU can ({error})", remedy=PROVIDERS[device].remedy
+        ) from error
 
 
 class _OrtSession:
-    def __init__(self, session: Any, input_name: str, output_name: str) -> None:
-        self._session, self._input, self._outputs = session, input_name, [output_name]
+    def __init__(self, session: Any, artifact: Artifact, device: str, threads: int, providers: Providers) -> None:
+        self._session = session
+        self._artifact, self._device, self._threads, self._providers = artifact, device, threads, providers
+        self._input, self._outputs = artifact.spec.input.name, [artifact.spec.output.name]
 
     def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         logits: npt.NDArray[np.float32] = self._session.run(self._outputs, {self._input: images})[0]
         return logits
+
+    def placement(self) -> Placement:
+        """Return where the operators run, from one run of a second session, so that this one is never profiled."""
+        import onnxruntime as ort
+
+        pre = self._artifact.spec.preprocess
+        image = np.zeros((1, 1, pre.height, pre.min_width), dtype=np.float32)
+        settings = session_settings(ort, self._device, self._threads)
+        return read_placement(ort, self._artifact.file(".onnx"), settings, self._providers, image)
 
     def close(self) -> None:
         self._session = None
