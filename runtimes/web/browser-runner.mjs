@@ -43,10 +43,13 @@ function start(address, device) {
   // Chromium's sandbox refuses to work for root: https://crbug.com/638180
   if (process.getuid?.() === 0) flags.push("--no-sandbox");
   flags.push(device === "webgpu" ? "--enable-unsafe-webgpu" : "--disable-gpu");
-  browser = spawn(process.env.INKPORT_CHROMIUM, [...flags, address], { stdio: ["ignore", 2, 2] });
+  browser = spawn(process.env.INKPORT_CHROMIUM, [...flags, address], { stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  browser.stderr.on("data", (text) => (said = (said + text).slice(-2000)));
   browser.once("error", (error) => server.fail(new ChildError("unavailable", `the browser: ${error.message}`)));
-  browser.once("exit", (code, signal) => {
-    server.fail(new ChildError("failed", `the browser ended (${signal ?? `exit code ${code}`})`));
+  browser.once("close", (code, signal) => {
+    const last = said.trim().split("\n").slice(-3).join("\n");
+    server.fail(new ChildError("failed", `the browser ended (${signal ?? `exit code ${code}`})\n${last}`.trim()));
     browser = undefined;
   });
 }
@@ -73,7 +76,7 @@ await serve({
 
   async close() {
     server.close();
-    if (browser) {
+    if (browser && browser.exitCode === null && browser.signalCode === null) {
       const ended = new Promise((resolve) => browser.once("exit", resolve));
       browser.kill("SIGKILL");
       await ended;

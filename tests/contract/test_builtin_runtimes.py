@@ -42,3 +42,23 @@ class TestOnnxRuntimeInt8(OnToy):
 
 class TestOpenVino(OnToy):
     runtime, format = "openvino", "openvino"
+
+
+class TestOrtNode(OnToy):
+    runtime, format = "ort-node", "onnx"
+
+
+class TestOrtNodeInt8(OnToy):
+    runtime, format, precision = "ort-node", "onnx", Precision.INT8
+
+
+class TestOrtWeb(OnToy):
+    runtime, device, format = "ort-web", "wasm", "onnx"
+
+
+class TestOrtWebInt8(OnToy):
+    runtime, device, format, precision = "ort-web", "wasm", "onnx", Precision.INT8
+
+
+class TestOrtArm64Int8(OnToy):
+    runtime, format, precision = "ort-arm64", "onnx", Precision.INT8

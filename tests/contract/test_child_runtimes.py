@@ -1,0 +1,210 @@
+"""What the conformance suite does not ask of the runtimes in child processes: threads, and processes that fail."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+pytest.importorskip("torch", reason="the toy and its golden logits need torch")
+
+from inkport.core.errors import RuntimeExecutionError, RuntimeUnavailableError, UnsupportedFormatError
+from inkport.core.registry import open_session, probe
+from inkport.core.runtime import Evidence, SessionOptions
+from inkport.core.target import Precision
+from inkport.runtimes.golden import sample_images
+from inkport.runtimes.node import WEB as WEB_FOLDER, modules_folder
+
+
+WEB = ("ort-node", "ort-web")
+ALL = {"ort-node": "cpu", "ort-web": "wasm", "ort-arm64": "cpu"}
+
+only_linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+
+
+@pytest.fixture
+def temporary(monkeypatch):
+    """Where children keep their files; empty again after each test. Chromium takes no long paths."""
+    with tempfile.TemporaryDirectory(prefix="ink-") as folder:
+        monkeypatch.setattr("tempfile.tempdir", folder)
+        yield Path(folder)
+        assert list(Path(folder).iterdir()) == []
+
+
+def processes(words):
+    """Ids of the processes, other than those already dead, whose command line has all these words."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes().decode(errors="replace")
+        except (OSError, NotADirectoryError):
+            continue
+        if command and all(word in command for word in words):
+            found.append(int(entry.name))
+    return found
+
+
+def none_left(*words):
+    for _ in range(100):
+        if not processes(words):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("runtime", WEB)
+def test_what_make_test_installs_is_there(runtime):
+    found = probe(runtime)
+    assert found.ok, f"{found.reason}; fix: {found.remedy}"
+
+
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="the arm64 root is made of Debian packages")
+def test_the_arm64_root_that_make_test_builds_is_there():
+    found = probe("ort-arm64")
+    assert found.ok, f"{found.reason}; fix: {found.remedy}"
+
+
+def test_only_the_emulated_runtime_says_that_it_is():
+    assert {name: probe(name).evidence for name in ALL} == {
+        "ort-node": Evidence.MEASURED,
+        "ort-web": Evidence.MEASURED,
+        "ort-arm64": Evidence.EMULATED,
+    }
+
+
+def test_probes_find_nothing_where_nothing_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ALL:
+        assert not probe(name).ok
+        assert probe(name).remedy
+
+
+def test_probes_name_what_is_missing_or_of_another_version(monkeypatch, tmp_path):
+    package = tmp_path / "node_modules" / "onnxruntime-node" / "package.json"
+    monkeypatch.setenv("INKPORT_WEB_MODULES", str(tmp_path))
+    monkeypatch.setenv("INKPORT_ARM64_ROOT", str(tmp_path))
+    assert "onnxruntime-node is not installed" in probe("ort-node").reason
+    assert "npm ci --ignore-scripts" in probe("ort-node").remedy
+    assert "holds no arm64 root" in probe("ort-arm64").reason
+    package.parent.mkdir(parents=True)
+    package.write_text('{"version": "1.2.3"}')
+    assert "onnxruntime-node 1.2.3 is installed, 1.30.0 is expected" in probe("ort-node").reason
+    package.write_text("{")
+    assert "is damaged" in probe("ort-node").reason
+
+
+def test_a_browser_that_is_no_program_is_named(monkeypatch):
+    monkeypatch.setenv("INKPORT_CHROMIUM", "/no/such/browser")
+    assert "names /no/such/browser" in probe("ort-web").reason
+
+
+@pytest.mark.parametrize("runtime", WEB)
+def test_other_precisions_are_refused(runtime, toy_onnx):
+    with pytest.raises(UnsupportedFormatError, match="runs fp32, int8, this artefact is fp16"):
+        open_session(replace(toy_onnx, precision=Precision.FP16), runtime=runtime, device=ALL[runtime])
+
+
+@pytest.mark.usefixtures("temporary")
+@pytest.mark.parametrize("runtime", WEB)
+def test_two_threads_compute_the_same(runtime, toy_onnx, toy_golden):
+    with open_session(toy_onnx, runtime=runtime, device=ALL[runtime], options=SessionOptions(threads=2)) as session:
+        found = session.run(toy_golden.images[-1])
+        assert session.session.last_run_ns > 0
+    np.testing.assert_allclose(found, toy_golden.logits[-1], atol=1e-4)
+
+
+@pytest.mark.usefixtures("temporary")
+def test_a_page_without_isolation_gets_no_threads_and_says_so(toy_onnx, tmp_path, monkeypatch):
+    web = shutil.copytree(WEB_FOLDER, tmp_path / "web", ignore=lambda *_: ["node_modules"])
+    server = web / "page-server.mjs"
+    text = server.read_text()
+    assert "same-origin" in text
+    server.write_text(text.replace("same-origin", "unsafe-none"))
+    monkeypatch.setenv("INKPORT_WEB_MODULES", str(modules_folder()))
+    monkeypatch.setattr("inkport.runtimes.node.WEB", web)
+    with pytest.raises(RuntimeUnavailableError, match="does not isolate the page"):
+        open_session(toy_onnx, runtime="ort-web", device="wasm", options=SessionOptions(threads=2))
+
+
+@pytest.mark.usefixtures("temporary")
+def test_without_a_gpu_webgpu_is_unavailable_and_not_computed_elsewhere(toy_onnx, toy_golden):
+    reason = ""
+    try:
+        with open_session(toy_onnx, runtime="ort-web", device="webgpu") as session:
+            found = session.run(toy_golden.images[0])
+    except RuntimeUnavailableError as error:
+        reason, found = error.message, toy_golden.logits[0]
+    assert not reason or "WebGPU" in reason
+    np.testing.assert_allclose(found, toy_golden.logits[0], atol=1e-3)
+
+
+@pytest.fixture
+def fake_browser(tmp_path, monkeypatch):
+    """Put a shell script in the browser's place."""
+
+    def make(script):
+        browser = tmp_path / "browser"
+        browser.write_text(f"#!/bin/sh\n{script}\n")
+        browser.chmod(browser.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("INKPORT_CHROMIUM", str(browser))
+
+    return make
+
+
+@only_linux
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo no display >&2; exit 3", r"the browser ended \(exit code 3\)\nno display$"),
+        ("exec sleep 600", r"did not answer 'open' within 3 s"),
+    ],
+)
+def test_a_browser_that_will_not_start_is_an_error_in_time(script, message, toy_onnx, temporary, fake_browser):
+    fake_browser(script)
+    began = time.monotonic()
+    with pytest.raises((RuntimeUnavailableError, RuntimeExecutionError), match=message):
+        open_session(toy_onnx, runtime="ort-web", device="wasm", options=SessionOptions(extra={"timeout_s": "3"}))
+    assert time.monotonic() - began < 15
+    assert none_left(str(temporary))
+
+
+@only_linux
+@pytest.mark.usefixtures("temporary")
+def test_a_browser_that_is_killed_is_an_error_and_leaves_nothing(toy_onnx, temporary):
+    image = sample_images(toy_onnx.spec.preprocess, 64, lines=1)
+    with open_session(toy_onnx, runtime="ort-web", device="wasm") as session:
+        session.run(image)
+        (browser,) = processes(["--headless", str(temporary), "--host-resolver-rules", "http://127.0.0.1"])
+        os.kill(browser, signal.SIGKILL)
+        with pytest.raises(RuntimeExecutionError, match="the browser"):
+            session.run(image)
+    assert none_left(str(temporary))
+
+
+@only_linux
+def test_a_killed_run_takes_its_browser_along(toy_onnx):
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom inkport.core.artifact import load_artifact\n"
+        "from inkport.core.registry import open_session\n"
+        "session = open_session(load_artifact(Path(sys.argv[1])), runtime='ort-web', device='wasm')\n"
+        "print('open', flush=True)\ntime.sleep(600)"
+    )
+    command = [sys.executable, "-c", code, str(toy_onnx.path)]
+    with tempfile.TemporaryDirectory(prefix="ink-") as folder:
+        environment = os.environ | {"TMPDIR": folder}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder) as parent:
+            assert parent.stdout.readline() == "open\n"
+            assert processes(["--headless", folder])
+            parent.kill()
+        assert none_left("--headless", folder)
