@@ -11,7 +11,7 @@ demo: .venv/.demo
 	$(BIN)/inkport verify
 
 # Everything that must hold before a change is merged.
-test: .venv/.test
+test: .venv/.test .venv/.web .venv/.arm64
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -34,4 +34,13 @@ test: .venv/.test
 
 .venv/.test: .venv/.demo
 	$(BIN)/pip install --quiet --editable '.[export,train,render]' --group test --group lint
+	@touch $@
+
+.venv/.web: .venv/.base scripts/web_modules.sh runtimes/web/package-lock.json
+	scripts/web_modules.sh
+	@touch $@
+
+# An emulated arm64 machine is made of Debian packages; elsewhere the tests that need it are skipped and say so.
+.venv/.arm64: .venv/.base scripts/arm64_root.sh
+	@if grep -qs '^ID=debian$$' /etc/os-release; then PYTHON=$(BIN)/python scripts/arm64_root.sh; fi
 	@touch $@

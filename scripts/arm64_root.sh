@@ -18,7 +18,7 @@ fail() {
     exit 1
 }
 
-command -v apt-get >/dev/null && command -v dpkg >/dev/null || fail "no apt-get here" "run it on Debian"
+grep -qs '^ID=debian$' /etc/os-release || fail "this is not Debian, whose archive has arm64 beside amd64" "run it there"
 "$PYTHON" -m pip --version >/dev/null 2>&1 || fail "$PYTHON has no pip" "PYTHON=.venv/bin/python $0"
 if ! command -v qemu-aarch64-static >/dev/null; then
     [ "$(id -u)" = 0 ] || fail "qemu-aarch64-static is not installed" "sudo apt-get install qemu-user-static"
