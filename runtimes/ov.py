@@ -117,8 +117,12 @@ class _OvSession:
     def placement(self) -> Placement:
         """Return how many layers were compiled, and for which device."""
         layers = [op.get_rt_info()["layerType"].astype(str) for op in self._compiled.get_runtime_model().get_ops()]
-        device = "+".join(self._compiled.get_property("EXECUTION_DEVICES"))
-        return Placement(wanted=self._device, operators={device: sum(x not in NO_COMPUTATION for x in layers)})
+        # The only GPU is asked for as GPU and answers as GPU.0.
+        devices = {found.partition(".")[0] for found in self._compiled.get_property("EXECUTION_DEVICES")}
+        wanted = self._device.partition(".")[0]
+        return Placement(
+            wanted=wanted, operators={"+".join(sorted(devices)): sum(x not in NO_COMPUTATION for x in layers)}
+        )
 
     def close(self) -> None:
         self._compiled = self._request = None

@@ -40,8 +40,39 @@ class TestOnnxRuntimeInt8(OnToy):
     runtime, format, precision = "onnxruntime", "onnx", Precision.INT8
 
 
+class TestOnnxRuntimeFp16(OnToy):
+    runtime, format, precision = "onnxruntime", "onnx", Precision.FP16
+
+
 class TestOpenVino(OnToy):
     runtime, format = "openvino", "openvino"
+
+
+class TestOpenVinoInt8(OnToy):
+    runtime, format, precision = "openvino", "openvino", Precision.INT8
+
+
+class OnCapable(OnToy):
+    """Skipped on processors that do not compute in the precision; tests/unit/runtimes/test_ov.py sees them refused."""
+
+    runtime, format = "openvino", "openvino"
+    capability: str
+
+    @classmethod
+    def _require(cls, adapter):
+        super()._require(adapter)
+        import openvino
+
+        if cls.capability not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            pytest.skip(f"this processor does not compute in {cls.precision}")
+
+
+class TestOpenVinoBf16(OnCapable):
+    precision, capability = Precision.BF16, "BF16"
+
+
+class TestOpenVinoFp16(OnCapable):
+    precision, capability = Precision.FP16, "FP16"
 
 
 class TestOrtNode(OnToy):
