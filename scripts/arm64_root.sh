@@ -29,7 +29,7 @@ fi
 mkdir -p "$(dirname "$root")"
 work=$(mktemp -d "$(dirname "$root")/.arm64-root.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work"/{lists/partial,archives/partial,wheels,root/opt/inkport}
+mkdir -p "$work"/{lists/partial,archives/partial,wheels,arm64/opt/inkport}
 touch "$work/status"
 
 sources=/etc/apt/sources.list.d/debian.sources
@@ -44,25 +44,25 @@ apt-get "${apt[@]}" update
 # Into an empty system, so that apt names every package that these need.
 apt-get "${apt[@]}" install --download-only --no-install-recommends -y python3-minimal libpython3-stdlib libstdc++6
 for package in "$work"/archives/*.deb; do
-    dpkg -x "$package" "$work/root"
+    dpkg -x "$package" "$work/arm64"
 done
-rm -rf "$work"/root/usr/share/{doc,info,locale,man,perl,perl5} "$work"/root/usr/lib/aarch64-linux-gnu/{perl-base,gconv}
-version=$(basename "$(readlink "$work/root/usr/bin/python3")")
+rm -rf "$work"/arm64/usr/share/{doc,info,locale,man,perl,perl5} "$work"/arm64/usr/lib/aarch64-linux-gnu/{perl-base,gconv}
+version=$(basename "$(readlink "$work/arm64/usr/bin/python3")")
 "$PYTHON" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest "$work/wheels" \
     --platform manylinux_2_28_aarch64 --platform manylinux_2_27_aarch64 --python-version "${version#python}" \
     "${WHEELS[@]}"
 for wheel in "$work"/wheels/*.whl; do
-    "$PYTHON" -m zipfile -e "$wheel" "$work/root/opt/inkport"
+    "$PYTHON" -m zipfile -e "$wheel" "$work/arm64/opt/inkport"
 done
-rm -rf "$work"/root/opt/inkport/onnxruntime/{transformers,quantization,tools,datasets}
-find "$work/root/opt/inkport" -type d -name tests -prune -exec rm -rf {} +
+rm -rf "$work"/arm64/opt/inkport/onnxruntime/{transformers,quantization,tools,datasets}
+find "$work/arm64/opt/inkport" -type d -name tests -prune -exec rm -rf {} +
 # The first import leaves compiled modules behind: later ones take half the time.
-env PYTHONHOME="$work/root/usr" PYTHONPATH="$work/root/opt/inkport" qemu-aarch64-static -cpu cortex-a53 \
-    -L "$work/root" "$work/root/usr/bin/python3" -s -c 'import numpy, onnxruntime' 2>"$work/import.txt" || {
+env PYTHONHOME="$work/arm64/usr" PYTHONPATH="$work/arm64/opt/inkport" qemu-aarch64-static -cpu cortex-a53 \
+    -L "$work/arm64" "$work/arm64/usr/bin/python3" -s -c 'import numpy, onnxruntime' 2>"$work/import.txt" || {
     cat "$work/import.txt" >&2
     fail "the emulated onnxruntime does not import" "report this with the versions of QEMU and of the packages"
 }
-printf '%s\n' "${WHEELS[@]}" >"$work/root/.inkport"
+printf '%s\n' "${WHEELS[@]}" >"$work/arm64/.inkport"
 rm -rf "$root"
-mv "$work/root" "$root"
+mv "$work/arm64" "$root"
 chmod 755 "$root"
