@@ -69,6 +69,24 @@ STAGES = (
         calibrated=True,
         extra="nncf",
     ),
+    Stage(
+        source=("onnx", Precision.FP32),
+        target=("tensorrt", Precision.FP32),
+        function="inkport.export.from_onnx.tensorrt_engine:tensorrt_from_onnx",
+        extra="tensorrt",
+    ),
+    Stage(
+        source=("onnx", Precision.FP16),
+        target=("tensorrt", Precision.FP16),
+        function="inkport.export.from_onnx.tensorrt_engine:tensorrt_from_onnx",
+        extra="tensorrt",
+    ),
+    Stage(
+        source=("onnx", Precision.INT8),
+        target=("tensorrt", Precision.INT8),
+        function="inkport.export.from_onnx.tensorrt_engine:tensorrt_from_onnx",
+        extra="tensorrt",
+    ),
 )
 """Every exporter; at most one makes each format and precision."""
 
