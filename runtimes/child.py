@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import IO, Any, Protocol, runtime_checkable
+from typing import IO, Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -325,7 +325,7 @@ def _timeout(text: str) -> float:
     return seconds
 
 
-def _is_shape(shape: object) -> bool:
+def _is_shape(shape: object) -> TypeGuard[list[int]]:
     return isinstance(shape, list) and all(type(length) is int and length >= 0 for length in shape)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import stat
@@ -19,12 +20,19 @@ import pytest
 
 pytest.importorskip("torch", reason="the toy and its golden logits need torch")
 
-from inkport.core.errors import RuntimeExecutionError, RuntimeUnavailableError, UnsupportedFormatError
+from inkport.core.errors import (
+    ArtifactCorruptError,
+    RuntimeExecutionError,
+    RuntimeUnavailableError,
+    UnsupportedFormatError,
+)
 from inkport.core.registry import open_session, probe
 from inkport.core.runtime import Evidence, SessionOptions
 from inkport.core.target import Precision
+from inkport.runtimes.child import KINDS, PROTOCOL, open_child
 from inkport.runtimes.golden import sample_images
 from inkport.runtimes.node import WEB as WEB_FOLDER, modules_folder
+from inkport.runtimes.ort_arm64 import RUNNER
 
 
 WEB = ("ort-node", "ort-web")
@@ -122,6 +130,28 @@ def test_other_precisions_are_refused(runtime, toy_onnx):
 
 
 @pytest.mark.usefixtures("temporary")
+def test_the_runner_for_another_python_needs_nothing_of_inkport(toy_onnx, toy_golden):
+    def start(**changes):
+        # -I keeps this folder, and -P the runner's own, off the path.
+        command = [sys.executable, "-I", "-P", str(RUNNER)]
+        settings = {"model": toy_onnx.file(".onnx"), "device": "cpu"} | changes
+        return open_child(command, toy_onnx, options=SessionOptions(threads=2), label="runner", **settings)
+
+    assert "inkport" not in re.findall(r"^\s*(?:from|import) (\w+)", RUNNER.read_text(), re.MULTILINE)
+    session = start()
+    np.testing.assert_allclose(session.run(toy_golden.images[1]), toy_golden.logits[1], atol=1e-4)
+    assert session.last_run_ns > 0
+    with pytest.raises(RuntimeExecutionError, match=r"runner: .*[Ii]nvalid"):
+        session.run(toy_golden.images[1][:, :, :5])
+    np.testing.assert_allclose(session.run(toy_golden.images[0]), toy_golden.logits[0], atol=1e-4)
+    session.close()
+    with pytest.raises(RuntimeUnavailableError, match="runs on cpu, not on abacus"):
+        start(device="abacus")
+    with pytest.raises(ArtifactCorruptError, match="onnxruntime cannot load it"):
+        start(model=RUNNER)
+
+
+@pytest.mark.usefixtures("temporary")
 @pytest.mark.parametrize("runtime", WEB)
 def test_two_threads_compute_the_same(runtime, toy_onnx, toy_golden):
     with open_session(toy_onnx, runtime=runtime, device=ALL[runtime], options=SessionOptions(threads=2)) as session:
@@ -214,3 +244,9 @@ def test_a_killed_run_takes_its_browser_along(toy_onnx):
             assert processes(["--headless", folder])
             parent.kill()
         assert none_left("--headless", folder)
+
+
+def test_the_protocols_document_names_its_version_and_every_kind_of_error():
+    text = (Path(__file__).parents[2] / "docs" / "child-protocol.md").read_text(encoding="utf-8")
+    assert f'"protocol": {PROTOCOL}' in text
+    assert set(re.findall(r"^\| `(\w+)` \| .*Error", text, re.MULTILINE)) == set(KINDS)
