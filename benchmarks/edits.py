@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -46,6 +46,51 @@ def count_edits(text: str, reading: str) -> Edits:
     distance, gaps = divmod(previous[-1], weight)
     insertions = (gaps + len(reading) - len(text)) // 2
     return Edits(substitutions=distance - gaps, insertions=insertions, deletions=gaps - insertions)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One edit of a script: a symbol replaced, gone (``after`` is None) or new (``before`` is None)."""
+
+    position: int
+    """Where it happens in the sequence before, counted from 0; a new symbol stands before this position."""
+    before: int | None
+    """Index of the symbol in the sequence before."""
+    after: int | None
+    """Index of the symbol in the sequence after."""
+
+
+def edit_script(before: Sequence[str], after: Sequence[str]) -> tuple[Step, ...]:
+    """Return a shortest edit script, in order, with as many substitutions as possible.
+
+    Source:
+        Wagner & Fischer, *The String-to-String Correction Problem* (1974), traced from the start.
+    """
+    weight = len(before) + len(after) + 1
+    gap = weight + 1
+    # costs[i][j]: from before[i:] to after[j:], so that the walk goes forward and equal symbols pair up early.
+    costs = [[(len(after) - j) * gap for j in range(len(after) + 1)]]
+    for i in reversed(range(len(before))):
+        below, row = costs[0], [(len(before) - i) * gap]
+        for j in reversed(range(len(after))):
+            diagonal = below[j + 1] + weight * (before[i] != after[j])
+            row.insert(0, min(diagonal, below[j] + gap, row[0] + gap))
+        costs.insert(0, row)
+    steps: list[Step] = []
+    i = j = 0
+    while i < len(before) or j < len(after):
+        inside = i < len(before) and j < len(after)
+        if inside and costs[i][j] == costs[i + 1][j + 1] + weight * (before[i] != after[j]):
+            if before[i] != after[j]:
+                steps.append(Step(i, i, j))
+            i, j = i + 1, j + 1
+        elif i < len(before) and costs[i][j] == costs[i + 1][j] + gap:
+            steps.append(Step(i, i, None))
+            i += 1
+        else:
+            steps.append(Step(i, None, j))
+            j += 1
+    return tuple(steps)
 
 
 def sum_edits(edits: Iterable[Edits]) -> Edits:

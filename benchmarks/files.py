@@ -8,7 +8,7 @@ from pathlib import Path
 from inkport.benchmarks.report import Report
 from inkport.benchmarks.views.html import render_html
 from inkport.benchmarks.views.markdown import render_markdown
-from inkport.benchmarks.views.pictures import picture_uris
+from inkport.benchmarks.views.pictures import pictures
 from inkport.benchmarks.views.rows import flips_by_line
 from inkport.core.files import write_atomically
 from inkport.lines.line import Line
@@ -25,7 +25,7 @@ def write_report(report: Report, lines: Iterable[Line], folder: Path) -> None:
         folder: Made if needed.
     """
     pages = {
-        "report.html": render_html(report, picture_uris(lines, flips_by_line(report))),
+        "report.html": render_html(report, pictures(lines, flips_by_line(report))),
         "report.md": render_markdown(report),
         "report.json": report.to_json(),
     }

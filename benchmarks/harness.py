@@ -135,6 +135,8 @@ def _model_info(model: Artifact) -> ModelInfo:
         name=model.spec.name,
         version=model.spec.version,
         charset_sha256=model.spec.charset.digest,
+        height=model.spec.preprocess.height,
+        stride=model.spec.stride,
         artifact=ArtifactInfo.of(model),
     )
 

@@ -25,15 +25,17 @@ class Outcome(StrEnum):
     """The text is right but too slow."""
     FELL_BACK = "fell-back"
     """The text is right, but operators ran elsewhere than on the device that was asked for."""
+    INCONCLUSIVE = "inconclusive"
+    """The text is within the budget on these lines, which are too few to call it equivalent."""
 
 
 def exit_code(outcomes: Iterable[tuple[Outcome, bool]]) -> int:
-    """Return 0 if all passed, 1 if any regressed or failed, else 3: a required one is not available.
+    """Return 0 if none regressed, 1 if any regressed or failed, else 3: a required one is not available.
 
     Args:
         outcomes: Each target's outcome, and whether the target is required.
     """
     found = list(outcomes)
-    if any(outcome not in {Outcome.PASS, Outcome.UNAVAILABLE} for outcome, _ in found):
+    if any(outcome not in {Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.UNAVAILABLE} for outcome, _ in found):
         return 1
     return 3 if (Outcome.UNAVAILABLE, True) in found else 0

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from inkport.benchmarks.bootstrap import RESAMPLES, paired_interval
+from inkport.benchmarks.bootstrap import RESAMPLES, paired_resamples
 from inkport.benchmarks.edits import Edits, count_edits, sum_edits
+from inkport.benchmarks.equivalence import Equivalence, judge_equivalence
+from inkport.benchmarks.ledger import Change, Effects, find_changes, sum_effects
 from inkport.core.charset import normalise_text
 from inkport.core.ctc import Transcription
 from inkport.core.metrics import wer, wer_htr
@@ -60,6 +62,8 @@ class Score:
     """What the bootstrap resampled: writers with all their lines, or single lines where it knows fewer than two."""
     clusters: int
     """How many of those there are."""
+    equivalence: Equivalence
+    """Whether ``delta`` lies within the target's margin, as far as these lines can tell."""
     flipped_lines: int
     """Lines whose text differs from what the reference read."""
     edits: Edits
@@ -104,6 +108,8 @@ class Flip:
     """Smallest top-1 minus top-2 logit of the reference on the line: how close its reading was to flipping."""
     margin: float | None
     """The same of the target."""
+    changes: tuple[Change, ...]
+    """The edits from the reference's reading to the target's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +120,18 @@ class Parity(Score):
     """One row per data set and kind of writers, in the order of the lines."""
     flips: tuple[Flip, ...]
     """Every flipped line, in the order of the lines."""
+    effects: Effects
+    """All changes of the flipped lines, by what they do."""
 
 
 def compare(
-    lines: Sequence[Line], reference: Reading, target: Reading, *, seed: int = 0, resamples: int = RESAMPLES
+    lines: Sequence[Line],
+    reference: Reading,
+    target: Reading,
+    *,
+    margin: float,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> Parity:
     """Compare what a target read with what the reference read.
 
@@ -125,6 +139,7 @@ def compare(
         lines: The lines, at least one, no empty texts.
         reference: The reference's reading of them.
         target: The target's reading of them.
+        margin: CER difference up to which the two count as equivalent.
         seed: Of the bootstrap.
         resamples: Of the bootstrap.
     """
@@ -134,39 +149,47 @@ def compare(
 
     def fields(indices: Sequence[int]) -> dict[str, Any]:
         part = [lines[i] for i in indices]
-        return _score(part, reference.part(indices), target.part(indices), seed=seed, resamples=resamples)
+        return _score(
+            part, reference.part(indices), target.part(indices), margin=margin, seed=seed, resamples=resamples
+        )
 
+    flips = tuple(
+        _flip(line, old, new)
+        for line, old, new in zip(lines, reference.transcriptions, target.transcriptions, strict=True)
+        if old.text != new.text
+    )
     return Parity(
         **fields(range(len(lines))),
         datasets=tuple(
             DatasetScore(dataset=dataset, seen_writer=seen, **fields(indices))
             for (dataset, seen), indices in rows.items()
         ),
-        flips=tuple(
-            _flip(line, old, new)
-            for line, old, new in zip(lines, reference.transcriptions, target.transcriptions, strict=True)
-            if old.text != new.text
-        ),
+        flips=flips,
+        effects=sum_effects(change for flip in flips for change in flip.changes),
     )
 
 
-def _score(lines: Sequence[Line], reference: Reading, target: Reading, *, seed: int, resamples: int) -> dict[str, Any]:
+def _score(
+    lines: Sequence[Line], reference: Reading, target: Reading, *, margin: float, seed: int, resamples: int
+) -> dict[str, Any]:
     texts = [line.text for line in lines]
     old = [t.text for t in reference.transcriptions]
     new = [t.text for t in target.transcriptions]
     lengths = [len(normalise_text(text)) for text in texts]
     differences = [b.total - a.total for a, b in zip(reference.edits, target.edits, strict=True)]
-    interval = paired_interval(differences, lengths, lines, seed=seed, resamples=resamples)
+    resampled = paired_resamples(differences, lengths, lines, seed=seed, resamples=resamples)
     edits, edits_reference, symbols = sum_edits(target.edits), sum_edits(reference.edits), sum(lengths)
+    delta = sum(differences) / symbols
     return {
         "lines": len(lines),
         "symbols": symbols,
         "cer": edits.total / symbols,
         "cer_reference": edits_reference.total / symbols,
-        "delta": sum(differences) / symbols,
-        "interval": (interval.low, interval.high),
-        "interval_unit": interval.unit,
-        "clusters": interval.clusters,
+        "delta": delta,
+        "interval": resampled.interval(),
+        "interval_unit": resampled.unit,
+        "clusters": resampled.clusters,
+        "equivalence": judge_equivalence(resampled, delta=delta, lines=len(lines), symbols=symbols, margin=margin),
         "flipped_lines": sum(a != b for a, b in zip(old, new, strict=True)),
         "edits": edits,
         "edits_reference": edits_reference,
@@ -186,6 +209,7 @@ def _flip(line: Line, reference: Transcription, target: Transcription) -> Flip:
         reading=target.text,
         margin_reference=_finite(reference.margin),
         margin=_finite(target.margin),
+        changes=find_changes(normalise_text(line.text), reference, target),
     )
 
 

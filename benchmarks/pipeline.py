@@ -99,7 +99,14 @@ def prove(
         return run
     run.sample = None if indices is None else len(indices)
     wanted = expected if indices is None else expected.part(indices)
-    run.parity = compare(part.lines, wanted, reading, seed=options.seed, resamples=options.resamples)
+    run.parity = compare(
+        part.lines,
+        wanted,
+        reading,
+        margin=target.budget.cer_margin,
+        seed=options.seed,
+        resamples=options.resamples,
+    )
     return run
 
 

@@ -67,6 +67,10 @@ class ModelInfo:
     """Version of its weights."""
     charset_sha256: str
     """Digest of its charset."""
+    height: int
+    """Height of its input, in pixels."""
+    stride: int
+    """Columns of its input per frame."""
     artifact: ArtifactInfo
     """What was handed in as the model."""
 

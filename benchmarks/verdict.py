@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inkport.benchmarks.equivalence import Verdict
 from inkport.benchmarks.latency import Latency
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.parity import DatasetScore, Parity
@@ -34,7 +35,23 @@ def judge(parity: Parity, latency: Latency | None, placement: Placement | None, 
         )
     if placement is not None and placement.elsewhere:
         return Outcome.FELL_BACK, _placement_reason(placement)
+    if parity.equivalence.verdict is Verdict.INCONCLUSIVE:
+        return Outcome.INCONCLUSIVE, _inconclusive_reason(parity)
     return Outcome.PASS, ""
+
+
+def _inconclusive_reason(parity: Parity) -> str:
+    found = parity.equivalence
+    low, high = found.interval
+    more = (
+        "no number of further lines would settle it"
+        if found.further_lines is None
+        else f"about {found.further_lines} further lines like these would settle it"
+    )
+    return (
+        f"The true CER difference may lie between {100 * low:+.2f} and {100 * high:+.2f} points (two one-sided tests "
+        f"at 5 %), {100 * found.margin:g} are allowed either way: {more}."
+    )
 
 
 def _placement_reason(placement: Placement) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from inkport.benchmarks.report import Report
-from inkport.benchmarks.views.rows import Table, by_dataset, flips_by_line, speeds, summary, words_and_edits
+from inkport.benchmarks.views.rows import Table, by_dataset, flips_by_line, speeds, summary, verdicts, words_and_edits
 from inkport.benchmarks.views.sentences import complaints, facts, headline, notes, reference_line
 
 
@@ -15,6 +15,7 @@ def render_markdown(report: Report) -> str:
     if reasons := complaints(report):
         parts.append("\n".join(f"- **{_escape(name)}**: {_escape(reason)}" for name, reason in reasons))
     parts.append("\n".join(f"- {_escape(note)}" for note in notes(report)))
+    parts += ["## Verdicts", _table(verdicts(report))]
     parts += ["## Data sets", _table(by_dataset(report)), "## Words and edits", _table(words_and_edits(report))]
     parts += ["## Speed", _table(speeds(report)), "## Flipped lines", _flips(report), "## Environment"]
     parts.append(_table(Table(("what", "value"), tuple(facts(report).items()), 2)))
@@ -23,11 +24,15 @@ def render_markdown(report: Report) -> str:
 
 def _flips(report: Report) -> str:
     rows = tuple(
-        (flip.id, name, flip.text, flip.reading_reference, flip.reading)
+        (flip.id, name, flip.text, flip.reading_reference, flip.reading, ", ".join(c.effect for c in flip.changes))
         for flips in flips_by_line(report).values()
         for name, flip in flips
     )
-    return _table(Table(("line", "target", "text", "reference read", "target read"), rows, 5)) if rows else "None."
+    return (
+        _table(Table(("line", "target", "text", "reference read", "target read", "changes"), rows, 6))
+        if rows
+        else "None."
+    )
 
 
 def _table(table: Table) -> str:

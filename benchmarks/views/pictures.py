@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -16,16 +17,28 @@ HEIGHT_PX = 64
 """Height that taller lines are shrunk to."""
 
 
-def picture_uris(lines: Iterable[Line], ids: Collection[str]) -> dict[str, str]:
-    """Return a ``data:`` URI (JPEG, gray) for each of ``lines`` whose id is among ``ids``."""
-    return {line.id: _uri(line) for line in lines if line.id in ids}
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A line's image."""
+
+    uri: str
+    """``data:`` URI (JPEG, gray)."""
+    aspect: float
+    """Width over height."""
 
 
-def _uri(line: Line) -> str:
+def pictures(lines: Iterable[Line], ids: Collection[str]) -> dict[str, Picture]:
+    """Return the picture of each of ``lines`` whose id is among ``ids``."""
+    return {line.id: _picture(line) for line in lines if line.id in ids}
+
+
+def _picture(line: Line) -> Picture:
     image = Image.fromarray(np.rint(line.gray() * 255).astype(np.uint8))
+    aspect = image.width / image.height
     if image.height > HEIGHT_PX:
         image = image.resize((max(1, round(image.width * HEIGHT_PX / image.height)), HEIGHT_PX))
     data = io.BytesIO()
     # Lines are photographs: as PNG a page of many flips would be four times as large.
     image.save(data, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode("ascii")
+    uri = "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode("ascii")
+    return Picture(uri=uri, aspect=aspect)

@@ -59,13 +59,14 @@ def _summary_row(target: TargetReport) -> tuple[str, ...]:
 
 def by_dataset(report: Report) -> Table:
     """Return one row per data set and target, lines of seen and unseen writers apart."""
-    head = ("data set", "writers", "target", "lines", "CER %", "ref %", "delta", "95% interval", "flips")
+    head = ("data set", "writers", "target", "verdict", "lines", "CER %", "ref %", "delta", "95% interval", "flips")
     order = dict.fromkeys((row.dataset, row.seen_writer) for target in report.targets for row in _datasets(target))
     rows = [
         (
             row.dataset or NONE,
             "seen" if row.seen_writer else "unseen",
             target.name,
+            str(row.equivalence.verdict),
             str(row.lines),
             percent(row.cer),
             percent(row.cer_reference),
@@ -78,7 +79,7 @@ def by_dataset(report: Report) -> Table:
         for row in _datasets(target)
         if (row.dataset, row.seen_writer) == key
     ]
-    return Table(head, tuple(rows), 3)
+    return Table(head, tuple(rows), 4)
 
 
 def words_and_edits(report: Report) -> Table:
@@ -91,6 +92,25 @@ def words_and_edits(report: Report) -> Table:
         first = ("reference", percent(s.wer_reference), percent(s.wer_htr_reference))
         rows.insert(0, (*first, *_edit_cells(s.edits_reference), str(s.symbols)))
     return Table(head, tuple(rows), 1)
+
+
+def verdicts(report: Report) -> Table:
+    """Return one row per target that read: the verdict on all lines, what it rests on, and the changes by effect."""
+    head = ("target", "verdict", "margin", "90% interval", "further lines", "harmful", "harmless", "repaired")
+    rows = tuple(
+        (
+            target.name,
+            str(found.verdict),
+            f"{100 * found.margin:g}",
+            _limits(found.interval),
+            NONE if found.further_lines is None else str(found.further_lines),
+            *(str(count) for count in (p.effects.harmful, p.effects.harmless, p.effects.repaired)),
+        )
+        for target in report.targets
+        if (p := target.parity)
+        for found in [p.equivalence]
+    )
+    return Table(head, rows, 2)
 
 
 def speeds(report: Report) -> Table:
@@ -137,7 +157,11 @@ def milliseconds(value: float) -> str:
 
 
 def _interval(score: Score) -> str:
-    low, high = score.interval
+    return _limits(score.interval)
+
+
+def _limits(interval: tuple[float, float]) -> str:
+    low, high = interval
     return f"{points(low)}..{points(high)}"
 
 

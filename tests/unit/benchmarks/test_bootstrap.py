@@ -2,17 +2,25 @@ from __future__ import annotations
 
 import random
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from inkport.benchmarks import bootstrap
-from inkport.benchmarks.bootstrap import paired_interval
+from inkport.benchmarks.bootstrap import expanded_tail, paired_resamples
 from inkport.lines.line import Line
 
 
 def make_lines(writers, dataset="set"):
     return [Line(id=str(i), image=b"", text="x", dataset=dataset, writer=w) for i, w in enumerate(writers)]
+
+
+def paired_interval(difference, length, lines, **settings):
+    """The 95 % interval of the shipped settings, with what was drawn for it."""
+    resampled = paired_resamples(difference, length, lines, **settings)
+    low, high = resampled.interval()
+    return SimpleNamespace(low=low, high=high, unit=resampled.unit, clusters=resampled.clusters)
 
 
 def slow_interval(difference, length, clusters, *, resamples):
@@ -27,7 +35,8 @@ def slow_interval(difference, length, clusters, *, resamples):
                 if cluster == name:
                     edits, symbols = edits + d, symbols + n
         rates.append(edits / symbols)
-    return np.percentile(rates, [2.5, 97.5])
+    tail = 100 * expanded_tail(0.95, len(names))
+    return np.percentile(rates, [tail, 100 - tail])
 
 
 def test_agrees_with_a_slow_bootstrap(rng):
@@ -98,14 +107,28 @@ def test_seed_decides_and_chunks_do_not_lose_resamples(monkeypatch, rng):
     assert rates.shape == (100,)
 
 
-def test_interval_covers_the_true_difference_about_as_often_as_it_says():
-    # 24 writers with 8 lines each; a writer's own difficulty moves all his lines.
-    covered, trials, truth = 0, 150, 0.02
+def test_seed_gives_the_same_resamples(rng):
+    difference, lines = rng.integers(0, 3, size=40), make_lines([""] * 40)
+    draws = [paired_resamples(difference, [10] * 40, lines, seed=1, resamples=50).rates for _ in range(2)]
+    assert np.array_equal(*draws)
+
+
+@pytest.mark.parametrize(("clusters", "tail"), [(10, 0.0086), (30, 0.0187), (10_000, 0.025)])
+def test_tails_are_expanded_for_few_clusters(clusters, tail):
+    # By hand: sqrt(10/9) * t(9, .975) = 2.3846, whose normal tail is 0.0086; sqrt(30/29) * 2.0452 = 2.0802: 0.0188.
+    assert expanded_tail(0.95, clusters) == pytest.approx(tail, abs=1e-4)
+
+
+@pytest.mark.parametrize("clusters", [8, 24])
+def test_interval_covers_the_true_difference_as_often_as_it_says(clusters):
+    # Writers with 8 lines each; a writer's own difficulty moves all his lines.
+    covered, trials, truth = 0, 400, 0.02
     chance = np.random.default_rng(5)
-    writers = [f"w{i}" for i in range(24) for _ in range(8)]
+    lines = make_lines([f"w{i}" for i in range(clusters) for _ in range(8)])
     for trial in range(trials):
-        mean = np.repeat(chance.normal(truth, 0.01, size=24), 8) * 100
+        mean = np.repeat(chance.normal(truth, 0.01, size=clusters), 8) * 100
         difference = np.rint(chance.normal(mean, 1.0)).astype(int)
-        interval = paired_interval(difference, [100] * 192, make_lines(writers), seed=trial, resamples=400)
-        covered += interval.low <= truth <= interval.high
-    assert 0.86 <= covered / trials <= 0.99
+        found = paired_interval(difference, [100] * len(lines), lines, seed=trial, resamples=400)
+        covered += found.low <= truth <= found.high
+    # 95 %, give or take three standard errors of 400 trials.
+    assert 0.917 <= covered / trials <= 0.983

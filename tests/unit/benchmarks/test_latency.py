@@ -120,3 +120,17 @@ def test_figures():
     assert figures.lines_per_s == pytest.approx(101 / (sum(range(1, 102)) / 1000))
     assert (figures.n, figures.cold_start_ms, figures.speed_up) == (101, 7.0, 2.0)
     assert summarise(ns, cold_start_ms=7.0, baseline=None).speed_up is None
+
+
+def test_an_engine_elsewhere_is_timed_by_itself():
+    class Elsewhere:
+        last_run_ns = 7_000_000
+
+        def run(self, images):
+            return images
+
+        def close(self):
+            pass
+
+    image = np.zeros((1, 1, 48, 64), dtype=np.float32)
+    assert measure({"browser": Elsewhere()}, [image] * 3).ns["browser"] == [7_000_000] * 3

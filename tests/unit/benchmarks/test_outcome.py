@@ -16,6 +16,8 @@ from inkport.benchmarks.outcome import Outcome, exit_code
         ([Outcome.RUN_FAILED, Outcome.UNAVAILABLE], 1),
         ([Outcome.LATENCY_OVER_BUDGET], 1),
         ([Outcome.FELL_BACK], 1),
+        ([Outcome.INCONCLUSIVE], 0),
+        ([Outcome.INCONCLUSIVE, Outcome.UNAVAILABLE], 3),
     ],
 )
 def test_exit_code_tells_regressed_from_unavailable(outcomes, code):

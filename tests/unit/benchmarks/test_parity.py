@@ -31,7 +31,7 @@ def read(texts, margin=1.5):
 
 @pytest.fixture
 def parity(lines):
-    return compare(lines, score(lines, read(REFERENCE)), score(lines, read(TARGET, 0.25)), resamples=100)
+    return compare(lines, score(lines, read(REFERENCE)), score(lines, read(TARGET, 0.25)), margin=0.005, resamples=100)
 
 
 def test_rates_agree_with_jiwer(parity):
@@ -74,14 +74,14 @@ def test_data_sets_and_seen_writers_have_rows_of_their_own(parity):
 
 def test_a_flip_by_white_space_alone_is_a_flip_but_no_error(lines):
     reference, target = score(lines, read(TEXTS)), score(lines, read(["Mon  cher ami,", *TEXTS[1:]]))
-    parity = compare(lines, reference, target, resamples=10)
+    parity = compare(lines, reference, target, margin=0.005, resamples=10)
     assert (parity.flipped_lines, parity.cer) == (1, 0.0)
     assert [flip.reading for flip in parity.flips] == ["Mon  cher ami,"]
 
 
 def test_a_margin_without_frames_is_absent(lines):
     reference = score(lines, read(TEXTS))
-    parity = compare(lines, reference, score(lines, read(["", *TEXTS[1:]], math.inf)), resamples=10)
+    parity = compare(lines, reference, score(lines, read(["", *TEXTS[1:]], math.inf)), margin=0.005, resamples=10)
     assert parity.flips[0].margin is None
 
 

@@ -5,19 +5,24 @@ from dataclasses import replace
 import pytest
 
 from inkport.benchmarks.edits import Edits
+from inkport.benchmarks.equivalence import Equivalence, Verdict
 from inkport.benchmarks.latency import Latency
+from inkport.benchmarks.ledger import Effects
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.parity import DatasetScore, Flip, Parity
 from inkport.benchmarks.verdict import judge
+from inkport.core.runtime import Placement
 from inkport.core.target import Budget
 
 
+EQUIVALENT = Equivalence(verdict=Verdict.EQUIVALENT, margin=0.005, interval=(-0.001, 0.001), further_lines=None)
 SCORE = {
     "lines": 10,
     "symbols": 1000,
     "interval": (0.0, 0.0),
     "interval_unit": "line",
     "clusters": 10,
+    "equivalence": EQUIVALENT,
     "edits": Edits(),
     "edits_reference": Edits(),
     "wer": 0.0,
@@ -25,7 +30,9 @@ SCORE = {
     "wer_htr": 0.0,
     "wer_htr_reference": 0.0,
 }
-FLIP = Flip(id="page-7", dataset="b", text="x", reading_reference="x", reading="y", margin_reference=0.1, margin=0.1)
+FLIP = Flip(
+    id="page-7", dataset="b", text="x", reading_reference="x", reading="y", margin_reference=0.1, margin=0.1, changes=()
+)
 
 
 def parity(*deltas, flips=0):
@@ -36,7 +43,14 @@ def parity(*deltas, flips=0):
         for i, d in enumerate(deltas)
     )
     return Parity(
-        **SCORE, cer=0.2, cer_reference=0.2, delta=0.0, flipped_lines=flips, flips=(FLIP,) * flips, datasets=rows
+        **SCORE,
+        cer=0.2,
+        cer_reference=0.2,
+        delta=0.0,
+        flipped_lines=flips,
+        flips=(FLIP,) * flips,
+        datasets=rows,
+        effects=Effects(),
     )
 
 
@@ -83,3 +97,23 @@ def test_reasons_are_sentences(delta):
     _, reason = judge(parity(delta, flips=1), None, None, Budget(flipped_lines=0))
     assert reason[0].isupper() or reason[0].isdigit()
     assert reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("further", "words"), [(1200, "about 1200 further lines like these"), (None, "no number of further lines")]
+)
+def test_too_few_lines_are_no_pass(further, words):
+    open_case = Equivalence(
+        verdict=Verdict.INCONCLUSIVE, margin=0.005, interval=(-0.001, 0.0062), further_lines=further
+    )
+    outcome, reason = judge(replace(parity(0.0), equivalence=open_case), LATENCY, None, Budget())
+    assert outcome == Outcome.INCONCLUSIVE
+    assert "between -0.10 and +0.62 points" in reason
+    assert words in reason
+
+
+def test_operators_elsewhere_come_after_the_text_and_before_the_verdict():
+    placement = Placement(wanted="npu", operators={"npu": 3, "cpu": 1})
+    assert judge(parity(0.0), None, placement, Budget())[0] == Outcome.FELL_BACK
+    assert judge(parity(0.1), None, placement, Budget())[0] == Outcome.TEXT_DIFFERS
+    assert judge(parity(0.0), None, replace(placement, operators={"npu": 4}), Budget())[0] == Outcome.PASS
