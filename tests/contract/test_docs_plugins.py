@@ -1,7 +1,11 @@
-"""The plug-in of docs/plugins.md installs, is found, passes the suite, and is as small as promised."""
+"""The plug-in of examples/vendor-runtime installs, is found, conforms, gets its row; its wrong variants are named.
+
+docs/plugins.md quotes its files, and quotes them right.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,44 +21,92 @@ from inkport.core.target import Precision
 pytest.importorskip("torch", reason="the toy and its golden logits need torch")
 pytest.importorskip("onnx", reason="the example wraps onnx")
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "plugins.md"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "vendor-runtime"
+PACKAGE = ("inkport_onnxref.py", "pyproject.toml", "test_onnxref.py")
+BUILT_HERE = shutil.ignore_patterns("models", "out", "build", "*.egg-info", "__pycache__", ".pytest_cache")
 
 
-def run(*arguments, folder, site):
-    environment = os.environ | {"PYTHONPATH": str(site)}
-    command = [sys.executable, "-m", *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600
-    )
+def test_the_document_quotes_the_files():
+    text = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    quoted = dict(re.findall(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+    assert set(quoted) == {*PACKAGE, "record.py", "targets.toml"}
+    for name, block in quoted.items():
+        assert block == (EXAMPLE / name).read_text(encoding="utf-8"), name
 
 
-@pytest.fixture
-def blocks():
-    text = DOCUMENT.read_text(encoding="utf-8")
-    named = re.findall(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    (recording,) = re.findall(r"needs torch:\n\n```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    return dict(named) | {"record.py": recording}
+def test_the_package_is_about_40_lines():
+    lines = {name: (EXAMPLE / name).read_text(encoding="utf-8").splitlines() for name in PACKAGE}
+    assert len(lines["inkport_onnxref.py"]) <= 40
+    assert sum(bool(line.strip()) for text in lines.values() for line in text) <= 50
 
 
-def test_the_adapter_is_small(blocks):
-    assert len(blocks["inkport_onnxref.py"].splitlines()) <= 40
+class Vendor:
+    """A folder with the example and its artefacts, and an environment that has it installed."""
+
+    def __init__(self, folder):
+        self.folder, self.site = folder, folder.parent / "site"
+
+    def run(self, *arguments):
+        environment = os.environ | {"PYTHONPATH": str(self.site)}
+        command = [sys.executable, "-m", *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=600
+        )
+
+    def install(self, package):
+        options = ("--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--target", self.site)
+        installed = self.run("pip", "install", *options, package)
+        assert installed.returncode == 0, installed.stderr
+
+    def test(self, *arguments):
+        return self.run("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:anyio", *arguments)
 
 
-def test_the_example_installs_is_found_and_conforms(blocks, export_toy, toy_artifact, tmp_path):
-    assert set(blocks) == {"inkport_onnxref.py", "pyproject.toml", "test_onnxref.py", "record.py"}
-    for name, text in blocks.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    models = tmp_path / "models"
-    shutil.copytree(toy_artifact.path, models / "safetensors-fp32")
-    shutil.copytree(export_toy("onnx", Precision.FP32).path, models / "onnx-fp32")
-    site = tmp_path / "site"
-    options = ("--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--target", site)
-    installed = run("pip", "install", *options, ".", folder=tmp_path, site=site)
-    assert installed.returncode == 0, installed.stderr
-    recorded = run("record", folder=tmp_path, site=site)
+@pytest.fixture(scope="module")
+def vendor(export_toy, toy_artifact, tmp_path_factory):
+    folder = shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("vendor") / "example", ignore=BUILT_HERE)
+    shutil.copytree(toy_artifact.path, folder / "models" / "safetensors-fp32")
+    for place in ("models/onnx-fp32", "out/verify/artifacts/onnx-fp32"):
+        shutil.copytree(export_toy("onnx", Precision.FP32).path, folder / place)
+    vendor = Vendor(folder)
+    vendor.install(".")
+    vendor.install("./wrong")
+    recorded = vendor.run("record")
     assert recorded.returncode == 0, recorded.stderr
-    listed = run("inkport", "runtimes", folder=tmp_path, site=site)
-    assert "onnx-reference" in listed.stdout, listed.stderr
-    tested = run("pytest", "-q", "-p", "no:cacheprovider", "test_onnxref.py", folder=tmp_path, site=site)
+    return vendor
+
+
+def test_it_is_listed_and_conforms(vendor):
+    listed = vendor.run("inkport", "runtimes")
+    assert re.search(r"^onnx-reference +\d+\.\d+.* on cpu +opens onnx$", listed.stdout, re.MULTILINE), listed.stderr
+    tested = vendor.test("test_onnxref.py")
     assert tested.returncode == 0, tested.stdout
     assert re.search(r"^\d+ passed in", tested.stdout, re.MULTILINE), tested.stdout
+
+
+def test_it_gets_its_row(vendor, lines_folder):
+    where = ("--targets", "targets.toml", "--lines", lines_folder, "--latency-lines", 0)
+    verified = vendor.run("inkport", "verify", "models/safetensors-fp32", *where)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    report = json.loads((vendor.folder / "out" / "verify" / "report.json").read_text(encoding="utf-8"))
+    (row,) = report["targets"]
+    assert (row["name"], row["runtime"]) == ("onnx-reference fp32", "onnx-reference")
+    # Six lines of a toy may be too few to call two texts equivalent, even if they are equal.
+    assert row["outcome"] in {"pass", "inconclusive"}
+    assert (row["parity"]["lines"], row["parity"]["flipped_lines"]) == (6, 0)
+
+
+@pytest.mark.parametrize(
+    ("port", "test", "fault"),
+    [
+        ("PadsWithNeighbour", "test_a_line_does_not_see_its_neighbours", "wrong-neighbour pads with the neighbour"),
+        ("OffByOneFrame", "test_it_agrees_with_the_reference", "wrong-frame is off by one frame (late)"),
+        ("DropsTheBatch", "test_any_batch_size_and_width", "wrong-batch drops the batch: 1 lines come back for 2"),
+    ],
+)
+def test_a_wrong_variant_fails_and_its_fault_is_named(vendor, port, test, fault):
+    tested = vendor.test("wrong/test_wrong.py", "-k", f"{port} and ({test} or registered)")
+    assert tested.returncode == 1, tested.stdout + tested.stderr
+    assert re.search(r"^1 failed, 1 passed", tested.stdout, re.MULTILINE), tested.stdout
+    assert fault in tested.stdout
