@@ -88,7 +88,7 @@ class Mirror:
             self._host = int(cuda(runtime.cudaMallocHost, self._bytes))
             self._capacity = self._bytes
         memory = (ctypes.c_float * math.prod(shape)).from_address(self._host)
-        return np.frombuffer(memory, dtype=np.float32).reshape(shape)
+        return np.ctypeslib.as_array(memory).reshape(shape)
 
     def upload(self, stream: Any) -> None:
         """Enqueue the copy of what ``view`` returned to the device."""

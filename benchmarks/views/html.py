@@ -83,7 +83,7 @@ def render_html(report: Report, images: Mapping[str, Picture]) -> str:
     )
 
 
-def _flips(report: Report, images: Mapping[str, str]) -> list[str]:
+def _flips(report: Report, images: Mapping[str, Picture]) -> list[str]:
     flipped = flips_by_line(report)
     if not flipped:
         return [_paragraph("None.")]

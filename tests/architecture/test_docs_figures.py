@@ -51,13 +51,15 @@ def test_the_int8_table_is_the_committed_report():
 def test_quoted_error_rates_are_those_of_the_committed_reports(document, report):
     text = (ROOT / document).read_text(encoding="utf-8")
     data = json.loads((ROOT / f"docs/results/{report}.json").read_text(encoding="utf-8"))
-    for target in data["targets"]:
+    read = [target for target in data["targets"] if target["parity"]]
+    assert len(read) >= 4
+    for target in read:
         if document == "README.md":
             row = next(
                 r for r in text.splitlines() if r.startswith(target["name"]) and _digest(data) in _block(text, r)
             )
             assert f"{100 * target['parity']['cer']:.2f}" in row
-            assert f"{target['latency']['p50_ms']:.3g}"[:3] in row
+            assert not target["latency"] or f"{target['latency']['p50_ms']:.3g}"[:3] in row
         elif target["name"] in {"torch fp32", "onnxruntime int8"}:
             for dataset in target["parity"]["datasets"]:
                 row = next(r for r in text.splitlines() if r.startswith(f"| {dataset['dataset']} | {_seen(dataset)} |"))
