@@ -22,8 +22,8 @@ pytest.importorskip("torch", reason="the reference needs torch")
 pytest.importorskip("onnxruntime", reason="the port needs onnxruntime")
 
 ROW = '[[target]]\nname = "{name}"\nruntime = "{runtime}"\nprecision = "{precision}"\nbudget = {{ {budget} }}\n'
-TORCH = ROW.format(name="torch fp32", runtime="torch", precision="fp32", budget="flipped_lines = 0")
-ORT = ROW.format(name="ort fp32", runtime="onnxruntime", precision="fp32", budget="flipped_lines = 0")
+TORCH = ROW.format(name="torch fp32", runtime="torch", precision="fp32", budget="flipped_lines = 0, cer_margin = 9.0")
+ORT = ROW.format(name="ort fp32", runtime="onnxruntime", precision="fp32", budget="flipped_lines = 0, cer_margin = 9.0")
 INT8 = ROW.format(name="ort int8", runtime="onnxruntime", precision="int8", budget="cer_margin = 9.0")
 
 
@@ -120,7 +120,7 @@ def test_a_runtime_that_is_not_there_is_exit_code_3(verify, monkeypatch):
 
     absent = Availability(ok=False, reason="openvino is not installed", remedy="pip install 'inkport[openvino]'")
     monkeypatch.setattr(OpenVinoRuntime, "probe", lambda _: absent)
-    row = ROW.format(name="ov", runtime="openvino", precision="fp32", budget="flipped_lines = 0")
+    row = ROW.format(name="ov", runtime="openvino", precision="fp32", budget="flipped_lines = 0, cer_margin = 9.0")
     code, out, _ = verify(TORCH + row)
     assert code == 3
     assert "openvino is not installed (fix: pip install 'inkport[openvino]')" in out
