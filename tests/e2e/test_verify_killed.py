@@ -21,7 +21,7 @@ pytest.importorskip("torch", reason="the toy is made with torch")
 pytest.importorskip("onnxruntime", reason="it stands in as the reference")
 pytest.importorskip("openvino", reason="the port needs openvino")
 
-TARGETS = '[[target]]\nname = "ov"\nruntime = "openvino"\nprecision = "fp32"\n'
+TARGETS = '[[target]]\nname = "ov"\nruntime = "openvino"\nprecision = "fp32"\nbudget = { cer_margin = 9.0 }\n'
 
 STOP = """
 import sys, time
