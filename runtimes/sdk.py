@@ -36,4 +36,4 @@ def mute_openvino() -> None:
     ``import openvino`` reports to its makers unless the user has opted out, without asking. Without
     ``openvino_telemetry`` it falls back to a stub of its own (``openvino/tools/ovc/telemetry_utils.py``).
     """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
