@@ -87,6 +87,36 @@ STAGES = (
         function="inkport.export.from_onnx.tensorrt_engine:tensorrt_from_onnx",
         extra="tensorrt",
     ),
+    Stage(
+        source=("safetensors", Precision.FP32),
+        target=("coreml", Precision.FP32),
+        function="inkport.export.from_torch.coreml:coreml_from_safetensors",
+        extra="coreml",
+    ),
+    Stage(
+        source=("safetensors", Precision.FP32),
+        target=("coreml", Precision.FP16),
+        function="inkport.export.from_torch.coreml:fp16_coreml_from_safetensors",
+        extra="coreml",
+    ),
+    Stage(
+        source=("coreml", Precision.FP16),
+        target=("coreml", Precision.W8),
+        function="inkport.export.from_coreml.compressed:w8_coreml_from_coreml",
+        extra="coreml",
+    ),
+    Stage(
+        source=("coreml", Precision.FP16),
+        target=("coreml", Precision.PAL6),
+        function="inkport.export.from_coreml.compressed:pal6_coreml_from_coreml",
+        extra="coreml",
+    ),
+    Stage(
+        source=("coreml", Precision.FP16),
+        target=("coreml", Precision.PAL4),
+        function="inkport.export.from_coreml.compressed:pal4_coreml_from_coreml",
+        extra="coreml",
+    ),
 )
 """Every exporter; at most one makes each format and precision."""
 

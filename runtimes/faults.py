@@ -43,6 +43,15 @@ TOLERANCES: Mapping[Precision, Tolerance] = {
         batch=0.25,
         reason="steps of 1/256 of each range add up to 0.3 measured; a batch may round a few sums to the next step",
     ),
+    Precision.W8: Tolerance(
+        reference=0.3, batch=0.1, reason="weights in 255 steps per output channel: 0.08 measured; activations as fp16"
+    ),
+    Precision.PAL6: Tolerance(
+        reference=0.8, batch=0.1, reason="weights from palettes of 64 values: 0.3 measured; activations as fp16"
+    ),
+    Precision.PAL4: Tolerance(
+        reference=2.0, batch=0.1, reason="weights from palettes of 16 values: 0.7 measured; activations as fp16"
+    ),
 }
 """Allowed differences by precision. They tell a right graph from a wrong one; how well it reads is for verify."""
 

@@ -10,7 +10,7 @@ import pytest
 from inkport.core.runtime import Runtime
 
 
-SDKS = ("torch", "safetensors", "onnx", "onnxscript", "onnxruntime", "openvino", "pyarrow", "fontTools")
+SDKS = ("torch", "safetensors", "onnx", "onnxscript", "onnxruntime", "openvino", "coremltools", "pyarrow", "fontTools")
 NEED_TORCH = ("inkport.model.", "inkport.train.", "inkport.export.from_torch.")
 TORCH_FREE_ALL_THE_SAME = ("inkport.model.runtime",)
 

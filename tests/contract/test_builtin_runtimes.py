@@ -93,3 +93,23 @@ class TestOrtWebInt8(OnToy):
 
 class TestOrtArm64Int8(OnToy):
     runtime, format, precision = "ort-arm64", "onnx", Precision.INT8
+
+
+class TestCoreMlMil(OnToy):
+    runtime, format = "coreml-mil", "coreml"
+
+
+class TestCoreMlMilFp16(OnToy):
+    runtime, format, precision = "coreml-mil", "coreml", Precision.FP16
+
+
+class TestCoreMlMilW8(OnToy):
+    runtime, format, precision = "coreml-mil", "coreml", Precision.W8
+
+
+class TestCoreMlMilPal6(OnToy):
+    runtime, format, precision = "coreml-mil", "coreml", Precision.PAL6
+
+
+class TestCoreMlMilPal4(OnToy):
+    runtime, format, precision = "coreml-mil", "coreml", Precision.PAL4

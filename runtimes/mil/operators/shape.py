@@ -1,0 +1,109 @@
+"""What moves values without computing any: other shapes, other orders, parts, and sizes as values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+Array = npt.NDArray[Any]
+
+
+def reshape(x: Array, shape: Array) -> Array:
+    """Read the values on in another shape; one size may be -1."""
+    if (shape < -1).any() or (shape == 0).any():
+        raise ValueError(f"shape {shape.tolist()} is not supported: sizes are positive, or -1 once")
+    return x.reshape([int(size) for size in shape])
+
+
+def transpose(x: Array, perm: Array) -> Array:
+    """Put the axes in another order."""
+    return x.transpose([int(axis) for axis in perm])
+
+
+def squeeze(x: Array, axes: Array | None = None) -> Array:
+    """Drop axes of size 1, all of them if left out."""
+    return x.squeeze(None if axes is None else tuple(int(axis) for axis in axes))
+
+
+def expand_dims(x: Array, axes: Array) -> Array:
+    """Insert axes of size 1."""
+    return np.expand_dims(x, tuple(int(axis) for axis in axes))
+
+
+def concat(values: tuple[Array, ...], axis: Array, interleave: Array | bool = False) -> Array:
+    """Join arrays along an axis; numbers become one value each."""
+    if interleave:
+        raise ValueError("interleave True is not supported")
+    return np.concatenate([np.atleast_1d(value) for value in values], axis=int(axis))
+
+
+def slice_by_index(
+    x: Array,
+    begin: Array,
+    end: Array,
+    *,
+    stride: Array | None = None,
+    begin_mask: Array | None = None,
+    end_mask: Array | None = None,
+    squeeze_mask: Array | None = None,
+) -> Array:
+    """Return ``x[begin:end:stride]`` on each axis.
+
+    Args:
+        x: The values.
+        begin: First index, per axis; negative ones count from the end.
+        end: Index behind the last one, per axis.
+        stride: Step, per axis; 1 if left out.
+        begin_mask: Axes that start where the axis does, whatever ``begin`` says.
+        end_mask: Axes that go on to the end, whatever ``end`` says.
+        squeeze_mask: Axes of which only index ``begin`` is taken, and which are dropped.
+    """
+    none = np.zeros(x.ndim, dtype=bool)
+    from_start, to_end, single = (none if m is None else m for m in (begin_mask, end_mask, squeeze_mask))
+    steps = np.ones(x.ndim, dtype=np.int32) if stride is None else stride
+    index: list[int | slice] = []
+    for axis in range(x.ndim):
+        first, behind = int(begin[axis]), int(end[axis])
+        span = slice(None if from_start[axis] else first, None if to_end[axis] else behind, int(steps[axis]))
+        index.append(first if single[axis] else span)
+    return np.asarray(x[tuple(index)])
+
+
+def gather(
+    x: Array,
+    indices: Array,
+    axis: Array | int = 0,
+    batch_dims: Array | int = 0,
+    validate_indices: Array | bool = False,  # noqa: ARG001 - numpy always does
+) -> Array:
+    """Return the entries of an axis that ``indices`` names."""
+    if batch_dims:
+        raise ValueError(f"batch_dims {batch_dims} is not supported")
+    return np.asarray(x.take(indices, axis=int(axis)))
+
+
+def shape_of(x: Array) -> Array:
+    """Return the sizes of the axes as int32."""
+    return np.array(x.shape, dtype=np.int32)
+
+
+def range_1d(end: Array, start: Array, step: Array) -> Array:
+    """Return the numbers from ``start`` up to, not including, ``end``."""
+    return np.arange(start, end, step, dtype=end.dtype)
+
+
+OPERATORS: Mapping[str, Callable[..., Any]] = {
+    "reshape": reshape,
+    "transpose": transpose,
+    "squeeze": squeeze,
+    "expand_dims": expand_dims,
+    "concat": concat,
+    "slice_by_index": slice_by_index,
+    "gather": gather,
+    "shape": shape_of,
+    "range_1d": range_1d,
+}

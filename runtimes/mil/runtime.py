@@ -1,0 +1,75 @@
+"""The MIL reference evaluator as a runtime."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+import numpy.typing as npt
+
+from inkport.core.artifact import Artifact
+from inkport.core.errors import RuntimeUnavailableError
+from inkport.core.runtime import Availability, Evidence, SessionOptions
+from inkport.core.spec import RecogniserSpec
+from inkport.runtimes.mil.evaluator import Evaluator
+from inkport.runtimes.mlpackage import DISTRIBUTION, package_path, run_by_line
+
+
+class MilReference:
+    """Evaluates Core ML packages in numpy, on any machine; what that proves stands in docs/runtimes/coreml.md."""
+
+    name = "coreml-mil"
+    formats = ("coreml",)
+
+    def probe(self) -> Availability:
+        """Say whether coremltools, which reads the packages, is installed; importing it takes seconds."""
+        try:
+            found = version(DISTRIBUTION)
+        except PackageNotFoundError:
+            return Availability(
+                ok=False, reason=f"{DISTRIBUTION} is not installed", remedy="pip install 'inkport[coreml]'"
+            )
+        return Availability(ok=True, version=found, devices=("cpu",), evidence=Evidence.REFERENCE)
+
+    def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> MilSession:
+        """Read the artefact's package and expand its weights.
+
+        numpy decides about threads for the whole process; nothing of this runtime is timed.
+
+        Raises:
+            RuntimeUnavailableError: If the device is not ``cpu``, or coremltools is not installed.
+            ArtifactCorruptError: If the package cannot be read.
+            UnsupportedFormatError: If it has an operator that the evaluator does not know.
+            UsageError: If an extra option is given; this runtime knows none.
+        """
+        options.check_extra()
+        if device != "cpu":
+            raise RuntimeUnavailableError(
+                f"the evaluator runs on cpu, not on {device!r}", remedy='set device = "cpu"; runtime "coreml" has more'
+            )
+        return MilSession(Evaluator(package_path(artifact), artifact.spec.input.name), artifact.spec)
+
+
+class MilSession:
+    """Reads line by line; ``evaluator`` has the values in between.
+
+    Args:
+        evaluator: The package's evaluator.
+        spec: The recogniser.
+    """
+
+    def __init__(self, evaluator: Evaluator, spec: RecogniserSpec) -> None:
+        self.evaluator, self._spec = evaluator, spec
+
+    def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Map images float32 (n, 1, h, w) to logits float32 (n, w / stride, classes).
+
+        Raises:
+            SpecMismatchError: If the package does not take lines of this width.
+            RuntimeExecutionError: If an operator fails.
+        """
+        name, evaluator = self._spec.output.name, self.evaluator
+        return run_by_line(images, self._spec, evaluator.widths, lambda line: evaluator.run(line, [name])[name])
+
+    def close(self) -> None:
+        """Nothing to free that garbage collection does not."""
