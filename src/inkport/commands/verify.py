@@ -42,7 +42,7 @@ def verify(
     """Prove that ports of a model read the same text as the model, and measure how fast they are.
 
     Every target reads the same lines as the reference (torch in float32, or ONNX fp32 where there is no
-    torch). Exit code 0: all pass; 1: a target regressed or failed; 2: the request or its data is wrong;
+    torch). Exit code 0: none regressed; 1: a target regressed or failed; 2: the request or its data is wrong;
     3: a required target is not available here.
 
     Args:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from inkport.benchmarks.bootstrap import RESAMPLES
+from inkport.benchmarks.equivalence import Verdict
 from inkport.benchmarks.latency import BLOCK
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.report import Options
@@ -32,6 +33,11 @@ def test_outcomes(text):
 def test_evidence(text):
     table = re.findall(r"^\| `([a-z ]+)` \|", text.split("## What a row proves")[1].split("##")[0], flags=re.MULTILINE)
     assert table == [*map(str, Evidence), NOT_RUN]
+
+
+def test_verdicts(text):
+    table = re.findall(r"^\| `([A-Z]+)` \|", text.split("## Verdicts")[1].split("##")[0], flags=re.MULTILINE)
+    assert table == [*map(str, Verdict)]
 
 
 def test_options(text):
