@@ -51,18 +51,25 @@ def probe_node(package: str, *, devices: tuple[str, ...]) -> Availability:
         )
     wanted = json.loads((WEB / "package.json").read_text(encoding="utf-8"))["dependencies"][package]
     folder = modules_folder()
-    remedy = f"npm ci --ignore-scripts --prefix {folder}"
+    shown = _from_here(folder)
+    remedy = f"npm ci --ignore-scripts --prefix {shown}"
     if folder != WEB:
-        remedy = f"cp {WEB}/package*.json {folder} && {remedy}"
+        remedy = f"cp {_from_here(WEB)}/package*.json {shown} && {remedy}"
     try:
         found = json.loads((folder / "node_modules" / package / "package.json").read_text(encoding="utf-8"))["version"]
     except FileNotFoundError:
-        return Availability(ok=False, reason=f"{package} is not installed in {folder}/node_modules", remedy=remedy)
+        return Availability(ok=False, reason=f"{package} is not installed in {shown}/node_modules", remedy=remedy)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return Availability(ok=False, reason=f"{package} in {folder}/node_modules is damaged: {error!r}", remedy=remedy)
+        return Availability(ok=False, reason=f"{package} in {shown}/node_modules is damaged: {error!r}", remedy=remedy)
     if found != wanted:
         return Availability(ok=False, reason=f"{package} {found} is installed, {wanted} is expected", remedy=remedy)
     return Availability(ok=True, version=found, devices=devices)
+
+
+def _from_here(folder: Path) -> Path:
+    """Return a folder as seen from the working directory if it is inside: reports cut absolute paths."""
+    absolute = folder.absolute()
+    return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else folder
 
 
 def check_precision(artifact: Artifact, engine: str) -> None:

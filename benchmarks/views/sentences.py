@@ -52,8 +52,12 @@ def notes(report: Report) -> list[str]:
 
 
 def complaints(report: Report) -> list[tuple[str, str]]:
-    """Return name and reason of each target that did not pass."""
-    return [(target.name, target.reason) for target in report.targets if target.reason]
+    """Return each reason not to pass, after the names of the targets that have it."""
+    names: dict[str, list[str]] = {}
+    for target in report.targets:
+        if target.reason:
+            names.setdefault(target.reason, []).append(target.name)
+    return [("; ".join(having), reason) for reason, having in names.items()]
 
 
 def facts(report: Report) -> Mapping[str, str]:

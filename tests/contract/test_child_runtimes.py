@@ -111,6 +111,9 @@ def test_probes_name_what_is_missing_or_of_another_version(monkeypatch, tmp_path
     assert "onnxruntime-node is not installed" in probe("ort-node").reason
     assert "npm ci --ignore-scripts" in probe("ort-node").remedy
     assert "holds no arm64 root" in probe("ort-arm64").reason
+    # Reports cut absolute paths, so a command to be copied names folders from here.
+    monkeypatch.chdir(tmp_path.parent)
+    assert probe("ort-node").remedy.endswith(f"--prefix {tmp_path.name}")
     package.parent.mkdir(parents=True)
     package.write_text('{"version": "1.2.3"}')
     assert "onnxruntime-node 1.2.3 is installed, 1.30.0 is expected" in probe("ort-node").reason

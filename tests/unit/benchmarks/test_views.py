@@ -217,3 +217,12 @@ def test_written_page_shows_flipped_lines_and_needs_no_network(report, fake_line
 )
 def test_changes_are_marked(before, after, expected):
     assert mark_changes(before, after) == expected
+
+
+@pytest.mark.parametrize("render", [render_text, render_markdown, lambda r: render_html(r, {})])
+def test_a_reason_that_several_targets_share_is_given_once(report, render):
+    *others, absent = report.targets
+    twice = replace(report, targets=(*others, absent, replace(absent, name="absent too")))
+    view = re.sub(r"<[^>]+>|[\\*]", "", render(twice))
+    assert view.count("no SDK") == 1
+    assert "absent port; absent too: no SDK" in view
