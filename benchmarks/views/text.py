@@ -17,17 +17,18 @@ def render_text(report: Report) -> str:
     """Return the table with its headline, the data sets where there are several, the reasons and the notes."""
     datasets = by_dataset(report)
     several = len({row[:2] for row in datasets.rows}) > 1
-    blocks = [_wrap(headline(report)) + "\n" + _wrap(reference_line(report))]
+    blocks = [wrap(headline(report)) + "\n" + wrap(reference_line(report))]
     if several:
-        blocks.append(_aligned(datasets))
-    blocks.append(_aligned(summary(report)))
+        blocks.append(aligned(datasets))
+    blocks.append(aligned(summary(report)))
     if reasons := complaints(report):
-        blocks.append("\n".join(_wrap(f"{name}: {reason}") for name, reason in reasons))
-    blocks.append("\n".join(_wrap(note) for note in notes(report)))
+        blocks.append("\n".join(wrap(f"{name}: {reason}") for name, reason in reasons))
+    blocks.append("\n".join(wrap(note) for note in notes(report)))
     return "\n\n".join(blocks) + "\n"
 
 
-def _aligned(table: Table) -> str:
+def aligned(table: Table) -> str:
+    """Return the table with its columns aligned: words to the left, numbers to the right."""
     lines = [table.head, *table.rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(table.head))]
     return "\n".join(
@@ -39,5 +40,6 @@ def _aligned(table: Table) -> str:
     )
 
 
-def _wrap(sentence: str) -> str:
+def wrap(sentence: str) -> str:
+    """Break a sentence into lines of at most ``WIDTH`` columns, the second and later ones indented."""
     return textwrap.fill(sentence, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
