@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -16,14 +15,10 @@ from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.benchmarks.report import Options
 from inkport.benchmarks.views.text import render_text
 from inkport.commands._model import resolve_model
-from inkport.core.artifact import Artifact
-from inkport.core.bundle import bundled_artifact
-from inkport.core.errors import ArtifactNotFoundError, UsageError
-from inkport.core.registry import load_runtime
-from inkport.core.target import Target, load_targets
-from inkport.export.calibration import CalibrationSet, choose_calibration
-from inkport.export.plan import build
-from inkport.lines.audit import Audit, Problem, audit_lines
+from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.core.errors import UsageError
+from inkport.core.target import load_targets
+from inkport.export.calibration import choose_calibration
 from inkport.lines.source import read_lines
 
 
@@ -64,16 +59,16 @@ def verify(
     check_targets(wanted)
     work = out / "artifacts"
     artifact = resolve_model(model, work=work)
-    sources = lines or (_sample_lines(),)
-    _check_calibration(sources, calibration)
-    audit = _audit(artifact, sources, options)
+    sources = lines or (sample_lines(),)
+    check_calibration(sources, calibration)
+    audit = audit_sources(artifact, sources, options.skip)
     chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
     request = Request(
         model=artifact,
         targets=wanted,
         audit=audit,
         sources=tuple(path.name for path in sources),
-        provide=_provider(artifact, work, chosen),
+        provide=provider(artifact, work, chosen),
         options=options,
     )
     try:
@@ -87,59 +82,10 @@ def verify(
 
 
 def _options(threads: int, latency_lines: int, skip: str) -> Options:
-    names = tuple(name.strip() for name in skip.split(",") if name.strip())
-    if unknown := sorted(set(names) - set(Problem)):
-        raise UsageError(f"--skip {','.join(unknown)}: no such problem", remedy=f"problems: {', '.join(Problem)}")
+    names = problems_of(skip)
     try:
         return Options(threads=threads, latency_lines=latency_lines, skip=names)
     except ValueError as error:
         raise UsageError(
             f"--threads {threads} --latency-lines {latency_lines}: threads must be at least 1, lines at least 0"
         ) from error
-
-
-def _audit(artifact: Artifact, sources: Sequence[Path], options: Options) -> Audit:
-    spec = artifact.spec
-    return audit_lines(
-        read_lines(sources),
-        charset=spec.charset,
-        preprocess=spec.preprocess,
-        stride=spec.stride,
-        skip=[Problem(name) for name in options.skip],
-    )
-
-
-def _check_calibration(sources: Sequence[Path], calibration: Sequence[Path]) -> None:
-    """Refuse to calibrate on the lines that are to prove the result."""
-    verified = {path.resolve() for path in sources}
-    if shared := [path for path in calibration if path.resolve() in verified]:
-        raise UsageError(
-            f"{shared[0]} is both in --lines and in --calibration: an artefact must not be calibrated on its proof",
-            remedy="calibrate on lines that the model was trained on",
-        )
-
-
-def _sample_lines() -> Path:
-    manifest = Path(str(files("inkport.benchmarks"))) / "samples" / "lines.tsv"
-    if not manifest.is_file():
-        raise UsageError("this build of inkport ships no sample lines", remedy="pass line sets with --lines")
-    return manifest
-
-
-def _provider(model: Artifact, work: Path, calibration: CalibrationSet | None) -> Callable[[Target], Artifact]:
-    try:
-        reuse: tuple[Artifact, ...] = (bundled_artifact(),)
-    except ArtifactNotFoundError:
-        reuse = ()
-
-    def provide(target: Target) -> Artifact:
-        return build(
-            model,
-            format=load_runtime(target.runtime).formats[0],
-            precision=target.precision,
-            work=work,
-            calibration=calibration,
-            reuse=reuse,
-        )
-
-    return provide
