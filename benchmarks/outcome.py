@@ -20,13 +20,13 @@ class Outcome(StrEnum):
     RUN_FAILED = "run-failed"
     """A run failed, or returned something that breaks the contract."""
     TEXT_DIFFERS = "text-differs"
-    """The text differs from the reference's by more than the budget allows, for the worse or the better."""
+    """The text is proven to differ from the reference's by more than the budget allows, for the worse or the better."""
     LATENCY_OVER_BUDGET = "latency-over-budget"
     """The text is right but too slow."""
     FELL_BACK = "fell-back"
     """The text is right, but operators ran elsewhere than on the device that was asked for."""
     INCONCLUSIVE = "inconclusive"
-    """The text is within the budget on these lines, which are too few to call it equivalent."""
+    """These lines are too few to say whether the text is within the budget."""
 
 
 def exit_code(outcomes: Iterable[tuple[Outcome, bool]]) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from inkport.benchmarks.equivalence import Verdict
+from inkport.benchmarks.equivalence import LEVEL, Equivalence, Verdict
 from inkport.benchmarks.latency import Latency
 from inkport.benchmarks.outcome import Outcome
-from inkport.benchmarks.parity import DatasetScore, Parity
+from inkport.benchmarks.parity import DatasetScore, Parity, Score
 from inkport.core.runtime import Placement
 from inkport.core.target import Budget
 
@@ -18,12 +18,12 @@ def judge(parity: Parity, latency: Latency | None, placement: Placement | None, 
     """Return the outcome of a target that ran, and the reason if it does not pass.
 
     Args:
-        parity: Its text.
+        parity: Its text, whose verdicts rest on ``budget.cer_margin``.
         latency: Its speed, if it was measured.
         placement: Where its operators ran, if the runtime tells.
         budget: What it may lose; each data set must keep the CER margin by itself.
     """
-    reasons = [_cer_reason(row, budget) for row in parity.datasets if abs(row.delta) > budget.cer_margin]
+    reasons = _proven(parity)
     if budget.flipped_lines is not None and parity.flipped_lines > budget.flipped_lines:
         reasons.append(_flip_reason(parity, budget.flipped_lines))
     if reasons:
@@ -35,13 +35,37 @@ def judge(parity: Parity, latency: Latency | None, placement: Placement | None, 
         )
     if placement is not None and placement.elsewhere:
         return Outcome.FELL_BACK, _placement_reason(placement)
-    if parity.equivalence.verdict is Verdict.INCONCLUSIVE:
-        return Outcome.INCONCLUSIVE, _inconclusive_reason(parity)
+    if unsettled := _unsettled(parity):
+        return Outcome.INCONCLUSIVE, " ".join(unsettled)
     return Outcome.PASS, ""
 
 
-def _inconclusive_reason(parity: Parity) -> str:
-    found = parity.equivalence
+def _proven(parity: Parity) -> list[str]:
+    """Return a sentence for each proven difference; all lines are named where no data set alone proves it."""
+    rows = [row for row in parity.datasets if _differs(row)]
+    if rows or not _differs(parity):
+        return [_cer_reason(row) for row in rows]
+    return [_cer_reason(parity)]
+
+
+def _unsettled(parity: Parity) -> list[str]:
+    """Return a sentence for all lines if they leave it open, and for each data set beyond the margin that does."""
+    rows = [
+        row
+        for row in parity.datasets
+        if abs(row.delta) > row.equivalence.margin and row.equivalence.verdict is Verdict.INCONCLUSIVE
+    ]
+    reasons = [f"{_difference(row)} {_open_reason(row.equivalence)}" for row in rows]
+    if parity.equivalence.verdict is Verdict.INCONCLUSIVE and len(rows) < len(parity.datasets):
+        reasons.insert(0, f"All lines together leave it open. {_open_reason(parity.equivalence)}")
+    return reasons
+
+
+def _differs(score: Score) -> bool:
+    return score.equivalence.verdict in {Verdict.WORSE, Verdict.BETTER}
+
+
+def _open_reason(found: Equivalence) -> str:
     low, high = found.interval
     more = (
         "no number of further lines would settle it"
@@ -50,7 +74,7 @@ def _inconclusive_reason(parity: Parity) -> str:
     )
     return (
         f"The true CER difference may lie between {100 * low:+.2f} and {100 * high:+.2f} points (two one-sided tests "
-        f"at 5 %), {100 * found.margin:g} are allowed either way: {more}."
+        f"at {LEVEL:.0%}), {100 * found.margin:g} are allowed either way: {more}."
     )
 
 
@@ -60,15 +84,21 @@ def _placement_reason(placement: Placement) -> str:
     return f"{placement.elsewhere} of {total} operators ran elsewhere than on {placement.wanted}: {where}."
 
 
-def _cer_reason(row: DatasetScore, budget: Budget) -> str:
+def _difference(row: Score) -> str:
     direction = "above" if row.delta > 0 else "below"
     low, high = row.interval
-    sentence = (
-        f"CER on {row.dataset or 'the lines'} is {100 * abs(row.delta):.2f} points {direction} the reference's "
+    where = (row.dataset if isinstance(row, DatasetScore) else "") or "the lines"
+    return (
+        f"CER on {where} is {100 * abs(row.delta):.2f} points {direction} the reference's "
         f"({100 * row.cer:.2f} against {100 * row.cer_reference:.2f} %, 95 % interval of the difference "
-        f"{100 * low:+.2f} to {100 * high:+.2f}); {100 * budget.cer_margin:g} are allowed either way."
+        f"{100 * low:+.2f} to {100 * high:+.2f})."
     )
-    if row.delta < 0:
+
+
+def _cer_reason(row: Score) -> str:
+    verdict, margin = row.equivalence.verdict, 100 * row.equivalence.margin
+    sentence = f"{_difference(row)[:-1]}; {margin:g} are allowed either way: {verdict}."
+    if verdict is Verdict.BETTER:
         sentence += " It got better, which is suspicious all the same: a faithful port makes the reference's mistakes."
     return sentence
 

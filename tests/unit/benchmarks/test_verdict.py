@@ -15,7 +15,12 @@ from inkport.core.runtime import Placement
 from inkport.core.target import Budget
 
 
-EQUIVALENT = Equivalence(verdict=Verdict.EQUIVALENT, margin=0.005, interval=(-0.001, 0.001), further_lines=None)
+def found(verdict, further=None):
+    return Equivalence(verdict=verdict, margin=0.005, interval=(-0.001, 0.0062), further_lines=further)
+
+
+EQUIVALENT = found(Verdict.EQUIVALENT)
+OPEN = found(Verdict.INCONCLUSIVE, 1200)
 SCORE = {
     "lines": 10,
     "symbols": 1000,
@@ -35,15 +40,25 @@ FLIP = Flip(
 )
 
 
-def parity(*deltas, flips=0):
+def parity(*deltas, flips=0, verdicts=None, total=EQUIVALENT):
+    """All lines, with a data set for each difference: proven where it is beyond the margin, unless told otherwise."""
+    proven = [
+        found(Verdict.WORSE) if d > 0.005 else found(Verdict.BETTER) if d < -0.005 else EQUIVALENT for d in deltas
+    ]
     rows = tuple(
         DatasetScore(
-            **SCORE, dataset="ab"[i], seen_writer=False, cer=0.2 + d, cer_reference=0.2, delta=d, flipped_lines=0
+            **{**SCORE, "equivalence": verdict},
+            dataset="abc"[i],
+            seen_writer=False,
+            cer=0.2 + d,
+            cer_reference=0.2,
+            delta=d,
+            flipped_lines=0,
         )
-        for i, d in enumerate(deltas)
+        for i, (d, verdict) in enumerate(zip(deltas, verdicts or proven, strict=True))
     )
     return Parity(
-        **SCORE,
+        **{**SCORE, "equivalence": total},
         cer=0.2,
         cer_reference=0.2,
         delta=0.0,
@@ -103,13 +118,49 @@ def test_reasons_are_sentences(delta):
     ("further", "words"), [(1200, "about 1200 further lines like these"), (None, "no number of further lines")]
 )
 def test_too_few_lines_are_no_pass(further, words):
-    open_case = Equivalence(
-        verdict=Verdict.INCONCLUSIVE, margin=0.005, interval=(-0.001, 0.0062), further_lines=further
-    )
-    outcome, reason = judge(replace(parity(0.0), equivalence=open_case), LATENCY, None, Budget())
+    open_case = found(Verdict.INCONCLUSIVE, further)
+    outcome, reason = judge(parity(0.0, total=open_case), LATENCY, None, Budget())
     assert outcome == Outcome.INCONCLUSIVE
+    assert "All lines together" in reason
     assert "between -0.10 and +0.62 points" in reason
     assert words in reason
+
+
+def test_a_data_set_beyond_the_margin_by_chance_is_inconclusive_and_named():
+    case = parity(0.001, 0.007, -0.009, verdicts=[EQUIVALENT, OPEN, OPEN])
+    outcome, reason = judge(case, LATENCY, None, Budget())
+    assert outcome == Outcome.INCONCLUSIVE
+    assert "CER on b is 0.70 points above the reference's (20.70 against 20.00 %, 95 % interval" in reason
+    assert "CER on c is 0.90 points below" in reason
+    assert reason.count("about 1200 further lines like these would settle it") == 2
+    assert "CER on a" not in reason
+    assert "All lines" not in reason
+
+
+def test_a_data_set_within_the_margin_that_leaves_it_open_hides_behind_all_lines():
+    assert judge(parity(0.001, 0.004, verdicts=[EQUIVALENT, OPEN]), LATENCY, None, Budget()) == (Outcome.PASS, "")
+
+
+def test_one_data_set_beyond_the_margin_is_not_told_twice():
+    _, reason = judge(parity(0.007, verdicts=[OPEN], total=OPEN), None, None, Budget())
+    assert reason.count("further lines") == 1
+    assert reason.startswith("CER on a")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.WORSE, Verdict.BETTER])
+def test_what_only_all_lines_together_prove_fails_too(verdict):
+    case = replace(parity(0.004, verdicts=[OPEN], total=found(verdict)), cer=0.206, delta=0.006)
+    outcome, reason = judge(case, None, None, Budget())
+    assert outcome == Outcome.TEXT_DIFFERS
+    assert "CER on the lines is 0.60 points above" in reason
+    assert reason.count(str(verdict)) == 1
+
+
+def test_a_proven_data_set_counts_whatever_another_leaves_open():
+    outcome, reason = judge(parity(0.012, 0.007, verdicts=[found(Verdict.WORSE), OPEN]), None, None, Budget())
+    assert outcome == Outcome.TEXT_DIFFERS
+    assert "CER on a is 1.20 points above" in reason
+    assert "CER on b" not in reason
 
 
 def test_operators_elsewhere_come_after_the_text_and_before_the_verdict():

@@ -1,0 +1,93 @@
+"""How often the outcome accuses a port wrongly, with several data sets: the rates that docs/verify.md states."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inkport.benchmarks.bootstrap import paired_resamples
+from inkport.benchmarks.edits import Edits
+from inkport.benchmarks.equivalence import LEVEL, judge_equivalence
+from inkport.benchmarks.ledger import Effects
+from inkport.benchmarks.outcome import Outcome
+from inkport.benchmarks.parity import DatasetScore, Parity
+from inkport.benchmarks.verdict import judge
+from inkport.core.target import Budget
+from inkport.lines.line import Line
+
+
+MARGIN = 0.005
+SYMBOLS = 45
+TRIALS = 300
+SIZES = (60, 100, 100, 200, 400)
+"""Lines per data set, ten of each writer."""
+DATASETS = [
+    [Line(id=f"{d}-{i}", image=b"", text="x", dataset=f"set {d}", writer=f"w{i // 10}") for i in range(size)]
+    for d, size in enumerate(SIZES)
+]
+
+
+def fields(difference, lines, *, seed):
+    symbols = SYMBOLS * len(lines)
+    resampled = paired_resamples(difference.tolist(), [SYMBOLS] * len(lines), lines, seed=seed, resamples=300)
+    delta = float(difference.sum()) / symbols
+    return {
+        "lines": len(lines),
+        "symbols": symbols,
+        "cer": 0.1 + delta,
+        "cer_reference": 0.1,
+        "delta": delta,
+        "interval": resampled.interval(),
+        "interval_unit": resampled.unit,
+        "clusters": resampled.clusters,
+        "equivalence": judge_equivalence(
+            resampled, delta=delta, lines=len(lines), symbols=symbols, margin=MARGIN
+        ),
+        "flipped_lines": int((difference != 0).sum()),
+        "edits": Edits(),
+        "edits_reference": Edits(),
+        **dict.fromkeys(("wer", "wer_reference", "wer_htr", "wer_htr_reference"), 0.0),
+    }  # fmt: skip
+
+
+def simulate(truth):
+    """Return the shares of the outcomes of ports whose true difference is ``truth`` on every data set.
+
+    A third of the lines flip, by one or two edits for better or worse; and the share of ports with a data set
+    that is beyond the margin on the lines drawn.
+    """
+    chance = np.random.default_rng(5)
+    worse = 0.5 + truth * SYMBOLS / (1 / 3 * 1.5) / 2
+    found, beyond = [], 0
+    for trial in range(TRIALS):
+        differences = []
+        for lines in DATASETS:
+            by = chance.integers(1, 3, len(lines)) * (chance.random(len(lines)) < 1 / 3)
+            differences.append(np.where(chance.random(len(lines)) < worse, by, -by))
+        rows = tuple(
+            DatasetScore(dataset=lines[0].dataset, seen_writer=False, **fields(difference, lines, seed=trial))
+            for lines, difference in zip(DATASETS, differences, strict=True)
+        )
+        total = fields(np.concatenate(differences), [line for lines in DATASETS for line in lines], seed=trial)
+        parity = Parity(**total, datasets=rows, flips=(), effects=Effects())
+        found.append(judge(parity, None, None, Budget(cer_margin=MARGIN))[0])
+        beyond += any(abs(row.delta) > MARGIN for row in rows)
+    return {outcome: found.count(outcome) / TRIALS for outcome in Outcome}, beyond / TRIALS
+
+
+@pytest.mark.parametrize("truth", [0.0, MARGIN / 2])
+def test_a_faithful_port_is_not_accused_of_what_chance_did_to_a_small_data_set(truth):
+    shares, beyond = simulate(truth)
+    assert beyond > 0.05
+    assert shares[Outcome.TEXT_DIFFERS] == 0
+    assert shares[Outcome.INCONCLUSIVE] >= beyond
+
+
+def test_on_the_margin_of_every_data_set_false_alarms_stay_below_the_sum_of_the_levels():
+    shares, _ = simulate(-MARGIN)
+    assert shares[Outcome.TEXT_DIFFERS] <= LEVEL * (len(DATASETS) + 1)
+    assert shares[Outcome.PASS] <= LEVEL
+
+
+def test_twice_the_margin_is_found():
+    assert simulate(2 * MARGIN)[0][Outcome.TEXT_DIFFERS] > 0.95
