@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from inkport.benchmarks.machine.sensors import read_conditions
+
 
 PACKAGES = ("inkport", "numpy", "onnx", "onnxruntime", "openvino", "pillow", "safetensors", "torch")
 """Packages whose versions are recorded where they are installed."""
@@ -41,11 +43,16 @@ class Environment:
     """Frequency governor of the first core, where the system tells."""
     load_1min: float | None
     """Load average of the last minute before the run: well above 0, something else was running."""
+    frequency_mhz: float | None = None
+    """Median of the cores' frequencies before the run, where the system tells."""
+    temperature_c: float | None = None
+    """Hottest sensor of the processor before the run, in degrees Celsius, where the system tells."""
 
 
 def read_environment(*, threads: int) -> Environment:
     """Describe this machine; what cannot be read is left empty."""
     cpuinfo = _text(Path("/proc/cpuinfo"))
+    conditions = read_conditions()
     return Environment(
         cpu=_field(cpuinfo, "model name") or platform.processor() or platform.machine(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
@@ -55,8 +62,10 @@ def read_environment(*, threads: int) -> Environment:
         python=platform.python_version(),
         packages={name: found for name in PACKAGES if (found := _version(name))},
         threads=threads,
-        governor=_text(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")).strip() or None,
-        load_1min=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        governor=conditions.governor,
+        load_1min=conditions.load_1min,
+        frequency_mhz=conditions.frequency_mhz,
+        temperature_c=conditions.temperature_c,
     )
 
 

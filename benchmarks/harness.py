@@ -84,6 +84,7 @@ def verify(request: Request, *, progress: Progress = silent) -> Report:
         environment=environment,
         baseline=speed.baseline,
         host=speed.host,
+        noise=speed.noise,
         targets=tuple(_conclude(run, speed) for run in runs),
     )
 

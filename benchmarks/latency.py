@@ -5,23 +5,31 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from inkport.benchmarks.machine.noise import Difference, Noise, NoiseMeter
 from inkport.benchmarks.progress import Progress, silent
+from inkport.benchmarks.scenarios.quantiles import Quantile, quantile
+from inkport.benchmarks.widths.cost import Curve, fit_curve
 from inkport.core.runtime import Session
 from inkport.runtimes.child import SelfTimed
 
 
 BLOCK = 8
 """Lines that a target runs before the next one has its turn: few, so that drift of the machine hits all alike."""
+NOISE_SAMPLES = 5
+"""Moments at which the calibration load runs: before, three times between, and after."""
 COLD_STARTS = 3
 """How often a session is opened; the median counts."""
 
 Image = npt.NDArray[np.float32]
 """A prepared line, float32 (1, 1, h, w)."""
+Limits = tuple[float | None, float | None]
+"""Both limits of an interval; absent where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +50,18 @@ class Latency:
     """Lines timed, each once."""
     speed_up: float | None
     """Median over the lines of the baseline's time divided by this target's; absent without a baseline."""
+    p50_interval_ms: Limits = (None, None)
+    """95 % interval of the median, free of assumptions about the distribution."""
+    p90_interval_ms: Limits = (None, None)
+    """The same of the 90th percentile; a limit is absent where there are too few lines for one."""
+    p99_interval_ms: Limits = (None, None)
+    """The same of the 99th percentile, whose upper limit takes 368 lines."""
+    speed_up_interval: Limits | None = None
+    """95 % interval of ``speed_up``; absent without a baseline."""
+    difference: Difference | None = None
+    """What can be said about ``speed_up`` on a machine of this noise floor; absent without a baseline."""
+    curve: Curve | None = None
+    """Time against width."""
 
 
 def choose_lines(inputs: Sequence[Image], count: int, *, seed: int) -> list[int]:
@@ -114,36 +134,64 @@ class Times:
     """Time per line in nanoseconds, by target, in the order of the inputs."""
     errors: dict[str, Exception]
     """The targets that failed meanwhile, and how; they have no times."""
+    noise: Noise | None = None
+    """How steady the machine was meanwhile."""
 
 
-def measure(sessions: Mapping[str, Session], inputs: Sequence[Image], *, progress: Progress = silent) -> Times:
+def measure(
+    sessions: Mapping[str, Session],
+    inputs: Sequence[Image],
+    *,
+    progress: Progress = silent,
+    meter: NoiseMeter | None = None,
+) -> Times:
     """Time every session on every line, after running each width once unmeasured.
 
     Args:
         sessions: Open sessions by name; one that fails is left out from there on.
         inputs: The lines.
         progress: Told how many lines are done.
+        meter: Measures the noise floor before, between and after; a fresh one if None.
     """
+    meter = meter or NoiseMeter()
     times = Times({name: [] for name in sessions}, {})
     for name, session in sessions.items():
         for image in {image.shape[3]: image for image in inputs}.values():
             _run(name, session, image, times)
-    collecting = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
+    moments = _noise_moments(len(inputs))
+    with collection_paused():
         for call in schedule(list(sessions), len(inputs)):
+            if not call.timed and moments and call.line >= moments[0]:
+                moments.pop(0)
+                meter.sample()
             elapsed = _run(call.target, sessions[call.target], inputs[call.line], times)
             if call.timed and elapsed is not None:
                 times.ns[call.target].append(elapsed)
             if not call.timed:
                 progress("timing all targets", call.line, len(inputs))
-    finally:
-        if collecting:
-            gc.enable()
+        meter.sample()
+    times.noise = meter.noise()
     for name in times.errors:
         del times.ns[name]
     return times
+
+
+def _noise_moments(lines: int) -> list[int]:
+    """Return the lines before which the calibration load runs: the first, and others at equal distances."""
+    return sorted({number * lines // (NOISE_SAMPLES - 1) // BLOCK * BLOCK for number in range(NOISE_SAMPLES - 1)})
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Collect garbage now, and not in the block."""
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _run(name: str, session: Session, image: Image, times: Times) -> int | None:
@@ -161,21 +209,42 @@ def _run(name: str, session: Session, image: Image, times: Times) -> int | None:
     return elapsed if own is None else own
 
 
-def summarise(ns: Sequence[int], *, cold_start_ms: float, baseline: Sequence[int] | None) -> Latency:
+def summarise(
+    ns: Sequence[int],
+    *,
+    cold_start_ms: float,
+    baseline: Sequence[int] | None,
+    widths: Sequence[int] = (),
+    noise: Noise | None = None,
+) -> Latency:
     """Return the figures of one target.
 
     Args:
         ns: Time per line, in nanoseconds.
         cold_start_ms: From ``cold_start``.
         baseline: Times of the baseline on the same lines, if there is one.
+        widths: Width of each line, in pixels; without them there is no curve.
+        noise: How steady the machine was; without it nothing is said about a difference.
     """
-    p50, p90, p99 = (float(value) / 1e6 for value in np.percentile(ns, [50, 90, 99]))
+    p50, p90, p99 = (quantile([value / 1e6 for value in ns], q) for q in (0.5, 0.9, 0.99))
+    ratio = None if baseline is None else quantile(np.divide(baseline, ns), 0.5)
     return Latency(
-        p50_ms=p50,
-        p90_ms=p90,
-        p99_ms=p99,
+        p50_ms=p50.value,
+        p90_ms=p90.value,
+        p99_ms=p99.value,
         cold_start_ms=cold_start_ms,
         lines_per_s=len(ns) / (sum(ns) / 1e9),
         n=len(ns),
-        speed_up=None if baseline is None else float(np.median(np.divide(baseline, ns))),
+        speed_up=None if ratio is None else ratio.value,
+        p50_interval_ms=limits(p50),
+        p90_interval_ms=limits(p90),
+        p99_interval_ms=limits(p99),
+        speed_up_interval=None if ratio is None else limits(ratio),
+        difference=None if ratio is None or noise is None else noise.difference(ratio),
+        curve=fit_curve(widths, [value / 1e6 for value in ns]) if widths else None,
     )
+
+
+def limits(of: Quantile) -> Limits:
+    """Return both limits of an interval."""
+    return of.low, of.high

@@ -14,6 +14,7 @@ from inkport.benchmarks.bootstrap import RESAMPLES
 from inkport.benchmarks.environment import Environment
 from inkport.benchmarks.host import HostTimes
 from inkport.benchmarks.latency import Latency
+from inkport.benchmarks.machine.noise import Noise
 from inkport.benchmarks.outcome import Outcome, exit_code
 from inkport.benchmarks.parity import Parity
 from inkport.core.artifact import Artifact
@@ -203,6 +204,8 @@ class Report:
     """Times of the parts around the network; absent if the latency was left out or no target ran."""
     targets: tuple[TargetReport, ...]
     """One entry per target, in the order of the targets file."""
+    noise: Noise | None = None
+    """How steady the machine was while the targets were timed; absent if none was."""
 
     @property
     def exit_code(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from inkport.benchmarks.host import HostTimes, host_times
 from inkport.benchmarks.latency import Image, Latency, Times, choose_lines, cold_start, measure, summarise
+from inkport.benchmarks.machine.noise import Noise
 from inkport.benchmarks.pipeline import TargetRun, session_options
 from inkport.benchmarks.progress import Progress
 from inkport.benchmarks.report import Options
@@ -29,6 +30,8 @@ class Speed:
     """Name of the target that speed-ups refer to: fp32 in ONNX Runtime."""
     host: HostTimes | None = None
     """Times of the parts around the network."""
+    noise: Noise | None = None
+    """How steady the machine was."""
 
 
 def measure_speed(runs: Sequence[TargetRun], audit: Audit, options: Options, progress: Progress) -> Speed:
@@ -62,7 +65,8 @@ def measure_speed(runs: Sequence[TargetRun], audit: Audit, options: Options, pro
         times = measure(sessions, inputs, progress=progress)
         speed.errors |= times.errors
         speed.baseline = next((name for name in times.ns if _is_baseline(ready[name][0])), None)
-        speed.latencies = _latencies(times, cold, speed.baseline)
+        speed.noise = times.noise
+        speed.latencies = _latencies(times, cold, speed.baseline, [image.shape[3] for image in inputs])
         if times.ns:
             artifact, session = ready[next(iter(times.ns))][1], sessions[next(iter(times.ns))]
             speed.host = host_times([audit.lines[index] for index in chosen], artifact.spec, session)
@@ -87,6 +91,9 @@ def _is_baseline(target: Target) -> bool:
     return (target.runtime, target.precision) == ("onnxruntime", Precision.FP32)
 
 
-def _latencies(times: Times, cold: dict[str, float], baseline: str | None) -> dict[str, Latency]:
+def _latencies(times: Times, cold: dict[str, float], baseline: str | None, widths: Sequence[int]) -> dict[str, Latency]:
     base = times.ns[baseline] if baseline else None
-    return {name: summarise(ns, cold_start_ms=cold[name], baseline=base) for name, ns in times.ns.items()}
+    return {
+        name: summarise(ns, cold_start_ms=cold[name], baseline=base, widths=widths, noise=times.noise)
+        for name, ns in times.ns.items()
+    }

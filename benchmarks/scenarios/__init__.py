@@ -1,0 +1,1 @@
+"""Statistics and sequences of timing: intervals, the stop rule, scenarios, drift, overhead."""

@@ -1,0 +1,1 @@
+"""Latency as a function of a line's width: curve, cost model, operations, buckets."""
