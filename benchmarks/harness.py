@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from inkport.benchmarks.environment import read_environment, without_folders
 from inkport.benchmarks.outcome import Outcome
+from inkport.benchmarks.per_line import per_line
 from inkport.benchmarks.pipeline import TargetRun, prove, read_all
 from inkport.benchmarks.progress import Progress, silent
 from inkport.benchmarks.reference import Provide, Reference, open_reference
@@ -85,6 +86,7 @@ def verify(request: Request, *, progress: Progress = silent) -> Report:
         baseline=speed.baseline,
         host=speed.host,
         noise=speed.noise,
+        per_line=per_line(audit.lines, expected),
         targets=tuple(_conclude(run, speed) for run in runs),
     )
 
@@ -128,6 +130,7 @@ def _conclude(run: TargetRun, speed: Speed) -> TargetReport:
         artifact=ArtifactInfo.of(run.artifact) if run.artifact else None,
         parity=run.parity,
         latency=latency,
+        line_edits=run.line_edits,
     )
 
 

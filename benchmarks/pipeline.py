@@ -8,6 +8,7 @@ from inkport.benchmarks.environment import without_folders
 from inkport.benchmarks.latency import choose_lines
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.parity import Parity, Reading, compare, score
+from inkport.benchmarks.per_line import line_edits
 from inkport.benchmarks.progress import Progress
 from inkport.benchmarks.reference import Provide
 from inkport.benchmarks.report import Options
@@ -46,6 +47,8 @@ class TargetRun:
     """Where its operators ran, if its runtime tells."""
     sample: int | None = None
     """Lines that it read, if not all."""
+    line_edits: tuple[int | None, ...] | None = None
+    """Its edits per line, once it has read."""
 
     def fail(self, outcome: Outcome, error: Exception) -> None:
         """Remember where it failed, and why: the error's sentence and its fix, without folders."""
@@ -98,6 +101,7 @@ def prove(
         run.fail(Outcome.RUN_FAILED, error)
         return run
     run.sample = None if indices is None else len(indices)
+    run.line_edits = line_edits(reading, indices, lines=len(audit.lines))
     wanted = expected if indices is None else expected.part(indices)
     run.parity = compare(
         part.lines,

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from inkport.benchmarks.latency import Latency
 from inkport.benchmarks.machine.noise import Noise
 from inkport.benchmarks.outcome import Outcome, exit_code
 from inkport.benchmarks.parity import Parity
+from inkport.benchmarks.per_line import PerLine, to_json_text
 from inkport.core.artifact import Artifact
 from inkport.core.config import to_plain
 from inkport.core.runtime import Evidence, Placement
@@ -180,6 +180,8 @@ class TargetReport:
     """Its text; absent if it did not read all lines."""
     latency: Latency | None
     """Its speed; absent if it did not finish, or the latency was left out."""
+    line_edits: tuple[int | None, ...] | None = None
+    """Its edits per line of the data, None where it did not read; absent if it read nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,6 +208,8 @@ class Report:
     """One entry per target, in the order of the targets file."""
     noise: Noise | None = None
     """How steady the machine was while the targets were timed; absent if none was."""
+    per_line: PerLine | None = None
+    """What each line contributes, so that ``inkport compare`` can pair the lines of two reports."""
 
     @property
     def exit_code(self) -> int:
@@ -215,4 +219,4 @@ class Report:
     def to_json(self) -> str:
         """Return the document, as ``report.schema.json`` describes it."""
         document: Mapping[str, Any] = {"schema": SCHEMA, "exit_code": self.exit_code, **to_plain(self)}
-        return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        return to_json_text(document) + "\n"
