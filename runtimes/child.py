@@ -17,12 +17,12 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import IO, Any, Protocol, TypeGuard, runtime_checkable
+from typing import IO, Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from inkport.core.artifact import Artifact
+from inkport.core.artifact import SIDECAR, Artifact
 from inkport.core.errors import (
     ArtifactCorruptError,
     InkportError,
@@ -31,6 +31,7 @@ from inkport.core.errors import (
     UsageError,
 )
 from inkport.core.runtime import SessionOptions
+from inkport.runtimes.tensor_files import is_shape, read_tensor, write_tensor
 
 
 PROTOCOL = 1
@@ -228,20 +229,17 @@ class ChildSession:
         """
         source, target = self._child.folder / "input.f32", self._child.folder / "output.f32"
         if self._child.alive:
-            images.astype("<f4", copy=False).tofile(source)
+            write_tensor(source, images)
             target.unlink(missing_ok=True)
         answer = self._child.ask("run", input={"file": str(source), "shape": list(images.shape)}, output=str(target))
         shape, elapsed = answer.get("shape"), answer.get("run_ns")
-        if not _is_shape(shape) or type(elapsed) is not int or elapsed < 0:
+        if not is_shape(shape) or type(elapsed) is not int or elapsed < 0:
             raise RuntimeExecutionError(
                 f"{self._child.label}: answered 'run' with shape {shape!r} and run_ns {elapsed!r}, "
                 "expected a list of lengths and a number of nanoseconds"
             )
-        found, expected = target.stat().st_size if target.is_file() else "no", 4 * math.prod(shape)
-        if found != expected:
-            raise RuntimeExecutionError(f"{self._child.label}: wrote {found} bytes, shape {shape} has {expected}")
         self._last_run_ns = elapsed
-        return np.fromfile(target, "<f4").astype(np.float32, copy=False).reshape(shape)
+        return read_tensor(target, shape, label=self._child.label)
 
     def close(self) -> None:
         """End the child; calling it twice is fine."""
@@ -278,15 +276,41 @@ def open_child(
         RuntimeExecutionError: If it dies, hangs or breaks the protocol while opening, or computes with other
             than the threads asked for.
     """
+    child, _ = start_child(
+        command,
+        artifact,
+        model=model,
+        device=device,
+        options=options,
+        label=label,
+        timeout_s=timeout_s,
+        environment=environment,
+    )
+    return ChildSession(child)
+
+
+def start_child(
+    command: Sequence[str],
+    artifact: Artifact,
+    *,
+    model: Path,
+    device: str,
+    options: SessionOptions,
+    label: str,
+    timeout_s: float = TIMEOUT_S,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[Child, Answer]:
+    """Do what ``open_child`` does; return the child itself, and its answer to ``hello``."""
     extra = dict(options.extra)
     child = Child(
         command, label=label, timeout_s=_timeout(extra.pop(TIMEOUT_OPTION, str(timeout_s))), environment=environment
     )
     try:
-        _greet(child)
+        hello = _greet(child)
         opened = child.ask(
             "open",
             model=str(model.resolve()),
+            recogniser=str((artifact.path / SIDECAR).resolve()),
             device=device,
             threads=options.threads,
             options=extra,
@@ -300,10 +324,10 @@ def open_child(
     except BaseException:
         child.close()
         raise
-    return ChildSession(child)
+    return child, hello
 
 
-def _greet(child: Child) -> None:
+def _greet(child: Child) -> Answer:
     try:
         hello = child.ask("hello", protocol=PROTOCOL)
     except RuntimeExecutionError as error:
@@ -313,6 +337,7 @@ def _greet(child: Child) -> None:
             f"{child.label}: the child process speaks protocol {hello.get('protocol')!r}, this inkport {PROTOCOL}",
             remedy="bring both to the same version",
         )
+    return hello
 
 
 def _timeout(text: str) -> float:
@@ -323,10 +348,6 @@ def _timeout(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise UsageError(f"{TIMEOUT_OPTION} must be a number of seconds above 0, found {text!r}")
     return seconds
-
-
-def _is_shape(shape: object) -> TypeGuard[list[int]]:
-    return isinstance(shape, list) and all(type(length) is int and length >= 0 for length in shape)
 
 
 def _shorten(line: bytes) -> str:

@@ -31,6 +31,7 @@ EXIT_INTERRUPTED = 130
 
 COMMANDS = {
     "verify": "Prove that ports of a model read the same text, and measure how fast.",
+    "kit": "Lock a model with its proof into one archive, run it anywhere, and judge the results.",
     "read": "Print the text of line images.",
     "runtimes": "List what can run here, and why the rest cannot.",
     "export": "Make artefacts (ONNX, int8, OpenVINO) from trained weights.",

@@ -8,25 +8,37 @@ import sys
 from importlib import import_module
 
 import pytest
+from cyclopts import App
 
 from inkport.cli import COMMANDS, app
 
 
+def functions(name):
+    """The functions behind a command, by the words that call them: one, or one per subcommand."""
+    found = getattr(import_module(f"inkport.commands.{name}"), name)
+    if not isinstance(found, App):
+        return {(name,): found}
+    parts = [part for part in found if not part.startswith("-")]
+    assert parts
+    return {(name, part): found[part].default_command for part in parts}
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_a_documented_function(name):
-    function = getattr(import_module(f"inkport.commands.{name}"), name)
-    assert inspect.isfunction(function)
-    assert inspect.getdoc(function)
+    for function in functions(name).values():
+        assert inspect.isfunction(function)
+        assert inspect.getdoc(function)
     assert COMMANDS[name].endswith(".")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_explains_its_arguments(name, capsys):
-    app([name, "--help"], result_action="return_value")
-    shown = capsys.readouterr().out
-    assert f"inkport {name}" in shown
-    for parameter in inspect.signature(getattr(import_module(f"inkport.commands.{name}"), name)).parameters:
-        assert parameter.strip("_").replace("_", "-") in shown.lower()
+    for words, function in functions(name).items():
+        app([*words, "--help"], result_action="return_value")
+        shown = capsys.readouterr().out
+        assert f"inkport {' '.join(words)}" in shown
+        for parameter in inspect.signature(function).parameters:
+            assert parameter.strip("_").replace("_", "-") in shown.lower()
 
 
 def test_no_command_is_left_off_the_list(root):

@@ -1,0 +1,104 @@
+"""Zip archives with the same bytes for the same content, and their careful reading.
+
+An archive from elsewhere may be damaged or made to harm: names that leave the folder, members that stand twice,
+sizes that fill a disk. It is refused before anything of it is used.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError
+from inkport.core.files import write_atomically
+
+
+MEMBERS = 100_000
+"""Most members of an archive."""
+TOTAL_BYTES = 2 << 30
+"""Largest sum of the members' sizes, unpacked."""
+NAME = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)*", re.ASCII)
+"""What a member may be called: parts that start with a letter, a digit or ``_``, so that none is ``..`` or hidden."""
+NAME_BYTES = 200
+"""Longest name of a member."""
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The time that every member bears: the earliest that a zip archive can hold."""
+
+_FAULTS = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+
+
+def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
+    """Write an archive, atomically; the same members in the same order give the same bytes.
+
+    Args:
+        path: The file; its folder is made if needed.
+        members: Content by name; the names must match ``NAME``.
+
+    Raises:
+        ValueError: If a name does not.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in members.items():
+            if fault := _name_fault(name):
+                raise ValueError(fault)
+            info = zipfile.ZipInfo(name, EPOCH)
+            info.create_system, info.external_attr = 3, 0o644 << 16
+            archive.writestr(info, data, zipfile.ZIP_DEFLATED, 9)
+    write_atomically(path, buffer.getvalue())
+
+
+def read_archive(path: Path, *, what: str) -> dict[str, bytes]:
+    """Read all members of an archive.
+
+    Args:
+        path: The file.
+        what: What it should be, for errors: ``kit`` or ``result``.
+
+    Returns:
+        Content by name.
+
+    Raises:
+        ArtifactNotFoundError: If there is no such file.
+        ArtifactCorruptError: If it is no zip archive, is damaged, or breaks one of the limits above.
+    """
+    if not path.is_file():
+        raise ArtifactNotFoundError(f"{path}: no such file", remedy=f"pass a {what} archive")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+            _check(path, infos)
+            return {info.filename: archive.read(info) for info in infos}
+    except _FAULTS as error:
+        raise ArtifactCorruptError(
+            f"{path}: not a whole zip archive ({error})", remedy=f"copy the {what} again"
+        ) from error
+
+
+def _check(path: Path, infos: list[zipfile.ZipInfo]) -> None:
+    if len(infos) > MEMBERS:
+        raise ArtifactCorruptError(f"{path}: {len(infos)} members, at most {MEMBERS} are read")
+    if (total := sum(info.file_size for info in infos)) > TOTAL_BYTES:
+        raise ArtifactCorruptError(f"{path}: {total} bytes when unpacked, at most {TOTAL_BYTES} are")
+    seen: set[str] = set()
+    for info in infos:
+        # ``filename`` is what zipfile made of it: cut at a NUL, with other separators.
+        if fault := _name_fault(info.orig_filename):
+            raise ArtifactCorruptError(f"{path}: {fault}")
+        if info.filename.lower() in seen:
+            raise ArtifactCorruptError(f"{path}: the member {info.filename!r} stands twice")
+        seen.add(info.filename.lower())
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & 1:
+            raise ArtifactCorruptError(
+                f"{path}: the member {info.filename!r} is encrypted or packed otherwise than by deflate"
+            )
+
+
+def _name_fault(name: str) -> str | None:
+    if len(name) <= NAME_BYTES and NAME.fullmatch(name):
+        return None
+    return f"a member is called {name[:NAME_BYTES]!r}: not a plain relative path of letters, digits, '_', '-' and '.'"

@@ -1,0 +1,163 @@
+"""``inkport kit make``, ``inkport kit run`` and ``inkport kit check``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from inkport.benchmarks.kit.check import check_kit
+from inkport.benchmarks.kit.make import KitRequest, make_kit
+from inkport.benchmarks.kit.open import Kit, open_kit
+from inkport.benchmarks.kit.result import open_result
+from inkport.benchmarks.kit.run import run_kit
+from inkport.benchmarks.kit.view import render_check
+from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.commands._model import resolve_model
+from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.core.errors import UsageError
+from inkport.core.target import load_targets
+from inkport.export.calibration import choose_calibration
+from inkport.lines.source import read_lines
+from inkport.runtimes.child import TIMEOUT_S
+
+
+kit = App(name="kit", help="Lock a model with its proof into one archive, run it anywhere, and judge the results.")
+
+
+@kit.command
+def make(
+    model: str | None = None,
+    *,
+    out: Path = Path("out/kit/model.inkport-kit.zip"),
+    targets: Path | None = None,
+    lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    count: int = KitRequest.lines,
+    golden: int = KitRequest.golden,
+    skip: str = "",
+    calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    sign: Path | None = None,
+) -> None:
+    """Write one locked archive: artefacts, lines, golden values of every stage, budgets and digests.
+
+    Prints the kit's digest. The same model, lines and options give the same digest.
+
+    Args:
+        model: A weights file, an artefact's directory, or the name of a shipped model; the shipped one if
+            left out.
+        out: The archive; exported artefacts are kept in the folder "artifacts" beside it.
+        targets: TOML file with one [[target]] table per target; ONNX in fp32 and int8 if left out.
+        lines: Line sets to choose from: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
+        count: Most lines in the kit, chosen so that they have the widths of all.
+        golden: How many of them have golden values of every stage.
+        skip: Problems whose lines are left out, instead of refused, separated by commas: bad-image, empty-text,
+            unknown-symbol, too-few-frames.
+        calibration: Line sets to calibrate int8 on: lines that the model was trained on.
+        sign: PEM file of an Ed25519 private key to sign the kit with.
+    """
+    wanted = load_targets(targets or Path(str(files("inkport.benchmarks.kit"))) / "targets.toml")
+    work = out.parent / "artifacts"
+    artifact = resolve_model(model, work=work)
+    sources = lines or (sample_lines(),)
+    check_calibration(sources, calibration)
+    chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
+    request = KitRequest(
+        model=artifact,
+        targets=wanted,
+        audit=audit_sources(artifact, sources, problems_of(skip)),
+        provide=provider(artifact, work, chosen),
+        lines=count,
+        golden=golden,
+    )
+    try:
+        made = make_kit(request, out, key=sign, progress=terminal_progress())
+    finally:
+        clear_progress()
+    sys.stdout.write(f"{out}  {_size(made)}  {made.digest}\n")
+
+
+@kit.command
+def run(
+    kit: Path,
+    *,
+    runtime: str | None = None,
+    runner: str | None = None,
+    target: str | None = None,
+    device: str | None = None,
+    threads: int = 1,
+    timeout_s: float = TIMEOUT_S,
+    out: Path = Path("out/kit/result.zip"),
+    public_key: Path | None = None,
+) -> None:
+    """Read every line of a kit with a runtime, or with a program of your own, and write the result.
+
+    Args:
+        kit: The archive.
+        runtime: A name of `inkport runtimes`; the target's own if left out.
+        runner: A command that speaks docs/child-protocol.md, in any language, instead of a runtime.
+        target: Name of a target in the kit; the first one that the runtime opens if left out.
+        device: In the runtime's or the runner's own words; the target's if left out.
+        threads: Threads of the computation.
+        timeout_s: Seconds that a runner may take for one answer.
+        out: The archive to write.
+        public_key: PEM file of the Ed25519 key that must have signed the kit.
+    """
+    opened = open_kit(kit, public_key=public_key)
+    try:
+        result = run_kit(
+            opened,
+            out,
+            target=target,
+            runtime=runtime,
+            runner=_command(runner),
+            device=device,
+            threads=threads,
+            timeout_s=timeout_s,
+            progress=terminal_progress(),
+        )
+    finally:
+        clear_progress()
+    shown = ", ".join(result.document.shown)
+    sys.stdout.write(f"{out}  {result.document.target}  {len(opened.lines)} lines  {shown}\n")
+
+
+@kit.command
+def check(
+    kit: Path,
+    result: Path,
+    *,
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+    public_key: Path | None = None,
+) -> int:
+    """Judge a result on any machine: which stage first went wrong, and whether the text keeps its budget.
+
+    Exit code 0: all well; 1: a stage is wrong or the budget is not kept; 2: the kit or the result is damaged, or the
+    result is of another kit.
+
+    Args:
+        kit: The archive that the result is of.
+        result: What `inkport kit run` or a runner wrote.
+        json_: Print the judgement as JSON.
+        public_key: PEM file of the Ed25519 key that must have signed the kit.
+    """
+    found = check_kit(open_kit(kit, public_key=public_key), open_result(result))
+    sys.stdout.write(found.to_json() if json_ else render_check(found))
+    return found.exit_code
+
+
+def _command(text: str | None) -> list[str]:
+    try:
+        words = shlex.split(text or "")
+    except ValueError as error:
+        raise UsageError(f"--runner {text!r}: not a command ({error})") from error
+    if text is not None and not words:
+        raise UsageError("--runner is empty", remedy="name a program")
+    return words
+
+
+def _size(made: Kit) -> str:
+    return f"{made.path.stat().st_size / 1e6:.1f} MB"
