@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ArtifactError, ExportError
@@ -26,6 +27,8 @@ class Stage:
     """``module:function``, called as ``function(source, out)``; imported only when the stage runs."""
     calibrated: bool = False
     """Whether the function also takes ``calibration``."""
+    flexible: bool = False
+    """Whether the function also takes ``widths``."""
     extra: str = "export"
     """Extra of inkport that installs what it needs."""
 
@@ -91,12 +94,14 @@ STAGES = (
         source=("safetensors", Precision.FP32),
         target=("coreml", Precision.FP32),
         function="inkport.export.from_torch.coreml:coreml_from_safetensors",
+        flexible=True,
         extra="coreml",
     ),
     Stage(
         source=("safetensors", Precision.FP32),
         target=("coreml", Precision.FP16),
         function="inkport.export.from_torch.coreml:fp16_coreml_from_safetensors",
+        flexible=True,
         extra="coreml",
     ),
     Stage(
@@ -117,6 +122,31 @@ STAGES = (
         function="inkport.export.from_coreml.compressed:pal4_coreml_from_coreml",
         extra="coreml",
     ),
+    Stage(
+        source=("safetensors", Precision.FP32),
+        target=("litert", Precision.FP32),
+        function="inkport.export.from_torch.litert:litert_from_safetensors",
+        flexible=True,
+        extra="litert-export",
+    ),
+    Stage(
+        source=("litert", Precision.FP32),
+        target=("litert", Precision.INT8),
+        function="inkport.export.from_litert.int8:int8_litert_from_litert",
+        extra="litert-export",
+    ),
+    Stage(
+        source=("safetensors", Precision.FP32),
+        target=("executorch", Precision.FP32),
+        function="inkport.export.from_torch.et:executorch_from_safetensors",
+        extra="executorch",
+    ),
+    Stage(
+        source=("safetensors", Precision.FP32),
+        target=("ncnn", Precision.FP32),
+        function="inkport.export.from_torch.ncnn_net:ncnn_from_safetensors",
+        extra="ncnn-export",
+    ),
 )
 """Every exporter; at most one makes each format and precision."""
 
@@ -128,6 +158,7 @@ def build(
     precision: Precision,
     work: Path,
     calibration: CalibrationSet | None = None,
+    widths: Sequence[int] = (),
     reuse: Sequence[Artifact] = (),
 ) -> Artifact:
     """Return ``source`` in another format and precision, exporting only what is missing.
@@ -142,6 +173,8 @@ def build(
         precision: Wanted precision.
         work: Folder of artefacts, each in ``<format>-<precision>``; made if needed.
         calibration: Lines for the stages that quantise; not needed when their result is already there.
+        widths: Image widths in pixels for the stages that make files of enumerated widths; where one is on the
+            way, everything from there on is made anew. The exporters' own if left out.
         reuse: Artefacts elsewhere that may be taken as they are, for example the bundled one.
 
     Returns:
@@ -153,7 +186,9 @@ def build(
     """
     path = _path(source, (format, precision))
     current, done = source, 0
-    for index in reversed(range(len(path))):
+    # What is there does not say which widths were asked for, only which it has.
+    kept = next((i for i, stage in enumerate(path) if widths and stage.flexible), len(path))
+    for index in reversed(range(kept)):
         found = _existing(path[index], source, work, calibration, reuse)
         if found is not None:
             current, done = found, index + 1
@@ -164,8 +199,17 @@ def build(
             remedy="pass --calibration with lines the model was trained on (.parquet, .tsv, or a folder)",
         )
     for stage in path[done:]:
-        current = _run(stage, current, work / "-".join(stage.target), calibration)
+        current = _run(stage, current, work / "-".join(stage.target), calibration, widths)
     return current
+
+
+def takes_widths(source: Artifact, target: tuple[str, Precision]) -> bool:
+    """Whether a stage on the way from ``source`` makes files of enumerated widths.
+
+    Raises:
+        ExportError: If no chain of stages leads there.
+    """
+    return any(stage.flexible for stage in _path(source, target))
 
 
 def _path(source: Artifact, target: tuple[str, Precision]) -> tuple[Stage, ...]:
@@ -205,14 +249,15 @@ def _fits(artifact: Artifact, stage: Stage, source: Artifact, calibration: Calib
     return artifact.root == source.root
 
 
-def _run(stage: Stage, source: Artifact, out: Path, calibration: CalibrationSet | None) -> Artifact:
+def _run(
+    stage: Stage, source: Artifact, out: Path, calibration: CalibrationSet | None, widths: Sequence[int]
+) -> Artifact:
     module, _, name = stage.function.partition(":")
+    settings: dict[str, Any] = {"calibration": calibration} if stage.calibrated else {}
+    if stage.flexible and widths:
+        settings["widths"] = widths
     try:
-        function = getattr(import_module(module), name)
-        if stage.calibrated:
-            artifact: Artifact = function(source, out, calibration=calibration)
-        else:
-            artifact = function(source, out)
+        artifact: Artifact = getattr(import_module(module), name)(source, out, **settings)
     except ModuleNotFoundError as error:
         raise ExportError(
             f"{name} needs {error.name}, which is not installed", remedy=f"pip install 'inkport[{stage.extra}]'"

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ExportError
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
+from inkport.export.from_torch.network import fold_batch_norms, torch_forward
 from inkport.export.graph import onnx_forward, portable_bytes
 from inkport.export.record import derived_artifact
 from inkport.model.weights import load_weights
@@ -54,11 +51,7 @@ def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportError(f"{STAGE}: {source.path}: {reason}") from error
 
-    def run_torch(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        with torch.inference_mode():
-            return np.asarray(network(torch.from_numpy(images)).numpy(), dtype=np.float32)
-
-    require_agreement(STAGE, source.spec, run_torch, run_onnx)
+    require_agreement(STAGE, source.spec, torch_forward(network), run_onnx)
     with derived_artifact(
         out,
         source,
@@ -70,20 +63,6 @@ def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
     ) as folder:
         (folder / "model.onnx").write_bytes(data)
     return load_artifact(out)
-
-
-def fold_batch_norms(network: nn.Module) -> nn.Module:
-    """Return a copy of a network in evaluation mode whose sequences hold no batch norm after a convolution.
-
-    The converter folds too, but not where something reads the size of the convolution's output.
-    """
-    network = copy.deepcopy(network)
-    for sequence in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
-        for index in range(len(sequence) - 1):
-            convolution, norm = sequence[index], sequence[index + 1]
-            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                sequence[index], sequence[index + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
-    return network
 
 
 def _converted(network: nn.Module, spec: RecogniserSpec) -> onnx.ModelProto:

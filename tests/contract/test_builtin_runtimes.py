@@ -75,6 +75,22 @@ class TestOpenVinoFp16(OnCapable):
     precision, capability = Precision.FP16, "FP16"
 
 
+class TestLiteRt(OnToy):
+    runtime, format = "litert", "litert"
+
+
+class TestLiteRtInt8(OnToy):
+    runtime, format, precision = "litert", "litert", Precision.INT8
+
+
+class TestExecuTorch(OnToy):
+    runtime, format = "executorch", "executorch"
+
+
+class TestNcnn(OnToy):
+    runtime, format = "ncnn", "ncnn"
+
+
 class TestOrtNode(OnToy):
     runtime, format = "ort-node", "onnx"
 

@@ -14,7 +14,7 @@ from inkport.core.errors import UsageError
 from inkport.core.target import Precision
 from inkport.export.calibration import CALIBRATION_LINES, choose_calibration
 from inkport.export.from_onnx.saturation import saturation_warning
-from inkport.export.plan import STAGES, build
+from inkport.export.plan import STAGES, build, takes_widths
 from inkport.lines.source import read_lines
 
 
@@ -25,6 +25,7 @@ def export(
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     calibration_lines: int = CALIBRATION_LINES,
     skip_bad_images: bool = False,
+    widths: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (),
     out: Path = Path("exported"),
 ) -> None:
     """Make artefacts from trained weights, one directory each; what is already there is not made again.
@@ -39,10 +40,14 @@ def export(
             the training set, never test lines.
         calibration_lines: How many of their lines to use; the choice depends on the lines' ids alone.
         skip_bad_images: Pass over calibration lines whose image cannot be used, instead of refusing them.
+        widths: Image widths in pixels for formats that enumerate them: `--widths 256 512 1024 2048` for coreml (the
+            Neural Engine needs it) and litert. Such artefacts are made anew, even where others are there.
         out: Folder for the artefacts.
     """
     wanted = [_target(name) for name in to]
     source = resolve_model(model, work=out)
+    if widths and not any(takes_widths(source, target) for target in wanted):
+        raise UsageError(f"--widths: none of {', '.join(to)} enumerates widths", remedy="leave --widths out")
     chosen = None
     if calibration:
         chosen = choose_calibration(
@@ -51,7 +56,7 @@ def export(
         if chosen.skipped:
             sys.stderr.write(f"skipped {len(chosen.skipped)} bad images: {', '.join(chosen.skipped)}\n")
     for format_, precision in wanted:
-        artifact = build(source, format=format_, precision=precision, work=out, calibration=chosen)
+        artifact = build(source, format=format_, precision=precision, work=out, calibration=chosen, widths=widths)
         sys.stdout.write(_row(artifact))
         sys.stdout.flush()
         if warning := saturation_warning(artifact):

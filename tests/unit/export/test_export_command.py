@@ -39,6 +39,11 @@ def test_an_unknown_target_names_the_known_ones(toy_onnx, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_widths_for_nothing_that_enumerates_them_are_refused(toy_onnx, tmp_path):
+    with pytest.raises(UsageError, match="none of openvino-fp32 enumerates widths"):
+        export(str(toy_onnx.path), to=("openvino-fp32",), widths=(256,), out=tmp_path / "out")
+
+
 def test_a_tampered_artefact_is_refused(toy_onnx, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(toy_onnx.path, copy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -182,6 +183,37 @@ def test_without_torch_the_remedy_is_the_extra(weights, tmp_path, monkeypatch):
     with pytest.raises(ExportError, match="needs torch") as caught:
         make(weights, ONNX, tmp_path / "work")
     assert "pip install 'inkport[export]'" in caught.value.remedy
+
+
+@pytest.fixture
+def flexible(calls, monkeypatch) -> list[tuple[int, ...]]:
+    """Make the first stage take widths; the list holds those that it got."""
+    got: list[tuple[int, ...]] = []
+    plain = sys.modules["cheap_stages"].onnx
+
+    def onnx(source: Artifact, out: Path, *, widths: tuple[int, ...] = ()) -> Artifact:
+        got.append(widths)
+        return plain(source, out)
+
+    monkeypatch.setattr(sys.modules["cheap_stages"], "onnx", onnx)
+    first, *rest = planning.STAGES
+    monkeypatch.setattr(planning, "STAGES", (replace(first, flexible=True), *rest))
+    return got
+
+
+def test_widths_reach_the_stages_that_take_them_and_make_everything_anew(calls, flexible, weights, tmp_path):
+    work = tmp_path / "work"
+    make(weights, OV, work)
+    make(weights, OV, work, widths=(256, 512))
+    assert flexible == [(), (256, 512)]
+    assert calls == ["onnx-fp32", "openvino-fp32"] * 2
+    make(weights, OV, work)
+    assert len(flexible) == 2, "without widths, what is there is taken"
+
+
+def test_which_targets_take_widths(flexible, weights):
+    assert planning.takes_widths(weights, INT8)
+    assert not planning.takes_widths(weights, WEIGHTS)
 
 
 def test_planning_and_reusing_need_neither_torch_nor_onnx():
