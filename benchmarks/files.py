@@ -1,4 +1,4 @@
-"""The files of a report: JSON, Markdown and HTML side by side in one folder."""
+"""The files of a report: JSON and its views side by side in one folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 from inkport.benchmarks.report import Report
 from inkport.benchmarks.views.html import render_html
+from inkport.benchmarks.views.junit import render_junit
 from inkport.benchmarks.views.markdown import render_markdown
+from inkport.benchmarks.views.mllog import render_mllog
 from inkport.benchmarks.views.pictures import pictures
 from inkport.benchmarks.views.rows import flips_by_line
 from inkport.core.files import write_atomically
@@ -15,9 +17,9 @@ from inkport.lines.line import Line
 
 
 def write_report(report: Report, lines: Iterable[Line], folder: Path) -> None:
-    """Write ``report.html``, ``report.md`` and, last, ``report.json`` into ``folder``.
+    """Write ``report.html``, ``.md``, ``.xml`` (JUnit), ``.mllog`` (log lines) and, last, ``.json`` into ``folder``.
 
-    Each file is replaced in one step, after all three have been made, so that a kill leaves whole files.
+    Each file is replaced in one step, after all have been made, so that a kill leaves whole files.
 
     Args:
         report: The report.
@@ -27,6 +29,8 @@ def write_report(report: Report, lines: Iterable[Line], folder: Path) -> None:
     pages = {
         "report.html": render_html(report, pictures(lines, flips_by_line(report))),
         "report.md": render_markdown(report),
+        "report.xml": render_junit(report),
+        "report.mllog": render_mllog(report),
         "report.json": report.to_json(),
     }
     for name, content in pages.items():

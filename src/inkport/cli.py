@@ -31,6 +31,7 @@ EXIT_INTERRUPTED = 130
 
 COMMANDS = {
     "verify": "Prove that ports of a model read the same text, and measure how fast.",
+    "compare": "Say what changed between two reports, and fail on regressions.",
     "kit": "Lock a model with its proof into one archive, run it anywhere, and judge the results.",
     "read": "Print the text of line images.",
     "runtimes": "List what can run here, and why the rest cannot.",

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inkport.benchmarks.harness import Request, verify
+from inkport.benchmarks.report import Options, Report
 from inkport.core import registry
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.charset import Charset
@@ -18,7 +20,8 @@ from inkport.core.ctc import greedy
 from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.core.runtime import Availability
 from inkport.core.spec import RecogniserSpec
-from inkport.core.target import Precision
+from inkport.core.target import Budget, Precision, Target
+from inkport.lines.audit import audit_lines
 from inkport.lines.line import Line
 
 
@@ -138,3 +141,39 @@ def fake_lines(rng: np.random.Generator) -> list[Line]:
         text = greedy(fake_logits(prepare(line.gray(), SPEC.preprocess))[0], SPEC.charset).text
         lines.append(Line(**{**vars(line), "text": text}))
     return lines
+
+
+@pytest.fixture
+def report(install, fake_runtime, fake_artifact, fake_lines, faithful) -> Report:
+    """A report with a target that passes, one that flips every line, and one that is not there."""
+
+    def last_symbol_wrong(images):
+        logits = faithful(images)
+        logits[:, -6:] = np.roll(logits[:, -6:], 1, axis=2)
+        return logits
+
+    absent = Availability(ok=False, reason="no SDK", remedy="buy one")
+    runtimes = [
+        fake_runtime("good"),
+        fake_runtime("bad", last_symbol_wrong),
+        fake_runtime("absent", availability=absent),
+    ]
+    install(fake_runtime("torch"), *runtimes)
+    spec = fake_artifact.spec
+    request = Request(
+        model=fake_artifact,
+        targets=[
+            Target(
+                name=f"{r.name} port",
+                runtime=r.name,
+                precision=Precision.FP32,
+                budget=Budget(cer_margin=0.1, flipped_lines=0),
+            )
+            for r in runtimes
+        ],
+        audit=audit_lines(fake_lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride),
+        sources=["fake.tsv"],
+        provide=lambda _: fake_artifact,
+        options=Options(latency_lines=5, resamples=50),
+    )
+    return verify(request)

@@ -7,57 +7,16 @@ from html.parser import HTMLParser
 from importlib.resources import files
 
 import jsonschema
-import numpy as np
 import pytest
 
 from inkport.benchmarks.files import write_report
-from inkport.benchmarks.harness import Request, verify
-from inkport.benchmarks.report import Options, SkippedLine
+from inkport.benchmarks.report import SkippedLine
 from inkport.benchmarks.views.html import mark_changes, render_html
 from inkport.benchmarks.views.markdown import render_markdown
 from inkport.benchmarks.views.text import render_text
-from inkport.core.runtime import Availability
-from inkport.core.target import Budget, Precision, Target
-from inkport.lines.audit import audit_lines
 
 
 NASTY = '<script>alert("x")</script> & | `a` *b* '
-
-
-@pytest.fixture
-def report(install, fake_runtime, fake_artifact, fake_lines, faithful):
-    """A report with a target that passes, one that flips every line, and one that is not there."""
-
-    def last_symbol_wrong(images):
-        logits = faithful(images)
-        logits[:, -6:] = np.roll(logits[:, -6:], 1, axis=2)
-        return logits
-
-    absent = Availability(ok=False, reason="no SDK", remedy="buy one")
-    runtimes = [
-        fake_runtime("good"),
-        fake_runtime("bad", last_symbol_wrong),
-        fake_runtime("absent", availability=absent),
-    ]
-    install(fake_runtime("torch"), *runtimes)
-    spec = fake_artifact.spec
-    request = Request(
-        model=fake_artifact,
-        targets=[
-            Target(
-                name=f"{r.name} port",
-                runtime=r.name,
-                precision=Precision.FP32,
-                budget=Budget(cer_margin=0.1, flipped_lines=0),
-            )
-            for r in runtimes
-        ],
-        audit=audit_lines(fake_lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride),
-        sources=["fake.tsv"],
-        provide=lambda _: fake_artifact,
-        options=Options(latency_lines=5, resamples=50),
-    )
-    return verify(request)
 
 
 @pytest.fixture
@@ -192,14 +151,13 @@ def test_markdown_escapes_cells(report):
 
 
 def test_written_page_shows_flipped_lines_and_needs_no_network(report, fake_lines, tmp_path):
-    write_report(report, fake_lines, tmp_path)
-    assert {p.name for p in tmp_path.iterdir() if p.name.startswith("report")} == {
-        "report.html",
-        "report.json",
-        "report.md",
+    folder = tmp_path / "out"
+    write_report(report, fake_lines, folder)
+    assert {p.name for p in folder.iterdir()} == {
+        f"report.{suffix}" for suffix in ("html", "json", "md", "mllog", "xml")
     }
-    assert (tmp_path / "report.json").read_text(encoding="utf-8") == report.to_json()
-    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert (folder / "report.json").read_text(encoding="utf-8") == report.to_json()
+    page = Page((folder / "report.html").read_text(encoding="utf-8"))
     flips = report.targets[1].parity.flips
     assert flips
     assert len(page.links) == len({flip.id for flip in flips})

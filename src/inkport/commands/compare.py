@@ -1,0 +1,54 @@
+"""``inkport compare``."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from inkport.benchmarks.compare.document import read_report
+from inkport.benchmarks.compare.judge import Tolerance, compare_runs
+from inkport.benchmarks.compare.views import render_json, render_junit, render_text
+from inkport.core.errors import UsageError
+from inkport.core.files import write_atomically
+
+
+def compare(
+    before: Path,
+    after: Path,
+    *,
+    max_cer: float | None = Tolerance.max_cer,
+    max_slower: float = Tolerance.max_slower,
+    allow_other_data: bool = False,
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+    junit: Path | None = None,
+) -> int:
+    """Say what changed between two reports of ``inkport verify``, with intervals.
+
+    Exit code 0: no target regressed; 1: one did: its outcome got worse, its CER is proven to have risen by
+    more than is tolerated, or it is slower beyond tolerance and noise; 2: the reports cannot be compared.
+
+    Args:
+        before: The baseline's report.json.
+        after: The report.json that is compared with it.
+        max_cer: CER increase that is tolerated, as a rate (0.005 is half a point); each target's own
+            cer_margin if left out.
+        max_slower: Share by which a target may become slower, besides the noise of the machine.
+        allow_other_data: Compare reports of different lines, without judging the CER.
+        json_: Print the comparison as JSON instead of the table.
+        junit: Write the comparison as JUnit XML to this file, too.
+    """
+    if max_slower < 0 or (max_cer is not None and max_cer < 0):
+        raise UsageError(f"--max-cer {max_cer} --max-slower {max_slower}: neither may be negative")
+    tolerance = Tolerance(max_cer=max_cer, max_slower=max_slower)
+    found = compare_runs(
+        read_report(before), read_report(after), tolerance=tolerance, allow_other_data=allow_other_data
+    )
+    if junit is not None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        write_atomically(junit, render_junit(found, timestamp=now))
+    sys.stdout.write(render_json(found) if json_ else render_text(found))
+    return int(found.regressed)

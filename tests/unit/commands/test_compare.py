@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import junitparser
+import pytest
+
+
+SAMPLES = Path(__file__).parents[3] / "docs" / "results" / "verify-samples.json"
+
+
+@pytest.fixture
+def reports(tmp_path):
+    """The committed report, and the same after its int8 row got worse and slower."""
+    document = json.loads(SAMPLES.read_text(encoding="utf-8"))
+    row = next(t for t in document["targets"] if t["name"] == "onnxruntime int8")
+    row["outcome"], row["reason"] = "text-differs", "CER on rendered-fr went <up> & \x01 more."
+    row["parity"]["flips"].pop()
+    row["latency"]["p50_ms"] *= 3
+    other = tmp_path / "worse.json"
+    other.write_text(json.dumps(document), encoding="utf-8")
+    return SAMPLES, other
+
+
+def test_nothing_changed(inkport):
+    run = inkport("compare", SAMPLES, SAMPLES)
+    assert (run.code, run.err) == (0, "")
+    assert run.out.splitlines()[-1] == "no regression"
+    assert "onnxruntime int8" in run.out
+    assert "coreml" not in run.out
+    assert "14 targets are available in neither report." in run.out
+    assert max(map(len, run.out.splitlines())) <= 120
+
+
+def test_a_regression_is_exit_code_1_and_told(inkport, reports):
+    run = inkport("compare", *reports)
+    assert run.code == 1
+    assert "pass to text-differs" in run.out
+    assert "onnxruntime int8: The outcome went from pass to text-differs. CER on rendered-fr" in run.out
+    assert "not flipped any more: " in run.out
+    assert run.out.splitlines()[-1] == "1 of 20 targets regressed"
+    assert inkport("compare", *reversed(reports)).code == 0
+
+
+def test_json_has_everything(inkport, reports):
+    run = inkport("compare", *reports, "--json")
+    found = json.loads(run.out)
+    assert (run.code, found["schema"], found["regressed"]) == (1, 1, True)
+    (worse,) = (t for t in found["targets"] if t["regressions"])
+    assert (worse["name"], worse["before"], worse["after"]) == ("onnxruntime int8", "pass", "text-differs")
+    assert len(worse["flips_lost"]) == 1
+    assert worse["pace"]["ratio"] == pytest.approx(3)
+
+
+def test_junit_is_read_by_a_library_of_others(inkport, reports, tmp_path):
+    file = tmp_path / "out" / "compare.xml"
+    assert inkport("compare", *reports, "--junit", file).code == 1
+    suites = {suite.name: suite for suite in junitparser.JUnitXml.fromfile(str(file))}
+    assert set(suites) == {t["name"] for t in json.loads(SAMPLES.read_text())["targets"]}
+    cases = {case.name: case for case in suites["onnxruntime int8"]}
+    (failure,) = cases["outcome"].result
+    assert isinstance(failure, junitparser.Failure)
+    assert "pass to text-differs" in failure.message
+    assert "<up> & \N{REPLACEMENT CHARACTER} more." in failure.message
+    # Without figures per line there is no verdict, and without intervals none on the latency.
+    assert cases["CER"].is_skipped
+    assert cases["latency"].is_skipped
+    assert all(case.is_passed or case.is_skipped for case in suites["torch fp32"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{samples}", "nothing.json"], "nothing.json: cannot be read"),
+        (["{samples}", "{samples}", "--max-slower", "-1"], "neither may be negative"),
+        (["{samples}", "{test}"], "--allow-other-data"),
+    ],
+)
+def test_what_cannot_be_compared_is_exit_code_2(inkport, arguments, words):
+    run = inkport(
+        "compare", *(a.format(samples=SAMPLES, test=SAMPLES.with_name("verify-test.json")) for a in arguments)
+    )
+    assert run.code == 2
+    assert words in run.err
+    assert run.out == ""
+
+
+def test_other_data_on_request(inkport):
+    run = inkport("compare", SAMPLES, SAMPLES.with_name("verify-test.json"), "--allow-other-data")
+    assert "different lines" in run.out
+    assert "not the same lines" in run.out
