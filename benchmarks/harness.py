@@ -6,31 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from inkport.benchmarks.environment import read_environment, without_folders
+from inkport.benchmarks.about import describe_data, describe_model, describe_reference
+from inkport.benchmarks.environment import read_environment
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.per_line import per_line
 from inkport.benchmarks.pipeline import TargetRun, prove, read_all
 from inkport.benchmarks.progress import Progress, silent
-from inkport.benchmarks.reference import Provide, Reference, open_reference
+from inkport.benchmarks.reference import Provide, open_reference
 from inkport.benchmarks.report import (
     ArtifactInfo,
-    DataInfo,
-    ModelInfo,
     Options,
-    ReferenceInfo,
     Report,
-    SkippedLine,
     TargetReport,
 )
 from inkport.benchmarks.speed import Speed, measure_speed
 from inkport.benchmarks.verdict import judge
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, UnknownRuntimeError
-from inkport.core.registry import probe, runtime_names
+from inkport.core.registry import runtime_names
 from inkport.core.runtime import SessionOptions
 from inkport.core.target import Target
 from inkport.lines.audit import Audit
-from inkport.lines.source import digest_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +74,9 @@ def verify(request: Request, *, progress: Progress = silent) -> Report:
     speed = measure_speed(runs, audit, options, progress)
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        model=_model_info(request.model),
-        data=_data_info(request),
-        reference=_reference_info(reference),
+        model=describe_model(request.model),
+        data=describe_data(request.audit, request.sources),
+        reference=describe_reference(reference),
         options=options,
         environment=environment,
         baseline=speed.baseline,
@@ -131,38 +127,4 @@ def _conclude(run: TargetRun, speed: Speed) -> TargetReport:
         parity=run.parity,
         latency=latency,
         line_edits=run.line_edits,
-    )
-
-
-def _model_info(model: Artifact) -> ModelInfo:
-    return ModelInfo(
-        name=model.spec.name,
-        version=model.spec.version,
-        charset_sha256=model.spec.charset.digest,
-        height=model.spec.preprocess.height,
-        stride=model.spec.stride,
-        artifact=ArtifactInfo.of(model),
-    )
-
-
-def _reference_info(reference: Reference) -> ReferenceInfo:
-    return ReferenceInfo(
-        runtime=reference.target.runtime,
-        runtime_version=probe(reference.target.runtime).version,
-        device=reference.target.device,
-        precision=reference.target.precision,
-        note=without_folders(reference.note),
-        artifact=ArtifactInfo.of(reference.artifact),
-    )
-
-
-def _data_info(request: Request) -> DataInfo:
-    return DataInfo(
-        sha256=digest_lines(request.audit.lines),
-        sources=tuple(request.sources),
-        lines=len(request.audit.lines),
-        skipped=tuple(
-            SkippedLine(id=f.id, problem=str(f.problem), detail=without_folders(f.detail))
-            for f in request.audit.findings
-        ),
     )

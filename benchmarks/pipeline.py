@@ -9,7 +9,7 @@ from inkport.benchmarks.latency import choose_lines
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.parity import Parity, Reading, compare, score
 from inkport.benchmarks.per_line import line_edits
-from inkport.benchmarks.progress import Progress
+from inkport.benchmarks.progress import Progress, silent
 from inkport.benchmarks.reference import Provide
 from inkport.benchmarks.report import Options
 from inkport.core.artifact import Artifact
@@ -17,7 +17,7 @@ from inkport.core.ctc import Transcription
 from inkport.core.errors import InkportError, RuntimeUnavailableError, UsageError
 from inkport.core.recogniser import Recogniser
 from inkport.core.registry import open_session, probe
-from inkport.core.runtime import Evidence, Placed, Placement, Session, SessionOptions
+from inkport.core.runtime import CheckedSession, Evidence, Placed, Placement, Session, SessionOptions
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Target
 from inkport.lines.audit import Audit
@@ -71,25 +71,8 @@ def prove(
         progress: Told what is going on.
     """
     run = TargetRun(target)
-    availability = probe(target.runtime)
-    run.version, run.evidence = availability.version, availability.evidence
-    if not availability.ok:
-        run.fail(Outcome.UNAVAILABLE, RuntimeUnavailableError(availability.reason, remedy=availability.remedy))
-        return run
-    # Whatever a vendor's code raises, the other targets go on: hence every exception, at each step.
-    try:
-        progress(f"{target.name}: exporting")
-        run.artifact = provide(target)
-    except Exception as error:  # noqa: BLE001
-        run.fail(Outcome.UNAVAILABLE if _is_missing(error) else Outcome.EXPORT_FAILED, error)
-        return run
-    try:
-        progress(f"{target.name}: opening")
-        session = open_session(
-            run.artifact, runtime=target.runtime, device=target.device, options=session_options(target, options)
-        )
-    except Exception as error:  # noqa: BLE001
-        run.fail(Outcome.UNAVAILABLE if _is_missing(error) else Outcome.LOAD_FAILED, error)
+    session = open_target(run, provide=provide, options=options, progress=progress)
+    if session is None or run.artifact is None:
         return run
     indices = _sample(target, audit, options)
     part = audit if indices is None else audit.pick(indices)
@@ -112,6 +95,43 @@ def prove(
         resamples=options.resamples,
     )
     return run
+
+
+def open_target(
+    run: TargetRun, *, provide: Provide, options: Options, progress: Progress = silent
+) -> CheckedSession | None:
+    """Take a target up to its open session, which the caller closes; never raises.
+
+    Args:
+        run: The target; what is found out about it is written here, ``failure`` included.
+        provide: Returns the target's artefact.
+        options: Settings.
+        progress: Told what is going on.
+
+    Returns:
+        The session, or None if the target did not come that far.
+    """
+    target = run.target
+    availability = probe(target.runtime)
+    run.version, run.evidence = availability.version, availability.evidence
+    if not availability.ok:
+        run.fail(Outcome.UNAVAILABLE, RuntimeUnavailableError(availability.reason, remedy=availability.remedy))
+        return None
+    # Whatever a vendor's code raises, the other targets go on: hence every exception, at each step.
+    try:
+        progress(f"{target.name}: exporting")
+        run.artifact = provide(target)
+    except Exception as error:  # noqa: BLE001
+        run.fail(Outcome.UNAVAILABLE if _is_missing(error) else Outcome.EXPORT_FAILED, error)
+        return None
+    try:
+        progress(f"{target.name}: opening")
+        return open_session(
+            run.artifact, runtime=target.runtime, device=target.device, options=session_options(target, options)
+        )
+    except Exception as error:  # noqa: BLE001
+        run.fail(Outcome.UNAVAILABLE if _is_missing(error) else Outcome.LOAD_FAILED, error)
+        return None
 
 
 def session_options(target: Target, options: Options) -> SessionOptions:

@@ -32,7 +32,11 @@ EXIT_INTERRUPTED = 130
 COMMANDS = {
     "verify": "Prove that ports of a model read the same text, and measure how fast.",
     "compare": "Say what changed between two reports, and fail on regressions.",
+    "metamorphic": "Check that batch, order, padding, threads and repetition change no text.",
     "kit": "Lock a model with its proof into one archive, run it anywhere, and judge the results.",
+    "bench": "Measure targets deeply: scenarios, widths, cold start, memory, drift.",
+    "buckets": "Choose the widths to compile for devices that run fixed shapes only.",
+    "debug": "Find the first operator where two targets part, and cut it out.",
     "read": "Print the text of line images.",
     "runtimes": "List what can run here, and why the rest cannot.",
     "export": "Make artefacts (ONNX, int8, OpenVINO) from trained weights.",

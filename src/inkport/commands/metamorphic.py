@@ -1,0 +1,101 @@
+"""``inkport metamorphic``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from inkport.benchmarks.about import describe_data
+from inkport.benchmarks.harness import check_targets
+from inkport.benchmarks.metamorphic.files import write_checks
+from inkport.benchmarks.metamorphic.relations import RELATIONS
+from inkport.benchmarks.metamorphic.report import Options
+from inkport.benchmarks.metamorphic.run import SAMPLE, Request, check_relations
+from inkport.benchmarks.metamorphic.text import render_checks
+from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.commands._model import resolve_model
+from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.core.errors import UsageError
+from inkport.core.target import load_targets
+from inkport.export.calibration import choose_calibration
+from inkport.lines.source import read_lines
+
+
+def metamorphic(
+    model: str | None = None,
+    *,
+    targets: Path | None = None,
+    lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    out: Path = Path("out/metamorphic"),
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+    threads: int = 1,
+    sample: int = SAMPLE,
+    relations: str = "",
+    skip: str = "",
+    calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+) -> int:
+    """Check that nothing but a line's own image changes its text: no batch, order, padding, thread or repetition.
+
+    No transcription is needed. Each violation comes with its smallest example. Exit code 0: every relation holds;
+    1: one is violated, or a target failed; 2: the request or its data is wrong; 3: a required target is not
+    available here.
+
+    Args:
+        model: A weights file, an artefact's directory, or the name of a shipped model; the shipped one if
+            left out.
+        targets: TOML file with one [[target]] table per target; every runtime that inkport knows if left out.
+        lines: Line sets: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
+        out: Folder for metamorphic.json, the examples, and the exported artefacts, which the next run takes up
+            again.
+        json_: Print the report as JSON instead of the table.
+        threads: Threads that every target computes with.
+        sample: Most lines that the relations are tried on; they have the widths of all.
+        relations: Relations to try, separated by commas; all if left out.
+        skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
+            bad-image, empty-text, unknown-symbol, too-few-frames.
+        calibration: Line sets to calibrate int8 on: lines that the model was trained on.
+    """
+    options = _options(threads, sample, relations, skip)
+    wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / "targets.toml")
+    check_targets(wanted)
+    work = out / "artifacts"
+    artifact = resolve_model(model, work=work)
+    sources = lines or (sample_lines(),)
+    check_calibration(sources, calibration)
+    audit = audit_sources(artifact, sources, options.skip)
+    chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
+    request = Request(
+        model=artifact,
+        targets=wanted,
+        audit=audit,
+        data=describe_data(audit, [path.name for path in sources]),
+        provide=provider(artifact, work, chosen),
+        options=options,
+    )
+    try:
+        checked = check_relations(request, progress=terminal_progress())
+    finally:
+        clear_progress()
+    write_checks(checked, out)
+    sys.stdout.write(checked.report.to_json() if json_ else render_checks(checked.report))
+    sys.stderr.write(f"report: {out / 'metamorphic.json'}\n")
+    return checked.report.exit_code
+
+
+def _options(threads: int, sample: int, relations: str, skip: str) -> Options:
+    if threads < 1 or sample < 1:
+        raise UsageError(f"--threads {threads} --sample {sample}: each must be at least 1")
+    names = [relation.name for relation in RELATIONS]
+    wanted = [name.strip() for name in relations.split(",") if name.strip()]
+    if unknown := sorted(set(wanted) - set(names)):
+        raise UsageError(f"--relations {','.join(unknown)}: no such relation", remedy=f"relations: {', '.join(names)}")
+    return Options(
+        threads=threads,
+        sample=sample,
+        relations=tuple(name for name in names if not wanted or name in wanted),
+        skip=problems_of(skip),
+    )

@@ -1,0 +1,166 @@
+"""The whole run on registered runtimes: report, schema, table, examples and exit code."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import jsonschema
+import numpy as np
+import pytest
+
+from inkport.benchmarks.about import describe_data
+from inkport.benchmarks.metamorphic.files import write_checks
+from inkport.benchmarks.metamorphic.relations import RELATIONS
+from inkport.benchmarks.metamorphic.report import Options, Standing, exit_code
+from inkport.benchmarks.metamorphic.run import Request, check_relations
+from inkport.benchmarks.metamorphic.text import render_checks
+from inkport.core.errors import LineDataError, UnknownRuntimeError
+from inkport.core.runtime import Availability
+from inkport.core.target import Precision, Target
+from inkport.lines.audit import Audit, audit_lines
+
+
+NAMES = tuple(relation.name for relation in RELATIONS)
+
+
+@pytest.fixture
+def run(install, fake_runtime, fake_artifact, fake_lines):
+    """Check these runtimes, one target each, against a faithful reference."""
+
+    def check(*runtimes, relations=NAMES, lines=fake_lines, sample=6, reference=None, rows=None):
+        install(*(reference or [fake_runtime("torch")]), *runtimes)
+        spec = fake_artifact.spec
+        audit = audit_lines(lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride)
+        targets = [Target(name=f"{r.name} row", runtime=r.name, precision=Precision.FP32) for r in runtimes]
+        return check_relations(
+            Request(
+                model=fake_artifact,
+                targets=rows or targets,
+                audit=audit,
+                data=describe_data(audit, ["fake.tsv"]),
+                provide=lambda _: fake_artifact,
+                options=Options(threads=1, sample=sample, relations=relations),
+            )
+        )
+
+    return check
+
+
+@pytest.fixture
+def leaky(faithful):
+    """Logits whose lines see the first line of their batch."""
+
+    def logits(images):
+        found = faithful(images)
+        found[1:] = np.roll(found[1:], 1 + int(images[0].mean() * 50) % 3, axis=2)
+        return found
+
+    return logits
+
+
+def test_one_right_and_one_wrong_target(run, fake_runtime, leaky, tmp_path):
+    checked = run(fake_runtime("right"), fake_runtime("leaky", leaky))
+    right, wrong = checked.report.targets
+    assert (right.outcome, wrong.outcome, checked.report.exit_code) == ("holds", "violated", 1)
+    assert [r.relation for r in right.relations] == list(NAMES)
+    broken = {r.relation: r for r in wrong.relations if r.status == "violated"}
+    assert set(broken) >= {"batch"}
+    example = broken["batch"].example
+    assert (len(example.lines), example.line) == (2, 1)
+    assert example.expected_text != example.found_text
+    write_checks(checked, tmp_path)
+    report = json.loads((tmp_path / "metamorphic.json").read_text(encoding="utf-8"))
+    schema = json.loads((files("inkport.benchmarks.metamorphic") / "metamorphic.schema.json").read_text())
+    jsonschema.validate(report, schema)
+    with np.load(tmp_path / example.file) as arrays:
+        rerun, expected = leaky(arrays["images"])[example.line], arrays["expected"]
+        assert np.array_equal(rerun, arrays["found"])
+        assert not np.array_equal(rerun, expected)
+        assert np.array_equal(leaky(arrays["images"][1:])[0], expected)
+
+
+def test_the_schema_knows_every_relation_kind_and_outcome():
+    text = (files("inkport.benchmarks.metamorphic") / "metamorphic.schema.json").read_text()
+    definitions = json.loads(text)["$defs"]
+    assert definitions["relation_name"]["enum"] == list(NAMES)
+    assert definitions["target"]["properties"]["outcome"]["enum"] == [str(standing) for standing in Standing]
+
+
+def test_the_schema_refuses_a_violation_without_an_example(run, fake_runtime, leaky):
+    report = json.loads(run(fake_runtime("leaky", leaky), relations=("batch",)).report.to_json())
+    schema = json.loads((files("inkport.benchmarks.metamorphic") / "metamorphic.schema.json").read_text())
+    report["targets"][0]["relations"][0]["example"] = None
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(report, schema)
+
+
+def test_the_table_and_the_sentences_lead_to_the_fault(run, fake_runtime, leaky):
+    text = " ".join(render_checks(run(fake_runtime("right"), fake_runtime("leaky", leaky)).report).split())
+    assert "leaky row violated ok ok ok VIOLATED" in text
+    assert "right row holds ok ok ok ok ok ok ok ok ok" in text
+    assert "leaky row, batch: A line in a batch reads like the line alone" in text
+    assert "as line 2 of a batch of 2, compared with the line alone: reads" in text
+
+
+def test_a_session_that_keeps_state_is_to_be_mended_first(run, fake_runtime, faithful):
+    class Counting:
+        calls = 0
+
+        def __call__(self, images):
+            self.calls += 1
+            return np.roll(faithful(images), self.calls % 5, axis=2)
+
+    text = " ".join(render_checks(run(fake_runtime("state", Counting())).report).split())
+    assert "state row: mend repeat first; the others take it for granted." in text
+
+
+def test_what_is_not_there_says_why_and_stops_no_other(run, fake_runtime):
+    absent = Availability(ok=False, reason="no SDK", remedy="buy one")
+
+    def corrupt():
+        raise OSError("bad magic")
+
+    report = run(
+        fake_runtime("absent", availability=absent), fake_runtime("corrupt", on_open=corrupt), fake_runtime("right")
+    ).report
+    assert [target.outcome for target in report.targets] == ["unavailable", "load-failed", "holds"]
+    assert report.targets[0].reason == "no SDK (fix: buy one)."
+    assert "bad magic" in report.targets[1].reason
+    assert (report.exit_code, [len(t.relations) for t in report.targets]) == (1, [0, 0, len(NAMES)])
+
+
+def test_exit_codes():
+    holds, absent, violated = Standing.HOLDS, Standing.UNAVAILABLE, Standing.VIOLATED
+    assert exit_code([(holds, True)]) == 0
+    assert exit_code([(holds, True), (absent, False)]) == 0
+    assert exit_code([(holds, True), (absent, True)]) == 3
+    assert exit_code([(absent, True), (violated, False)]) == 1
+
+
+def test_without_a_reference_padding_is_not_judged(run, fake_runtime):
+    absent = Availability(ok=False, reason="torch is not installed")
+    reference = [fake_runtime(name, availability=absent) for name in ("torch", "onnxruntime")]
+    report = run(fake_runtime("right"), reference=reference).report
+    (target,) = report.targets
+    notes = {relation.relation: relation.note for relation in target.relations}
+    assert (report.reference, "torch is not installed" in report.note) == (None, True)
+    assert "not judged" in notes["padding"]
+    assert "only the shapes" in notes["width"]
+
+
+def test_every_session_is_closed_and_the_sample_is_kept_small(run, fake_runtime):
+    port = fake_runtime("right")
+    rows = [Target(name="few", runtime="right", precision=Precision.FP32, lines=2)]
+    (target,) = run(port, rows=rows).report.targets
+    assert target.lines == 2
+    assert port.opened == port.closed >= len(NAMES)
+    assert port.threads == {1, 2, 4}
+
+
+def test_requests_that_cannot_be_met(run, fake_runtime):
+    with pytest.raises(LineDataError, match="no usable line"):
+        run(fake_runtime("right"), lines=[])
+    with pytest.raises(UnknownRuntimeError):
+        run(fake_runtime("right"), rows=[Target(name="x", runtime="tensrrt", precision=Precision.FP32)])
+    assert Audit().lines == []
