@@ -11,7 +11,7 @@ demo: .venv/.demo
 	$(BIN)/inkport verify
 
 # Everything that must hold before a change is merged.
-test: .venv/.test .venv/.web .venv/.arm64
+test: .venv/.test .venv/.web .venv/.arm64 .venv/.ssh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -33,7 +33,7 @@ test: .venv/.test .venv/.web .venv/.arm64
 	@touch $@
 
 .venv/.test: .venv/.demo
-	$(BIN)/pip install --quiet --editable '.[export,nncf,coreml,litert-export,executorch,ncnn-export,train,render]' --group test --group lint
+	$(BIN)/pip install --quiet --editable '.[export,nncf,coreml,litert-export,executorch,ncnn-export,train,render,loadgen]' --group test --group lint
 	@touch $@
 
 .venv/.web: .venv/.base scripts/web_modules.sh runtimes/web/package-lock.json
@@ -43,4 +43,10 @@ test: .venv/.test .venv/.web .venv/.arm64
 # An emulated arm64 machine is made of Debian packages; elsewhere the tests that need it are skipped and say so.
 .venv/.arm64: .venv/.base scripts/arm64_root.sh
 	@if grep -qs '^ID=debian$$' /etc/os-release; then PYTHON=$(BIN)/python scripts/arm64_root.sh; fi
+	@touch $@
+
+# The tests of devices over ssh use the system's client; where there is none and none can be got, they are skipped and say so.
+.venv/.ssh: .venv/.base
+	@if ! command -v ssh >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -qq --no-install-recommends -y openssh-client >/dev/null; fi
 	@touch $@

@@ -22,7 +22,10 @@ The tree::
         ├── RuntimeCollisionError       two packages register one name
         ├── UnsupportedFormatError      the runtime cannot open this artefact
         ├── RuntimeUnavailableError     the runtime is known but cannot run here
-        └── RuntimeExecutionError       a session failed or broke its contract
+        │   └── DeviceUnavailableError    a device that cannot be reached, or lost its connection
+        ├── RuntimeExecutionError       a session failed or broke its contract
+        └── DeviceError                 a device refused, or something failed on it
+            └── DeviceTimeoutError        (also TimeoutError)
 """
 
 from __future__ import annotations
@@ -123,3 +126,15 @@ class RuntimeUnavailableError(TargetError):
 
 class RuntimeExecutionError(TargetError):
     """A session failed while running, or returned something that breaks its contract."""
+
+
+class DeviceUnavailableError(RuntimeUnavailableError):
+    """A device cannot be reached, or the connection to it was lost."""
+
+
+class DeviceError(TargetError):
+    """A device refused what it was asked, or something failed on it."""
+
+
+class DeviceTimeoutError(DeviceError, TimeoutError):
+    """Something on a device, or the way to it, took longer than it may."""
