@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from inkport.core.bundle import BUNDLED
 from inkport.core.preprocess import PreprocessSpec
 
 
@@ -70,15 +71,22 @@ def test_reports_speak_of_the_shipped_model():
     from inkport.core.artifact import load_artifact
 
     root = load_artifact(ROOT / "model/shipped/convtext-tiny").digest
-    bundle = load_artifact(ROOT / "src/inkport/bundle/convtext-tiny-int8")
-    assert bundle.root == root
+    bundled = {
+        f"{runtime} int8": load_artifact(ROOT / "src/inkport/bundle" / folder)
+        for runtime, folder in zip(("onnxruntime", "openvino"), BUNDLED, strict=True)
+    }
+    assert {artifact.root for artifact in bundled.values()} == {root}
     for name in ("verify-test", "verify-samples"):
         data = json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
         assert data["model"]["artifact"]["sha256"] == root
-        int8 = next(t for t in data["targets"] if t["name"] == "onnxruntime int8")
-        assert int8["artifact"]["sha256"] == bundle.digest
+        found = {t["name"]: t["artifact"]["sha256"] for t in data["targets"] if t["name"] in bundled}
+        assert found == {name: artifact.digest for name, artifact in bundled.items()}
+
+
+def test_the_int8_experiment_is_quoted_with_the_weights_that_it_was_made_on():
     experiment = json.loads((ROOT / "docs/results/int8-settings.json").read_text(encoding="utf-8"))
-    assert experiment["model"]["root"] == root
+    text = (ROOT / "docs/export.md").read_text(encoding="utf-8")
+    assert f"convtext-tiny 3 ({experiment['model']['root'][:12]})" in text
 
 
 def _digest(data):

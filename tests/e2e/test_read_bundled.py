@@ -10,24 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from inkport.core.bundle import bundled_artifact
+from inkport.core.bundle import bundled_artifacts
 from inkport.core.metrics import edit_distance
 from inkport.lines.source import read_lines
 
 
-pytest.importorskip("onnxruntime", reason="the bundled artefact is ONNX")
-
-
-@pytest.fixture(scope="module")
-def artifact():
-    return bundled_artifact()
-
-
-def test_it_reads_the_sample_lines_without_torch(artifact):
+@pytest.mark.parametrize(
+    ("package", "arguments", "place"),
+    [("onnxruntime", [], 0), ("openvino", ["--runtime", "openvino"], 1)],
+)
+def test_it_reads_the_sample_lines_without_torch(package, arguments, place):
+    pytest.importorskip(package, reason=f"the bundled artefact is read with {package}")
+    artifact = bundled_artifacts()[place]
     lines = list(read_lines([Path(str(files("inkport.benchmarks"))) / "samples" / "lines.tsv"]))[::10]
     code = "import sys\nfrom inkport.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
     run = subprocess.run(
-        [sys.executable, "-c", code, "read", "--json", *(str(line.image) for line in lines)],
+        [sys.executable, "-c", code, "read", "--json", *arguments, *(str(line.image) for line in lines)],
         capture_output=True,
         text=True,
         check=False,

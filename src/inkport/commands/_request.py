@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from inkport.core.artifact import Artifact
-from inkport.core.bundle import bundled_artifact
+from inkport.core.bundle import bundled_artifacts
 from inkport.core.errors import ArtifactNotFoundError, UsageError
 from inkport.core.registry import load_runtime
 from inkport.core.target import Target
@@ -75,12 +75,12 @@ def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) ->
     """Return a function that gives each target its artefact, exporting it into ``work`` where it is not there yet.
 
     Args:
-        model: What everything descends from; the shipped int8 artefact is taken where it belongs to it.
+        model: What everything descends from; the shipped int8 artefacts are taken where they belong to it.
         work: Folder of the artefacts.
         calibration: What int8 takes its ranges from, if it must be made.
     """
     try:
-        reuse: tuple[Artifact, ...] = (bundled_artifact(),)
+        reuse = bundled_artifacts()
     except ArtifactNotFoundError:
         reuse = ()
 

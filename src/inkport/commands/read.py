@@ -12,8 +12,9 @@ import numpy.typing as npt
 from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
-from inkport.core.bundle import bundled_artifact
-from inkport.core.choice import choose_runtime
+from inkport.core.artifact import Artifact
+from inkport.core.bundle import bundled_artifacts
+from inkport.core.choice import choose_runtime, opens
 from inkport.core.ctc import Transcription
 from inkport.core.errors import ImageError, UsageError
 from inkport.core.image import load_gray
@@ -44,8 +45,8 @@ def read(
 
     Args:
         images: Image files (PNG, JPEG, TIFF, WebP, ...), each the crop of one line.
-        model: An artefact's directory, a weights file, or the name of a shipped model; the int8 ONNX artefact
-            that comes with inkport if left out.
+        model: An artefact's directory, a weights file, or the name of a shipped model; the int8 artefact that
+            comes with inkport if left out, in ONNX or, where only that runs, in OpenVINO's format.
         runtime: Name of a runtime (see `inkport runtimes`); if left out, the first by name that opens the
             model's format and can run here.
         device: Device, in the runtime's own words.
@@ -54,7 +55,7 @@ def read(
     """
     if threads < 1:
         raise UsageError(f"threads must be at least 1, found {threads}")
-    artifact = bundled_artifact() if model is None else resolve_model(model)
+    artifact = _bundled(runtime) if model is None else resolve_model(model)
     chosen = runtime or choose_runtime(artifact)
     records: list[dict[str, Any]] = []
     with open_session(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads)) as session:
@@ -73,6 +74,12 @@ def read(
     if json_:
         sys.stdout.write(json.dumps(records, ensure_ascii=False, indent=1) + "\n")
     return EXIT_BAD_IMAGE if len(records) < len(images) else 0
+
+
+def _bundled(runtime: str | None) -> Artifact:
+    """Return the first bundled artefact that the runtime, or any runtime here, opens; else the usual one."""
+    bundled = bundled_artifacts()
+    return next((artifact for artifact in bundled if opens(artifact, runtime)), bundled[0])
 
 
 def _prepare(path: Path, spec: RecogniserSpec) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

@@ -1,4 +1,4 @@
-"""The artefact inside the package, so that `inkport read` works right after installing."""
+"""The artefacts inside the package, so that `inkport read` works right after installing, and verify finds int8."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from pathlib import Path
 from inkport.core.artifact import Artifact, load_artifact
 
 
-BUNDLED = "convtext-tiny-int8"
-"""Folder of the bundled artefact under ``inkport/bundle``: int8 ONNX, made from the shipped weights."""
+BUNDLED = ("convtext-tiny-int8", "convtext-tiny-openvino-int8")
+"""Folders under ``inkport/bundle``, made from the shipped weights: int8 in ONNX, and in OpenVINO's IR."""
 
 
-def bundled_artifact() -> Artifact:
-    """Open the int8 ONNX artefact that comes with the package.
+def bundled_artifacts() -> tuple[Artifact, ...]:
+    """Open the artefacts that come with the package, the usual one first.
 
     Raises:
         ArtifactNotFoundError: If this build of the package has none.
-        ArtifactCorruptError: If it is damaged.
+        ArtifactCorruptError: If one is damaged.
     """
-    return load_artifact(Path(str(files("inkport"))) / "bundle" / BUNDLED)
+    folder = Path(str(files("inkport"))) / "bundle"
+    return tuple(load_artifact(folder / name) for name in BUNDLED)

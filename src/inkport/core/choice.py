@@ -32,3 +32,19 @@ def choose_runtime(artifact: Artifact) -> str:
         f"no runtime here opens {artifact.format} artefacts ({'; '.join(reasons) or 'none is registered for them'})",
         remedy=" or ".join(filter(None, dict.fromkeys(remedies))) or "install a runtime that opens them",
     )
+
+
+def opens(artifact: Artifact, runtime: str | None = None) -> bool:
+    """Whether a runtime, or any runtime if none is named, opens the artefact's format and can run here.
+
+    Raises:
+        UnknownRuntimeError: If the named runtime is not registered.
+        RuntimeUnavailableError: If the named runtime cannot be loaded.
+    """
+    if runtime is not None:
+        return artifact.format in load_runtime(runtime).formats
+    try:
+        choose_runtime(artifact)
+    except RuntimeUnavailableError:
+        return False
+    return True

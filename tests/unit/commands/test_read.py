@@ -30,7 +30,7 @@ def picture(gray: int = 0) -> Image.Image:
 def fake(register, onnx_artifact, monkeypatch):
     """The fake runtime, with a bundled artefact for it."""
     (runtime,) = register(("fake", {}))
-    monkeypatch.setattr(read_module, "bundled_artifact", lambda: onnx_artifact)
+    monkeypatch.setattr(read_module, "bundled_artifacts", lambda: (onnx_artifact,))
     return runtime
 
 

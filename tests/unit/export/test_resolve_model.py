@@ -74,9 +74,10 @@ def test_a_weights_file_without_torch_says_what_to_install(toy_artifact, monkeyp
     assert "pip install 'inkport[export]'" in caught.value.remedy
 
 
-def test_the_bundled_artefact_is_opened_or_reported_missing(toy_int8, tmp_path, monkeypatch):
+def test_the_bundled_artefacts_are_opened_or_reported_missing(toy_int8, toy_onnx, tmp_path, monkeypatch):
     monkeypatch.setattr(bundle, "files", lambda _package: tmp_path)
     with pytest.raises(ArtifactNotFoundError):
-        bundle.bundled_artifact()
-    shutil.copytree(toy_int8.path, tmp_path / "bundle" / bundle.BUNDLED)
-    assert bundle.bundled_artifact().digest == toy_int8.digest
+        bundle.bundled_artifacts()
+    for name, artifact in zip(bundle.BUNDLED, (toy_int8, toy_onnx), strict=True):
+        shutil.copytree(artifact.path, tmp_path / "bundle" / name)
+    assert [artifact.digest for artifact in bundle.bundled_artifacts()] == [toy_int8.digest, toy_onnx.digest]
