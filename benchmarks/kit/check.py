@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from inkport.benchmarks.kit.judge import Finding, State, judge_stages
+from inkport.benchmarks.kit.judge import Finding, State, is_decodable, judge_stages
 from inkport.benchmarks.kit.manifest import KitTarget
 from inkport.benchmarks.kit.open import Kit
 from inkport.benchmarks.kit.result import Result, RunnerInfo
@@ -169,12 +169,8 @@ def _readings(kit: Kit, result: Result) -> list[Transcription]:
     read = []
     for line in result.document.lines:
         logits = result.tensor(line, Stage.LOGITS)
-        decoded = None
-        if logits is not None and logits.ndim == 3 and len(logits) == 1:
-            try:
-                decoded = greedy(logits[0], kit.spec.charset)
-            except SpecMismatchError:
-                decoded = None
+        usable = logits is not None and is_decodable(logits, kit.spec.charset.size)
+        decoded = greedy(logits[0], kit.spec.charset) if logits is not None and usable else None
         text = line.text if line.text is not None else decoded.text if decoded else ""
         read.append(decoded if decoded and decoded.text == text else _bare(text))
     return read

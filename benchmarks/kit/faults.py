@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from itertools import groupby
+from itertools import groupby, product
 
 import numpy as np
 from PIL import Image
@@ -48,10 +48,11 @@ def name_gray_fault(found: Array, expected: Array, levels: float, *, image: byte
         return "holds NaN or infinity"
     if distance(found, expected) <= levels:
         return None
+    if distance(found / np.float32(255), expected) <= levels:
+        return "goes from 0 to 255 instead of 0 to 1"
     mistakes: Mapping[str, Callable[[], Array]] = {
-        "ink and paper are swapped": lambda: 1 - expected,
-        "goes from 0 to 255 instead of 0 to 1": lambda: expected * np.float32(255),
-        "red and blue are swapped": lambda: _gray(image, (0.114, 0.587, 0.299)),
+        "has ink and paper swapped": lambda: 1 - expected,
+        "has red and blue swapped": lambda: _gray(image, (0.114, 0.587, 0.299)),
         "is the mean of red, green and blue instead of their luma": lambda: _gray(image, (1 / 3, 1 / 3, 1 / 3)),
         "is upside down": lambda: expected[::-1],
         "is mirrored": lambda: expected[:, ::-1],
@@ -83,8 +84,8 @@ def name_tensor_fault(found: Array, expected: Array, levels: float, *, gray: Arr
         padding = float(found[..., content:].mean())
         return f"pads with {padding:.3g}, expected {float(expected[0, 0, 0, -1]):.3g}"
     mistakes: Mapping[str, Callable[[], Array]] = {
-        "is resampled without antialiasing (two taps, whatever the scale)": lambda: _simple(gray, spec, _two_taps),
-        "is resampled by the nearest pixel": lambda: _simple(gray, spec, _nearest),
+        "is resampled without antialiasing (two taps, whatever the scale)": lambda: _without_antialiasing(gray, spec),
+        "is resampled by the nearest pixel": lambda: _nearest(gray, spec, found),
         "is upside down": lambda: expected[:, :, ::-1],
         "lies at the right edge": lambda: np.roll(expected, expected.shape[3] - content, axis=3),
     }
@@ -129,20 +130,22 @@ def name_text_fault(text: str, logits: Array, charset: Charset) -> str | None:
 
 
 def _shape_fault(found: Array, expected: Array) -> str:
-    if found.shape[:3] == expected.shape[:3]:
+    if found.ndim == expected.ndim and found.shape[:3] == expected.shape[:3]:
         return f"is {found.shape[3]} px wide, expected {expected.shape[3]}: padded or scaled otherwise"
     return f"has shape {found.shape}, expected {expected.shape}"
 
 
 def _known(found: Array, mistakes: Mapping[str, Callable[[], Array]], levels: float, scale: float) -> str | None:
+    distances: dict[str, float] = {}
     for fault, make in mistakes.items():
         try:
             wrong = make()
         except (InkportError, ValueError, OSError):
             continue
-        if wrong.shape == found.shape and distance(found, wrong, scale=scale) <= levels:
-            return fault
-    return None
+        if wrong.shape == found.shape:
+            distances[fault] = distance(found, wrong, scale=scale)
+    nearest = min(distances, key=distances.__getitem__, default="")
+    return nearest if nearest and distances[nearest] <= levels else None
 
 
 def _normalisation(found: Array, expected: Array, allowed: float) -> str | None:
@@ -174,11 +177,9 @@ def _gray(image: bytes, weights: tuple[float, float, float]) -> Array:
     return (colours @ np.asarray(weights, dtype=np.float32)) / np.float32(255)
 
 
-def _simple(gray: Array, spec: PreprocessSpec, resample: Callable[[Array, int], Array]) -> Array:
-    content, padded = spec.content_width(*gray.shape), spec.padded_width(*gray.shape)
-    canvas = np.full((spec.height, padded), spec.background, dtype=np.float32)
-    canvas[:, :content] = resample(resample(gray, spec.height).T, content).T
-    return ((canvas - np.float32(spec.mean)) / np.float32(spec.std))[None, None]
+def _without_antialiasing(gray: Array, spec: PreprocessSpec) -> Array:
+    content = spec.content_width(*gray.shape)
+    return _framed(_two_taps(_two_taps(gray, spec.height).T, content).T, gray, spec)
 
 
 def _two_taps(image: Array, target: int) -> Array:
@@ -189,6 +190,23 @@ def _two_taps(image: Array, target: int) -> Array:
     return out
 
 
-def _nearest(image: Array, target: int) -> Array:
-    out: Array = image[((np.arange(target) + 0.5) * image.shape[0] / target).astype(int)]
-    return out
+def _nearest(gray: Array, spec: PreprocessSpec, found: Array) -> Array:
+    """Return the pixel around each place that is closest to what was found: libraries differ in which they take."""
+    content = spec.content_width(*gray.shape)
+    written = found[0, 0, :, :content] * np.float32(spec.std) + np.float32(spec.mean)
+    rows, columns = (
+        np.floor((np.arange(target) + 0.5) * source / target - 0.5).astype(int)
+        for source, target in zip(gray.shape, (spec.height, content), strict=True)
+    )
+    best = np.full_like(written, np.inf)
+    for down, right in product((-1, 0, 1), repeat=2):
+        candidate = gray[(rows + down).clip(0, gray.shape[0] - 1)][:, (columns + right).clip(0, gray.shape[1] - 1)]
+        best = np.where(np.abs(candidate - written) < np.abs(best - written), candidate, best)
+    return _framed(best, gray, spec)
+
+
+def _framed(content: Array, gray: Array, spec: PreprocessSpec) -> Array:
+    """Pad and normalise an image of the right height."""
+    canvas = np.full((spec.height, spec.padded_width(*gray.shape)), spec.background, dtype=np.float32)
+    canvas[:, : content.shape[1]] = content
+    return ((canvas - np.float32(spec.mean)) / np.float32(spec.std))[None, None]

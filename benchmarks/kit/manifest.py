@@ -109,7 +109,9 @@ class Tolerances:
     """How far values may lie from the golden ones."""
 
     gray_levels: float
-    """Root mean square difference of decoded and of prepared images, in gray levels of 1/255."""
+    """Root mean square difference of decoded images, in gray levels of 1/255."""
+    tensor_levels: float
+    """The same of prepared images, before normalisation."""
     logits: Mapping[str, float]
     """Largest difference of logits, as a share of the golden ones' standard deviation, by precision of the artefact."""
 

@@ -54,11 +54,18 @@ def _verdict(check: KitCheck) -> str:
         if finding.state is State.WRONG:
             first = finding.stage is check.first_wrong
             start = f"first wrong stage: {finding.stage}." if first else f"{finding.stage} is wrong, too."
-            sentences.append(f"{start} On {finding.line} it {finding.fault}.")
+            sentences.append(f"{start} On {finding.line} it {finding.fault}.{_hidden(check, finding) if first else ''}")
     if check.first_wrong is None:
         sentences.append("no stage is wrong" if _judged(check) else "no stage could be judged; the text alone speaks")
     sentences.append(f"outcome: {check.outcome}" + (f". {check.reason}" if check.outcome is not Outcome.PASS else ""))
     return "\n".join(map(wrap, sentences))
+
+
+def _hidden(check: KitCheck, wrong: Finding) -> str:
+    """Say which stages before the first wrong one may be to blame instead."""
+    before = check.stages[: check.stages.index(wrong)]
+    hidden = [finding.stage for finding in before if finding.state is State.NOT_SHOWN]
+    return f" The runner does not show {' and '.join(hidden)}, which may be to blame." if hidden else ""
 
 
 def _judged(check: KitCheck) -> bool:
