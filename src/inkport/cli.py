@@ -41,6 +41,7 @@ COMMANDS = {
     "runtimes": "List what can run here, and why the rest cannot.",
     "export": "Make artefacts (ONNX, int8, OpenVINO) from trained weights.",
     "train": "Train a recogniser from a recipe.",
+    "dataset": "Turn a data set of the literature, in its official layout, into a line set.",
     "render": "Render sample lines in handwriting fonts.",
     "frames": "Measure which lines have too few frames at candidate heights and strides.",
 }

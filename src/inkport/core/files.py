@@ -17,13 +17,24 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     Raises:
         OSError: If the disk refuses; ``path`` is then as it was.
     """
+    with new_file(path) as draft:
+        draft.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yield an empty file that becomes ``path`` when the block ends without an error; the folder is made if needed.
+
+    Raises:
+        OSError: If the disk refuses; ``path`` is then as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
     draft = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data.encode("utf-8") if isinstance(data, str) else data)
-            file.flush()
+        yield draft
+        with draft.open("rb+") as file:
             os.fsync(file.fileno())
         draft.chmod(0o644)
         draft.replace(path)

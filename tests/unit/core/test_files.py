@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from inkport.core.files import new_directory, sha256_file, write_atomically
+from inkport.core.files import new_directory, new_file, sha256_file, write_atomically
 
 
 class Stop(BaseException):
@@ -42,6 +42,23 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path, monkeypa
     monkeypatch.undo()
     assert path.read_text() == "old"
     assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_a_file_appears_only_when_its_block_ends(tmp_path, existing):
+    path = tmp_path / "new" / "file"
+    if existing:
+        write_atomically(path, "old")
+    with pytest.raises(Stop), new_file(path) as draft:
+        draft.write_text("half")
+        raise Stop
+    assert (path.read_text() if existing else names(path.parent)) == ("old" if existing else [])
+    with new_file(path) as draft:
+        draft.write_text("new")
+        assert path.exists() == existing
+    assert path.read_text() == "new"
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert names(path.parent) == ["file"]
 
 
 @pytest.mark.parametrize("existing", [True, False])

@@ -1,0 +1,177 @@
+"""From a data set in its official layout to one Parquet file per split, complete or not at all."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from inkport.core.errors import ImageError, LineDataError
+from inkport.core.image import load_gray
+from inkport.core.preprocess import resample
+from inkport.lines.datasets.catalogue import Dataset
+from inkport.lines.datasets.listed import Listed, Split
+from inkport.lines.datasets.places import DOCUMENT
+from inkport.lines.datasets.write import Row, write_parquet
+
+
+PARTIAL = "take what can be used with --allow-partial"
+"""How to go on without a complete split."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The lines of a split that can be used, and those left out."""
+
+    dataset: Dataset
+    """Their data set."""
+    split: Split
+    """Their split."""
+    lines: tuple[Listed, ...]
+    """Lines with a transcription whose image is there."""
+    empty: tuple[str, ...]
+    """Ids of lines without a transcription, where the published sizes leave them out."""
+    refused: tuple[str, ...]
+    """What is wrong with each of the other lines, one sentence each."""
+
+    @property
+    def published(self) -> int:
+        """How many lines the published split has."""
+        return self.dataset.sizes[self.split]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """What was written."""
+
+    lines: int
+    """Lines in the file."""
+    damaged: tuple[str, ...]
+    """Lines left out because their image cannot be read, one sentence each."""
+
+
+def select_lines(dataset: Dataset, folder: Path, split: Split, *, allow_partial: bool = False) -> Selection:
+    """List the lines of a split and check that they are those that were published, before any image is read.
+
+    Args:
+        dataset: Which data set.
+        folder: Where it was unpacked.
+        split: Which split.
+        allow_partial: Whether lines may be missing or have no transcription, and their number may differ from the
+            published one.
+
+    Raises:
+        LineDataError: If a part of the layout is missing or malformed, an id stands twice, or the split is not
+            complete and ``allow_partial`` is off.
+    """
+    if not folder.is_dir():
+        raise LineDataError(f"{folder}: no such folder", remedy=f"unpack {dataset.name} as {DOCUMENT} shows")
+    lines: list[Listed] = []
+    empty: list[str] = []
+    refused: list[str] = []
+    for line in dataset.read(folder, split):
+        if line.missing:
+            refused.append(f"{line.id}: {line.missing}")
+        elif line.text:
+            lines.append(line)
+        elif dataset.drops_empty:
+            empty.append(line.id)
+        else:
+            refused.append(f"{line.id}: the transcription is empty")
+    selection = Selection(dataset=dataset, split=split, lines=tuple(lines), empty=tuple(empty), refused=tuple(refused))
+    _check(selection, allow_partial=allow_partial)
+    return selection
+
+
+def convert(selection: Selection, out: Path, *, squeeze: float | None = None, allow_partial: bool = False) -> Converted:
+    """Write the selected lines to a Parquet file, which appears when all of them are in it.
+
+    Args:
+        selection: The lines.
+        out: The file.
+        squeeze: Largest ratio of width to height; wider lines are narrowed to it. Images are kept byte for byte
+            if left out.
+        allow_partial: Whether lines whose image is damaged are left out.
+
+    Raises:
+        LineDataError: If an image cannot be read and ``allow_partial`` is off, no line is left, or pyarrow is
+            missing.
+        OSError: If the disk refuses.
+    """
+    damaged: list[str] = []
+    written = write_parquet(_rows(selection, squeeze, damaged, allow_partial=allow_partial), out)
+    return Converted(lines=written, damaged=tuple(damaged))
+
+
+def squeezed(image: bytes, ratio: float) -> bytes:
+    """Return an encoded image as a gray PNG at most ``ratio`` times as wide as it is high; its height stays.
+
+    Raises:
+        ImageError: If the image is damaged.
+    """
+    gray = load_gray(image)
+    height, width = gray.shape
+    gray = resample(gray, height, min(width, max(1, int(ratio * height))))
+    buffer = io.BytesIO()
+    Image.fromarray(np.rint(gray.clip(0, 1) * 255).astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _check(selection: Selection, *, allow_partial: bool) -> None:
+    name = f"{selection.dataset.name}, split {selection.split}"
+    twice = [id_ for id_, count in Counter(line.id for line in selection.lines).items() if count > 1]
+    if twice:
+        raise LineDataError(f"{name}: {len(twice)} ids stand twice, for example {twice[0]!r}")
+    if not selection.lines:
+        raise LineDataError(f"{name}: no line with a transcription and an image{_named(selection.refused)}")
+    if allow_partial:
+        return
+    if selection.refused:
+        raise LineDataError(
+            f"{name}: {len(selection.refused)} lines cannot be used:{_named(selection.refused)}",
+            remedy=f"complete the data set, or {PARTIAL}",
+        )
+    if len(selection.lines) != selection.published:
+        raise LineDataError(
+            f"{name}: {len(selection.lines)} lines, the published split has {selection.published}",
+            remedy=f"check the archives and lists against {DOCUMENT}, or {PARTIAL}",
+        )
+
+
+def _rows(selection: Selection, squeeze: float | None, damaged: list[str], *, allow_partial: bool) -> Iterator[Row]:
+    dataset = selection.dataset
+    for line in selection.lines:
+        try:
+            image = line.image()
+            if squeeze is None:
+                load_gray(image)
+            else:
+                image = squeezed(image, squeeze)
+        except (ImageError, LineDataError) as error:
+            if not allow_partial:
+                raise LineDataError(
+                    f"{line.id}: {error.message}", remedy=f"unpack or download it again, or {PARTIAL}"
+                ) from error
+            damaged.append(f"{line.id}: {error.message}")
+            continue
+        yield Row(
+            image=image,
+            text=line.text,
+            id=line.id,
+            dataset=dataset.name,
+            writer_or_document=line.writer,
+            seen_writer=dataset.seen_writer,
+            split=str(selection.split),
+            language=dataset.language,
+            licence=dataset.licence,
+        )
+
+
+def _named(sentences: tuple[str, ...]) -> str:
+    rest = f"\n  and {len(sentences) - 10} more" if len(sentences) > 10 else ""
+    return "".join(f"\n  {sentence}" for sentence in sentences[:10]) + rest

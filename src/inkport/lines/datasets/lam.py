@@ -1,0 +1,53 @@
+"""LAM (Ludovico Antonio Muratori): line images and one JSON list per split."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from inkport.core.errors import LineDataError
+from inkport.lines.datasets.listed import Listed, Split, collapsed
+from inkport.lines.datasets.places import check_name, find_place, read_file, read_text
+
+
+def list_lam(root: Path, split: Split) -> Iterator[Listed]:
+    """Yield the lines of the basic split; there is one author, so his decade stands for the document.
+
+    Raises:
+        LineDataError: If a part of the layout is missing or malformed.
+    """
+    lines = find_place(root, "lines", "LAM/lines")
+    images = find_place(lines, "img")
+    path = find_place(lines, f"split/basic/{split}.json")
+    for number, record in enumerate(_read(path)):
+        where = f"{path}: entry {number}"
+        name, text = _field(record, "img", where), _field(record, "text", where)
+        file = images / check_name(name, path)
+        decade = record.get("decade_id")
+        yield Listed(
+            id=name,
+            text=collapsed(text),
+            writer="" if decade is None else f"decade-{decade}",
+            image=partial(read_file, file),
+            missing="" if file.is_file() else f"no image {file.relative_to(root)}",
+        )
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    try:
+        records = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise LineDataError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise LineDataError(f"{path}: expected a list of objects with img and text")
+    return records
+
+
+def _field(record: dict[str, Any], key: str, where: str) -> str:
+    value = record.get(key)
+    if not isinstance(value, str):
+        raise LineDataError(f"{where}: {key} is {value!r}, expected a text (found keys {sorted(record)})")
+    return value

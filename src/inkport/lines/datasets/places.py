@@ -1,0 +1,90 @@
+"""Finding the parts of an official layout, and saying what is there where one is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inkport.core.errors import LineDataError
+
+
+DOCUMENT = "docs/datasets.md"
+"""Where the layouts are shown."""
+
+
+def find_place(root: Path, *choices: str) -> Path:
+    """Return the one of ``choices`` (paths relative to ``root``) that exists.
+
+    Raises:
+        LineDataError: If none does, or more than one: which is meant is not guessed.
+    """
+    found = [choice for choice in choices if (root / choice).exists()]
+    if len(found) == 1:
+        return root / found[0]
+    if found:
+        raise LineDataError(
+            f"{root}: {' and '.join(found)} are both here, expected one of them", remedy="move the others away"
+        )
+    raise LineDataError(
+        f"{root}: no {' or '.join(choices)} here, found {_content(root)}",
+        remedy=f"unpack the data set as {DOCUMENT} shows, and pass the folder that holds it",
+    )
+
+
+def read_names(path: Path) -> list[str]:
+    """Return the names in a list file, one a line, in order.
+
+    Raises:
+        LineDataError: If the file cannot be read, is empty, or names something twice or by a path.
+    """
+    names = [row.strip() for row in read_text(path).splitlines() if row.strip()]
+    if not names:
+        raise LineDataError(f"{path}: the list is empty, expected one name a line")
+    seen: set[str] = set()
+    for name in names:
+        check_name(name, path)
+        if name in seen:
+            raise LineDataError(f"{path}: {name!r} stands in the list twice")
+        seen.add(name)
+    return names
+
+
+def check_name(name: str, where: Path) -> str:
+    """Return ``name`` if it is the bare name of a file, so that no list leads out of its data set.
+
+    Raises:
+        LineDataError: If it is empty or a path.
+    """
+    if not name or name in {".", ".."} or any(symbol in name for symbol in "/\\\0"):
+        raise LineDataError(f"{where}: {name!r} is not the name of a file in the data set")
+    return name
+
+
+def read_text(path: Path) -> str:
+    """Return the content of a UTF-8 file.
+
+    Raises:
+        LineDataError: If it cannot be read as such.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LineDataError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        LineDataError: If it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise LineDataError(f"{path}: cannot be read ({error})") from error
+
+
+def _content(root: Path) -> str:
+    names = sorted(f"{p.name}/" if p.is_dir() else p.name for p in root.iterdir())
+    if not names:
+        return "nothing"
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
