@@ -119,7 +119,7 @@ def _notes(comparison: Comparison) -> list[str]:
     present = _present(comparison)
     own = [f"{target.name}: {note}" for target in present for note in target.notes]
     hidden = len(comparison.targets) - len(present)
-    return [*comparison.notes, *own, *([f"{hidden} targets are available in neither report."] if hidden else [])]
+    return [*comparison.notes, *own, *([f"available in neither report: {hidden}"] if hidden else [])]
 
 
 def _cases(target: TargetChange) -> list[Case]:
