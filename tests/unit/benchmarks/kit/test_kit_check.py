@@ -218,3 +218,11 @@ def test_results_that_were_changed_are_refused(kit, answer, rewrite, tmp_path):
         open_result(kit.path)
     with pytest.raises(ArtifactNotFoundError):
         open_result(tmp_path / "nosuch.zip")
+
+
+@pytest.mark.parametrize("case", [(0.8, True, RIGHT), (1.5, True, WRONG), (0.8, False, WRONG)])
+def test_a_runner_that_hides_its_gray_image_is_allowed_the_rounding_of_both(kit, answer, case):
+    levels, hidden, state = case
+    shown = (Stage.TENSOR, Stage.LOGITS) if hidden else (Stage.GRAY, Stage.TENSOR, Stage.LOGITS)
+    found = check_kit(kit, answer({Stage.TENSOR: lambda t: t + np.float32(levels / 255)}, shown=shown))
+    assert found.stages[1].state is state
