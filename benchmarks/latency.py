@@ -14,9 +14,9 @@ import numpy.typing as npt
 from inkport.benchmarks.machine.noise import Difference, Noise, NoiseMeter
 from inkport.benchmarks.progress import Progress, silent
 from inkport.benchmarks.scenarios.quantiles import Quantile, quantile
+from inkport.benchmarks.scenarios.timing import run_ns
 from inkport.benchmarks.widths.cost import Curve, fit_curve
 from inkport.core.runtime import Session
-from inkport.runtimes.child import SelfTimed
 
 
 BLOCK = 8
@@ -198,15 +198,10 @@ def _run(name: str, session: Session, image: Image, times: Times) -> int | None:
     if name in times.errors:
         return None
     try:
-        start = time.perf_counter_ns()
-        session.run(image)
-        elapsed = time.perf_counter_ns() - start
+        return run_ns(session, (image,))
     except Exception as error:  # noqa: BLE001 - one broken target must not stop the others
         times.errors[name] = error
         return None
-    # An engine in another process is timed there: carrying the image over is not its work.
-    own = session.last_run_ns if isinstance(session, SelfTimed) else None
-    return elapsed if own is None else own
 
 
 def summarise(

@@ -64,7 +64,7 @@ def measure_speed(runs: Sequence[TargetRun], audit: Audit, options: Options, pro
                 speed.errors[name] = error
         times = measure(sessions, inputs, progress=progress)
         speed.errors |= times.errors
-        speed.baseline = next((name for name in times.ns if _is_baseline(ready[name][0])), None)
+        speed.baseline = next((name for name in times.ns if is_baseline(ready[name][0])), None)
         speed.noise = times.noise
         speed.latencies = _latencies(times, cold, speed.baseline, [image.shape[3] for image in inputs])
         if times.ns:
@@ -87,7 +87,8 @@ def _middle(inputs: Sequence[Image]) -> Image:
     return sorted(inputs, key=lambda image: image.shape[3])[len(inputs) // 2]
 
 
-def _is_baseline(target: Target) -> bool:
+def is_baseline(target: Target) -> bool:
+    """Whether speed-ups refer to this target: fp32 in ONNX Runtime."""
     return (target.runtime, target.precision) == ("onnxruntime", Precision.FP32)
 
 

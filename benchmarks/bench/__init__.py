@@ -1,0 +1,1 @@
+"""The measurements of ``inkport bench`` and their report."""

@@ -1,0 +1,125 @@
+"""``inkport bench``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from inkport.benchmarks.bench.report import BenchOptions, BenchReport, Status
+from inkport.benchmarks.bench.run import BenchRequest, run_bench
+from inkport.benchmarks.bench.text import render_bench
+from inkport.benchmarks.harness import check_targets
+from inkport.benchmarks.outcome import Outcome, exit_code
+from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.benchmarks.scenarios.queries import Scenario
+from inkport.benchmarks.scenarios.stopping import StopRule
+from inkport.commands._model import resolve_model
+from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.core.files import write_atomically
+from inkport.core.target import load_targets
+from inkport.export.calibration import choose_calibration
+from inkport.lines.source import read_lines
+
+
+def bench(
+    model: str | None = None,
+    *,
+    targets: Path | None = None,
+    lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    out: Path = Path("out/bench"),
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+    scenario: Annotated[tuple[Scenario, ...], Parameter(consume_multiple=True)] = BenchOptions.scenarios,
+    precision: float = StopRule.precision,
+    most_seconds: float = StopRule.most_s,
+    most_queries: int = StopRule.most_queries,
+    fresh: int = BenchOptions.fresh,
+    no_peaks: bool = False,
+    overhead: bool = False,
+    sustained: int = BenchOptions.sustained_minutes,
+    loadgen: bool = False,
+    loadgen_seconds: float = BenchOptions.loadgen_ms / 1000,
+    threads: int = BenchOptions.threads,
+    skip: str = "",
+    calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+) -> int:
+    """Measure how fast targets are, as deeply as time allows; `inkport verify` says whether they read the same.
+
+    Times of targets are measured in turns, and a difference that the machine makes by itself is reported as
+    none. Exit code 0: all well; 1: a target failed; 2: the request or its data is wrong; 3: a required target
+    is not available here.
+
+    Args:
+        model: A weights file, an artefact's directory, or the name of a shipped model; the shipped one if
+            left out.
+        targets: TOML file with one [[target]] table per target; every runtime that inkport knows if left out.
+        lines: Line sets: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
+        out: Folder for bench.json, bench.txt, LoadGen's logs, and the exported artefacts.
+        json_: Print the report as JSON instead of the tables.
+        scenario: single-stream, multi-stream, offline: how lines arrive.
+        precision: Stop a scenario when the 95 % intervals of p50 and p90 of all targets are narrower than this
+            share of the estimate; 0.1 is about 5 % either way.
+        most_seconds: Stop a scenario after so long all the same.
+        most_queries: Stop a scenario after so many queries per target all the same.
+        fresh: Fresh processes per target for cold start, first calls at new widths, and memory; 0 for none.
+        no_peaks: Leave out the machine's peak rates, which take some seconds.
+        overhead: Compare the harness with a bare loop around the same session.
+        sustained: Minutes of a sustained run, the last against the first; 0 for none.
+        loadgen: Run the same scenarios through MLCommons LoadGen as well.
+        loadgen_seconds: Shortest run under LoadGen.
+        threads: Threads that every target computes with.
+        skip: Problems whose lines are left out, separated by commas: bad-image, empty-text, unknown-symbol,
+            too-few-frames.
+        calibration: Line sets to calibrate int8 on: lines that the model was trained on.
+    """
+    options = BenchOptions(
+        scenarios=tuple(dict.fromkeys(scenario)),
+        threads=threads,
+        rule=StopRule(precision=precision, most_s=most_seconds, most_queries=most_queries),
+        fresh=fresh,
+        peaks=not no_peaks,
+        overhead=overhead,
+        sustained_minutes=sustained,
+        loadgen=loadgen,
+        loadgen_ms=round(loadgen_seconds * 1000),
+    )
+    wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / "targets.toml")
+    check_targets(wanted)
+    work = out / "artifacts"
+    artifact = resolve_model(model, work=work)
+    sources = lines or (sample_lines(),)
+    check_calibration(sources, calibration)
+    audit = audit_sources(artifact, sources, problems_of(skip))
+    chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
+    request = BenchRequest(
+        model=artifact,
+        targets=wanted,
+        audit=audit,
+        sources=tuple(path.name for path in sources),
+        provide=provider(artifact, work, chosen),
+        out=out,
+        options=options,
+    )
+    try:
+        report = run_bench(request, progress=terminal_progress())
+    finally:
+        clear_progress()
+    text = render_bench(report)
+    write_atomically(out / "bench.txt", text)
+    write_atomically(out / "bench.json", report.to_json())
+    sys.stdout.write(report.to_json() if json_ else text)
+    sys.stderr.write(f"report: {out / 'bench.json'} (also .txt)\n")
+    required = {target.name: target.required for target in wanted}
+    return _exit_code(report, required)
+
+
+def _exit_code(report: BenchReport, required: dict[str, bool]) -> int:
+    outcomes = {
+        Status.MEASURED: Outcome.PASS,
+        Status.UNAVAILABLE: Outcome.UNAVAILABLE,
+        Status.FAILED: Outcome.RUN_FAILED,
+    }
+    return exit_code((outcomes[target.status], required[target.name]) for target in report.targets)
