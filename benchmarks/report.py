@@ -17,6 +17,7 @@ from inkport.benchmarks.machine.noise import Noise
 from inkport.benchmarks.outcome import Outcome, exit_code
 from inkport.benchmarks.parity import Parity
 from inkport.benchmarks.per_line import PerLine, to_json_text
+from inkport.benchmarks.remote.record import DeviceReport
 from inkport.core.artifact import Artifact
 from inkport.core.config import to_plain
 from inkport.core.runtime import Evidence, Placement
@@ -182,6 +183,8 @@ class TargetReport:
     """Its speed; absent if it did not finish, or the latency was left out."""
     line_edits: tuple[int | None, ...] | None = None
     """Its edits per line of the data, None where it did not read; absent if it read nothing."""
+    machine: str | None = None
+    """Name of the device that it ran on, one of the report's ``devices``; absent if it ran here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +213,8 @@ class Report:
     """How steady the machine was while the targets were timed; absent if none was."""
     per_line: PerLine | None = None
     """What each line contributes, so that ``inkport compare`` can pair the lines of two reports."""
+    devices: tuple[DeviceReport, ...] = ()
+    """The other machines that targets ran on."""
 
     @property
     def exit_code(self) -> int:

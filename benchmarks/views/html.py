@@ -7,6 +7,7 @@ from html import escape
 
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.report import Report
+from inkport.benchmarks.views.devices import device_notes, devices
 from inkport.benchmarks.views.flips import flip_section
 from inkport.benchmarks.views.pictures import Picture
 from inkport.benchmarks.views.plots import plots
@@ -28,6 +29,7 @@ def render_html(report: Report, images: Mapping[str, Picture]) -> str:
     """
     sections = {
         "Plots": _plots(report),
+        "Devices": _devices(report),
         "Verdicts": _table(verdicts(report)),
         "Data sets": _table(by_dataset(report)),
         "Words and edits": _table(words_and_edits(report)),
@@ -61,6 +63,12 @@ def _plots(report: Report) -> str:
         for name, drawing, words in plots(report)
     ]
     return f'<div class="plots">{"".join(figures)}</div>' if figures else ""
+
+
+def _devices(report: Report) -> str:
+    if not report.devices:
+        return ""
+    return _table(devices(report)) + "".join(_paragraph(note) for note in device_notes(report))
 
 
 def _table(table: Table) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from inkport.benchmarks.report import Report
+from inkport.benchmarks.views.devices import device_notes, devices
 from inkport.benchmarks.views.rows import Table, by_dataset, flips_by_line, speeds, summary, verdicts, words_and_edits
 from inkport.benchmarks.views.sentences import complaints, facts, headline, notes, reference_line
 
@@ -15,6 +16,8 @@ def render_markdown(report: Report) -> str:
     if reasons := complaints(report):
         parts.append("\n".join(f"- **{_escape(name)}**: {_escape(reason)}" for name, reason in reasons))
     parts.append("\n".join(f"- {_escape(note)}" for note in notes(report)))
+    if report.devices:
+        parts += ["## Devices", _table(devices(report)), "\n".join(f"- {_escape(n)}" for n in device_notes(report))]
     parts += ["## Verdicts", _table(verdicts(report))]
     parts += ["## Data sets", _table(by_dataset(report)), "## Words and edits", _table(words_and_edits(report))]
     parts += ["## Speed", _table(speeds(report)), "## Flipped lines", _flips(report), "## Environment"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from inkport.benchmarks.report import Report
+from inkport.benchmarks.views.devices import device_notes, devices
 from inkport.benchmarks.views.rows import Table, by_dataset, summary
 from inkport.benchmarks.views.sentences import complaints, headline, notes, reference_line
 
@@ -21,6 +22,8 @@ def render_text(report: Report) -> str:
     if several:
         blocks.append(aligned(datasets))
     blocks.append(aligned(summary(report)))
+    if report.devices:
+        blocks += [aligned(devices(report)), "\n".join(wrap(note) for note in device_notes(report))]
     if reasons := complaints(report):
         blocks.append("\n".join(wrap(f"{name}: {reason}") for name, reason in reasons))
     blocks.append("\n".join(wrap(note) for note in notes(report)))

@@ -39,15 +39,16 @@ class AdbDevice:
 
     Args:
         address: Where it is; without a serial, the only device attached.
+        name: What messages call it; the address itself if empty.
 
     Raises:
         DeviceUnavailableError: If there is no adb, or the device is not there or not ready.
         UsageError: If no serial is named and several devices are attached.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, name: str = "") -> None:
         self.folder = address.folder
-        self.name = f"adb://{address.host}"
+        self.name = name or f"adb://{address.host}"
         self._adb = shlex.split(os.environ.get(PROGRAM, "adb"))
         listing = self._call("devices", "-l", timeout_s=SCRIPT_S)
         if listing.code != 0:
@@ -55,7 +56,7 @@ class AdbDevice:
                 f"`adb devices` failed{last_lines(listing.err)}", remedy="adb kill-server, and try `adb devices` again"
             )
         serial = _choose(listing.out, address.host)
-        self.name = f"adb://{serial}"
+        self.name = name or f"adb://{serial}"
         self._device = ("-s", serial)
 
     def run(self, script: str, *, timeout_s: float = SCRIPT_S) -> Ran:

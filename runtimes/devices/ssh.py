@@ -53,10 +53,11 @@ class SshDevice:
 
     Args:
         address: Where it is.
+        name: What messages call it; the address itself if empty.
     """
 
-    def __init__(self, address: Address) -> None:
-        self.name = f"ssh://{address.host}" + (f":{address.port}" if address.port else "")
+    def __init__(self, address: Address, *, name: str = "") -> None:
+        self.name = name or f"ssh://{address.host}" + (f":{address.port}" if address.port else "")
         self.folder = address.folder
         login = ["-l", address.user] if address.user else []
         port = ["-p", str(address.port)] if address.port else []

@@ -14,6 +14,7 @@ from inkport.benchmarks.harness import Request, check_targets, verify as run_har
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.benchmarks.report import Options
 from inkport.benchmarks.views.text import render_text
+from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on_devices
 from inkport.commands._model import resolve_model
 from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
 from inkport.core.errors import UsageError
@@ -33,6 +34,7 @@ def verify(
     latency_lines: int = Options.latency_lines,
     skip: str = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    on: DeviceOptions = HERE,
 ) -> int:
     """Prove that ports of a model read the same text as the model, and measure how fast they are.
 
@@ -53,9 +55,12 @@ def verify(
         skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
             bad-image, empty-text, unknown-symbol, too-few-frames.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
+        on: Other machines to prove the targets on, instead of this one.
     """
     options = _options(threads, latency_lines, skip)
-    wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / "targets.toml")
+    # What a kit is made of unless told otherwise: most of the other rows are about this machine.
+    shipped = "kit/targets.toml" if on.device else "targets.toml"
+    wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / shipped)
     check_targets(wanted)
     work = out / "artifacts"
     artifact = resolve_model(model, work=work)
@@ -63,19 +68,26 @@ def verify(
     check_calibration(sources, calibration)
     audit = audit_sources(artifact, sources, options.skip)
     chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
-    request = Request(
-        model=artifact,
-        targets=wanted,
-        audit=audit,
-        sources=tuple(path.name for path in sources),
-        provide=provider(artifact, work, chosen),
-        options=options,
-    )
+    names = tuple(path.name for path in sources)
+    provide = provider(artifact, work, chosen)
     try:
-        report = run_harness(request, progress=terminal_progress())
+        if on.device:
+            report, read = verify_on_devices(
+                on,
+                kit_request(on, artifact, wanted, audit, provide),
+                sources=names,
+                settings=options,
+                out=out,
+                progress=terminal_progress(),
+            )
+        else:
+            request = Request(
+                model=artifact, targets=wanted, audit=audit, sources=names, provide=provide, options=options
+            )
+            report, read = run_harness(request, progress=terminal_progress()), tuple(audit.lines)
     finally:
         clear_progress()
-    write_report(report, audit.lines, out)
+    write_report(report, read, out)
     sys.stdout.write(report.to_json() if json_ else render_text(report))
     sys.stderr.write(f"report: {out / 'report.html'} (also .md and .json)\n")
     return report.exit_code
