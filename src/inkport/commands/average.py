@@ -1,0 +1,39 @@
+"""``inkport average``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from inkport.core.errors import RuntimeUnavailableError
+
+
+def average(
+    weights: list[Path],
+    *,
+    shares: Annotated[tuple[float, ...], Parameter(consume_multiple=True)],
+    out: Path,
+    version: str | None = None,
+) -> None:
+    """Average weights files of rounds that started from one another; often the average reads better than each.
+
+    Choose the shares on validation lines, never on test lines.
+
+    Args:
+        weights: Weights files (.safetensors) of one network, charset and preprocessing.
+        shares: One share per file; they sum to 1.
+        out: The new weights file.
+        version: Version of the result; that of the first file if left out.
+    """
+    try:
+        from inkport.model.average import average_weights
+        from inkport.model.weights import save_weights
+    except ModuleNotFoundError as error:
+        raise RuntimeUnavailableError(
+            f"averaging needs {error.name}, which is not installed", remedy="pip install 'inkport[torch]'"
+        ) from error
+    save_weights(out, average_weights(weights, shares, version=version))
+    sys.stdout.write(f"{out}\n")
