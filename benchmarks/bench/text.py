@@ -60,14 +60,17 @@ def _scenario(report: BenchReport, scenario: str) -> str:
     head = (str(scenario), "stop", "queries", "p50 ms", "p90 ms", "p99 ms", "lines/s", "speed", "mJ/line")
     if not rows:
         return f"{scenario}: no target was measured"
-    return aligned(_table(head=head, rows=[_figures(name, found) for name, found in rows], text_columns=2))
+    return aligned(
+        _table(head=head, rows=[_figures(name, found, report.baseline) for name, found in rows], text_columns=2)
+    )
 
 
-def _figures(name: str, found: Figures) -> tuple[str, ...]:
+def _figures(name: str, found: Figures, baseline: str | None) -> tuple[str, ...]:
     energy = ABSENT if found.energy_mj_per_line is None else f"{found.energy_mj_per_line:.3g}"
     times = (_with_interval(q) for q in (found.p50_ms, found.p90_ms, found.p99_ms))
     rate = _with_interval(found.lines_per_s)
-    return (name, str(found.stop), str(found.queries), *times, rate, speed(found), energy)
+    against = "baseline" if name == baseline else speed(found)
+    return (name, str(found.stop), str(found.queries), *times, rate, against, energy)
 
 
 def speed(found: Figures) -> str:
