@@ -1,0 +1,93 @@
+"""``python -m inkport.benchmarks.peers``: the shipped model beside PP-OCRv6 and Tesseract, in one run.
+
+Needs ``pip install 'inkport[ort,parquet,peers]'``, and Tesseract's model of the language from the system.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from inkport.benchmarks.environment import read_environment
+from inkport.benchmarks.peers.ours import Ours
+from inkport.benchmarks.peers.peer import Peer
+from inkport.benchmarks.peers.ppocr import PpOcr
+from inkport.benchmarks.peers.run import PeersReport, describe, read_in_turns
+from inkport.benchmarks.peers.tesseract import Tesseract
+from inkport.benchmarks.peers.view import render_markdown
+from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.cli import exit_code
+from inkport.core.artifact import load_artifact
+from inkport.core.bundle import bundled_artifacts
+from inkport.core.config import to_plain
+from inkport.core.errors import InkportError, LineDataError
+from inkport.core.files import write_atomically
+from inkport.lines.line import Line
+from inkport.lines.source import digest_lines, read_lines
+
+
+app = App(name="python -m inkport.benchmarks.peers", default_parameter=Parameter(negative=()))
+
+
+@app.default
+def peers(
+    *,
+    lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)],
+    out: Path,
+    artifacts: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    count: int = 250,
+    language: str = "fra",
+) -> None:
+    """Read lines with the shipped model, PP-OCRv6_rec_small and Tesseract, in turns, and compare CER and time.
+
+    Args:
+        lines: Line sets: Parquet files, TSV manifests, folders.
+        out: Where to write the report: OUT.json and OUT.md.
+        artifacts: Directories of further ONNX artefacts.
+        count: Most lines per line set, at equal distances.
+        language: Tesseract's language.
+    """
+    chosen = [line for path in lines for line in _spread(list(read_lines([path])), count)]
+    if not chosen:
+        raise LineDataError("the line sets hold no line")
+    contestants: list[Peer] = [Ours(load_artifact(path)) for path in artifacts]
+    contestants += [Ours(bundled_artifacts()[0]), Tesseract(language), PpOcr()]
+    environment = read_environment(threads=1)
+    try:
+        answers = read_in_turns(contestants, chosen, terminal_progress())
+    finally:
+        clear_progress()
+        for contestant in contestants:
+            contestant.close()
+    report = PeersReport(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        data_sha256=digest_lines(chosen),
+        sources=tuple(path.name for path in lines),
+        environment=environment,
+        compared_with=contestants[-1].name,
+        peers=tuple(describe(p, a, answers[-1], chosen) for p, a in zip(contestants, answers, strict=True)),
+    )
+    markdown = render_markdown(report)
+    write_atomically(out.with_suffix(".json"), json.dumps(to_plain(report), ensure_ascii=False, indent=1) + "\n")
+    write_atomically(out.with_suffix(".md"), markdown)
+    sys.stdout.write(markdown)
+
+
+def _spread(lines: list[Line], count: int) -> list[Line]:
+    """Return at most ``count`` lines at equal distances in their order."""
+    if len(lines) <= count:
+        return lines
+    return [lines[index * len(lines) // count] for index in range(count)]
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except InkportError as error:
+        sys.stderr.write(f"inkport: {error}\n")
+        sys.exit(exit_code(error))

@@ -1,0 +1,51 @@
+"""An artefact of inkport as one of the peers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inkport.benchmarks.peers.onnx_size import count_parameters
+from inkport.benchmarks.peers.peer import Answer, Gray, timed
+from inkport.core.artifact import Artifact
+from inkport.core.ctc import greedy
+from inkport.core.preprocess import prepare
+from inkport.core.registry import load_runtime, probe
+from inkport.core.runtime import SessionOptions
+
+
+RUNTIME = "onnxruntime"
+"""All peers with a network run it in this runtime."""
+
+
+class Ours:
+    """An ONNX artefact: ``prepare``, the session, greedy decoding.
+
+    Args:
+        artifact: In ONNX.
+
+    Raises:
+        InkportError: If the artefact cannot be opened.
+    """
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.name = f"{artifact.spec.name} {artifact.spec.version} {artifact.precision}"
+        self.version = probe(RUNTIME).version
+        self.parameters = count_parameters(artifact.file(".onnx"))
+        self.bytes = artifact.bytes
+        self._spec = artifact.spec
+        self._session = load_runtime(RUNTIME).open(artifact, device="cpu", options=SessionOptions(threads=1))
+
+    def read(self, gray: Gray) -> Answer:
+        """Read one line."""
+
+        def everything() -> tuple[str, int]:
+            images = prepare(gray.astype(np.float32) / 255, self._spec.preprocess)
+            logits, network_ns = timed(lambda: self._session.run(images))
+            return greedy(logits[0], self._spec.charset).text, network_ns
+
+        (text, network_ns), total_ns = timed(everything)
+        return Answer(text=text, total_ns=total_ns, network_ns=network_ns)
+
+    def close(self) -> None:
+        """Close the session."""
+        self._session.close()

@@ -1,0 +1,141 @@
+"""All peers read the same lines in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inkport.benchmarks.bootstrap import paired_resamples
+from inkport.benchmarks.environment import Environment
+from inkport.benchmarks.peers.peer import Answer, Peer
+from inkport.benchmarks.progress import Progress
+from inkport.core.charset import normalise_text
+from inkport.core.metrics import edit_distance, wer_htr
+from inkport.lines.line import Line
+
+
+WARM_UP = 3
+"""Lines that each peer reads before anything is timed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One peer on one data set, or on all lines."""
+
+    dataset: str
+    """Name of the data set, empty for all lines."""
+    seen_writer: bool
+    """Whether inkport's model may have seen these writers in training."""
+    lines: int
+    """Lines read."""
+    cer: float
+    """Character error rate: micro average, case-sensitive, punctuation and accents kept."""
+    interval: tuple[float, float]
+    """95 % interval of it, writers or documents resampled."""
+    wer_htr: float
+    """Word error rate with each punctuation mark as a word."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerReport:
+    """One peer."""
+
+    name: str
+    """Its name."""
+    version: str
+    """Of what runs it."""
+    parameters: int | None
+    """Values in its weights."""
+    bytes: int
+    """Size of its files."""
+    rows: tuple[Row, ...]
+    """All lines first, then each data set."""
+    total_p50_ms: float
+    """Median time per line from the gray image to the text."""
+    network_p50_ms: float | None
+    """Median time per line of the network alone."""
+    total_speed_up: float
+    """Median over the lines of the last peer's total time divided by this one's."""
+    network_speed_up: float | None
+    """The same of the network alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeersReport:
+    """Everything that one run found out."""
+
+    created: str
+    """When, in UTC (ISO 8601)."""
+    data_sha256: str
+    """Digest of the lines."""
+    sources: tuple[str, ...]
+    """Names of the line sets."""
+    environment: Environment
+    """Where."""
+    compared_with: str
+    """Whose times the speed-ups refer to."""
+    peers: tuple[PeerReport, ...]
+    """One entry per peer."""
+
+
+def read_in_turns(peers: Sequence[Peer], lines: Sequence[Line], progress: Progress) -> list[list[Answer]]:
+    """Let all peers read line after line, in rotating order, so that drift of the machine hits all alike.
+
+    Returns:
+        Per peer its answers in the order of the lines.
+    """
+    answers: list[list[Answer]] = [[] for _ in peers]
+    for index, line in enumerate([*lines[:WARM_UP], *lines]):
+        progress("reading", index, len(lines))
+        gray = np.rint(line.gray() * 255).astype(np.uint8)
+        for turn in range(len(peers)):
+            peer = (turn + index) % len(peers)
+            answers[peer].append(peers[peer].read(gray))
+    return [found[min(WARM_UP, len(lines)) :] for found in answers]
+
+
+def describe(peer: Peer, answers: Sequence[Answer], base: Sequence[Answer], lines: Sequence[Line]) -> PeerReport:
+    """Sum up what a peer read.
+
+    Args:
+        peer: The peer.
+        answers: Its answers.
+        base: The answers of the peer whose times count as 1.
+        lines: The lines, in the same order.
+    """
+    groups: dict[tuple[str, bool], list[int]] = {("", False): list(range(len(lines)))}
+    for index, line in enumerate(lines):
+        groups.setdefault((line.dataset, line.seen_writer), []).append(index)
+    networks = [(a.network_ns, b.network_ns) for a, b in zip(answers, base, strict=True)]
+    both = [(a, b) for a, b in networks if a is not None and b is not None]
+    own = [a for a, _ in networks if a is not None]
+    return PeerReport(
+        name=peer.name,
+        version=peer.version,
+        parameters=peer.parameters,
+        bytes=peer.bytes,
+        rows=tuple(
+            _row(name, seen, [lines[i] for i in indices], [answers[i].text for i in indices])
+            for (name, seen), indices in groups.items()
+        ),
+        total_p50_ms=float(np.median([a.total_ns for a in answers])) / 1e6,
+        network_p50_ms=float(np.median(own)) / 1e6 if own else None,
+        total_speed_up=float(np.median([b.total_ns / a.total_ns for a, b in zip(answers, base, strict=True)])),
+        network_speed_up=float(np.median([b / a for a, b in both])) if both else None,
+    )
+
+
+def _row(dataset: str, seen: bool, lines: Sequence[Line], readings: Sequence[str]) -> Row:
+    texts = [normalise_text(line.text) for line in lines]
+    edits = [edit_distance(text, normalise_text(found)) for text, found in zip(texts, readings, strict=True)]
+    lengths = [len(text) for text in texts]
+    return Row(
+        dataset=dataset,
+        seen_writer=seen,
+        lines=len(lines),
+        cer=sum(edits) / sum(lengths),
+        interval=paired_resamples(edits, lengths, lines, seed=0).interval(),
+        wer_htr=wer_htr(texts, readings).rate,
+    )

@@ -1,0 +1,90 @@
+"""The arithmetic of the comparison, with peers whose answers and times are scripted."""
+
+from __future__ import annotations
+
+import io
+
+import jiwer
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkport.benchmarks.environment import read_environment
+from inkport.benchmarks.peers.onnx_size import count_parameters
+from inkport.benchmarks.peers.peer import Answer
+from inkport.benchmarks.peers.run import WARM_UP, PeersReport, describe, read_in_turns
+from inkport.benchmarks.peers.view import render_markdown
+from inkport.lines.line import Line
+
+
+class Scripted:
+    version, parameters, bytes = "1", 1_500_000, 2_000_000
+
+    def __init__(self, name, read, ms, network=True):
+        self.name, self._read, self._ms, self._network, self.calls = name, read, ms, network, []
+
+    def read(self, gray):
+        self.calls.append(gray.shape)
+        ns = int(1e6 * self._ms * gray.shape[1])
+        return Answer(text=self._read(gray), total_ns=2 * ns, network_ns=ns if self._network else None)
+
+    def close(self):
+        pass
+
+
+def image(width):
+    file = io.BytesIO()
+    Image.fromarray(np.full((64, width), width % 256, np.uint8)).save(file, "png")
+    return file.getvalue()
+
+
+@pytest.fixture
+def lines():
+    texts = ["un", "deux", "trois mots, ici", "quatre", "cinq"]
+    return [
+        Line(id=str(i), image=image(40 + i), text=text, dataset="ab"[i % 2], writer=f"w{i}")
+        for i, text in enumerate(texts)
+    ]
+
+
+def test_rates_are_those_of_another_library_and_speed_ups_are_per_line(lines):
+    by_width = {40 + i: line.text for i, line in enumerate(lines)}
+    right = Scripted("right", lambda gray: by_width[gray.shape[1]], 1)
+    wrong = Scripted("wrong", lambda gray: by_width[gray.shape[1]].replace("i", "y"), 4, network=False)
+    answers = read_in_turns([right, wrong], lines, lambda *_: None)
+    assert [len(found) for found in answers] == [5, 5]
+    assert len(right.calls) == 5 + WARM_UP
+    good, bad = (describe(p, a, answers[1], lines) for p, a in zip((right, wrong), answers, strict=True))
+    assert (good.rows[0].cer, good.total_speed_up, good.network_speed_up) == (0, 4, None)
+    assert (bad.total_speed_up, bad.network_p50_ms) == (1, None)
+    texts = [line.text for line in lines]
+    assert bad.rows[0].cer == pytest.approx(jiwer.cer(texts, [text.replace("i", "y") for text in texts]))
+    assert [(row.dataset, row.lines) for row in bad.rows] == [("", 5), ("a", 3), ("b", 2)]
+    low, high = bad.rows[0].interval
+    assert low <= bad.rows[0].cer <= high
+    report = PeersReport(
+        created="2026-01-01T00:00:00+00:00",
+        data_sha256="ab" * 32,
+        sources=("lines.tsv",),
+        environment=read_environment(threads=1),
+        compared_with="wrong",
+        peers=(good, bad),
+    )
+    text = render_markdown(report)
+    assert "| right | 1 | 1.50M | 2.0 |" in text
+    assert f"| a | unseen | 3 | 0.0 (0.0..0.0), 0.0 | {100 * bad.rows[1].cer:.1f} (" in text
+
+
+def test_fewer_lines_than_warm_up_are_all_answered(lines):
+    assert len(read_in_turns([Scripted("one", lambda _: "", 1)], lines[:2], lambda *_: None)[0]) == 2
+
+
+def test_parameters_of_a_graph_are_those_of_the_network(toy_artifact, toy_onnx):
+    from safetensors.numpy import load_file
+
+    weights = load_file(toy_artifact.file(".safetensors"))
+    deployed = sum(
+        t.size for n, t in weights.items() if not n.startswith("shortcut") and "running" not in n and "tracked" not in n
+    )
+    # Batch norms are folded into their convolutions, which adds biases and takes scales away.
+    assert count_parameters(toy_onnx.file(".onnx")) == pytest.approx(deployed, rel=0.05)
