@@ -21,7 +21,6 @@ from inkport.benchmarks.peers.run import PeersReport, describe, read_in_turns
 from inkport.benchmarks.peers.tesseract import Tesseract
 from inkport.benchmarks.peers.view import render_markdown
 from inkport.benchmarks.progress import clear_progress, terminal_progress
-from inkport.cli import exit_code
 from inkport.core.artifact import load_artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.config import to_plain
@@ -90,4 +89,4 @@ if __name__ == "__main__":
         app()
     except InkportError as error:
         sys.stderr.write(f"inkport: {error}\n")
-        sys.exit(exit_code(error))
+        sys.exit(2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 
 from inkport.benchmarks.peers.onnx_size import count_parameters
 from inkport.benchmarks.peers.peer import Answer, Gray, timed
@@ -30,7 +29,7 @@ class Ours:
     def __init__(self, artifact: Artifact) -> None:
         self.name = f"{artifact.spec.name} {artifact.spec.version} {artifact.precision}"
         self.version = probe(RUNTIME).version
-        self.parameters = count_parameters(artifact.file(".onnx"))
+        self.parameters: int | None = count_parameters(artifact.file(".onnx"))
         self.bytes = artifact.bytes
         self._spec = artifact.spec
         self._session = load_runtime(RUNTIME).open(artifact, device="cpu", options=SessionOptions(threads=1))
@@ -39,7 +38,7 @@ class Ours:
         """Read one line."""
 
         def everything() -> tuple[str, int]:
-            images = prepare(gray.astype(np.float32) / 255, self._spec.preprocess)
+            images = prepare(gray, self._spec.preprocess)
             logits, network_ns = timed(lambda: self._session.run(images))
             return greedy(logits[0], self._spec.charset).text, network_ns
 

@@ -35,8 +35,9 @@ class PpOcr:
 
         file = Path(str(files("rapidocr"))) / "models" / f"{MODEL}.onnx"
         self.version = f"rapidocr {version('rapidocr')}"
-        self.parameters, self.bytes = count_parameters(file), file.stat().st_size
-        self._engine = RapidOCR(params=SETTINGS)
+        self.parameters: int | None = count_parameters(file)
+        self.bytes = file.stat().st_size
+        self._engine: Any = RapidOCR(params=SETTINGS)
         self._network = _Timed(self._engine._load_rec_model())  # noqa: SLF001 - nothing public gives the network's time
 
     def read(self, gray: Gray) -> Answer:

@@ -39,7 +39,8 @@ class Tesseract:
             )
         self.name = f"Tesseract ({language})"
         self.version = tesserocr.tesseract_version().splitlines()[0]
-        self.parameters, self.bytes = None, (folder / f"{language}.traineddata").stat().st_size
+        self.parameters: int | None = None
+        self.bytes = (folder / f"{language}.traineddata").stat().st_size
         self._api = tesserocr.PyTessBaseAPI(path=str(folder), lang=language, psm=tesserocr.PSM.SINGLE_LINE)
 
     def read(self, gray: Gray) -> Answer:
