@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from inkport.benchmarks.peers.onnx_size import count_parameters
 from inkport.benchmarks.peers.peer import Answer, Gray, timed
 from inkport.core.artifact import Artifact
