@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from inkport.benchmarks.remote.run import name_devices
 from inkport.benchmarks.remote.state import State, StateFile
 from inkport.benchmarks.remote.steps import RemoteRequest
+from inkport.commands._device import DeviceOptions
 from inkport.core.errors import UsageError
 from inkport.runtimes.devices.sensors import Sensors
 
@@ -64,3 +67,9 @@ def test_a_state_of_something_else_is_begun_anew(tmp_path, content):
     path = tmp_path / "state.json"
     path.write_text(content)
     assert StateFile(path, "key").state == State(key="key")
+
+
+def test_the_page_names_every_option():
+    page = (Path(__file__).parents[4] / "docs" / "devices.md").read_text(encoding="utf-8")
+    missing = [name for f in fields(DeviceOptions) if (name := f"--{f.name.replace('_', '-')}") not in page]
+    assert missing == []
