@@ -59,7 +59,7 @@ class Latency:
     speed_up_interval: Limits | None = None
     """95 % interval of ``speed_up``; absent without a baseline."""
     difference: Difference | None = None
-    """What can be said about ``speed_up`` on a machine of this noise floor; absent without a baseline."""
+    """What can be said about ``speed_up`` on a machine of this noise floor; absent without a baseline, and on it."""
     curve: Curve | None = None
     """Time against width."""
 

@@ -95,6 +95,13 @@ def is_baseline(target: Target) -> bool:
 def _latencies(times: Times, cold: dict[str, float], baseline: str | None, widths: Sequence[int]) -> dict[str, Latency]:
     base = times.ns[baseline] if baseline else None
     return {
-        name: summarise(ns, cold_start_ms=cold[name], baseline=base, widths=widths, noise=times.noise)
+        name: summarise(
+            ns,
+            cold_start_ms=cold[name],
+            baseline=base,
+            widths=widths,
+            # The baseline does not differ from itself, and need not be told.
+            noise=None if name == baseline else times.noise,
+        )
         for name, ns in times.ns.items()
     }

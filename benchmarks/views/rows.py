@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inkport.benchmarks.edits import Edits
+from inkport.benchmarks.machine.noise import Difference
 from inkport.benchmarks.parity import DatasetScore, Flip, Score
 from inkport.benchmarks.report import Report, TargetReport
 
@@ -166,8 +167,10 @@ def _limits(interval: tuple[float, float]) -> str:
 
 
 def _speed(target: TargetReport) -> str:
-    speed_up = target.latency.speed_up if target.latency else None
-    return NONE if speed_up is None else f"{speed_up:.2f}x"
+    latency = target.latency
+    if latency is None or latency.speed_up is None:
+        return NONE
+    return "no diff" if latency.difference is Difference.NONE else f"{latency.speed_up:.2f}x"
 
 
 def _megabytes(size: int) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from inkport.benchmarks import latency
 from inkport.benchmarks.latency import choose_lines, cold_start, measure, schedule, summarise
+from inkport.benchmarks.machine.noise import Noise
 
 
 def make_inputs(widths):
@@ -134,3 +135,21 @@ def test_an_engine_elsewhere_is_timed_by_itself():
 
     image = np.zeros((1, 1, 48, 64), dtype=np.float32)
     assert measure({"browser": Elsewhere()}, [image] * 3).ns["browser"] == [7_000_000] * 3
+
+
+def test_intervals_the_curve_and_the_noise_floor(clock):
+    widths = [32, 64, 96, 160] * 25
+    base, port = Clocked(clock, 10_000), Clocked(clock, 20_000)
+    times = measure({"base": base, "port": port}, make_inputs(widths))
+    assert times.noise is not None
+    assert len(times.noise.moments) == 5
+    found = summarise(times.ns["port"], cold_start_ms=1.0, baseline=times.ns["base"], widths=widths, noise=times.noise)
+    assert found.p50_interval_ms[0] <= found.p50_ms <= found.p50_interval_ms[1]
+    assert found.p99_interval_ms[1] is None, "100 lines have no upper limit for p99"
+    assert found.speed_up_interval == (0.5, 0.5)
+    assert found.curve.cost.per_px_ms == pytest.approx(0.02)
+    assert found.curve.cost.constant_ms == pytest.approx(0, abs=1e-9)
+    noisy = Noise(floor=1.5, moments=())
+    assert summarise(times.ns["port"], cold_start_ms=1.0, baseline=times.ns["base"], noise=noisy).difference == "none"
+    quiet = Noise(floor=0.1, moments=())
+    assert summarise(times.ns["port"], cold_start_ms=1.0, baseline=times.ns["base"], noise=quiet).difference == "slower"
