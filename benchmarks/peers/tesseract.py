@@ -11,7 +11,7 @@ from inkport.benchmarks.peers.peer import Answer, Gray, timed
 from inkport.core.errors import UsageError
 
 
-FOLDERS = ("/usr/share/tesseract-ocr/5/tessdata", "/usr/share/tessdata", "/opt/homebrew/share/tessdata")
+FOLDERS = ("/usr/share/tesseract-ocr/5/tessdata", "/usr/share/tessdata")
 """Where systems keep Tesseract's models, if TESSDATA_PREFIX does not say."""
 
 
