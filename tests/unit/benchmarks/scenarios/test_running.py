@@ -164,3 +164,11 @@ def test_the_same_seed_draws_the_same(inputs):
 def test_impossible_rules_are_refused(wrong):
     with pytest.raises(UsageError):
         StopRule(**wrong)
+
+
+@pytest.mark.parametrize(("narrow", "precise"), [(0.7, False), (0.97, True)])
+def test_both_quantiles_must_be_precise(narrow, precise, rng):
+    """Most of the times, or nearly all, are the same; the rest spread widely, and with them p90."""
+    times = np.where(rng.random(800) < narrow, 1.0, 1 + rng.lognormal(0, 1.5, size=800))
+    assert quantile(times, 0.5).relative_width == 0
+    assert StopRule(precision=0.1).precise(times.tolist()) is precise
