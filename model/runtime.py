@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +12,13 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
 from inkport.core.errors import RuntimeUnavailableError
-from inkport.core.runtime import Availability, SessionOptions
+from inkport.core.runtime import Availability, Intermediate, SessionOptions
 
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from inkport.model.trace import TorchTracer
 
 
 class TorchRuntime:
@@ -59,6 +63,8 @@ class TorchRuntime:
 
 
 class _TorchSession:
+    _tracer: TorchTracer
+
     def __init__(self, network: nn.Module, device: str, threads: int) -> None:
         self._network, self._device, self._threads = network, device, threads
 
@@ -72,6 +78,17 @@ class _TorchSession:
         with torch.inference_mode():
             logits: npt.NDArray[np.float32] = self._network(tensor).cpu().numpy()
         return logits
+
+    def intermediates(self, images: npt.NDArray[np.float32]) -> Sequence[Intermediate]:
+        """Return the result of every operator of torch."""
+        from inkport.model.trace import TorchTracer
+
+        self._tracer = TorchTracer(self._network, self._device)
+        return self._tracer.intermediates(images)
+
+    def isolate(self, output: str, inputs: Sequence[str], folder: Path) -> str:
+        """Write the weights that lead from ``inputs`` to ``output``; return the operators as Python source."""
+        return self._tracer.isolate(output, inputs, folder)
 
     def close(self) -> None:
         self._network = None  # type: ignore[assignment]

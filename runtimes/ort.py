@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError
-from inkport.core.runtime import Availability, Placement, SessionOptions
+from inkport.core.runtime import Availability, Intermediate, Placement, SessionOptions
 from inkport.runtimes.ort_providers import (
     PROVIDERS,
     Providers,
@@ -20,6 +22,7 @@ from inkport.runtimes.ort_providers import (
     session_settings,
 )
 from inkport.runtimes.sdk import probe_sdk
+from inkport.runtimes.tracing.ort import OrtTracer
 
 
 class OnnxRuntime:
@@ -77,6 +80,7 @@ class _OrtSession:
         self._session = session
         self._artifact, self._device, self._threads, self._providers = artifact, device, threads, providers
         self._input, self._outputs = artifact.spec.input.name, [artifact.spec.output.name]
+        self._tracer: OrtTracer | None = None
 
     def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         logits: npt.NDArray[np.float32] = self._session.run(self._outputs, {self._input: images})[0]
@@ -91,5 +95,22 @@ class _OrtSession:
         settings = session_settings(ort, self._device, self._threads)
         return read_placement(ort, self._artifact.file(".onnx"), settings, self._providers, image)
 
+    def intermediates(self, images: npt.NDArray[np.float32]) -> Sequence[Intermediate]:
+        """Return every tensor, from a second session that fuses nothing."""
+        return self._tracing().intermediates(images)
+
+    def isolate(self, output: str, inputs: Sequence[str], folder: Path) -> str:
+        """Write a part of the graph as ``model.onnx``."""
+        return self._tracing().isolate(output, inputs, folder)
+
+    def _tracing(self) -> OrtTracer:
+        import onnxruntime as ort
+
+        if self._tracer is None:
+            settings = session_settings(ort, self._device, self._threads)
+            self._tracer = OrtTracer(self._artifact.file(".onnx"), self._input, settings, self._providers)
+        return self._tracer
+
     def close(self) -> None:
+        # A tracer holds no engine, and parts are cut out of the last trace after closing.
         self._session = None

@@ -18,6 +18,7 @@ from inkport.core.errors import (
 from inkport.core.runtime import Availability, Placement, SessionOptions
 from inkport.core.target import Precision
 from inkport.runtimes.sdk import mute_openvino, probe_sdk
+from inkport.runtimes.tracing.ov import OvTracer
 
 
 HINTS = {Precision.FP32: "f32", Precision.BF16: "bf16", Precision.FP16: "f16", Precision.INT8: "f32"}
@@ -79,7 +80,7 @@ class OpenVinoRuntime:
         except Exception as error:
             raise RuntimeExecutionError(f"{artifact.path}: openvino cannot compile it for {name} ({error})") from error
         _require_precision(compiled, name, hint)
-        return _OvSession(compiled, name)
+        return _OvSession(compiled, name, OvTracer(core, artifact.file(".xml"), name, settings))
 
 
 def _devices(sdk: Any) -> tuple[str, ...]:
@@ -106,8 +107,9 @@ def _require_precision(compiled: Any, device: str, hint: str) -> None:
 
 
 class _OvSession:
-    def __init__(self, compiled: Any, device: str) -> None:
+    def __init__(self, compiled: Any, device: str, tracer: OvTracer) -> None:
         self._compiled, self._device = compiled, device
+        self.intermediates, self.isolate = tracer.intermediates, tracer.isolate
         self._request = compiled.create_infer_request()
 
     def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -24,6 +24,8 @@ class Evaluator:
     sums inside one operator are float32 sums, also where the program says fp16: what an accelerator loses by
     summing in fp16 does not show.
 
+    ``steps`` are the program's operators in order; ``expanded`` are its compressed weights, expanded, by name.
+
     Args:
         package: The ``.mlpackage``.
         image: Name of the input that takes the image.
@@ -37,22 +39,22 @@ class Evaluator:
     def __init__(self, package: Path, image: str) -> None:
         program = load_program(package, image)
         self.outputs, self.widths, self._image = program.outputs, program.widths, image
-        self._constants: dict[str, Array] = {}
+        self.expanded: dict[str, Array] = {}
         steps = []
         for step in program.steps:
             # Weights are expanded once; every run reads them.
             if step.kind.startswith("constexpr_"):
-                expanded = _computed(step, self._constants)
-                self._constants.update({name: widened(value) for name, value in expanded.items()})
+                expanded = _computed(step, self.expanded)
+                self.expanded.update({name: widened(value) for name, value in expanded.items()})
             else:
                 steps.append(step)
-        self._steps = tuple(steps)
+        self.steps = tuple(steps)
         self._last_use = {name: index for index, step in enumerate(steps) for name in _uses(step)}
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all values that can be asked for, in the order in which they are computed."""
-        return (self._image, *(output.name for step in self._steps for output in step.outputs))
+        return (self._image, *(output.name for step in self.steps for output in step.outputs))
 
     def run(self, image: Array, wanted: Sequence[str] | None = None) -> dict[str, Array]:
         """Compute the program's outputs, or the values named.
@@ -71,13 +73,13 @@ class Evaluator:
         keep = tuple(self.outputs if wanted is None else wanted)
         if unknown := sorted(set(keep) - set(self.names)):
             raise UsageError(f"the program has no values {', '.join(unknown)}", remedy="choose from Evaluator.names")
-        values: dict[str, Array] = {**self._constants, self._image: image}
+        values: dict[str, Array] = {**self.expanded, self._image: image}
         # As in an engine, overflow is infinity; what that does to the logits is for the caller to judge.
         with np.errstate(all="ignore"):
-            for index, step in enumerate(self._steps):
+            for index, step in enumerate(self.steps):
                 values.update(_computed(step, values))
                 for name in _uses(step):
-                    if self._last_use[name] == index and name not in keep and name not in self._constants:
+                    if self._last_use[name] == index and name not in keep and name not in self.expanded:
                         values.pop(name, None)
         return {name: values[name] for name in keep}
 

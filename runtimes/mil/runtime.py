@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
-from inkport.core.errors import RuntimeUnavailableError
-from inkport.core.runtime import Availability, Evidence, SessionOptions
+from inkport.core.errors import RuntimeUnavailableError, UsageError
+from inkport.core.runtime import Availability, Evidence, Intermediate, SessionOptions
 from inkport.core.spec import RecogniserSpec
 from inkport.runtimes.mil.evaluator import Evaluator
+from inkport.runtimes.mil.trace import isolate_mil, trace_mil
 from inkport.runtimes.mlpackage import DISTRIBUTION, package_path, run_by_line
 
 
@@ -70,6 +73,21 @@ class MilSession:
         """
         name, evaluator = self._spec.output.name, self.evaluator
         return run_by_line(images, self._spec, evaluator.widths, lambda line: evaluator.run(line, [name])[name])
+
+    def intermediates(self, images: npt.NDArray[np.float32]) -> tuple[Intermediate, ...]:
+        """Return the values of the program on one line (``inkport.core.runtime.Traced``).
+
+        Raises:
+            UsageError: If there is more than one line, or the package takes none of this width.
+        """
+        width = images.shape[3]
+        if (taken := self.evaluator.widths.fit(width, self._spec.preprocess)) != width:
+            raise UsageError(f"the package would pad a line of {width} pixels to {taken}", remedy="choose another line")
+        return trace_mil(self.evaluator, self._spec.input.name, images)
+
+    def isolate(self, output: str, inputs: Sequence[str], folder: Path) -> str:
+        """Write the constants that lead from ``inputs`` to ``output``; return the operators as Python source."""
+        return isolate_mil(self.evaluator, output, inputs, folder)
 
     def close(self) -> None:
         """Nothing to free that garbage collection does not."""

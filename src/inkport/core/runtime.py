@@ -7,11 +7,12 @@ entry-point group ``inkport.runtimes``, and inherits the conformance suite in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -113,6 +114,50 @@ class Placed(Protocol):
 
     def placement(self) -> Placement:
         """Return where the operators ran; called after the first ``run``."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intermediate:
+    """A value inside a network, as one session computed it."""
+
+    name: str
+    """Its name in the engine's graph, unique within the trace; that of the ONNX tensor where the engine keeps it."""
+    operator: str
+    """Name of the operator that computes it."""
+    kind: str
+    """Type of that operator, in ONNX's words where ONNX has it; ``Input`` for the image."""
+    inputs: tuple[str, ...]
+    """Names of the values that the operator reads; constants have no entry in the trace."""
+    value: npt.NDArray[Any]
+    """What was computed."""
+
+
+@runtime_checkable
+class Traced(Protocol):
+    """A session that can tell what it computes on the way, and cut a part of its model out."""
+
+    def intermediates(self, images: npt.NDArray[np.float32]) -> Sequence[Intermediate]:
+        """Return the values between images float32 (n, 1, h, w) and logits, both included, in order of computation.
+
+        Where the engine fails on the way, the values before that point.
+        """
+        ...
+
+    def isolate(self, output: str, inputs: Sequence[str], folder: Path) -> str:
+        """Write what computes one value from others, all of the last trace, as a model of its own.
+
+        It works after ``close`` too.
+
+        Args:
+            output: Name of the value.
+            inputs: Names of the values that it is to be computed from.
+            folder: Where the files go.
+
+        Returns:
+            Python source of a function ``run(folder, inputs)``, which maps a ``pathlib.Path`` and arrays by name to
+            the value, with the engine and nothing of inkport's harness.
+        """
         ...
 
 

@@ -1,0 +1,1 @@
+"""Values inside a network, by engine: what ``inkport.core.runtime.Traced`` asks of a session."""

@@ -1,0 +1,150 @@
+"""``inkport debug``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from inkport.benchmarks.debug.opened import DebugTarget, availability, runtime_for
+from inkport.benchmarks.debug.run import debug_targets
+from inkport.benchmarks.debug.view import render_debug
+from inkport.commands._model import resolve_model
+from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.core.artifact import SIDECAR, Artifact, load_artifact
+from inkport.core.errors import RuntimeUnavailableError, UsageError
+from inkport.core.target import Precision, Target
+from inkport.export.calibration import choose_calibration
+from inkport.lines.audit import Audit
+from inkport.lines.source import read_lines
+
+
+USUAL = {"safetensors": "torch", "onnx": "onnxruntime", "openvino": "openvino", "coreml": "coreml-mil"}
+"""Runtime that an artefact's directory is opened with, by format; ``runtime:directory`` names another."""
+
+Build = Callable[[str, Precision], Artifact]
+"""Returns the model in a format and precision, exporting what is missing."""
+
+
+def debug(
+    a: str,
+    b: str,
+    *,
+    model: str | None = None,
+    lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    line: str | None = None,
+    out: Path = Path("out/debug"),
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+    skip: str = "",
+    calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+) -> int:
+    """Find the first operator where two targets part by more than their precisions explain.
+
+    Both are traced on one line. Each operator is computed again from what the target put into it, so an error
+    shows where it is made. The first is written to --out as a model of one operator that shows it alone. Exit code
+    0: they part nowhere; 1: they do; 2: the request or its data is wrong; 3: a target is not available here.
+
+    Args:
+        a: A target as RUNTIME:PRECISION (torch:fp32, onnxruntime:int8, openvino:bf16, coreml-mil:fp16,
+            onnx-reference:fp32), an artefact's directory, or RUNTIME:DIRECTORY.
+        b: The other target.
+        model: A weights file, an artefact's directory, or the name of a shipped model, from which targets are made
+            that name a precision; the shipped one if left out.
+        lines: Line sets to take the line from: Parquet files, TSV manifests, folders; the shipped sample lines if
+            left out.
+        line: Id of the line; one of middling width if left out.
+        out: Folder for debug.json, the reproduction, and the exported artefacts, which the next run takes up again.
+        json_: Print the result as JSON instead of text.
+        skip: Problems whose lines are left out, instead of refused, separated by commas: bad-image, empty-text,
+            unknown-symbol, too-few-frames.
+        calibration: Line sets to calibrate int8 on: lines that the model was trained on.
+    """
+    problems = problems_of(skip)
+    sources = lines or (sample_lines(),)
+    check_calibration(sources, calibration)
+    build = _builder(model, out / "artifacts", calibration)
+    targets = (_target(a, build), _target(b, build))
+    graph = _graph(targets, build)
+    for target in targets:
+        if target.artifact.spec != graph.spec:
+            raise UsageError(
+                f"{target.label} is {target.artifact.spec.name} {target.artifact.spec.version}, "
+                f"the graph is {graph.spec.name} {graph.spec.version}",
+                remedy="name the model that both were made from with --model",
+            )
+    audit = audit_sources(graph, sources, problems)
+    index = _choose(audit, line)
+    result = debug_targets(targets, graph, line=audit.lines[index].id, images=audit.inputs[index], out=out)
+    sys.stdout.write(result.to_json() if json_ else render_debug(result))
+    return int(result.diverges)
+
+
+def _builder(model: str | None, work: Path, calibration: tuple[Path, ...]) -> Build:
+    """Return a function that resolves the model only when something has to be made from it."""
+
+    def build(format: str, precision: Precision) -> Artifact:  # noqa: A002 - the artefact's field
+        source = resolve_model(model, work=work)
+        chosen = choose_calibration(read_lines(calibration), source.spec.preprocess) if calibration else None
+        runtime = next(name for made, name in USUAL.items() if made == format)
+        return provider(source, work, chosen)(Target(name=format, runtime=runtime, precision=precision))
+
+    return build
+
+
+def _target(text: str, build: Build) -> DebugTarget:
+    runtime, colon, rest = text.partition(":")
+    folder = Path(rest if colon and (Path(rest) / SIDECAR).is_file() else text)
+    if (folder / SIDECAR).is_file() or (folder.is_dir() and not colon):
+        artifact = load_artifact(folder)
+        chosen = runtime if colon and folder == Path(rest) else USUAL.get(artifact.format, "")
+        if not chosen:
+            raise UsageError(f"{text}: no runtime traces {artifact.format}", remedy=f"formats: {', '.join(USUAL)}")
+    elif rest in set(Precision):
+        chosen = runtime
+        _require(chosen)
+        artifact = build(runtime_for(chosen).formats[0], Precision(rest))
+    else:
+        raise UsageError(
+            f"{text!r} is no target and no artefact's directory",
+            remedy=f"name a target as RUNTIME:PRECISION, the precision one of {', '.join(Precision)}",
+        )
+    _require(chosen)
+    if artifact.format not in runtime_for(chosen).formats:
+        raise UsageError(f"{text}: {chosen} opens {', '.join(runtime_for(chosen).formats)}, this is {artifact.format}")
+    return DebugTarget(label=text, runtime=chosen, artifact=artifact)
+
+
+def _require(runtime: str) -> None:
+    runtime_for(runtime)
+    if not (found := availability(runtime)).ok:
+        raise RuntimeUnavailableError(f"runtime {runtime!r} cannot run here: {found.reason}", remedy=found.remedy)
+
+
+def _graph(targets: tuple[DebugTarget, DebugTarget], build: Build) -> Artifact:
+    """Return the ONNX artefact that says what is to be computed.
+
+    A's own, or B's where A is the same graph quantised. Where A is no ONNX file, one is made from the model: B's would
+    be the judge of itself.
+    """
+    onnx = [target.artifact for target in targets if target.artifact.format == "onnx"]
+    exact = [artifact for artifact in onnx if artifact.precision is not Precision.INT8]
+    if len(onnx) == 2:
+        return (exact or onnx)[0]
+    if exact and targets[0].artifact is exact[0]:
+        return exact[0]
+    return build("onnx", Precision.FP32)
+
+
+def _choose(audit: Audit, line: str | None) -> int:
+    if not audit.lines:
+        raise UsageError("there is no line to trace", remedy="pass line sets with --lines")
+    if line is None:
+        widths = [image.shape[3] for image in audit.inputs]
+        return sorted(range(len(widths)), key=lambda index: (widths[index], index))[len(widths) // 2]
+    ids = [known.id for known in audit.lines]
+    if line not in ids:
+        raise UsageError(f"there is no line {line!r}", remedy=f"lines: {', '.join(ids[:5])}{', ...' * (len(ids) > 5)}")
+    return ids.index(line)
