@@ -75,7 +75,8 @@ class _TorchSession:
             torch.set_num_threads(self._threads)
         # A copy, because torch takes neither read-only arrays nor negative strides.
         tensor = torch.from_numpy(images.copy()).to(self._device)
-        with torch.inference_mode():
+        # fp32 means fp32: on CUDA, convolutions round to TF32 unless told not to (torch, notes on CUDA semantics).
+        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
             logits: npt.NDArray[np.float32] = self._network(tensor).cpu().numpy()
         return logits
 
