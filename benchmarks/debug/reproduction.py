@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
@@ -12,6 +15,9 @@ from inkport.benchmarks.debug.judge import Fault, Finding
 from inkport.core.files import new_directory
 from inkport.core.runtime import Traced
 
+
+TIMEOUT_S = 300
+"""Longest that a reproduction may take, in seconds; importing an engine on a busy machine is most of it."""
 
 SCRIPT = '''\
 """Runs one operator alone and prints how far it is off. Exit code: 1 while it is, 0 when it is not any more."""
@@ -66,20 +72,41 @@ prints the difference and ends with 1 while there is one.
 """
 
 
-def write_reproduction(finding: Finding, session: Traced, folder: Path) -> Path:
-    """Write a divergence into a folder of its own; returns it. A kill leaves the whole folder or none.
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """A divergence on disk."""
+
+    folder: Path
+    """Where it is."""
+    shows: bool
+    """Whether its script showed the difference."""
+
+
+def write_reproduction(finding: Finding, session: Traced, folder: Path) -> Reproduction:
+    """Write a divergence into a folder of its own and run it. A kill leaves the whole folder or none.
+
+    Where the operator alone is right, the quantisers before it are put in too: engines compute both as one.
 
     Args:
         finding: The divergence.
         session: The session of its target, whose last trace it is from.
         folder: Where the folder goes; it is named after the tensor.
     """
-    values = {item.name: np.asarray(item.value) for item in finding.side.trace}
     path = folder / (re.sub(r"[^A-Za-z0-9_.-]+", "-", finding.tensor).strip("-.") or "operator")
+    larger = tuple(dict.fromkeys(finding.side.before_quantisers(name) for name in finding.inputs))
+    for inputs in dict.fromkeys((finding.inputs, larger)):
+        _write(finding, session, path, inputs)
+        if _shows(path):
+            return Reproduction(folder=path, shows=True)
+    return Reproduction(folder=path, shows=False)
+
+
+def _write(finding: Finding, session: Traced, path: Path, inputs: tuple[str, ...]) -> None:
+    values = {item.name: np.asarray(item.value) for item in finding.side.trace}
     with new_directory(path) as draft:
         value = finding.tensor if finding.fault is Fault.FAILED else finding.value
-        run = session.isolate(value, finding.inputs, draft)
-        np.savez(draft / "inputs.npz", **{name: values[name] for name in finding.inputs})  # type: ignore[arg-type]
+        run = session.isolate(value, inputs, draft)
+        np.savez(draft / "inputs.npz", **{name: values[name] for name in inputs})  # type: ignore[arg-type]
         by_rms = finding.fault is Fault.QUANTISER
         np.savez(draft / "expected.npz", expected=finding.expected, allowed=finding.bounds, by_rms=np.bool_(by_rms))
         (draft / "reproduce.py").write_text(SCRIPT.format(run=dedent(run)), encoding="utf-8")
@@ -87,4 +114,15 @@ def write_reproduction(finding: Finding, session: Traced, folder: Path) -> Path:
             kind=finding.operator.kind, operator=finding.operator.name, side=finding.side.label, value=value
         )
         (draft / "README.txt").write_text(text, encoding="utf-8")
-    return path
+
+
+def _shows(path: Path) -> bool:
+    """Run the script as a user would; an engine that hangs on it does not show the difference."""
+    try:
+        run = subprocess.run(
+            [sys.executable, path / "reproduce.py"], capture_output=True, check=False, timeout=TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    # An error of the script itself also ends with 1, but prints nothing.
+    return run.returncode == 1 and bool(run.stdout)

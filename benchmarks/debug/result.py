@@ -10,6 +10,7 @@ import numpy as np
 
 from inkport.benchmarks.debug.divergence import Comparison
 from inkport.benchmarks.debug.judge import Fault, Finding
+from inkport.benchmarks.debug.reproduction import Reproduction
 from inkport.benchmarks.debug.side import Side
 
 
@@ -88,6 +89,8 @@ class DivergenceRecord:
     """Difference in units of what precision explains; absent where the shapes differ or nothing came out."""
     reproduction: str | None
     """Folder of the reproduction; written for the first divergence."""
+    reproduced: bool | None
+    """Whether the reproduction, run alone, showed the difference; absent where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +146,7 @@ class DebugResult:
         return json.dumps(asdict(self), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def divergence_record(finding: Finding, *, reproduction: str | None) -> DivergenceRecord:
+def divergence_record(finding: Finding, written: Reproduction | None) -> DivergenceRecord:
     """Return a finding in the document's form."""
     side = finding.side
     own = side.items.get(finding.value)
@@ -167,7 +170,8 @@ def divergence_record(finding: Finding, *, reproduction: str | None) -> Divergen
         difference=_finite(finding.difference),
         explained=finding.allowed,
         ratio=_finite(finding.ratio),
-        reproduction=reproduction,
+        reproduction=None if written is None else str(written.folder),
+        reproduced=None if written is None else written.shows,
     )
 
 

@@ -57,11 +57,11 @@ def debug_targets(
     comparison = compare_traces(meaning, images, (opened[0].trace, opened[1].trace))
     divergences = []
     for index, finding in enumerate(comparison.divergences):
-        place = None
+        written = None
         if index == 0:
             owner = opened[comparison.sides.index(finding.side)]
-            place = str(write_reproduction(finding, owner.session, out))
-        divergences.append(divergence_record(finding, reproduction=place))
+            written = write_reproduction(finding, owner.session, out)
+        divergences.append(divergence_record(finding, written))
     spec = graph.spec
     records = [_record(one, side, comparison, images) for one, side in zip(opened, comparison.sides, strict=True)]
     result = DebugResult(

@@ -113,6 +113,11 @@ class Side:
             item = next(self.items[other] for other in item.inputs if other in self.computed)
         return item.name
 
+    def before_quantisers(self, name: str) -> str:
+        """Return what a quantised value was quantised from; the value itself if it was not."""
+        item = self.items[name]
+        return self._source(name) if item.kind in QUANTISERS and item.name in self.computed else name
+
     def quantiser(self, name: str) -> Intermediate:
         """Return the first operator of the chain of quantisers that ends in a value."""
         item = self.items[name]

@@ -87,7 +87,8 @@ def _divergence(result: DebugResult, first: DivergenceRecord) -> Iterator[str]:
             f"  A and B differ by {before:.2g} before it, {result.tensors[place].difference:.2g} after it, "
             f"{result.tensors[-1].difference:.2g} at the end (rms, relative)"
         )
-    yield f"  alone: python {first.reproduction}/reproduce.py"
+    alone = "" if first.reproduced else " (does not show it: the operator is wrong only together with its neighbours)"
+    yield f"  alone: python {first.reproduction}/reproduce.py{alone}"
     yield f"  next: {NEXT[first.fault]}"
 
 

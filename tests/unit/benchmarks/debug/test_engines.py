@@ -58,7 +58,7 @@ def test_an_epsilon_changed_in_torch_is_found(toy_artifact, judged, tmp_path):
     session._network.encoder[0].norms[2].eps = 1e-3
     found = judged(session).divergences
     assert [one.operator.name for one in found] == ["node_layer_norm_2"]
-    run = reproduce(write_reproduction(found[0], session, tmp_path))
+    run = reproduce(write_reproduction(found[0], session, tmp_path).folder)
     assert run.returncode == 1, run.stderr
     assert "times what precision explains" in run.stdout
 
@@ -79,7 +79,7 @@ def test_an_axis_swapped_before_openvino_is_found(*, toy_onnx, toy_ir, planted, 
     faulty = openvino_from_onnx(planted(toy_onnx, change), tmp_path / "openvino-fp32")
     first = compared(faulty, "openvino").divergences[0]
     assert first.operator.name == "node_softmax"
-    folder = write_reproduction(first, opened(faulty, "openvino").session, tmp_path / "out")
+    folder = write_reproduction(first, opened(faulty, "openvino").session, tmp_path / "out").folder
     run = reproduce(folder)
     assert run.returncode == 1, run.stderr
     opened(toy_ir, "openvino").session.isolate(first.value, first.inputs, folder)
@@ -102,5 +102,43 @@ def test_an_epsilon_changed_in_mil_is_found(toy_package, judged, tmp_path):
     session.evaluator.steps = tuple(steps)
     first = judged(session, Precision.FP16).divergences[0]
     assert first.operator.name == "node_layer_norm_1"
-    run = reproduce(write_reproduction(first, session, tmp_path))
+    run = reproduce(write_reproduction(first, session, tmp_path).folder)
     assert run.returncode == 1, run.stderr
+
+
+def test_an_operator_that_is_wrong_only_with_its_quantiser_is_cut_out_with_it(toy_graph, tmp_path):
+    """As OpenVINO's normalisation of a quantised input: alone it is right."""
+    from inkport.benchmarks.debug.judge import Fault, Finding
+    from inkport.benchmarks.debug.side import Match, Side
+    from inkport.core.runtime import Intermediate
+
+    class Fused:
+        def isolate(self, output, inputs, folder):
+            return f"def run(folder, inputs):\n    return inputs[{inputs[0]!r}] * {1 if inputs[0] == 'fq' else 3}\n"
+
+    def item(name, kind, *inputs):
+        return Intermediate(name=name, operator=name, kind=kind, inputs=inputs, value=np.ones((1, 2), np.float32))
+
+    trace = [
+        item("images", "Input"),
+        item("x", "Relu", "images"),
+        item("fq", "FakeQuantize", "x"),
+        item("y", "Mul", "fq"),
+    ]
+    side = Side(label="B", precision=Precision.INT8, trace=trace, matches={"relu": Match(name="x", how="name")})
+    finding = Finding(
+        side=side,
+        fault=Fault.OPERATOR,
+        operator=toy_graph.operators[0],
+        tensor="y",
+        value="y",
+        inputs=("fq",),
+        expected=np.ones((1, 2)),
+        found=np.full((1, 2), 3.0),
+        ratio=9.0,
+        allowed=0.1,
+        bounds=np.full((1, 2), 0.1),
+    )
+    written = write_reproduction(finding, Fused(), tmp_path)
+    assert written.shows
+    assert list(np.load(written.folder / "inputs.npz")) == ["x"]

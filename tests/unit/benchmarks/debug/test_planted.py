@@ -115,7 +115,7 @@ def test_the_reproduction_shows_the_difference_alone(
     faulty = planted(source, change)
     comparison = compared(faulty)
     first = comparison.divergences[0]
-    folder = write_reproduction(first, opened(faulty).session, tmp_path / "out")
+    folder = write_reproduction(first, opened(faulty).session, tmp_path / "out").folder
     run = subprocess.run([sys.executable, folder / "reproduce.py"], capture_output=True, text=True, check=False)
     assert run.returncode == 1, run.stderr
     assert run.stdout.startswith("largest difference")
