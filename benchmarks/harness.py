@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from inkport.benchmarks.about import describe_data, describe_model, describe_reference
 from inkport.benchmarks.environment import read_environment
+from inkport.benchmarks.margins.fragile import fragile_reason
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.per_line import per_line
 from inkport.benchmarks.pipeline import TargetRun, prove, read_all
@@ -25,7 +26,7 @@ from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, UnknownRuntimeError
 from inkport.core.registry import runtime_names
 from inkport.core.runtime import SessionOptions
-from inkport.core.target import Target
+from inkport.core.target import LineChoice, Target
 from inkport.lines.audit import Audit
 
 
@@ -109,6 +110,8 @@ def _conclude(run: TargetRun, speed: Speed) -> TargetReport:
     outcome, reason = run.failure or (Outcome.PASS, "")
     if run.failure is None and run.parity is not None:
         outcome, reason = judge(run.parity, latency, run.placement, target.budget)
+        if outcome is Outcome.INCONCLUSIVE and run.choice is LineChoice.FRAGILE and run.parity.flipped_lines:
+            reason = fragile_reason(run.parity)
     return TargetReport(
         name=target.name,
         runtime=target.runtime,
@@ -120,6 +123,7 @@ def _conclude(run: TargetRun, speed: Speed) -> TargetReport:
         budget=target.budget,
         evidence=run.evidence if run.parity else None,
         sample=run.sample,
+        sample_choice=run.choice,
         placement=run.placement,
         options=target.options,
         required=target.required,

@@ -25,10 +25,16 @@ class Reading:
     """One per line, in order."""
     edits: tuple[Edits, ...]
     """Edits against each line's text, in order."""
+    thresholds: tuple[float, ...] = ()
+    """Smallest margin per line that matters (``FrameMargins.threshold``); empty where it was not asked for."""
 
     def part(self, indices: Sequence[int]) -> Reading:
         """Return the reading of some of the lines."""
-        return Reading(tuple(self.transcriptions[i] for i in indices), tuple(self.edits[i] for i in indices))
+        return Reading(
+            tuple(self.transcriptions[i] for i in indices),
+            tuple(self.edits[i] for i in indices),
+            tuple(self.thresholds[i] for i in indices) if self.thresholds else (),
+        )
 
 
 def score(lines: Sequence[Line], transcriptions: Iterable[Transcription]) -> Reading:

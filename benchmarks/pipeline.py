@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inkport.benchmarks.environment import without_folders
 from inkport.benchmarks.latency import choose_lines
+from inkport.benchmarks.margins.fragile import choose_fragile, without_claims
+from inkport.benchmarks.margins.frames import find_margins
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.parity import Parity, Reading, compare, score
 from inkport.benchmarks.per_line import line_edits
@@ -13,13 +15,12 @@ from inkport.benchmarks.progress import Progress, silent
 from inkport.benchmarks.reference import Provide
 from inkport.benchmarks.report import Options
 from inkport.core.artifact import Artifact
-from inkport.core.ctc import Transcription
+from inkport.core.ctc import Transcription, greedy
 from inkport.core.errors import InkportError, RuntimeUnavailableError, UsageError
-from inkport.core.recogniser import Recogniser
 from inkport.core.registry import open_session, probe
 from inkport.core.runtime import CheckedSession, Evidence, Placed, Placement, Session, SessionOptions
 from inkport.core.spec import RecogniserSpec
-from inkport.core.target import Target
+from inkport.core.target import LineChoice, Target
 from inkport.lines.audit import Audit
 
 
@@ -47,6 +48,8 @@ class TargetRun:
     """Where its operators ran, if its runtime tells."""
     sample: int | None = None
     """Lines that it read, if not all."""
+    choice: LineChoice | None = None
+    """How those lines were chosen, if not all were read."""
     line_edits: tuple[int | None, ...] | None = None
     """Its edits per line, once it has read."""
 
@@ -74,7 +77,7 @@ def prove(
     session = open_target(run, provide=provide, options=options, progress=progress)
     if session is None or run.artifact is None:
         return run
-    indices = _sample(target, audit, options)
+    indices = _sample(target, expected, audit, options)
     part = audit if indices is None else audit.pick(indices)
     try:
         with session:
@@ -83,7 +86,7 @@ def prove(
     except Exception as error:  # noqa: BLE001
         run.fail(Outcome.RUN_FAILED, error)
         return run
-    run.sample = None if indices is None else len(indices)
+    run.sample, run.choice = (None, None) if indices is None else (len(indices), target.choose)
     run.line_edits = line_edits(reading, indices, lines=len(audit.lines))
     wanted = expected if indices is None else expected.part(indices)
     run.parity = compare(
@@ -94,6 +97,8 @@ def prove(
         seed=options.seed,
         resamples=options.resamples,
     )
+    if run.choice is LineChoice.FRAGILE:
+        run.parity = without_claims(run.parity)
     return run
 
 
@@ -147,9 +152,11 @@ def session_options(target: Target, options: Options) -> SessionOptions:
     return SessionOptions(threads=int(threads), extra=extra)
 
 
-def _sample(target: Target, audit: Audit, options: Options) -> list[int] | None:
+def _sample(target: Target, expected: Reading, audit: Audit, options: Options) -> list[int] | None:
     if target.lines is None or target.lines >= len(audit.lines):
         return None
+    if target.choose is LineChoice.FRAGILE:
+        return sorted(choose_fragile(expected.thresholds, target.lines))
     return sorted(choose_lines(audit.inputs, target.lines, seed=options.seed))
 
 
@@ -159,12 +166,15 @@ def read_all(spec: RecogniserSpec, session: Session, audit: Audit, *, label: str
     Raises:
         InkportError: If a run fails or breaks the contract.
     """
-    recogniser = Recogniser(spec, session)
     read: list[Transcription] = []
-    for start in range(0, len(audit.inputs), READ_AT_ONCE):
-        progress(f"{label}: reading", start, len(audit.inputs))
-        read += recogniser.read_prepared(audit.inputs[start : start + READ_AT_ONCE], batch=1)
-    return score(audit.lines, read)
+    thresholds: list[float] = []
+    for index, image in enumerate(audit.inputs):
+        if index % READ_AT_ONCE == 0:
+            progress(f"{label}: reading", index, len(audit.inputs))
+        logits = session.run(image)[0]
+        read.append(greedy(logits, spec.charset))
+        thresholds.append(find_margins(logits).threshold)
+    return replace(score(audit.lines, read), thresholds=tuple(thresholds))
 
 
 def _is_missing(error: Exception) -> bool:

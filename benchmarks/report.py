@@ -21,7 +21,7 @@ from inkport.benchmarks.remote.record import DeviceReport
 from inkport.core.artifact import Artifact
 from inkport.core.config import to_plain
 from inkport.core.runtime import Evidence, Placement
-from inkport.core.target import Budget, Precision
+from inkport.core.target import Budget, LineChoice, Precision
 
 
 SCHEMA = 1
@@ -166,7 +166,7 @@ class TargetReport:
     evidence: Evidence | None
     """What its figures prove about the device; absent if there are none."""
     sample: int | None
-    """Lines that it read, a fixed sample with the widths of all; absent if it read all or none."""
+    """Lines that it read, if it read some and not all; ``sample_choice`` says which."""
     placement: Placement | None
     """Where its operators ran; absent where the runtime does not tell."""
     options: Mapping[str, str]
@@ -181,6 +181,8 @@ class TargetReport:
     """Its text; absent if it did not read all lines."""
     latency: Latency | None
     """Its speed; absent if it did not finish, or the latency was left out."""
+    sample_choice: LineChoice | None = None
+    """How the lines of the sample were chosen; of fragile lines only the flips count. Absent without a sample."""
     line_edits: tuple[int | None, ...] | None = None
     """Its edits per line of the data, None where it did not read; absent if it read nothing."""
     machine: str | None = None

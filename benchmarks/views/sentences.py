@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from inkport.benchmarks.bootstrap import CONFIDENCE
 from inkport.benchmarks.report import Report
 from inkport.benchmarks.views.rows import NONE, percent
+from inkport.core.target import LineChoice
 
 
 def headline(report: Report) -> str:
@@ -37,6 +38,11 @@ def notes(report: Report) -> list[str]:
     if score:
         drawn = f"{score.clusters} writers or documents" if score.interval_unit == "writer" else "single lines"
         sentences.append(f"interval: paired bootstrap over {drawn}, {CONFIDENCE:.0%}, all lines together")
+    if fragile := [t.name for t in report.targets if t.sample_choice is LineChoice.FRAGILE and t.parity]:
+        sentences.append(
+            f"{', '.join(fragile)}: read the lines closest to changing, which are no sample: their flips count, their "
+            "CER is not that of all lines"
+        )
     if report.host:
         host = report.host
         sentences.append(

@@ -32,6 +32,7 @@ EXIT_INTERRUPTED = 130
 COMMANDS = {
     "verify": "Prove that ports of a model read the same text, and measure how fast.",
     "compare": "Say what changed between two reports, and fail on regressions.",
+    "margins": "Predict from a few lines how many a port will read differently.",
     "metamorphic": "Check that batch, order, padding, threads and repetition change no text.",
     "kit": "Lock a model with its proof into one archive, run it anywhere, and judge the results.",
     "bench": "Measure targets deeply: scenarios, widths, cold start, memory, drift.",
@@ -40,6 +41,7 @@ COMMANDS = {
     "read": "Print the text of line images.",
     "runtimes": "List what can run here, and why the rest cannot.",
     "export": "Make artefacts (ONNX, int8, OpenVINO) from trained weights.",
+    "average": "Average the weights of several rounds of training.",
     "train": "Train a recogniser from a recipe.",
     "dataset": "Turn a data set of the literature, in its official layout, into a line set.",
     "render": "Render sample lines in handwriting fonts.",

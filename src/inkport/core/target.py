@@ -31,6 +31,15 @@ class Precision(StrEnum):
     """Weights as indices into palettes of 16 values; activations stay floating point."""
 
 
+class LineChoice(StrEnum):
+    """Which lines a target reads that does not read all."""
+
+    WIDTHS = "widths"
+    """Lines with the widths of all: a sample, from which all may be judged."""
+    FRAGILE = "fragile"
+    """The lines that are closest to changing: the quickest way to flips, and no sample."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """What a target may lose against the reference; a limit left out is not checked.
@@ -57,7 +66,7 @@ class Target:
     """One row of a targets file.
 
     Raises:
-        RecipeError: If ``lines`` is below 1.
+        RecipeError: If ``lines`` is below 1, or is left out where ``choose`` is not ``widths``.
     """
 
     name: str
@@ -73,13 +82,20 @@ class Target:
     options: Mapping[str, str] = field(default_factory=dict)
     """Options that only its runtime knows."""
     lines: int | None = None
-    """Most lines that it reads: a sample with the widths of all, for targets too slow for all of them."""
+    """Most lines that it reads, for targets too slow for all of them; ``choose`` says which."""
+    choose: LineChoice = LineChoice.WIDTHS
+    """Which lines it reads where ``lines`` is less than all."""
     required: bool = True
     """Whether the run must end with exit code 3 where this target is not available."""
 
     def __post_init__(self) -> None:
         if self.lines is not None and self.lines < 1:
             raise RecipeError(f"target {self.name!r}: lines must be at least 1, found {self.lines}")
+        if self.lines is None and self.choose is LineChoice.FRAGILE:
+            raise RecipeError(
+                f"target {self.name!r}: choose = {str(self.choose)!r} needs to know how many lines",
+                remedy="add lines = 120, or however many the device can read",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

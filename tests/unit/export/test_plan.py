@@ -187,7 +187,8 @@ def test_without_torch_the_remedy_is_the_extra(weights, tmp_path, monkeypatch):
 
 @pytest.fixture
 def flexible(calls, monkeypatch) -> list[tuple[int, ...]]:
-    """Make the first stage take widths; the list holds those that it got."""
+    """Make the first of the cheap stages take widths; the list holds those that it got."""
+    calls.clear()
     got: list[tuple[int, ...]] = []
     plain = sys.modules["cheap_stages"].onnx
 
@@ -211,7 +212,8 @@ def test_widths_reach_the_stages_that_take_them_and_make_everything_anew(calls, 
     assert len(flexible) == 2, "without widths, what is there is taken"
 
 
-def test_which_targets_take_widths(flexible, weights):
+@pytest.mark.usefixtures("flexible")
+def test_which_targets_take_widths(weights):
     assert planning.takes_widths(weights, INT8)
     assert not planning.takes_widths(weights, WEIGHTS)
 

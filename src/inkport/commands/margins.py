@@ -1,0 +1,91 @@
+"""``inkport margins``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from inkport.benchmarks.about import describe_data
+from inkport.benchmarks.harness import check_targets
+from inkport.benchmarks.margins.report import Options
+from inkport.benchmarks.margins.run import FRAGILE, PROBES, Request, forecast_flips
+from inkport.benchmarks.margins.text import render_margins
+from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.commands._model import resolve_model
+from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.core.errors import UsageError
+from inkport.core.files import write_atomically
+from inkport.core.target import load_targets
+from inkport.export.calibration import choose_calibration
+from inkport.lines.source import read_lines
+
+
+def margins(
+    model: str | None = None,
+    *,
+    targets: Path | None = None,
+    lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    out: Path = Path("out/margins"),
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+    threads: int = 1,
+    probes: int = PROBES,
+    fragile: int = FRAGILE,
+    predict_only: bool = False,
+    skip: str = "",
+    calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+) -> int:
+    """Predict how many lines ports will read differently, from the reference's margins and a few lines.
+
+    No transcription is used. The prediction is then compared with what happens on the other lines, unless it is all
+    that is wanted. Exit code 0: every target ran; 1: one failed; 2: the request or its data is wrong; 3: a required
+    target is not available here.
+
+    Args:
+        model: A weights file, an artefact's directory, or the name of a shipped model; the shipped one if
+            left out.
+        targets: TOML file with one [[target]] table per target; every runtime that inkport knows if left out.
+        lines: Line sets: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
+        out: Folder for margins.json and the exported artefacts, which the next run takes up again.
+        json_: Print the report as JSON instead of the table.
+        threads: Threads that every target computes with.
+        probes: Lines that each target reads to have its errors learnt from; they have the widths of all.
+        fragile: How many of the lines that are closest to changing are listed.
+        predict_only: Read no other lines than the probe lines.
+        skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
+            bad-image, empty-text, unknown-symbol, too-few-frames.
+        calibration: Line sets to calibrate int8 on: lines that the model was trained on.
+    """
+    if min(threads, probes) < 1 or fragile < 0:
+        raise UsageError(
+            f"--threads {threads} --probes {probes} --fragile {fragile}: threads and probes must be at least 1, "
+            "fragile at least 0"
+        )
+    options = Options(threads=threads, probes=probes, fragile=fragile, observe=not predict_only, skip=problems_of(skip))
+    wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / "targets.toml")
+    check_targets(wanted)
+    work = out / "artifacts"
+    artifact = resolve_model(model, work=work)
+    sources = lines or (sample_lines(),)
+    check_calibration(sources, calibration)
+    audit = audit_sources(artifact, sources, options.skip)
+    chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
+    request = Request(
+        model=artifact,
+        targets=wanted,
+        audit=audit,
+        data=describe_data(audit, [path.name for path in sources]),
+        provide=provider(artifact, work, chosen),
+        options=options,
+    )
+    try:
+        report = forecast_flips(request, progress=terminal_progress())
+    finally:
+        clear_progress()
+    write_atomically(out / "margins.json", report.to_json())
+    sys.stdout.write(report.to_json() if json_ else render_margins(report))
+    sys.stderr.write(f"report: {out / 'margins.json'}\n")
+    return report.exit_code
