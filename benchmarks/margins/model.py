@@ -36,8 +36,7 @@ class ErrorModel:
     """The distribution of a port's errors between the two best labels of a frame, given the frame's margin.
 
     An error is ``scale(margin) * u``. The scale falls with the margin (a frame where the network is unsure is one
-    where its logits are also less stable: factor 2 between sure and unsure frames, measured on int8, fp16 and
-    bfloat16), log-linearly; ``u`` is symmetric about zero, with the distribution that was seen and, beyond its
+    where its logits are also less stable), log-linearly; ``u`` is symmetric about zero, with the distribution that was seen and, beyond its
     largest 5 %, a power law.
 
     Source:
@@ -89,8 +88,7 @@ class ErrorModel:
     def flip_probability(self, frames: FrameMargins) -> float:
         """Return the probability that a line reads differently: that an error at a frame that matters is too large.
 
-        Frames are taken as independent given their margins. Errors of neighbouring frames are uncorrelated (within
-        0.02 on int8, fp16 and bfloat16). Changes that need two frames at once, and third-best labels, are left out,
+        Frames are taken as independent given their margins. Changes that need two frames at once, and third-best labels, are left out,
         so the prediction is a little low.
         """
         chances = self.exceeds(frames.margins[frames.matters])
