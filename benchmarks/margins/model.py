@@ -36,8 +36,8 @@ class ErrorModel:
     """The distribution of a port's errors between the two best labels of a frame, given the frame's margin.
 
     An error is ``scale(margin) * u``. The scale falls with the margin (a frame where the network is unsure is one
-    where its logits are also less stable), log-linearly; ``u`` is symmetric about zero, with the distribution that was seen and, beyond its
-    largest 5 %, a power law.
+    where its logits are also less stable), log-linearly; ``u`` is symmetric about zero, with the distribution that
+    was seen and, beyond its largest 5 %, a power law.
 
     Source:
         Hill, *A Simple General Approach to Inference About the Tail of a Distribution* (1975): the exponent.
@@ -88,8 +88,8 @@ class ErrorModel:
     def flip_probability(self, frames: FrameMargins) -> float:
         """Return the probability that a line reads differently: that an error at a frame that matters is too large.
 
-        Frames are taken as independent given their margins. Changes that need two frames at once, and third-best labels, are left out,
-        so the prediction is a little low.
+        Frames are taken as independent given their margins. Changes that need two frames at once, and third-best
+        labels, are left out, so the prediction is a little low.
         """
         chances = self.exceeds(frames.margins[frames.matters])
         return float(1 - np.prod(1 - chances))
