@@ -1,0 +1,143 @@
+"""Files of language models (``.npz`` for devices, ``.arpa`` for other tools) and of the weights chosen for them."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from inkport.core.charset import Charset
+from inkport.core.config import parse_config, to_plain
+from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, RecipeError, SpecMismatchError
+from inkport.core.files import sha256_file, write_atomically
+from inkport.core.lm.arpa import read_arpa
+from inkport.core.lm.model import CharModel, Trie, build_trie
+
+
+VERSION = 1
+"""Version of the file."""
+ARPA_SUFFIXES = (".arpa", ".arpa.gz")
+"""Names of files that other tools read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fusion:
+    """How a language model takes part in decoding, as chosen on validation lines.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+
+    alpha: float
+    """Weight of the language model's log-probability, >= 0."""
+    beta: float
+    """Added per symbol: without it a language model makes texts short."""
+    beam: int = 16
+    """Most prefixes kept per frame, at least 1."""
+    lm_sha256: str = ""
+    """Digest of the language model's file that the numbers were chosen for."""
+    charset_sha256: str = ""
+    """Digest of the recogniser's charset."""
+
+    def __post_init__(self) -> None:
+        if self.alpha < 0 or self.beam < 1:
+            raise ValueError(f"alpha must be at least 0 and beam at least 1: {self}")
+
+
+def is_arpa(path: Path) -> bool:
+    """Whether a file is named as an ARPA file."""
+    return path.name.endswith(ARPA_SUFFIXES)
+
+
+def save_trie(path: Path, trie: Trie) -> None:
+    """Write a model for devices, compressed; the same model gives the same bytes."""
+    head = {
+        "version": VERSION,
+        "order": trie.order,
+        "charset_sha256": trie.charset_sha256,
+        "unknown": trie.unknown,
+    }
+    out = io.BytesIO()
+    np.savez_compressed(
+        out,
+        head=np.frombuffer(json.dumps(head).encode(), dtype=np.uint8),
+        points=trie.points,
+        children=trie.children,
+        log_prob=trie.log_prob,
+        backoff=trie.backoff,
+    )
+    write_atomically(path, out.getvalue())
+
+
+def load_model(path: Path, charset: Charset) -> CharModel:
+    """Open a language model for a recogniser.
+
+    Raises:
+        ArtifactNotFoundError: If there is no such file.
+        ArtifactCorruptError: If it cannot be read.
+        SpecMismatchError: If it was built for another charset.
+    """
+    if is_arpa(path):
+        return CharModel(build_trie(read_arpa(path), charset))
+    if not path.is_file():
+        raise ArtifactNotFoundError(f"{path}: no such file", remedy="build one with inkport lm build")
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+            head = json.loads(stored["head"].tobytes())
+            if head["version"] != VERSION:
+                raise ArtifactCorruptError(f"{path}: version {head['version']}, expected {VERSION}")
+            trie = Trie(
+                order=int(head["order"]),
+                charset_sha256=str(head["charset_sha256"]),
+                unknown=float(head["unknown"]),
+                points=stored["points"],
+                children=stored["children"],
+                log_prob=stored["log_prob"],
+                backoff=stored["backoff"],
+            )
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise ArtifactCorruptError(
+            f"{path}: not a readable language model ({error})", remedy="build it again"
+        ) from error
+    if trie.charset_sha256 != charset.digest:
+        raise SpecMismatchError(
+            f"{path}: built for charset {trie.charset_sha256[:12]}, the recogniser has {charset.digest[:12]}",
+            remedy="build it for this recogniser with inkport lm build",
+        )
+    return CharModel(trie)
+
+
+def fusion_path(path: Path) -> Path:
+    """Return where the weights of a language model are kept: beside it."""
+    return path.with_name(path.name + ".fusion.json")
+
+
+def save_fusion(path: Path, fusion: Fusion) -> None:
+    """Write the weights beside the language model."""
+    write_atomically(fusion_path(path), json.dumps(to_plain(fusion), indent=1) + "\n")
+
+
+def load_fusion(path: Path, charset: Charset) -> Fusion:
+    """Read the weights beside a language model.
+
+    Raises:
+        ArtifactNotFoundError: If none were chosen yet.
+        ArtifactCorruptError: If the file cannot be read.
+        SpecMismatchError: If they were chosen for another language model or charset.
+    """
+    place = fusion_path(path)
+    if not place.is_file():
+        raise ArtifactNotFoundError(f"{place}: no weights for {path.name}", remedy="choose them with inkport lm tune")
+    try:
+        fusion = parse_config(Fusion, json.loads(place.read_text(encoding="utf-8")), where=place.name)
+    except (OSError, ValueError, RecipeError) as error:
+        raise ArtifactCorruptError(f"{place}: not readable ({error})", remedy="run inkport lm tune again") from error
+    if (fusion.lm_sha256, fusion.charset_sha256) != (sha256_file(path), charset.digest):
+        raise SpecMismatchError(
+            f"{place}: chosen for another language model or charset", remedy="run inkport lm tune again"
+        )
+    return fusion

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from inkport.core.align import align
+from inkport.core.beam import BeamDecoder
+from inkport.core.charset import Charset
+from inkport.core.ctc import frames_needed, greedy
+from inkport.core.errors import SpecMismatchError
+from inkport.core.lm.estimate import estimate
+from inkport.core.lm.files import Fusion
+from inkport.core.lm.model import CharModel, build_trie
+
+
+CHARSET = Charset(tuple(" abz"))
+MODEL = CharModel(build_trie(estimate(["ab a", "ba", "a b", "aa ab", "b"] * 2, order=4), CHARSET))
+FRAMES = 5
+
+
+def brute_force(logits):
+    """The probability of every labelling: the sum over all of its paths."""
+    shifted = np.exp(logits.astype(np.float64))
+    probability = shifted / shifted.sum(axis=1, keepdims=True)
+    found, paths = {}, {}
+    for path in itertools.product(range(CHARSET.size), repeat=len(logits)):
+        labels = tuple(label for label, _ in itertools.groupby(path) if label)
+        value = float(np.prod([probability[t, label] for t, label in enumerate(path)]))
+        found[labels] = found.get(labels, 0.0) + value
+        paths[labels] = max(paths.get(labels, (0.0, ())), (value, path))
+    return found, paths
+
+
+def exact(alpha, beta):
+    fusion = Fusion(alpha=alpha, beta=beta, beam=10**6)
+    return BeamDecoder(MODEL, fusion, least_probability=0.0, most_symbols=CHARSET.size)
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.0, 0.0), (0.5, 0.0), (1.3, 1.0), (0.7, -0.8)])
+def test_an_unlimited_beam_finds_the_best_text_of_all(rng, alpha, beta):
+    differs = 0
+    for _ in range(12):
+        logits = (rng.normal(size=(FRAMES, CHARSET.size)) * 2).astype(np.float32)
+        probability, _ = brute_force(logits)
+        best = max(
+            probability,
+            key=lambda s: np.log(probability[s]) + alpha * MODEL.score(CHARSET.decode(s)) + beta * len(s),
+        )
+        assert exact(alpha, beta)(logits, CHARSET).text == CHARSET.decode(best)
+        differs += CHARSET.decode(best) != greedy(logits, CHARSET).text
+    # Else the test would pass with greedy decoding.
+    assert differs
+
+
+def test_a_long_line_of_blanks_and_repeats_neither_underflows_nor_merges(rng):
+    labels = [2, 2, 3, 1, 3, 3] * 40
+    path = [step for label in labels for step in (label, label, 0, 0)]
+    logits = np.eye(CHARSET.size, dtype=np.float32)[path] * 9
+    logits += rng.normal(size=logits.shape).astype(np.float32) * 0.1
+    reading = BeamDecoder(MODEL, Fusion(alpha=0.0, beta=0.0, beam=4))(logits, CHARSET)
+    assert reading == greedy(logits, CHARSET)
+    assert reading.text == CHARSET.decode(labels)
+
+
+def test_a_beam_of_one_is_greedy_where_greedy_is_sure(rng):
+    path = rng.integers(0, CHARSET.size, size=80)
+    logits = np.eye(CHARSET.size, dtype=np.float32)[path] * 12
+    decoder = BeamDecoder(MODEL, Fusion(alpha=0.3, beta=0.0, beam=1))
+    assert decoder(logits, CHARSET) == greedy(logits, CHARSET)
+
+
+def test_the_language_model_decides_what_the_image_leaves_open():
+    logits = np.full((3, CHARSET.size), -9.0, dtype=np.float32)
+    logits[0, 2], logits[1, 0], logits[2, [2, 3]] = 5, 5, [5.0, 4.9]
+    model = CharModel(build_trie(estimate(["ab"] * 20, order=3), CHARSET))
+    assert greedy(logits, CHARSET).text == "aa"
+    reading = BeamDecoder(model, Fusion(alpha=1.0, beta=0.0))(logits, CHARSET)
+    assert reading.text == "ab"
+    assert [(e.symbol, e.first_frame, e.last_frame) for e in reading.emissions] == [("a", 0, 0), ("b", 2, 2)]
+    assert reading.margin == pytest.approx(0.1, abs=1e-5)
+
+
+def test_the_alignment_is_the_best_of_all_paths(rng):
+    for _ in range(6):
+        logits = (rng.normal(size=(FRAMES, CHARSET.size)) * 2).astype(np.float32)
+        _, paths = brute_force(logits)
+        for labels in list(paths)[:60]:
+            if frames_needed(labels) > FRAMES:
+                continue
+            reading = align(logits, labels, CHARSET)
+            frames = [0] * FRAMES
+            for emission, label in zip(reading.emissions, labels, strict=True):
+                frames[emission.first_frame : emission.last_frame + 1] = [label] * (
+                    emission.last_frame - emission.first_frame + 1
+                )
+            assert tuple(frames) == paths[labels][1]
+
+
+@pytest.mark.parametrize("logits", [np.zeros((4, 3), np.float32), np.full((4, 5), np.nan, np.float32)])
+def test_logits_of_another_recogniser_are_refused(logits):
+    with pytest.raises(SpecMismatchError):
+        exact(0.5, 0.0)(logits, CHARSET)
+
+
+def test_no_frames_give_no_text():
+    assert exact(0.5, 0.0)(np.zeros((0, CHARSET.size), np.float32), CHARSET).text == ""
