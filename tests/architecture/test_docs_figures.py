@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,14 @@ def test_reports_speak_of_the_shipped_model():
         assert data["model"]["artifact"]["sha256"] == root
         found = {t["name"]: t["artifact"]["sha256"] for t in data["targets"] if t["name"] in bundled}
         assert found == {name: artifact.digest for name, artifact in bundled.items()}
+
+
+def test_the_reading_has_the_table_that_its_command_prints():
+    path = ROOT / "docs/results/verify-test.json"
+    printed = subprocess.run(
+        [sys.executable, ROOT / "scripts/proven_margins.py", path], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed in (ROOT / "docs/results/reading.md").read_text(encoding="utf-8")
 
 
 def test_the_int8_experiment_is_quoted_with_the_weights_that_it_was_made_on():

@@ -1,0 +1,68 @@
+"""The suite with the metamorphic relations, inherited as a vendor would, and shown to fail on a wrong port."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+
+pytest.importorskip("torch", reason="the toy and its golden logits need torch")
+pytest.importorskip("onnxruntime", reason="the toy runs in ONNX Runtime")
+
+from inkport.benchmarks.metamorphic.conformance import MetamorphicConformance
+from inkport.benchmarks.metamorphic.relations import RELATIONS
+from inkport.core import registry
+from inkport.core.target import Precision
+from inkport.runtimes.faults import TOLERANCES
+from inkport.runtimes.ort import OnnxRuntime
+
+
+class TestOnnxRuntime(MetamorphicConformance):
+    runtime = "onnxruntime"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def artifact(cls, export_toy):
+        return export_toy("onnx", Precision.FP32)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def golden(cls, toy_golden):
+        return toy_golden
+
+
+class Remembering(OnnxRuntime):
+    """Adds something of the line before to each line."""
+
+    def open(self, artifact, *, device, options):
+        session = super().open(artifact, device=device, options=options)
+        run, kept = session.run, [np.float32(0)]
+
+        def remember(images):
+            logits = run(images) + kept[0]
+            kept[0] = logits.mean(axis=(0, 1)) * np.float32(0.1)
+            return logits
+
+        session.run = remember
+        return session
+
+
+@dataclass
+class Point:
+    name: str = "onnxruntime"
+    value: str = "remembering"
+
+    def load(self):
+        return Remembering
+
+
+def test_a_port_that_remembers_fails_with_its_smallest_example(export_toy, toy_golden, monkeypatch):
+    monkeypatch.setattr(registry, "entry_points", lambda **_: [Point()])
+    suite = TestOnnxRuntime()
+    order = next(relation for relation in RELATIONS if relation.name == "order")
+    with pytest.raises(pytest.fail.Exception, match=r"breaks 'order' .*smallest example: golden"):
+        suite.test_a_relation_holds(
+            order, Remembering(), export_toy("onnx", Precision.FP32), toy_golden, TOLERANCES[Precision.FP32]
+        )
