@@ -7,6 +7,7 @@ import textwrap
 
 import pytest
 
+from inkport.benchmarks.kit import readers
 from inkport.benchmarks.kit.check import check_kit
 from inkport.benchmarks.kit.judge import State
 from inkport.benchmarks.kit.result import open_result
@@ -28,7 +29,24 @@ def test_a_runtime_shows_every_stage(kit, tmp_path):
     assert [finding.state for finding in found.stages] == [State.RIGHT] * 4
     assert (found.runner.engine, found.runner.version, found.runner.threads) == ("acme", "1.2", 1)
     assert found.environment["threads"] == 1
-    assert (found.exit_code, found.times) == (0, None)
+    assert found.exit_code == 0
+    assert found.times.n == len(kit.lines)
+
+
+def test_the_first_run_of_a_width_is_not_the_one_that_is_timed(kit, install, fake_runtime, faithful, tmp_path):
+    now, seen = [0], set()
+
+    def compiles(images):
+        now[0] += 5 if images.shape[3] in seen else 1_000_000
+        seen.add(images.shape[3])
+        return faithful(images)
+
+    install(fake_runtime("acme", logits=compiles))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(readers.time, "perf_counter_ns", lambda: now[0])
+        result = run_kit(kit, tmp_path / "r.zip")
+    assert {line.run_ns for line in result.document.lines} == {5}
+    assert len(seen) > 1
 
 
 def test_what_a_runtime_gets_wrong_is_found(kit, install, fake_runtime, faithful, tmp_path):
