@@ -23,6 +23,8 @@ from inkport.benchmarks.report import (
 from inkport.benchmarks.speed import Speed, measure_speed
 from inkport.benchmarks.verdict import judge
 from inkport.core.artifact import Artifact
+from inkport.core.beam import BeamDecoder
+from inkport.core.ctc import greedy
 from inkport.core.errors import LineDataError, UnknownRuntimeError
 from inkport.core.registry import runtime_names
 from inkport.core.runtime import SessionOptions
@@ -46,6 +48,8 @@ class Request:
     """Returns the artefact of a target."""
     options: Options = field(default_factory=Options)
     """Settings."""
+    beam: BeamDecoder | None = None
+    """Decodes the logits of the reference and of every target with a language model; greedy decoding if None."""
 
 
 def verify(request: Request, *, progress: Progress = silent) -> Report:
@@ -60,19 +64,20 @@ def verify(request: Request, *, progress: Progress = silent) -> Report:
     check_targets(request.targets)
     if not request.audit.lines:
         raise LineDataError("there is no usable line to verify on", remedy="pass line sets with --lines")
-    options, audit = request.options, request.audit
+    options, audit, decode = request.options, request.audit, request.beam or greedy
     environment = read_environment(threads=options.threads)
     progress("opening the reference")
     reference = open_reference(request.provide, SessionOptions(threads=options.threads))
     try:
-        expected = read_all(reference.artifact.spec, reference.session, audit, label="reference", progress=progress)
+        spec = reference.artifact.spec
+        expected = read_all(spec, reference.session, audit, label="reference", progress=progress, decode=decode)
     finally:
         reference.session.close()
     runs = [
-        prove(target, expected, audit, provide=request.provide, options=options, progress=progress)
+        prove(target, expected, audit, provide=request.provide, options=options, progress=progress, decode=decode)
         for target in request.targets
     ]
-    speed = measure_speed(runs, audit, options, progress)
+    speed = measure_speed(runs, audit, options, progress, beam=request.beam)
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         model=describe_model(request.model),
@@ -85,6 +90,7 @@ def verify(request: Request, *, progress: Progress = silent) -> Report:
         noise=speed.noise,
         per_line=per_line(audit.lines, expected),
         targets=tuple(_conclude(run, speed) for run in runs),
+        lm=request.beam.fusion if request.beam else None,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inkport.core.ctc import greedy
+from inkport.core.ctc import Decode, greedy
 from inkport.core.preprocess import prepare
 from inkport.core.runtime import Session
 from inkport.core.spec import RecogniserSpec
@@ -25,11 +25,13 @@ class HostTimes:
     """``greedy()``, from the logits to the text."""
     n: int
     """Lines timed."""
+    beam_p50_ms: float | None = None
+    """The beam with a language model, from the logits to the text; absent without one."""
 
 
-def host_times(lines: Sequence[Line], spec: RecogniserSpec, session: Session) -> HostTimes:
-    """Time ``prepare`` and ``greedy`` on ``lines``; the session makes the logits and is not timed."""
-    prepare_ns, decode_ns = [], []
+def host_times(lines: Sequence[Line], spec: RecogniserSpec, session: Session, beam: Decode | None = None) -> HostTimes:
+    """Time ``prepare``, ``greedy`` and ``beam`` on ``lines``; the session makes the logits and is not timed."""
+    prepare_ns, decode_ns, beam_ns = [], [], []
     for line in lines:
         gray = line.gray()
         start = time.perf_counter_ns()
@@ -39,8 +41,13 @@ def host_times(lines: Sequence[Line], spec: RecogniserSpec, session: Session) ->
         start = time.perf_counter_ns()
         greedy(logits, spec.charset)
         decode_ns.append(time.perf_counter_ns() - start)
+        if beam is not None:
+            start = time.perf_counter_ns()
+            beam(logits, spec.charset)
+            beam_ns.append(time.perf_counter_ns() - start)
     return HostTimes(
         prepare_p50_ms=float(np.median(prepare_ns)) / 1e6,
         decode_p50_ms=float(np.median(decode_ns)) / 1e6,
         n=len(prepare_ns),
+        beam_p50_ms=float(np.median(beam_ns)) / 1e6 if beam_ns else None,
     )

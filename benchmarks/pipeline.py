@@ -15,7 +15,7 @@ from inkport.benchmarks.progress import Progress, silent
 from inkport.benchmarks.reference import Provide
 from inkport.benchmarks.report import Options
 from inkport.core.artifact import Artifact
-from inkport.core.ctc import Transcription, greedy
+from inkport.core.ctc import Decode, Transcription, greedy
 from inkport.core.errors import InkportError, RuntimeUnavailableError, UsageError
 from inkport.core.registry import open_session, probe
 from inkport.core.runtime import CheckedSession, Evidence, Placed, Placement, Session, SessionOptions
@@ -61,7 +61,14 @@ class TargetRun:
 
 
 def prove(
-    target: Target, expected: Reading, audit: Audit, *, provide: Provide, options: Options, progress: Progress
+    target: Target,
+    expected: Reading,
+    audit: Audit,
+    *,
+    provide: Provide,
+    options: Options,
+    progress: Progress,
+    decode: Decode = greedy,
 ) -> TargetRun:
     """Take a target as far as it comes, up to its comparison with the reference; never raises.
 
@@ -72,6 +79,7 @@ def prove(
         provide: Returns the target's artefact.
         options: Settings.
         progress: Told what is going on.
+        decode: What makes text of logits, as for the reference.
     """
     run = TargetRun(target)
     session = open_target(run, provide=provide, options=options, progress=progress)
@@ -81,7 +89,7 @@ def prove(
     part = audit if indices is None else audit.pick(indices)
     try:
         with session:
-            reading = read_all(run.artifact.spec, session, part, label=target.name, progress=progress)
+            reading = read_all(run.artifact.spec, session, part, label=target.name, progress=progress, decode=decode)
             run.placement = session.session.placement() if isinstance(session.session, Placed) else None
     except Exception as error:  # noqa: BLE001
         run.fail(Outcome.RUN_FAILED, error)
@@ -160,7 +168,15 @@ def _sample(target: Target, expected: Reading, audit: Audit, options: Options) -
     return sorted(choose_lines(audit.inputs, target.lines, seed=options.seed))
 
 
-def read_all(spec: RecogniserSpec, session: Session, audit: Audit, *, label: str, progress: Progress) -> Reading:
+def read_all(
+    spec: RecogniserSpec,
+    session: Session,
+    audit: Audit,
+    *,
+    label: str,
+    progress: Progress,
+    decode: Decode = greedy,
+) -> Reading:
     """Read every line by itself, at its own padded width.
 
     Raises:
@@ -172,7 +188,7 @@ def read_all(spec: RecogniserSpec, session: Session, audit: Audit, *, label: str
         if index % READ_AT_ONCE == 0:
             progress(f"{label}: reading", index, len(audit.inputs))
         logits = session.run(image)[0]
-        read.append(greedy(logits, spec.charset))
+        read.append(decode(logits, spec.charset))
         thresholds.append(find_margins(logits).threshold)
     return replace(score(audit.lines, read), thresholds=tuple(thresholds))
 

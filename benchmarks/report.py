@@ -20,6 +20,7 @@ from inkport.benchmarks.per_line import PerLine, to_json_text
 from inkport.benchmarks.remote.record import DeviceReport
 from inkport.core.artifact import Artifact
 from inkport.core.config import to_plain
+from inkport.core.lm.files import Fusion
 from inkport.core.runtime import Evidence, Placement
 from inkport.core.target import Budget, LineChoice, Precision
 
@@ -217,6 +218,9 @@ class Report:
     """What each line contributes, so that ``inkport compare`` can pair the lines of two reports."""
     devices: tuple[DeviceReport, ...] = ()
     """The other machines that targets ran on."""
+
+    lm: Fusion | None = None
+    """Weights of the language model that all logits were decoded with; greedy decoding if absent."""
 
     @property
     def exit_code(self) -> int:

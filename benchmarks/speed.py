@@ -12,6 +12,7 @@ from inkport.benchmarks.pipeline import TargetRun, session_options
 from inkport.benchmarks.progress import Progress
 from inkport.benchmarks.report import Options
 from inkport.core.artifact import Artifact
+from inkport.core.beam import BeamDecoder
 from inkport.core.registry import load_runtime
 from inkport.core.runtime import Evidence, Session
 from inkport.core.target import Precision, Target
@@ -34,7 +35,9 @@ class Speed:
     """How steady the machine was."""
 
 
-def measure_speed(runs: Sequence[TargetRun], audit: Audit, options: Options, progress: Progress) -> Speed:
+def measure_speed(
+    runs: Sequence[TargetRun], audit: Audit, options: Options, progress: Progress, *, beam: BeamDecoder | None = None
+) -> Speed:
     """Time the targets that have read all lines, on the same lines and in turns.
 
     Args:
@@ -42,6 +45,7 @@ def measure_speed(runs: Sequence[TargetRun], audit: Audit, options: Options, pro
         audit: The lines.
         options: How many lines and threads; with 0 lines nothing is measured.
         progress: Told what is going on.
+        beam: Decoder with a language model, timed beside greedy decoding if given.
     """
     speed = Speed()
     ready = {
@@ -69,7 +73,7 @@ def measure_speed(runs: Sequence[TargetRun], audit: Audit, options: Options, pro
         speed.latencies = _latencies(times, cold, speed.baseline, [image.shape[3] for image in inputs])
         if times.ns:
             artifact, session = ready[next(iter(times.ns))][1], sessions[next(iter(times.ns))]
-            speed.host = host_times([audit.lines[index] for index in chosen], artifact.spec, session)
+            speed.host = host_times([audit.lines[index] for index in chosen], artifact.spec, session, beam)
     finally:
         for session in sessions.values():
             session.close()

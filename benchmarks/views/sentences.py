@@ -43,10 +43,17 @@ def notes(report: Report) -> list[str]:
             f"{', '.join(fragile)}: read the lines closest to changing, which are no sample: their flips count, their "
             "CER is not that of all lines"
         )
+    if report.lm:
+        lm = report.lm
+        sentences.append(
+            f"decoder: beam of {lm.beam} with language model {lm.lm_sha256[:12]}, alpha {lm.alpha:g}, "
+            f"beta {lm.beta:g}, for the reference and every target"
+        )
     if report.host:
         host = report.host
         sentences.append(
             f"per line, not in the times: preparing {host.prepare_p50_ms:.2f} ms, decoding {host.decode_p50_ms:.2f} ms"
+            + (f" (greedy), {host.beam_p50_ms:.2f} ms (beam)" if host.beam_p50_ms is not None else "")
         )
     if report.baseline:
         sentences.append(f"speed: how many times faster than {report.baseline}, median over the lines")

@@ -39,6 +39,7 @@ COMMANDS = {
     "buckets": "Choose the widths to compile for devices that run fixed shapes only.",
     "debug": "Find the first operator where two targets part, and cut it out.",
     "read": "Print the text of line images.",
+    "lm": "Build a character language model, choose its weights, measure its gain and cost.",
     "runtimes": "List what can run here, and why the rest cannot.",
     "export": "Make artefacts (ONNX, int8, OpenVINO) from trained weights.",
     "average": "Average the weights of several rounds of training.",

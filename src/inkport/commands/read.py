@@ -16,6 +16,7 @@ from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.choice import choose_runtime, opens
 from inkport.core.ctc import Transcription
+from inkport.core.decoder import load_decoder
 from inkport.core.errors import ImageError, UsageError
 from inkport.core.image import load_gray
 from inkport.core.preprocess import prepare
@@ -36,6 +37,7 @@ def read(
     runtime: str | None = None,
     device: str = "cpu",
     threads: int = 1,
+    lm: Path | None = None,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
     """Print the text of line images: the text alone for one image, path, tab and text for several.
@@ -51,6 +53,7 @@ def read(
             model's format and can run here.
         device: Device, in the runtime's own words.
         threads: Threads for the computation.
+        lm: Language model to decode with, with the weights of `inkport lm tune` beside it.
         json_: Print a JSON list with confidence, margin, frames and place of every symbol.
     """
     if threads < 1:
@@ -59,7 +62,7 @@ def read(
     chosen = runtime or choose_runtime(artifact)
     records: list[dict[str, Any]] = []
     with open_session(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads)) as session:
-        recogniser = Recogniser(artifact.spec, session)
+        recogniser = Recogniser(artifact.spec, session, decode=load_decoder(lm, artifact.spec.charset))
         for path in images:
             try:
                 gray, prepared = _prepare(path, artifact.spec)

@@ -17,6 +17,7 @@ from inkport.benchmarks.views.text import render_text
 from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on_devices
 from inkport.commands._model import resolve_model
 from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.core.decoder import load_beam
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
 from inkport.export.calibration import choose_calibration
@@ -34,6 +35,7 @@ def verify(
     latency_lines: int = Options.latency_lines,
     skip: str = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    lm: Path | None = None,
     on: DeviceOptions = HERE,
 ) -> int:
     """Prove that ports of a model read the same text as the model, and measure how fast they are.
@@ -55,9 +57,12 @@ def verify(
         skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
             bad-image, empty-text, unknown-symbol, too-few-frames.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
+        lm: Language model to decode all logits with, with the weights of `inkport lm tune` beside it.
         on: Other machines to prove the targets on, instead of this one.
     """
     options = _options(threads, latency_lines, skip)
+    if lm and on.device:
+        raise UsageError("--lm decodes on this machine, other machines return text", remedy="leave --lm out")
     # What a kit is made of unless told otherwise: most of the other rows are about this machine.
     shipped = "kit/targets.toml" if on.device else "targets.toml"
     wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / shipped)
@@ -82,7 +87,13 @@ def verify(
             )
         else:
             request = Request(
-                model=artifact, targets=wanted, audit=audit, sources=names, provide=provide, options=options
+                model=artifact,
+                targets=wanted,
+                audit=audit,
+                sources=names,
+                provide=provide,
+                options=options,
+                beam=load_beam(lm, artifact.spec.charset),
             )
             report, read = run_harness(request, progress=terminal_progress()), tuple(audit.lines)
     finally:

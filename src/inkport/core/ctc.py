@@ -6,7 +6,7 @@ one more between equal neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -43,6 +43,10 @@ class Transcription:
     """One entry per symbol, in reading order."""
     margin: float
     """Smallest top-1 minus top-2 logit over all frames, blank frames included; infinity without frames."""
+
+
+Decode = Callable[[npt.NDArray[np.float32], Charset], Transcription]
+"""A decoder: ``greedy`` here, or ``inkport.core.beam.BeamDecoder``."""
 
 
 def frames_needed(labels: Sequence[int]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from inkport.core.ctc import Transcription, greedy
+from inkport.core.ctc import Decode, Transcription, greedy
 from inkport.core.preprocess import prepare
 from inkport.core.runtime import Session
 from inkport.core.spec import RecogniserSpec
@@ -20,10 +20,11 @@ class Recogniser:
     Args:
         spec: The recogniser.
         session: Where it runs; the caller closes it.
+        decode: What makes text of a line's logits, float32 (t, k).
     """
 
-    def __init__(self, spec: RecogniserSpec, session: Session) -> None:
-        self.spec, self.session = spec, session
+    def __init__(self, spec: RecogniserSpec, session: Session, *, decode: Decode = greedy) -> None:
+        self.spec, self.session, self.decode = spec, session, decode
 
     def read(self, images: Sequence[npt.NDArray[np.float32]], *, batch: int = 1) -> list[Transcription]:
         """Read gray line images.
@@ -53,5 +54,5 @@ class Recogniser:
                 chunk = indices[start : start + batch]
                 logits = self.session.run(np.concatenate([inputs[i] for i in chunk]))
                 for index, rows in zip(chunk, logits, strict=True):
-                    results[index] = greedy(rows, self.spec.charset)
+                    results[index] = self.decode(rows, self.spec.charset)
         return [results[index] for index in range(len(inputs))]

@@ -1,0 +1,231 @@
+"""``inkport lm build``, ``tokens``, ``pack``, ``tune`` and ``measure``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from inkport.benchmarks.environment import read_environment
+from inkport.benchmarks.fusion import Trial, measure_cost, measure_gain, read_logits, tune as choose, with_digests
+from inkport.commands._model import resolve_model
+from inkport.commands._request import audit_sources, problems_of
+from inkport.core.artifact import Artifact
+from inkport.core.beam import BeamDecoder
+from inkport.core.bundle import bundled_artifacts
+from inkport.core.charset import Charset
+from inkport.core.choice import choose_runtime
+from inkport.core.config import to_plain
+from inkport.core.ctc import greedy
+from inkport.core.errors import LineDataError, UsageError
+from inkport.core.files import sha256_file, write_atomically
+from inkport.core.lm.arpa import read_arpa, to_tokens, write_arpa
+from inkport.core.lm.estimate import estimate
+from inkport.core.lm.files import Fusion, is_arpa, load_fusion, load_model, save_fusion, save_trie
+from inkport.core.lm.model import build_trie
+from inkport.core.lm.text import as_lines, in_charset
+from inkport.core.registry import open_session
+from inkport.core.runtime import SessionOptions
+from inkport.lines.audit import Audit
+from inkport.lines.source import digest_lines, read_lines
+
+
+lm = App(name="lm", help="Build a character language model, choose its weights, measure its gain and cost.")
+
+Paths = Annotated[tuple[Path, ...], Parameter(consume_multiple=True)]
+
+
+@lm.command
+def build(
+    model: str | None = None,
+    *,
+    out: Path,
+    text: Paths = (),
+    lines: Paths = (),
+    order: int = 6,
+    prune: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (0, 0, 0, 1),
+    width: int = 50,
+) -> None:
+    """Estimate a language model on text and transcriptions, in the charset of a recogniser.
+
+    Args:
+        model: The recogniser: a weights file, an artefact's directory, or the name of a shipped model; the shipped
+            one if left out.
+        out: The file: .npz to decode with, .arpa or .arpa.gz for other tools.
+        text: UTF-8 text files, one paragraph per line.
+        lines: Line sets whose transcriptions are used: lines of training, never those of validation or test.
+        order: Length of the longest n-grams.
+        prune: Counts up to which n-grams are dropped, by length from 1; the last holds for all longer ones.
+        width: Symbols per line that text is cut into.
+    """
+    charset = resolve_model(model).spec.charset
+    ngrams = estimate(_texts(text, lines, charset, width), order=order, prune=prune)
+    if is_arpa(out):
+        write_arpa(out, ngrams)
+    else:
+        save_trie(out, build_trie(ngrams, charset))
+    counts = ", ".join(str(len(level.keys)) for level in ngrams.levels)
+    sys.stdout.write(f"{out}: order {ngrams.order}, n-grams by length {counts}, {out.stat().st_size / 1e6:.2f} MB\n")
+
+
+@lm.command
+def tokens(model: str | None = None, *, text: Paths = (), lines: Paths = (), width: int = 50) -> None:
+    """Print what `build` estimates on, as tokens for another toolkit (KenLM, SRILM); see `pack`.
+
+    Args:
+        model: As in `build`.
+        text: As in `build`.
+        lines: As in `build`.
+        width: As in `build`.
+    """
+    for line in _texts(text, lines, resolve_model(model).spec.charset, width):
+        sys.stdout.write(to_tokens(line) + "\n")
+
+
+@lm.command
+def pack(arpa: Path, model: str | None = None, *, out: Path) -> None:
+    """Make an ARPA file of any toolkit into a small one to decode with.
+
+    Args:
+        arpa: The ARPA file; its tokens are single symbols, and <space>.
+        model: The recogniser, as in `build`.
+        out: The .npz file.
+    """
+    save_trie(out, build_trie(read_arpa(arpa), resolve_model(model).spec.charset))
+    sys.stdout.write(f"{out}: {out.stat().st_size / 1e6:.2f} MB\n")
+
+
+@lm.command
+def tune(
+    model: str | None = None,
+    *,
+    lm: Path,
+    lines: Paths,
+    runtime: str | None = None,
+    beam: int = Fusion.beam,
+    most_lines: int = 0,
+    skip: str = "",
+    threads: int = 1,
+) -> None:
+    """Choose the language model's weights by the CER on validation lines, and write them beside it.
+
+    Args:
+        model: What reads the lines; the shipped int8 artefact if left out.
+        lm: The language model.
+        lines: Line sets of validation; never those that a result is reported on.
+        runtime: Name of a runtime; the first that opens the model if left out.
+        beam: Most prefixes kept per frame.
+        most_lines: Most lines per line set, the first ones; 0 for all.
+        skip: Problems whose lines are left out, separated by commas.
+        threads: Threads for the computation.
+    """
+    artifact = _artifact(model)
+    charset = artifact.spec.charset
+    language = load_model(lm, charset)
+    audit = _audit(artifact, lines, skip, most_lines)
+    chosen_runtime = runtime or choose_runtime(artifact)
+    with open_session(
+        artifact, runtime=chosen_runtime, device="cpu", options=SessionOptions(threads=threads)
+    ) as session:
+        logits = read_logits(session, audit)
+    fusion, trials = choose(language, logits, audit.lines, charset, beam=beam)
+    save_fusion(lm, with_digests(fusion, sha256_file(lm), charset))
+    sys.stdout.write(_table(trials, fusion, len(audit.lines)))
+
+
+@lm.command
+def measure(
+    model: str | None = None,
+    *,
+    lm: Path,
+    lines: Paths,
+    out: Path = Path("out/lm.json"),
+    runtime: str | None = None,
+    most_lines: int = 0,
+    skip: str = "",
+    threads: int = 1,
+) -> None:
+    """Measure what the language model gains in CER per line set, and what it costs in time, beside greedy decoding.
+
+    Times count on a machine that does nothing else.
+
+    Args:
+        model: What reads the lines; the shipped int8 artefact if left out.
+        lm: The language model, with its weights beside it.
+        lines: Line sets.
+        out: The report, in JSON.
+        runtime: Name of a runtime; the first that opens the model if left out.
+        most_lines: Most lines per line set, the first ones; 0 for all.
+        skip: Problems whose lines are left out, separated by commas.
+        threads: Threads for the computation.
+    """
+    artifact = _artifact(model)
+    charset = artifact.spec.charset
+    fusion = load_fusion(lm, charset)
+    decode = BeamDecoder(load_model(lm, charset), fusion)
+    audit = _audit(artifact, lines, skip, most_lines)
+    chosen_runtime = runtime or choose_runtime(artifact)
+    with open_session(
+        artifact, runtime=chosen_runtime, device="cpu", options=SessionOptions(threads=threads)
+    ) as session:
+        logits = read_logits(session, audit)
+    gains = measure_gain(decode, logits, audit.lines, charset)
+    report = {
+        "model": {"name": artifact.spec.name, "version": artifact.spec.version, "root": artifact.root},
+        "artifact": {"sha256": artifact.digest, "format": artifact.format, "precision": str(artifact.precision)},
+        "runtime": chosen_runtime,
+        "lm": {"sha256": sha256_file(lm), "bytes": lm.stat().st_size, **to_plain(fusion)},
+        "data": {"sources": [path.name for path in lines], "sha256": digest_lines(audit.lines)},
+        "environment": to_plain(read_environment(threads=threads)),
+        "gain": [to_plain(gain) for gain in gains],
+        "cost": to_plain(measure_cost({"greedy": greedy, "beam": decode}, logits, charset)),
+    }
+    write_atomically(out, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    for gain in gains:
+        sys.stdout.write(
+            f"{gain.dataset or 'all':14s} {'seen' if gain.seen_writer else 'unseen':6s} {gain.lines:5d} lines  "
+            f"greedy {gain.cer_greedy:7.2%}  beam {gain.cer_beam:7.2%}  "
+            f"{100 * gain.interval[0]:+.2f}..{100 * gain.interval[1]:+.2f}  {gain.changed_lines} changed\n"
+        )
+    sys.stdout.write(f"report: {out}\n")
+
+
+def _artifact(model: str | None) -> Artifact:
+    return bundled_artifacts()[0] if model is None else resolve_model(model)
+
+
+def _audit(artifact: Artifact, sources: Sequence[Path], skip: str, most_lines: int) -> Audit:
+    audit = audit_sources(artifact, sources, problems_of(skip))
+    if not audit.lines:
+        raise LineDataError("there is no usable line", remedy="pass line sets with --lines")
+    if not most_lines:
+        return audit
+    taken: dict[str, int] = {}
+    indices = []
+    for index, line in enumerate(audit.lines):
+        taken[line.dataset] = taken.get(line.dataset, 0) + 1
+        if taken[line.dataset] <= most_lines:
+            indices.append(index)
+    return audit.pick(indices)
+
+
+def _texts(text: Sequence[Path], lines: Sequence[Path], charset: Charset, width: int) -> Iterator[str]:
+    if width < 1:
+        raise UsageError(f"width must be at least 1, found {width}")
+    for path in text:
+        try:
+            content = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise LineDataError(f"{path}: cannot be read as UTF-8 text ({error})", remedy="pass a text file") from error
+        yield from as_lines(content.splitlines(), charset, width=width)
+    yield from in_charset((line.text for line in read_lines(lines)), charset)
+
+
+def _table(trials: Sequence[Trial], fusion: Fusion, lines: int) -> str:
+    ranked = sorted(trials, key=lambda trial: (trial.alpha, trial.beta))
+    rows = "".join(f"{trial.alpha:6.2f} {trial.beta:7.3f} {trial.cer:8.3%}\n" for trial in ranked)
+    return f" alpha    beta  CER on {lines} lines\n{rows}chosen: alpha {fusion.alpha:g}, beta {fusion.beta:g}\n"

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkport.commands import lm as lm_module, read as read_module
+from inkport.core.files import sha256_file
+from inkport.core.lm.files import Fusion, load_fusion, load_model, save_fusion
+
+
+TEXT = "a bad cab\nde ca\ncab dab\nbad deed\n" * 4
+
+
+@pytest.fixture(autouse=True)
+def fake(register, onnx_artifact, monkeypatch):
+    (runtime,) = register(("fake", {}))
+    for module in (lm_module, read_module):
+        monkeypatch.setattr(module, "bundled_artifacts", lambda: (onnx_artifact,))
+    return runtime
+
+
+@pytest.fixture
+def lines(tmp_path):
+    """Two lines of one dark block each: the fake runtime reads ``é``; one truth says so, one says ``d``."""
+    folder = tmp_path / "lines"
+    folder.mkdir()
+    for name, text in (("one", "é"), ("two", "d")):
+        pixels = np.full((96, 1024), 255, np.uint8)
+        pixels[:, 480:560] = 0
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+        (folder / f"{name}.gt.txt").write_text(text + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def built(inkport, tmp_path, onnx_artifact):
+    text = tmp_path / "text.txt"
+    text.write_text(TEXT, encoding="utf-8")
+    out = tmp_path / "lm.npz"
+    run = inkport("lm", "build", onnx_artifact.path, "--text", text, "--order", 3, "--out", out)
+    assert (run.code, run.err) == (0, "")
+    return out
+
+
+def test_a_model_is_built_tuned_measured_and_used(inkport, built, lines, tmp_path, onnx_artifact):
+    charset = onnx_artifact.spec.charset
+    run = inkport("lm", "tune", "--lm", built, "--lines", lines)
+    assert (run.code, run.err) == (0, "")
+    fusion = load_fusion(built, charset)
+    assert f"alpha {fusion.alpha:g}" in run.out
+    assert "CER on 2 lines" in run.out
+
+    run = inkport("lm", "measure", "--lm", built, "--lines", lines, "--out", tmp_path / "lm.json")
+    assert run.code == 0
+    report = json.loads((tmp_path / "lm.json").read_text(encoding="utf-8"))
+    assert report["gain"][0]["lines"] == 2
+    assert report["gain"][0]["cer_greedy"] == pytest.approx(0.5)
+    assert report["lm"]["sha256"] == sha256_file(built)
+    assert report["cost"]["greedy"]["n"] == report["cost"]["beam"]["n"] == 2
+
+    assert inkport("read", "--lm", built, lines / "one.png").code == 0
+
+
+def test_reading_goes_through_the_language_model(inkport, built, lines, onnx_artifact):
+    charset = onnx_artifact.spec.charset
+    # A beta far below zero makes the empty text the best one.
+    save_fusion(built, Fusion(alpha=0.5, beta=-90.0, lm_sha256=sha256_file(built), charset_sha256=charset.digest))
+    assert inkport("read", lines / "one.png").out == "é\n"
+    assert inkport("read", "--lm", built, lines / "one.png").out == "\n"
+
+
+def test_weights_that_are_missing_are_asked_for(inkport, built, lines):
+    run = inkport("read", "--lm", built, lines / "one.png")
+    assert run.code == 2
+    assert "inkport lm tune" in run.err
+
+
+def test_tokens_and_arpa_go_to_other_tools_and_back(inkport, built, tmp_path, onnx_artifact):
+    text, model = tmp_path / "text.txt", onnx_artifact.path
+    run = inkport("lm", "tokens", model, "--text", text, "--width", 9)
+    assert run.out.splitlines()[0] == "a <space> b a d <space> c a b"
+    assert inkport("lm", "build", model, "--text", text, "--order", 3, "--out", tmp_path / "lm.arpa.gz").code == 0
+    assert inkport("lm", "pack", tmp_path / "lm.arpa.gz", model, "--out", tmp_path / "packed.npz").code == 0
+    charset = onnx_artifact.spec.charset
+    one, two = load_model(built, charset), load_model(tmp_path / "packed.npz", charset)
+    for line in ["a bad cab", "deed é"]:
+        assert one.score(line) == pytest.approx(two.score(line), abs=0.02)
+
+
+def test_no_text_and_bad_text_are_refused(inkport, tmp_path, onnx_artifact):
+    (tmp_path / "latin.txt").write_bytes(b"\xff\xfe\x00")
+    for arguments in ([], ["--text", tmp_path / "none.txt"], ["--text", tmp_path / "latin.txt"]):
+        run = inkport("lm", "build", onnx_artifact.path, *arguments, "--out", tmp_path / "lm.npz")
+        assert run.code == 2
+        assert "Traceback" not in run.err
