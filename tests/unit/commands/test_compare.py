@@ -7,12 +7,13 @@ import junitparser
 import pytest
 
 
-SAMPLES = Path(__file__).parents[3] / "docs" / "results" / "verify-samples.json"
+SAMPLES = Path(__file__).parents[2] / "golden" / "report-0.1.json"
+OTHER = Path(__file__).parents[3] / "docs" / "results" / "verify-test.json"
 
 
 @pytest.fixture
 def reports(tmp_path):
-    """The committed report, and the same after its int8 row got worse and slower."""
+    """A report of inkport 0.1, and the same after its int8 row got worse and slower."""
     document = json.loads(SAMPLES.read_text(encoding="utf-8"))
     row = next(t for t in document["targets"] if t["name"] == "onnxruntime int8")
     row["outcome"], row["reason"] = "text-differs", "CER on rendered-fr went <up> & \x01 more."
@@ -78,15 +79,13 @@ def test_junit_is_read_by_a_library_of_others(inkport, reports, tmp_path):
     ],
 )
 def test_what_cannot_be_compared_is_exit_code_2(inkport, arguments, words):
-    run = inkport(
-        "compare", *(a.format(samples=SAMPLES, test=SAMPLES.with_name("verify-test.json")) for a in arguments)
-    )
+    run = inkport("compare", *(a.format(samples=SAMPLES, test=OTHER) for a in arguments))
     assert run.code == 2
     assert words in run.err
     assert run.out == ""
 
 
 def test_other_data_on_request(inkport):
-    run = inkport("compare", SAMPLES, SAMPLES.with_name("verify-test.json"), "--allow-other-data")
+    run = inkport("compare", SAMPLES, OTHER, "--allow-other-data")
     assert "different lines" in run.out
     assert "not the same lines" in run.out

@@ -109,7 +109,7 @@ def test_wrong_logits_stop_the_export(toy_artifact, tmp_path, monkeypatch):
 def expanded(artifact):
     """Return every weight of a package by its name, as the evaluator computes with it."""
     evaluator = Evaluator(artifact.path / PACKAGE, "images")
-    return evaluator._constants
+    return evaluator.expanded
 
 
 def plain(artifact):

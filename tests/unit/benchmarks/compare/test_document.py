@@ -13,7 +13,7 @@ from inkport.core.target import Precision, Target
 from inkport.lines.audit import audit_lines
 
 
-RESULTS = Path(__file__).parents[4] / "docs" / "results"
+GOLDEN = Path(__file__).parents[3] / "golden" / "report-0.1.json"
 
 
 def test_what_verify_writes_is_read_back(install, fake_runtime, fake_artifact, fake_lines, write):
@@ -45,7 +45,7 @@ def test_what_verify_writes_is_read_back(install, fake_runtime, fake_artifact, f
 
 
 def test_reports_of_inkport_0_1_are_read():
-    run = read_report(RESULTS / "verify-samples.json")
+    run = read_report(GOLDEN)
     row = run.rows["onnxruntime int8"]
     assert row.outcome is Outcome.PASS
     assert (len(row.flips), row.lines, row.line_edits) == (45, 300, None)
