@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -12,17 +11,13 @@ from cyclopts import Parameter
 from inkport.benchmarks.bench.report import BenchOptions, BenchReport, Status
 from inkport.benchmarks.bench.run import BenchRequest, run_bench
 from inkport.benchmarks.bench.text import render_bench
-from inkport.benchmarks.harness import check_targets
 from inkport.benchmarks.outcome import Outcome, exit_code
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.benchmarks.scenarios.queries import Scenario
 from inkport.benchmarks.scenarios.stopping import StopRule
-from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._prepared import prepare_request
+from inkport.commands._request import problems_of
 from inkport.core.files import write_atomically
-from inkport.core.target import load_targets
-from inkport.export.calibration import choose_calibration
-from inkport.lines.source import read_lines
 
 
 def bench(
@@ -86,20 +81,15 @@ def bench(
         loadgen=loadgen,
         loadgen_ms=round(loadgen_seconds * 1000),
     )
-    wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / "targets.toml")
-    check_targets(wanted)
-    work = out / "artifacts"
-    artifact = resolve_model(model, work=work)
-    sources = lines or (sample_lines(),)
-    check_calibration(sources, calibration)
-    audit = audit_sources(artifact, sources, problems_of(skip))
-    chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
+    prepared = prepare_request(
+        model, targets=targets, lines=lines, calibration=calibration, skip=problems_of(skip), out=out
+    )
     request = BenchRequest(
-        model=artifact,
-        targets=wanted,
-        audit=audit,
-        sources=tuple(path.name for path in sources),
-        provide=provider(artifact, work, chosen),
+        model=prepared.model,
+        targets=prepared.targets,
+        audit=prepared.audit,
+        sources=prepared.data.sources,
+        provide=prepared.provide,
         out=out,
         options=options,
     )
@@ -112,7 +102,7 @@ def bench(
     write_atomically(out / "bench.json", report.to_json())
     sys.stdout.write(report.to_json() if json_ else text)
     sys.stderr.write(f"report: {out / 'bench.json'} (also .txt)\n")
-    required = {target.name: target.required for target in wanted}
+    required = {target.name: target.required for target in prepared.targets}
     return _exit_code(report, required)
 
 

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.about import describe_data
-from inkport.benchmarks.harness import check_targets
 from inkport.benchmarks.metamorphic.files import write_checks
 from inkport.benchmarks.metamorphic.relations import RELATIONS
 from inkport.benchmarks.metamorphic.report import Options
 from inkport.benchmarks.metamorphic.run import SAMPLE, Request, check_relations
 from inkport.benchmarks.metamorphic.text import render_checks
 from inkport.benchmarks.progress import clear_progress, terminal_progress
-from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._prepared import prepare_request
+from inkport.commands._request import problems_of
 from inkport.core.errors import UsageError
-from inkport.core.target import load_targets
-from inkport.export.calibration import choose_calibration
-from inkport.lines.source import read_lines
 
 
 def metamorphic(
@@ -60,22 +54,8 @@ def metamorphic(
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     options = _options(threads, sample, relations, skip)
-    wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / "targets.toml")
-    check_targets(wanted)
-    work = out / "artifacts"
-    artifact = resolve_model(model, work=work)
-    sources = lines or (sample_lines(),)
-    check_calibration(sources, calibration)
-    audit = audit_sources(artifact, sources, options.skip)
-    chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
-    request = Request(
-        model=artifact,
-        targets=wanted,
-        audit=audit,
-        data=describe_data(audit, [path.name for path in sources]),
-        provide=provider(artifact, work, chosen),
-        options=options,
-    )
+    prepared = prepare_request(model, targets=targets, lines=lines, calibration=calibration, skip=options.skip, out=out)
+    request = Request(**vars(prepared), options=options)
     try:
         checked = check_relations(request, progress=terminal_progress())
     finally:
