@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inkport.core.config import to_plain
@@ -21,6 +20,7 @@ from inkport.train.checkpoint import load_checkpoint, save_checkpoint
 from inkport.train.dataset import Batch, Sampler
 from inkport.train.distributed import Group
 from inkport.train.evaluate import rates_by_dataset, read_all
+from inkport.train.objective import Step, objectives
 from inkport.train.optim import MovingAverage, Optimiser, learning_rate
 from inkport.train.prepare import Prepared
 from inkport.train.recipe import Recipe
@@ -51,12 +51,14 @@ class Trainer:
             torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
         )
         torch.manual_seed(recipe.seed)
-        self.network = build(recipe.model, data.spec.charset.size, {"height": recipe.preprocess.height})
+        self.settings = {"height": recipe.preprocess.height} if data.start is None else data.start.config
+        self.network = build(recipe.model, data.spec.charset.size, self.settings)
         self.network.config.check_input(recipe.preprocess)
         if data.start is not None:
             self.network.load_state_dict(data.start.tensors)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, recipe.optim.ema)
+        self.objectives = objectives(recipe)
         self.optimiser = Optimiser(self.network, recipe.optim)
         self.lines = data.lines
         self.sampler = Sampler(self.lines.widths, recipe.optim.batch, recipe.seed)
@@ -120,10 +122,8 @@ class Trainer:
         )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.optim.bf16):
             output = self.network.forward_train(images)
-        frames = widths // stride
-        loss = ctc_loss(output.logits, frames, batch)
-        for auxiliary in output.auxiliary.values():
-            loss = loss + recipe.optim.shortcut * ctc_loss(auxiliary, frames, batch)
+        seen = Step(images=images, frames=widths // stride, batch=batch)
+        loss = torch.stack([objective(output, seen) for objective in self.objectives.values()]).sum()
         self.optimiser.zero_grad()
         loss.backward()
         self.group.average(self.network)
@@ -136,14 +136,14 @@ class Trainer:
 
     def _validate(self) -> None:
         if self.group.leads:
-            network = build(self.recipe.model, self.data.spec.charset.size, {"height": self.recipe.preprocess.height})
+            network = build(self.recipe.model, self.data.spec.charset.size, self.settings)
             network.load_state_dict(self.average.tensors())
             network.to(self.device)
             rates = rates_by_dataset(self.data.val, read_all(network, self.data.val, self.data.spec.charset))
             self._log({"step": self.step, "val_cer": {name: round(r.rate, 5) for name, r in sorted(rates.items())}})
             weights = Weights(
                 spec=self.data.spec,
-                config={"height": self.recipe.preprocess.height},
+                config=dict(self.settings),
                 provenance={
                     "recipe": to_plain(self.recipe) | {"digest": self.recipe.digest},
                     "step": self.step,
@@ -193,16 +193,3 @@ class Trainer:
             if entry["step"] <= self.step:
                 kept.append(text + "\n")
         write_atomically(path, "".join(kept))
-
-
-def ctc_loss(logits: Tensor, frames: Tensor, batch: Batch) -> Tensor:
-    """Return the CTC loss per label, averaged over lines, in float32.
-
-    Args:
-        logits: (n, t, k), blank first.
-        frames: int64 (n,), frames that belong to each line.
-        batch: Targets.
-    """
-    log_probs = logits.float().log_softmax(dim=2).transpose(0, 1)
-    targets, lengths = batch.targets.to(logits.device), batch.lengths.to(logits.device)
-    return F.ctc_loss(log_probs, targets, frames, lengths, blank=0, reduction="mean", zero_infinity=True)

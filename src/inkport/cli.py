@@ -43,6 +43,7 @@ COMMANDS = {
     "runtimes": "List what can run here, and why the rest cannot.",
     "export": "Make artefacts (ONNX, int8, OpenVINO) from trained weights.",
     "average": "Average the weights of several rounds of training.",
+    "grow": "Grow weights into a larger network, as the start of a training.",
     "train": "Train a recogniser from a recipe.",
     "dataset": "Turn a data set of the literature, in its official layout, into a line set.",
     "render": "Render sample lines in handwriting fonts.",

@@ -1,0 +1,112 @@
+"""Growing a network into a larger member of the convtext family, so that a training starts from what is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from inkport.core.errors import UsageError
+from inkport.model.convtext import ConvText, ConvTextConfig
+from inkport.model.weights import Weights, deploy_tensors
+from inkport.model.zoo import build
+
+
+STEM_LAYERS = 2
+"""Layers of ``ConvText.cnn`` before the first stage."""
+
+
+def grow_weights(weights: Weights, model: str, *, seed: int = 1, version: str | None = None) -> Weights:
+    """Return weights of a larger member of the family that start out reading much as the given ones do.
+
+    Old values keep their place; what was there before hears nothing from new channels, blocks and heads at
+    first, which are fresh and learn at once (after Net2Net, Chen et al. 2016, arXiv 1511.05641, with zeros instead
+    of copies). New residual blocks and ConvText blocks add nothing at first. Only layer norms see new channels;
+    their gains are scaled as if these were zero, which is nearly so.
+
+    Args:
+        weights: Weights of a convtext-family network.
+        model: Name of the network to grow into, in ``inkport.model.zoo.NETWORKS``.
+        seed: Seed of the fresh values.
+        version: Version of the result; that of ``weights`` if left out.
+
+    Raises:
+        UsageError: If a network is not of the family, or the new one is smaller somewhere or its heads have
+            another width.
+        RecipeError: If ``model`` is unknown.
+    """
+    old = weights.network()
+    torch.manual_seed(seed)
+    new = build(model, weights.spec.charset.size, {"height": old.config.height})
+    if not (isinstance(old, ConvText) and isinstance(new, ConvText)):
+        raise UsageError(
+            f"{weights.spec.name} cannot grow into {model}", remedy="name two networks of the convtext family"
+        )
+    _check(old.config, new.config, model)
+    names = _names(old.config, new.config)
+    tensors = deploy_tensors(new)
+    _silence_new_blocks(tensors, old.config, new.config)
+    for name, tensor in weights.tensors.items():
+        _place(tensor, tensors[_rename(name, names)])
+    gain = math.sqrt(old.config.dim / new.config.dim)
+    for name, module in old.named_modules():
+        if isinstance(module, nn.LayerNorm):
+            tensors[f"{name}.weight"][: old.config.dim] *= gain
+    return Weights(
+        spec=replace(weights.spec, name=model, version=weights.spec.version if version is None else version),
+        config={"height": new.config.height},
+        provenance={"grow": {"from": weights.spec.name, "seed": seed, "provenance": weights.provenance}},
+        tensors=tensors,
+    )
+
+
+def _check(old: ConvTextConfig, new: ConvTextConfig, model: str) -> None:
+    if old.dim // old.heads != new.dim // new.heads or old.kernel != new.kernel:
+        found = f"the weights have heads of {old.dim // old.heads} and {old.kernel} taps"
+        raise UsageError(f"{found}, {model} has heads of {new.dim // new.heads} and {new.kernel} taps")
+    if len(old.channels) != len(new.channels):
+        raise UsageError(f"{model} has {len(new.channels)} stages, the weights have {len(old.channels)}")
+    before = (old.stem, *old.channels, *old.blocks, old.dim, old.hidden, old.depth)
+    after = (new.stem, *new.channels, *new.blocks, new.dim, new.hidden, new.depth)
+    if any(b > a for b, a in zip(before, after, strict=True)):
+        raise UsageError(
+            f"{model} is smaller than the weights somewhere: {after} against {before}",
+            remedy="grow into a larger network",
+        )
+
+
+def _names(old: ConvTextConfig, new: ConvTextConfig) -> dict[str, str]:
+    """Map prefixes of residual blocks: stage by stage, new blocks come after the old ones."""
+    names: dict[str, str] = {}
+    at_old = at_new = STEM_LAYERS
+    for few, many in zip(old.blocks, new.blocks, strict=True):
+        names |= {f"cnn.{at_old + block}.": f"cnn.{at_new + block}." for block in range(few)}
+        at_old, at_new = at_old + few, at_new + many
+    return names
+
+
+def _rename(name: str, names: dict[str, str]) -> str:
+    for old, new in names.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
+
+
+def _place(old: Tensor, new: Tensor) -> None:
+    if old.ndim >= 2:
+        new[: old.shape[0], old.shape[1] :] = 0
+    new[tuple(slice(size) for size in old.shape)] = old
+
+
+def _silence_new_blocks(tensors: dict[str, Tensor], old: ConvTextConfig, new: ConvTextConfig) -> None:
+    layer = STEM_LAYERS
+    for few, many in zip(old.blocks, new.blocks, strict=True):
+        for block in range(few, many):
+            tensors[f"cnn.{layer + block}.body.1.1.weight"].zero_()
+        layer += many
+    for block in range(old.depth, new.depth):
+        for linear in ("attention.out", "feed_in.2", "conv.out", "feed_out.2"):
+            tensors[f"encoder.{block}.{linear}.weight"].zero_()
+            tensors[f"encoder.{block}.{linear}.bias"].zero_()

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+torch = pytest.importorskip("torch")
+
+from inkport.core.errors import UsageError  # noqa: E402
+from inkport.model.grow import grow_weights  # noqa: E402
+from inkport.model.weights import Weights, count_parameters, load_weights  # noqa: E402
+
+
+SHIPPED = Path(__file__).parents[3] / "model" / "shipped" / "convtext-tiny" / "weights.safetensors"
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Weights:
+    return load_weights(SHIPPED)
+
+
+@pytest.fixture(scope="module")
+def small(tiny) -> Weights:
+    return grow_weights(tiny, "convtext-small", version="7")
+
+
+def test_the_cnn_reads_exactly_as_before_in_its_old_channels(tiny, small) -> None:
+    images = torch.rand(1, 1, 48, 160)
+    with torch.inference_mode():
+        before, after = tiny.network().features(images), small.network().features(images)
+    torch.testing.assert_close(after[:, :, : before.shape[2]], before, rtol=1e-4, atol=1e-4)
+    assert after[:, :, before.shape[2] :].std() > 0, "new channels must carry something to learn from"
+
+
+def test_logits_stay_close_and_fresh_weights_are_no_such_thing(tiny, small) -> None:
+    images = torch.rand(2, 1, 48, 320)
+    with torch.inference_mode():
+        before, after = tiny.network()(images), small.network()(images)
+        other = grow_weights(tiny, "convtext-small", seed=2).network()(images)
+    assert (after - before).norm() < 0.25 * before.norm()
+    assert not torch.equal(other, after)
+
+
+def test_it_is_the_named_network_with_its_lineage(tiny, small) -> None:
+    assert count_parameters(small.network()) > 2 * count_parameters(tiny.network())
+    assert (small.spec.name, small.spec.version, small.spec.charset) == ("convtext-small", "7", tiny.spec.charset)
+    assert small.provenance["grow"]["from"] == "convtext-tiny"
+    assert small.provenance["grow"]["provenance"] == tiny.provenance
+
+
+def test_every_new_value_can_learn(small) -> None:
+    network = small.network().train()
+    for _ in range(2):  # what is silenced by a zero in front of it wakes after one step
+        network.zero_grad()
+        output = network.forward_train(torch.rand(4, 1, 48, 64))
+        (output.logits.square().mean() + output.auxiliary["shortcut"].square().mean()).backward()
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.sub_(parameter.grad, alpha=1e-2)
+    dead = [n for n, p in network.named_parameters() if not p.grad.abs().max() > 0 and "key.bias" not in n]
+    assert not dead
+
+
+def test_only_larger_networks_of_the_family(tiny, small) -> None:
+    with pytest.raises(UsageError, match="smaller"):
+        grow_weights(small, "convtext-tiny")
+    with pytest.raises(UsageError, match="family"):
+        grow_weights(tiny, "crnn")
+    with pytest.raises(UsageError, match="heads of 48"):
+        grow_weights(tiny, "convtext-base")
