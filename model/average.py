@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isclose
 from pathlib import Path
+
+from torch import Tensor
 
 from inkport.core.errors import SpecMismatchError, UsageError
 from inkport.model.weights import Weights, load_weights
@@ -44,19 +46,30 @@ def average_weights(files: Sequence[Path], shares: Sequence[float], *, version: 
                 f"{files[0]} is {first.spec.name} with charset {first.spec.charset.digest[:12]} and {first.config}",
                 remedy="average weights of one network, charset and preprocessing",
             )
-    tensors = {}
-    for name, tensor in first.tensors.items():
-        if tensor.is_floating_point():
-            parts = [s * m.tensors[name].double() for s, m in zip(shares, members, strict=True)]
-            tensors[name] = sum(parts[1:], parts[0]).to(tensor.dtype)
-        else:
-            tensors[name] = tensor
+    tensors = average_tensors([member.tensors for member in members], shares)
     provenance = [
         {"share": share, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "provenance": member.provenance}
         for path, share, member in zip(files, shares, members, strict=True)
     ]
     spec = first.spec if version is None else replace(first.spec, version=version)
     return Weights(spec=spec, config=first.config, provenance={"average": provenance}, tensors=tensors)
+
+
+def average_tensors(members: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:
+    """Return the weighted sum of network states, computed in float64; integers are those of the first.
+
+    Args:
+        members: States with the same names and shapes.
+        shares: One share per state.
+    """
+    tensors = {}
+    for name, tensor in members[0].items():
+        if tensor.is_floating_point():
+            parts = [share * member[name].double() for share, member in zip(shares, members, strict=True)]
+            tensors[name] = sum(parts[1:], parts[0]).to(tensor.dtype)
+        else:
+            tensors[name] = tensor
+    return tensors
 
 
 def _identity(weights: Weights) -> tuple[object, ...]:
