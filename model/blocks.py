@@ -7,6 +7,8 @@ a reshape has at most one unknown size, no Python arithmetic on sizes that vary,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -25,11 +27,17 @@ class ConvNorm(nn.Sequential):
 
 
 class BasicBlock(nn.Module):
-    """Residual block of two 3x3 convolutions (He et al. 2016, the basic block of ResNet-18)."""
+    """Residual block of two 3x3 convolutions (He et al. 2016, the basic block of ResNet-18).
 
-    def __init__(self, inputs: int, outputs: int, *, stride: tuple[int, int] = (1, 1)) -> None:
+    ``inner`` channels lie between the two, ``outputs`` if left out.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, stride: tuple[int, int] = (1, 1), inner: int | None = None
+    ) -> None:
         super().__init__()
-        self.body = nn.Sequential(ConvNorm(inputs, outputs, stride=stride), ConvNorm(outputs, outputs, relu=False))
+        inner = outputs if inner is None else inner
+        self.body = nn.Sequential(ConvNorm(inputs, inner, stride=stride), ConvNorm(inner, outputs, relu=False))
         plain = inputs == outputs and stride == (1, 1)
         self.shortcut = nn.Identity() if plain else ConvNorm(inputs, outputs, kernel=1, stride=stride, relu=False)
 
@@ -42,17 +50,19 @@ class SelfAttention(nn.Module):
     """Multi-head self-attention with explicit products.
 
     Explicit because the backward pass of fused attention is slow on CPUs and because every converter knows
-    MatMul and Softmax. Positions come from the convolutions around it.
+    MatMul and Softmax. Positions come from the convolutions around it. A head is ``head_dim`` wide,
+    ``dim / heads`` if left out.
     """
 
-    def __init__(self, dim: int, heads: int) -> None:
+    def __init__(self, dim: int, heads: int, head_dim: int | None = None) -> None:
         super().__init__()
         self.heads = heads
-        self.head_dim = dim // heads
-        self.query = nn.Linear(dim, dim)
-        self.key = nn.Linear(dim, dim)
-        self.value = nn.Linear(dim, dim)
-        self.out = nn.Linear(dim, dim)
+        self.head_dim = dim // heads if head_dim is None else head_dim
+        inner = self.heads * self.head_dim
+        self.query = nn.Linear(dim, inner)
+        self.key = nn.Linear(dim, inner)
+        self.value = nn.Linear(dim, inner)
+        self.out = nn.Linear(inner, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, t, d) to (n, t, d)."""
@@ -80,21 +90,39 @@ class ConvModule(nn.Module):
     """Pointwise, ReLU, depthwise over time with batch norm, ReLU, pointwise.
 
     HTR-ConvText normalises here over channels and time together, which sees the padding; batch norm has
-    fixed statistics when it runs, so a line's text cannot depend on how far it was padded.
+    fixed statistics when it runs, so a line's text cannot depend on how far it was padded. ``width`` channels
+    lie between the pointwise layers, ``dim`` if left out.
     """
 
-    def __init__(self, dim: int, kernel: int) -> None:
+    def __init__(self, dim: int, kernel: int, width: int | None = None) -> None:
         super().__init__()
-        self.inner = nn.Linear(dim, dim)
-        self.depthwise = nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=dim, bias=False)
-        self.norm = nn.BatchNorm1d(dim)
-        self.out = nn.Linear(dim, dim)
+        width = dim if width is None else width
+        self.inner = nn.Linear(dim, width)
+        self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width, bias=False)
+        self.norm = nn.BatchNorm1d(width)
+        self.out = nn.Linear(width, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, t, d) to (n, t, d)."""
         x = torch.relu(self.inner(x)).transpose(1, 2)
         x = torch.relu(self.norm(self.depthwise(x)))
         return self.out(x.transpose(1, 2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockSizes:
+    """Inner widths of one ConvText block."""
+
+    heads: int
+    """Attention heads."""
+    head_dim: int
+    """Width of a head."""
+    feed_in: int
+    """Hidden width of the feed-forward half before the convolution module."""
+    conv: int
+    """Channels of the depthwise convolution."""
+    feed_out: int
+    """Hidden width of the feed-forward half after it."""
 
 
 class ConvTextBlock(nn.Module):
@@ -104,13 +132,13 @@ class ConvTextBlock(nn.Module):
     slowly for short schedules.
     """
 
-    def __init__(self, dim: int, heads: int, hidden: int, kernel: int, dropout: float) -> None:
+    def __init__(self, dim: int, kernel: int, dropout: float, sizes: BlockSizes) -> None:
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(4))
-        self.attention = SelfAttention(dim, heads)
-        self.feed_in = FeedForward(dim, hidden)
-        self.conv = ConvModule(dim, kernel)
-        self.feed_out = FeedForward(dim, hidden)
+        self.attention = SelfAttention(dim, sizes.heads, sizes.head_dim)
+        self.feed_in = FeedForward(dim, sizes.feed_in)
+        self.conv = ConvModule(dim, kernel, sizes.conv)
+        self.feed_out = FeedForward(dim, sizes.feed_out)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:

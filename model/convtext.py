@@ -7,12 +7,14 @@ throughout, attention at half the frame rate, positions from convolutions instea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
 from inkport.core.errors import RecipeError
-from inkport.model.blocks import BasicBlock, ConvNorm, ConvTextBlock, Downsample, Upsample
+from inkport.model.blocks import BasicBlock, BlockSizes, ConvNorm, ConvTextBlock, Downsample, Upsample
+from inkport.model.lowrank import factorise
 from inkport.model.recogniser import NetworkConfig, Recogniser, TrainOutput
 
 
@@ -48,25 +50,77 @@ class ConvTextConfig(NetworkConfig):
     """Taps of the depthwise convolution over time."""
     dropout: float = 0.0
     """Dropout in the encoder; none by default, a network this small underfits."""
+    head_dim: int | None = None
+    """Width of a head; ``dim / heads`` if left out."""
+    block_inner: tuple[int, ...] = ()
+    """Channels between the convolutions of each residual block; those of its stage if left out."""
+    block_heads: tuple[int, ...] = ()
+    """Heads of each ConvText block; ``heads`` if left out."""
+    block_hidden: tuple[int, ...] = ()
+    """Widths of both feed-forward halves of each ConvText block, so two values each; ``hidden`` if left out."""
+    block_conv: tuple[int, ...] = ()
+    """Channels inside the convolution module of each ConvText block; ``dim`` if left out."""
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    """Linear layers and convolutions, by their names in the network, that are the product of two of that rank."""
 
     def __post_init__(self) -> None:
-        if len(self.channels) != len(self.blocks) or not self.channels or min(self.channels + self.blocks) < 1:
+        if len(self.channels) != len(self.blocks) or not self.channels or min(self.channels + self.blocks[1:]) < 1:
             raise RecipeError(f"channels {self.channels} and blocks {self.blocks} must pair up and be at least 1")
-        if min(self.classes, self.height, self.stem, self.dim, self.heads, self.hidden, self.depth) < 1:
+        inner = (*self.block_inner, *self.block_heads, *self.block_hidden, *self.block_conv, *self.ranks.values())
+        if min(self.classes, self.height, self.stem, self.dim, self.heads, self.hidden, self.depth, *inner) < 1:
             raise RecipeError(f"every size must be at least 1: {self}")
-        if self.height % self.rows_per_feature or self.dim % self.heads or self.kernel % 2 != 1:
+        whole = self.head_dim is not None or self.dim % self.heads == 0
+        if self.blocks[0] < 0 or self.height % self.rows_per_feature or not whole or self.kernel % 2 != 1:
             raise RecipeError(
                 f"height must be a multiple of {self.rows_per_feature}, dim of heads, and kernel odd: {self}"
             )
+        for name, count in (
+            ("block_inner", sum(self.blocks)),
+            ("block_heads", self.depth),
+            ("block_hidden", 2 * self.depth),
+            ("block_conv", self.depth),
+        ):
+            if len(getattr(self, name)) not in (0, count):
+                raise RecipeError(f"{name} has {len(getattr(self, name))} values, the network has {count} such widths")
+        if (self.head_dim or 1) < 1:
+            raise RecipeError(f"head_dim must be at least 1, found {self.head_dim}")
 
     @property
     def rows_per_feature(self) -> int:
         """Input rows per row of CNN features: the stem takes 4, each stage after the first halves the rest."""
         return 4 * 2 ** (len(self.channels) - 1)
 
+    @property
+    def head_width(self) -> int:
+        """Width of an attention head."""
+        return self.dim // self.heads if self.head_dim is None else self.head_dim
+
+    @property
+    def inner(self) -> tuple[int, ...]:
+        """Channels between the convolutions of each residual block."""
+        stages = zip(self.channels, self.blocks, strict=True)
+        return self.block_inner or tuple(width for width, blocks in stages for _ in range(blocks))
+
+    @property
+    def block_sizes(self) -> tuple[BlockSizes, ...]:
+        """Inner widths of each ConvText block."""
+        heads = self.block_heads or (self.heads,) * self.depth
+        hidden = self.block_hidden or (self.hidden,) * 2 * self.depth
+        conv = self.block_conv or (self.dim,) * self.depth
+        return tuple(
+            BlockSizes(
+                heads=heads[i],
+                head_dim=self.head_width,
+                feed_in=hidden[2 * i],
+                conv=conv[i],
+                feed_out=hidden[2 * i + 1],
+            )
+            for i in range(self.depth)
+        )
+
 
 class ConvText(Recogniser):
-    """The network; widths are multiples of 8."""
+    """The network; widths are multiples of 8. Which of them can differ from block to block, pruning decides."""
 
     def __init__(self, config: ConvTextConfig) -> None:
         super().__init__()
@@ -76,11 +130,11 @@ class ConvText(Recogniser):
             ConvNorm(1, config.stem, stride=(2, 2)),
             ConvNorm(config.stem, first, stride=(2, 2)),
         ]
-        inputs = first
+        inputs, inner = first, iter(config.inner)
         for stage, (outputs, blocks) in enumerate(zip(config.channels, config.blocks, strict=True)):
             for block in range(blocks):
                 shrink = stage > 0 and block == 0
-                layers.append(BasicBlock(inputs, outputs, stride=(2, 1) if shrink else (1, 1)))
+                layers.append(BasicBlock(inputs, outputs, stride=(2, 1) if shrink else (1, 1), inner=next(inner)))
                 inputs = outputs
         self.cnn = nn.Sequential(*layers)
         rows = config.height // config.rows_per_feature
@@ -89,16 +143,15 @@ class ConvText(Recogniser):
         )
         self.down = Downsample(config.dim)
         self.encoder = nn.Sequential(
-            *(
-                ConvTextBlock(config.dim, config.heads, config.hidden, config.kernel, config.dropout)
-                for _ in range(config.depth)
-            )
+            *(ConvTextBlock(config.dim, config.kernel, config.dropout, sizes) for sizes in config.block_sizes)
         )
         self.up = Upsample(config.dim)
         self.norm = nn.LayerNorm(config.dim)
         self.head = nn.Linear(config.dim, config.classes)
         # Shortcut CTC on the CNN features (Retsinas et al., DAS 2022): training only, never exported.
         self.shortcut = nn.Linear(config.dim, config.classes)
+        for name, rank in config.ranks.items():
+            factorise(self, name, rank)
 
     def features(self, images: Tensor) -> Tensor:
         """Map images (n, 1, h, w) to CNN features (n, w / 4, dim)."""
