@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inkport.export.from_onnx.entropy import entropy_range
+
 
 BINS = 2048
 """Bins of a tensor's histogram, over its whole range."""
@@ -25,6 +27,8 @@ class Ranges(StrEnum):
     """The values that cut off a share of the smallest and the largest."""
     LEAST_SQUARES = "least-squares"
     """The range with the least squared error: coarser steps weighed against cut-off values."""
+    ENTROPY = "entropy"
+    """The range whose quantised values keep the distribution best (``entropy_range``)."""
 
 
 def activation_ranges(
@@ -48,7 +52,7 @@ def activation_ranges(
         Smallest and largest value to represent, by name of the tensor; 0 lies always between them.
     """
     tensors = _activations(model, operators)
-    run = _watched(model, tensors)
+    run = watched(model, tensors)
     limits = np.zeros((len(tensors), 2))
     for line in inputs:
         for index, values in enumerate(run(line)):
@@ -64,6 +68,8 @@ def activation_ranges(
         centres = low + (high - low) * (np.arange(BINS) + 0.5) / BINS
         if method is Ranges.PERCENTILE:
             found[name] = _percentile_range(centres, count, percentile)
+        elif method is Ranges.ENTROPY:
+            found[name] = entropy_range(centres, count)
         else:
             found[name] = least_squares_range(centres, count)
     return found
@@ -116,18 +122,23 @@ def _activations(model: Any, operators: Collection[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _watched(model: Any, tensors: Sequence[str]) -> Callable[[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]]]:
-    """Return a function from images to the values of ``tensors``."""
+def watched(model: Any, tensors: Sequence[str]) -> Callable[[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]]]:
+    """Return a function from images to the values of ``tensors``, computed in fp32 with nothing fused.
+
+    Args:
+        model: An ``onnx.ModelProto`` with one input; left as it is.
+        tensors: Names of tensors in its graph.
+    """
     import onnx
     import onnxruntime
 
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    del watched.graph.output[:]
-    watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in tensors)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    del copy.graph.output[:]
+    copy.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in tensors)
     options = onnxruntime.SessionOptions()
     # Fused operators would not show every value that will be quantised.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(copy.SerializeToString(), options, providers=["CPUExecutionProvider"])
     (image,) = (value.name for value in session.get_inputs())
     return lambda images: list(session.run(tensors, {image: images}))

@@ -10,7 +10,14 @@ import pytest
 from inkport.core.errors import ExportError
 from inkport.core.target import Precision
 from inkport.export.calibration import choose_calibration
-from inkport.export.from_onnx.int8 import OPERATORS, Int8Options, Part, int8_onnx_from_onnx, nodes_of
+from inkport.export.from_onnx.int8 import (
+    OPERATORS,
+    Int8Options,
+    Part,
+    int8_onnx_from_onnx,
+    measure_ranges,
+    nodes_of,
+)
 from inkport.export.from_onnx.ranges import Ranges, activation_ranges
 from inkport.lines.source import read_lines
 
@@ -150,3 +157,68 @@ def test_parts_are_found_in_the_graph(toy_onnx):
 def test_an_impossible_percentile_is_refused():
     with pytest.raises(ExportError, match="percentile"):
         Int8Options(percentile=0.0)
+
+
+def quantised_operators(artifact) -> set[str]:
+    """Return the names of the operators whose weights or inputs are all quantised."""
+    graph = onnx.load(artifact.file(".onnx")).graph
+    made = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    return {n.name for n in graph.node if n.op_type in {"Conv", "MatMul"} and set(n.input[:2]) <= made}
+
+
+def test_operators_stay_in_fp32_by_type_and_by_name(toy_onnx, toy_calibration, tmp_path):
+    graph = onnx.load(toy_onnx.file(".onnx")).graph
+    names = {kind: [n.name for n in graph.node if n.op_type == kind] for kind in ("Conv", "MatMul")}
+    kept = (names["Conv"][3], names["MatMul"][0])
+
+    def made(**settings):
+        options = Int8Options(keep_fp32=(), **settings)
+        return int8_onnx_from_onnx(toy_onnx, tmp_path / "made", calibration=toy_calibration, options=options)
+
+    everything = {*names["Conv"], *names["MatMul"]}
+    assert quantised_operators(made()) == everything
+    assert quantised_operators(made(operators=("Conv", "Relu"))) == set(names["Conv"])
+    by_name = made(keep_nodes=kept)
+    assert quantised_operators(by_name) == everything - set(kept)
+    assert by_name.provenance.options["keep_nodes"] == list(kept)
+
+
+def test_symmetric_activations_are_signed_around_zero(toy_onnx, toy_int8, toy_calibration, tmp_path):
+    made = int8_onnx_from_onnx(
+        toy_onnx, tmp_path / "made", calibration=toy_calibration, options=Int8Options(symmetric=True)
+    )
+    assert {zero for _, zero in steps(made).values()} == {0}
+    graph = onnx.load(made.file(".onnx")).graph
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    assert {tensors[n.input[2]].dtype for n in graph.node if n.op_type == "QuantizeLinear"} == {np.dtype(np.int8)}
+    images = toy_calibration.inputs[0]
+    wanted, found = logits(toy_onnx, images), logits(made, images)
+    assert 0 < np.linalg.norm(found - wanted) / np.linalg.norm(wanted) < 0.1
+    assert made.files != toy_int8.files
+
+
+def test_one_step_for_all_channels_if_asked_for(toy_onnx, toy_calibration, tmp_path):
+    options = Int8Options(per_channel=False)
+    made = int8_onnx_from_onnx(toy_onnx, tmp_path / "made", calibration=toy_calibration, options=options)
+    graph = onnx.load(made.file(".onnx")).graph
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    weights = [n for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in tensors]
+    assert {tensors[n.input[1]].size for n in weights if tensors[n.input[0]].ndim > 1} == {1}
+
+
+def test_ranges_that_were_measured_before_give_the_same_bytes(toy_onnx, toy_int8, toy_calibration, tmp_path):
+    ranges = measure_ranges(toy_onnx, toy_calibration, Int8Options())
+    again = int8_onnx_from_onnx(
+        toy_onnx, tmp_path / "again", calibration=toy_calibration, ranges=ranges, record={"why": "faster"}
+    )
+    assert again.files == toy_int8.files
+    assert again.provenance.options["why"] == "faster"
+
+
+def test_operators_that_cannot_be_are_refused(toy_onnx, toy_calibration, tmp_path):
+    with pytest.raises(ExportError, match="Softmax"):
+        Int8Options(operators=("Conv", "Softmax"))
+    with pytest.raises(ExportError, match="nosuch") as caught:
+        options = Int8Options(keep_nodes=("nosuch",))
+        int8_onnx_from_onnx(toy_onnx, tmp_path / "made", calibration=toy_calibration, options=options)
+    assert nodes_of(onnx.load(toy_onnx.file(".onnx")), [Part.HEAD])[0] in caught.value.remedy
