@@ -1,0 +1,95 @@
+"""A toy student and a toy teacher of other sizes, with the six rendered lines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from inkport.core.charset import Charset
+from inkport.core.preprocess import PreprocessSpec
+from inkport.core.spec import RecogniserSpec
+
+
+RECIPE = """
+model = "convtext-tiny"
+validate_every = 2
+checkpoint_every = 2
+start = "start.safetensors"
+[data]
+train = ["{train}"]
+val = ["val"]
+{data}
+[optim]
+steps = {steps}
+batch = 6
+optimiser = "muon"
+[distil]
+teacher = "teacher.safetensors"
+{distil}
+"""
+SPEC = RecogniserSpec(
+    name="convtext-tiny",
+    version="toy",
+    preprocess=PreprocessSpec(),
+    charset=Charset(tuple(" abcdeé")),
+    stride=4,
+)
+
+
+@pytest.fixture
+def save(tmp_path, toy_config):
+    """Write a toy network to a file: its spec, and its configuration, may differ."""
+    torch = pytest.importorskip("torch", reason="training needs torch")
+    from inkport.model.weights import Weights, deploy_tensors, save_weights
+    from inkport.model.zoo import build
+
+    def write(name, *, seed=1, config=None, blank=0.0, **spec):
+        torch.manual_seed(seed)
+        found = replace(SPEC, **spec)
+        settings = toy_config if config is None else config
+        network = build(found.name, found.charset.size, settings)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                if parameter.ndim > 1:
+                    parameter.mul_(2)  # random readings with many symbols in them
+            if blank:
+                network.head.bias[0] += blank
+        weights = Weights(spec=found, config=settings, provenance={}, tensors=deploy_tensors(network))
+        save_weights(tmp_path / name, weights)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def recipe(tmp_path, lines_folder, save, toy_config):
+    """Write a recipe, start weights and a wider teacher; return the recipe, read."""
+    from inkport.train.recipe import load_recipe
+
+    (tmp_path / "val").mkdir()
+    for suffix in (".png", ".gt.txt"):
+        (tmp_path / "val" / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
+    save("start.safetensors")
+    save("teacher.safetensors", seed=2, config=toy_config | {"dim": 32})
+
+    def write(distil="", data="", steps=2, train=lines_folder, top=""):
+        text = RECIPE.format(train=train, data=data, steps=steps, distil=distil)
+        path = tmp_path / "recipe.toml"
+        path.write_text(f"{top}\n{text}", encoding="utf-8")
+        return load_recipe(path)
+
+    return write
+
+
+@pytest.fixture
+def trainer(tmp_path):
+    """Prepare a recipe's lines and return its trainer."""
+    from inkport.train.distributed import Group
+    from inkport.train.loop import Trainer
+    from inkport.train.prepare import prepare_data
+
+    def make(recipe, out="run"):
+        return Trainer(recipe, prepare_data(recipe, tmp_path), tmp_path / out, group=Group(), report=[].append)
+
+    return make

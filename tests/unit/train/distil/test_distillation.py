@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from inkport.core.charset import Charset  # noqa: E402
+from inkport.core.ctc import greedy  # noqa: E402
+from inkport.core.errors import CheckpointError, LineDataError, RecipeError, SpecMismatchError  # noqa: E402
+from inkport.core.files import sha256_file  # noqa: E402
+from inkport.core.preprocess import PreprocessSpec  # noqa: E402
+from inkport.model.weights import load_weights  # noqa: E402
+from inkport.train.objective import ctc_of  # noqa: E402
+from inkport.train.prepare import prepare_data  # noqa: E402
+
+
+ALL = "frame = 0.5\nsequence = 0.5\nfeature = 0.5"
+
+
+@pytest.fixture
+def unlabelled(tmp_path, lines_folder):
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    for index in range(3):
+        shutil.copy(lines_folder / f"line{index}.png", folder / f"bare{index}.png")
+    return 'unlabelled = ["bare"]'
+
+
+def test_only_the_student_and_the_projection_learn(recipe, trainer):
+    run = trainer(recipe(ALL))
+    objective = run.objectives["distil"]
+    teacher = objective._teacher[0]
+    before = [p.detach().clone() for p in teacher.parameters()]
+    statistics = [b.clone() for b in teacher.buffers()]
+    projection = objective.projection.weight.detach().clone()
+    run._update(run.lines.batch(range(6)))
+    assert all(p.grad is None for p in teacher.parameters())
+    assert all(torch.equal(a, b) for a, b in zip(before, teacher.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(statistics, teacher.buffers(), strict=True))
+    assert not teacher.training
+    assert not torch.equal(projection, objective.projection.weight)
+    assert objective.projection.weight.shape == (32, 24)
+    assert all(p.grad is not None for p in run.network.parameters())
+
+
+@pytest.mark.parametrize("part", ["frame", "sequence", "feature"])
+def test_each_part_alone_reaches_the_student_without_any_transcription(recipe, trainer, part):
+    run = trainer(recipe(f"ctc = 0\n{part} = 1"))
+    head = run.network.cnn[0][0].weight.detach().clone()
+    run.run()
+    assert not torch.equal(head, run.network.cnn[0][0].weight)
+    labels = run.lines.labels
+    run.lines.labels = [np.ones(1, dtype=np.int64)] * len(labels)
+    again = trainer(recipe(f"ctc = 0\n{part} = 1"), "again")
+    again.lines.labels = run.lines.labels
+    again.run()
+    torch.testing.assert_close(again.network.head.weight, run.network.head.weight, atol=0, rtol=0)
+
+
+def test_weights_sum_to_what_the_parts_give(recipe, trainer):
+    def loss(distil, name):
+        run = trainer(recipe(distil), name)
+        return float(run._update(run.lines.batch(range(6))))
+
+    base = loss("", "ctc")
+    parts = {part: loss(f"{part} = 1", part) - base for part in ("frame", "sequence", "feature")}
+    assert all(value > 0 for value in parts.values())
+    total = loss("ctc = 0.25\nframe = 0.5\nsequence = 2\nfeature = 3", "all")
+    expected = 0.25 * base + 0.5 * parts["frame"] + 2 * parts["sequence"] + 3 * parts["feature"]
+    assert total == pytest.approx(expected, rel=1e-4)
+
+
+def test_readings_are_those_of_the_clean_lines_and_are_kept(recipe, trainer, tmp_path):
+    run = trainer(recipe("sequence = 1"))
+    teacher = load_weights(tmp_path / "teacher.safetensors").network()
+    charset, readings = run.data.spec.charset, run.objectives["distil"].readings
+    assert sorted(readings.labels) == list(range(6))
+    for index, image in enumerate(run.lines.images):
+        with torch.inference_mode():
+            logits = teacher(torch.from_numpy(image[None, None]).float() / 255)
+        assert charset.decode(readings.labels[index]) == " ".join(greedy(logits[0].numpy(), charset).text.split())
+    assert any(readings.labels.values())
+    kept = tmp_path / "run" / "teacher-readings.json"
+    changed = json.loads(kept.read_text())
+    changed["texts"]["0"] = "abc"
+    kept.write_text(json.dumps(changed))
+    assert charset.decode(trainer(recipe("sequence = 1")).objectives["distil"].readings.labels[0]) == "abc"
+    assert trainer(recipe("sequence = 1", steps=3)).objectives["distil"].readings.labels[0] == readings.labels[0]
+
+
+def test_lines_that_the_teacher_reads_as_empty_teach_no_emptiness(recipe, trainer, save, toy_config):
+    logits = torch.randn(3, 9, 4)
+    frames, lengths = torch.tensor([9, 8, 9]), torch.tensor([2, 0, 1])
+    targets = torch.tensor([1, 2, 3])
+    rows = [0, 2]
+    assert ctc_of(logits, frames, targets, lengths) == ctc_of(logits[rows], frames[rows], targets, lengths[rows])
+    assert ctc_of(logits, frames, targets[:0], lengths * 0) == 0
+    save("teacher.safetensors", config=toy_config, blank=1e4)
+    run = trainer(recipe("ctc = 0\nsequence = 1"))
+    assert run.objectives["distil"].readings.empty == 6
+    assert float(run._update(run.lines.batch(range(6)))) == 0
+    run.run()
+    provenance = load_weights(run.out / "last.safetensors").provenance
+    assert provenance["distil"]["readings"] == {"count": 6, "empty": 6}
+
+
+def test_unlabelled_lines_teach_through_the_teacher_alone(recipe, trainer, unlabelled, tmp_path):
+    run = trainer(recipe("sequence = 1\nframe = 1", data=unlabelled, steps=6))
+    assert (len(run.lines), run.lines.unlabelled) == (9, 3)
+    batch = run.lines.batch([7, 2, 8])
+    assert batch.lengths.tolist() == [0, len("bad deed"), 0]
+    alone = run.lines.batch([2])
+    logits = torch.randn(3, 40, 8)
+    ours = ctc_of(logits, torch.tensor([40, 40, 40]), batch.targets, batch.lengths)
+    assert ours == ctc_of(logits[1:2], torch.tensor([40]), alone.targets, alone.lengths)
+    assert set(run.objectives["distil"].readings.labels) == set(range(9))
+    run.run()
+    lineage = load_weights(run.out / "last.safetensors").provenance["distil"]
+    assert lineage["teacher"]["sha256"] == sha256_file(tmp_path / "teacher.safetensors")
+    assert lineage["unlabelled_lines"]["count"] == 3
+
+
+def test_unlabelled_lines_are_not_looked_up_nor_shared(recipe, unlabelled, tmp_path, lines_folder):
+    with pytest.raises(RecipeError, match="teach nothing without a teacher"):
+        recipe("", data=unlabelled)
+    shutil.copy(lines_folder / "line0.png", tmp_path / "bare" / "v.png")
+    with pytest.raises(LineDataError, match=r"also in train or val, for example 'v\.png'"):
+        prepare_data(recipe("frame = 1", data=unlabelled), tmp_path)
+    (tmp_path / "bare" / "v.png").rename(tmp_path / "bare" / "line3.png")
+    with pytest.raises(LineDataError, match="also in train or val"):
+        prepare_data(recipe("frame = 1", data=unlabelled), tmp_path)
+    (tmp_path / "bare" / "line3.png").write_bytes(b"damaged")
+    (tmp_path / "bare" / "line3.png").rename(tmp_path / "bare" / "z.png")
+    with pytest.raises(LineDataError, match=r"z\.png: bad-image"):
+        prepare_data(recipe("frame = 1", data=unlabelled), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "message"),
+    [
+        ({"charset": Charset(tuple(" abcdef"))}, "symbols that only one of them has: ['f', 'é']"),
+        ({"charset": Charset(tuple("abcdeé "))}, "charset"),
+        ({"preprocess": PreprocessSpec(max_width=1024)}, "reads images made by"),
+        ({"name": "crnn", "stride": 8, "config": {"height": 48}}, "every 8 columns, the student convtext-tiny every 4"),
+    ],
+)
+def test_a_teacher_that_does_not_fit_is_refused(recipe, save, tmp_path, teacher, message):
+    made = recipe("frame = 1")
+    save("teacher.safetensors", **teacher)
+    with pytest.raises(SpecMismatchError) as caught:
+        prepare_data(made, tmp_path)
+    assert message in str(caught.value)
+
+
+def test_a_teacher_of_another_network_teaches(recipe, trainer, save, toy_config):
+    made = recipe(ALL)
+    save("teacher.safetensors", name="convtext-small", config=toy_config | {"blocks": [1, 2, 1], "dim": 40, "depth": 2})
+    run = trainer(made)
+    run.run()
+    assert run.objectives["distil"].projection.weight.shape == (40, 24)
+    assert load_weights(run.out / "last.safetensors").provenance["distil"]["teacher"]["name"] == "convtext-small"
+
+
+def test_weights_hold_nothing_of_the_projection(recipe, trainer):
+    plain, taught = trainer(recipe(""), "plain"), trainer(recipe(ALL), "taught")
+    for run in (plain, taught):
+        run.run()
+    names = [set(load_weights(run.out / "last.safetensors").tensors) for run in (plain, taught)]
+    assert names[0] == names[1]
+    assert plain.objectives.keys() == {"ctc"}
+
+
+def test_a_resumed_run_is_the_uninterrupted_one(recipe, trainer, tmp_path, unlabelled):
+    made = recipe(ALL, data=unlabelled, steps=8)
+    whole = trainer(made, "whole")
+    whole.run()
+    part = trainer(made, "part")
+    update = part._update
+
+    def stop_in_the_fifth(batch):
+        if part.step == 5:
+            raise KeyboardInterrupt
+        return update(batch)
+
+    part._update = stop_in_the_fifth
+    with pytest.raises(KeyboardInterrupt):
+        part.run()
+    resumed = trainer(made, "part")
+    assert resumed.step == 4
+    resumed.run()
+    for name in ("last.safetensors", "checkpoint.safetensors"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "part" / name).read_bytes(), name
+
+
+def test_a_checkpoint_is_bound_to_its_teacher(recipe, trainer, save, toy_config):
+    made = recipe("frame = 1")
+    trainer(made).run()
+    save("teacher.safetensors", seed=9, config=toy_config)
+    with pytest.raises(CheckpointError, match="another recipe or teacher"):
+        trainer(made)
+
+
+def test_the_charset_may_be_the_teachers(recipe, tmp_path, lines_folder):
+    few = tmp_path / "few"
+    few.mkdir()
+    for suffix in (".png", ".gt.txt"):
+        shutil.copy(lines_folder / f"line0{suffix}", few / f"few{suffix}")
+    with pytest.raises(SpecMismatchError, match="charset"):
+        prepare_data(recipe("frame = 1", train="few"), tmp_path)
+    data = prepare_data(recipe("frame = 1", train="few", top='charset = "teacher"'), tmp_path)
+    assert data.spec.charset.symbols == tuple(" abcdeé")
+
+
+@pytest.mark.parametrize(
+    ("distil", "message"),
+    [
+        ("ctc = 0", "one of them above 0"),
+        ("frame = -1", "at least 0"),
+        ("frame = 1\ntemperature = 0", "temperature must be above 0"),
+        ("frame = 1\nwindow = -1", "window at least 0"),
+        ('frame = 1\nframes = "none"', "one of window, all"),
+        ("fram = 1", "did you mean 'frame'"),
+    ],
+)
+def test_wrong_settings_are_refused(recipe, distil, message):
+    with pytest.raises(RecipeError) as caught:
+        recipe(distil)
+    assert message in str(caught.value)

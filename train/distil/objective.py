@@ -1,0 +1,153 @@
+"""Distillation as an objective of the training loop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from inkport.model.recogniser import Recogniser, TrainOutput
+from inkport.train.dataset import Sampler
+from inkport.train.distil.losses import feature_loss, frame_loss, line_frames, select_frames
+from inkport.train.distil.readings import ReadingRequest, Readings, keep_readings, load_readings
+from inkport.train.distil.recipe import DistilRecipe
+from inkport.train.distil.teacher import ask
+from inkport.train.distributed import Group
+from inkport.train.objective import Step, ctc_of
+from inkport.train.prepare import Prepared
+from inkport.train.recipe import Recipe
+
+
+class Distillation(nn.Module):
+    """The frame-level, sequence-level and feature-level loss, each by its weight.
+
+    Its own parameters, the projection of the student's features into the teacher's space, train with the student and
+    are never part of any weights.
+
+    Args:
+        recipe: Weights and settings.
+        teacher: In evaluation mode, on the device of the training; never trained.
+        features: Widths of the student's and the teacher's features.
+        readings: The teacher's; needed where ``recipe.sequence`` is above 0.
+        seed: Of the projection's first values.
+        bf16: Whether the teacher runs under bfloat16 autocast.
+    """
+
+    projection: nn.Linear | None
+    """Student features to teacher features; none where features are not compared."""
+
+    def __init__(
+        self,
+        recipe: DistilRecipe,
+        teacher: Recogniser,
+        *,
+        features: tuple[int, int],
+        readings: Readings,
+        seed: int,
+        bf16: bool,
+    ) -> None:
+        super().__init__()
+        self.recipe, self.readings, self.bf16 = recipe, readings, bf16
+        # Kept out of the submodules, so that nothing here trains, averages or stores it.
+        self._teacher = (teacher.eval().requires_grad_(False),)
+        self.projection = None
+        if recipe.feature > 0:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                self.projection = nn.Linear(*features)
+
+    def forward(self, output: TrainOutput, step: Step) -> Tensor:
+        """Return the loss of a batch, float32: ``Objective``."""
+        recipe = self.recipe
+        loss = output.logits.new_zeros((), dtype=torch.float32)
+        if recipe.sequence > 0:
+            targets, lengths = self.readings.targets(step.batch.indices)
+            loss = loss + recipe.sequence * ctc_of(output.logits, step.frames, targets, lengths)
+        if recipe.frame == 0 and recipe.feature == 0:
+            return loss
+        logits, context = ask(self._teacher[0], step.images, bf16=self.bf16)
+        inside = line_frames(step.frames, logits.shape[1])
+        if recipe.frame > 0:
+            chosen = select_frames(logits, inside, choice=recipe.frames, window=recipe.window)
+            divergence = frame_loss(output.logits, logits, chosen, temperature=recipe.temperature)
+            loss = loss + recipe.frame * divergence
+        if self.projection is not None:
+            projected = self.projection(output.context.float())
+            loss = loss + recipe.feature * feature_loss(projected, context, inside)
+        return loss
+
+
+def distillation(
+    recipe: Recipe, data: Prepared, network: Recogniser, *, sampler: Sampler, out: Path, group: Group
+) -> Mapping[str, Distillation]:
+    """Return what a recipe's ``[distil]`` section adds to the objectives: one, or none.
+
+    Where the teacher's readings are needed, the leading process makes them first, in ``out``.
+    """
+    wanted = recipe.distil
+    if wanted is None or data.teacher is None or not wanted.teaches:
+        return {}
+    device = next(network.parameters()).device
+    teacher = data.teacher.weights.network().to(device)
+    readings = Readings({})
+    if wanted.sequence > 0:
+        request = _request(recipe, data, sampler)
+        path = out / "teacher-readings.json"
+        if group.leads:
+            keep_readings(path, teacher, request)
+        group.wait()
+        readings = load_readings(path, request)
+    features = (_features(network, recipe, device), _features(teacher, recipe, device))
+    objective = Distillation(
+        wanted, teacher, features=features, readings=readings, seed=recipe.seed, bf16=recipe.optim.bf16
+    )
+    return {"distil": objective.to(device)}
+
+
+def lineage(data: Prepared, objectives: Mapping[str, object]) -> dict[str, Any]:
+    """Return what the weights' provenance says of the teacher; empty without one."""
+    if data.teacher is None:
+        return {}
+    spec = data.teacher.weights.spec
+    told: dict[str, Any] = {"teacher": {"name": spec.name, "version": spec.version, "sha256": data.teacher.sha256}}
+    objective = objectives.get("distil")
+    if isinstance(objective, Distillation) and objective.readings.labels:
+        told["readings"] = {"count": len(objective.readings.labels), "empty": objective.readings.empty}
+    if data.lines.unlabelled:
+        told["unlabelled_lines"] = {"count": data.lines.unlabelled, "sha256": data.unlabelled_digest}
+    return {"distil": told}
+
+
+def run_digest(recipe: Recipe, data: Prepared) -> str:
+    """Return the digest that a checkpoint is bound to: the recipe's, and the teacher's where there is one."""
+    if data.teacher is None:
+        return recipe.digest
+    return sha256(f"{recipe.digest} {data.teacher.sha256}".encode()).hexdigest()
+
+
+def _request(recipe: Recipe, data: Prepared, sampler: Sampler) -> ReadingRequest:
+    seen = sorted({int(i) for step in range(recipe.optim.steps) for i in sampler.step(step)})
+    key = json.dumps([run_digest(recipe, data), data.digest, data.unlabelled_digest, len(seen)])
+    return ReadingRequest(
+        lines=data.lines,
+        wanted=seen,
+        charset=data.spec.charset,
+        preprocess=data.spec.preprocess,
+        key=sha256(key.encode()).hexdigest(),
+    )
+
+
+def _features(network: Recogniser, recipe: Recipe, device: torch.device) -> int:
+    """Return the width of a network's features, as it is: a pruned one may differ from its configuration's name."""
+    image = torch.ones(1, 1, recipe.preprocess.height, recipe.preprocess.width_multiple * 4, device=device)
+    mode = network.training
+    network.eval()
+    with torch.inference_mode():
+        width = network.forward_train(image).context.shape[2]
+    network.train(mode)
+    return width

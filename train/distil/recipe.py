@@ -1,0 +1,58 @@
+"""The section ``[distil]`` of a training recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from inkport.core.errors import RecipeError
+
+
+class Frames(StrEnum):
+    """Which frames of a line the frame-level loss compares."""
+
+    WINDOW = "window"
+    """Frames that the teacher reads as a symbol, and ``window`` frames on either side of each."""
+    ALL = "all"
+    """Every frame of the line, for comparison: nearly all of them are blank."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistilRecipe:
+    """What a teacher adds to a training; a weight of 0 switches a part off.
+
+    Raises:
+        RecipeError: If a value is out of range, or all weights are 0.
+    """
+
+    teacher: Path
+    """Weights of the teacher, relative to the recipe: same stride, charset and preprocessing; any network."""
+    ctc: float = 1.0
+    """Weight of the CTC loss against the transcriptions."""
+    frame: float = 0.0
+    """Weight of the divergence from the teacher's probabilities on the selected frames."""
+    sequence: float = 0.0
+    """Weight of the CTC loss against the teacher's readings."""
+    feature: float = 0.0
+    """Weight of the distance from the teacher's features."""
+    temperature: float = 1.0
+    """Temperature of both sides of the frame-level loss."""
+    frames: Frames = Frames.WINDOW
+    """Which frames the frame-level loss compares."""
+    window: int = 2
+    """Frames on either side of each one that the teacher reads as a symbol; 0 leaves out every blank frame."""
+
+    def __post_init__(self) -> None:
+        weights = {"ctc": self.ctc, "frame": self.frame, "sequence": self.sequence, "feature": self.feature}
+        if min(weights.values()) < 0 or max(weights.values()) == 0:
+            raise RecipeError(f"distil: weights must be at least 0, and one of them above 0; found {weights}")
+        if self.temperature <= 0 or self.window < 0:
+            raise RecipeError(
+                f"distil: temperature must be above 0 and window at least 0, found {self.temperature} and {self.window}"
+            )
+
+    @property
+    def teaches(self) -> bool:
+        """Whether the teacher has a say at all."""
+        return max(self.frame, self.sequence, self.feature) > 0

@@ -1,0 +1,62 @@
+"""Lines whose transcriptions are not looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from inkport.core.errors import LineDataError
+from inkport.core.spec import RecogniserSpec
+from inkport.lines.audit import Audit, audit_lines
+from inkport.lines.folder import IMAGE_SUFFIXES
+from inkport.lines.line import Line
+from inkport.lines.source import digest_lines, read_lines
+from inkport.train.recipe import Recipe
+
+
+def read_unlabelled(
+    paths: Sequence[Path], spec: RecogniserSpec, taken: Collection[str], recipe: Recipe
+) -> tuple[Audit | None, str | None]:
+    """Read and audit lines without transcriptions: any line set, or a folder of images with nothing beside them.
+
+    Args:
+        paths: Line sets; their texts are replaced.
+        spec: The recogniser to be.
+        taken: Ids of the training and validation lines.
+        recipe: Says which problems are skipped.
+
+    Returns:
+        The usable lines, their texts empty, and the digest of all of them; nothing where there are no paths.
+
+    Raises:
+        LineDataError: If a line is also in ``taken``, or unusable for a reason that is not skipped.
+    """
+    if not paths:
+        return None, None
+    lines = [replace(line, text="") for path in paths for line in _images(path)]
+    if shared := {line.id for line in lines} & set(taken):
+        raise LineDataError(
+            f"{len(shared)} unlabelled lines are also in train or val, for example {min(shared)!r}",
+            remedy="a line is trained on with its transcription, or without, or validated on",
+        )
+    # The audit asks whether the text fits the image; one symbol fits every image.
+    symbol = next(s for s in spec.charset.symbols if s.strip())
+    audit = audit_lines(
+        [replace(line, text=symbol) for line in lines],
+        charset=spec.charset,
+        preprocess=spec.preprocess,
+        stride=spec.stride,
+        skip=recipe.data.skip,
+    )
+    audit.lines = [replace(line, text="") for line in audit.lines]
+    return audit, digest_lines(lines)
+
+
+def _images(path: Path) -> list[Line]:
+    if not path.is_dir():
+        return list(read_lines([path]))
+    images = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    if not images:
+        raise LineDataError(f"{path}: no image here (looked for {', '.join(IMAGE_SUFFIXES)})")
+    return [Line(id=image.name, image=image, text="", dataset=path.name) for image in images]
