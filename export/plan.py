@@ -13,6 +13,7 @@ from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ArtifactError, ExportError
 from inkport.core.target import Precision
 from inkport.export.calibration import CalibrationSet
+from inkport.export.learned import is_learned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,8 @@ class Stage:
     """``module:function``, called as ``function(source, out)``; imported only when the stage runs."""
     calibrated: bool = False
     """Whether the function also takes ``calibration``."""
+    learned: bool = False
+    """Whether ranges that training learned take the place of ``calibration``."""
     flexible: bool = False
     """Whether the function also takes ``widths``."""
     extra: str = "export"
@@ -44,6 +47,7 @@ STAGES = (
         target=("onnx", Precision.INT8),
         function="inkport.export.from_onnx.int8:int8_onnx_from_onnx",
         calibrated=True,
+        learned=True,
     ),
     Stage(
         source=("onnx", Precision.FP32),
@@ -193,7 +197,7 @@ def build(
         if found is not None:
             current, done = found, index + 1
             break
-    if calibration is None and any(stage.calibrated for stage in path[done:]):
+    if calibration is None and any(_needs_lines(stage, source) for stage in path[done:]):
         raise ExportError(
             f"{format} {precision} needs lines to calibrate on, none were given",
             remedy="pass --calibration with lines the model was trained on (.parquet, .tsv, or a folder)",
@@ -242,11 +246,16 @@ def _existing(
 def _fits(artifact: Artifact, stage: Stage, source: Artifact, calibration: CalibrationSet | None) -> bool:
     if (artifact.format, artifact.precision) != stage.target or artifact.spec != source.spec:
         return False
-    if stage.calibrated and calibration is not None and artifact.provenance.calibration != calibration.record:
+    wanted = calibration.record if calibration is not None and _needs_lines(stage, source) else None
+    if wanted is not None and artifact.provenance.calibration != wanted:
         return False
     if stage.source == (source.format, source.precision):
         return artifact.provenance.parent == source.digest
     return artifact.root == source.root
+
+
+def _needs_lines(stage: Stage, source: Artifact) -> bool:
+    return stage.calibrated and not (stage.learned and is_learned(source))
 
 
 def _run(

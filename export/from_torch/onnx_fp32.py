@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -18,7 +19,9 @@ from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
 from inkport.export.from_torch.network import fold_batch_norms, torch_forward
+from inkport.export.from_torch.qat import ranges_in_graph
 from inkport.export.graph import onnx_forward, portable_bytes
+from inkport.export.learned import learned, learned_options
 from inkport.export.record import derived_artifact
 from inkport.model.weights import load_weights
 
@@ -32,7 +35,7 @@ def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
     """Export weights to one ONNX file; equal weights and tools give equal bytes.
 
     Batch norms are folded into their convolutions, the auxiliary training head is not in the graph, and
-    nothing in the file names the machine that made it.
+    nothing in the file names the machine that made it. Ranges that training learned are handed on in the provenance.
 
     Args:
         source: A safetensors artefact.
@@ -41,9 +44,12 @@ def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
     Raises:
         ExportError: If the converter fails, or the graph's logits differ from torch's.
     """
-    network = load_weights(source.file(".safetensors")).network()
+    weights = load_weights(source.file(".safetensors"))
+    network = weights.network()
+    folded = fold_batch_norms(network)
     try:
-        data = portable_bytes(_converted(fold_batch_norms(network), source.spec))
+        model = _converted(folded, source.spec)
+        data = portable_bytes(model)
         run_onnx = onnx_forward(data, source.spec)
     except ModuleNotFoundError:
         raise
@@ -52,6 +58,9 @@ def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
         raise ExportError(f"{STAGE}: {source.path}: {reason}") from error
 
     require_agreement(STAGE, source.spec, torch_forward(network), run_onnx)
+    found = learned(weights.provenance)
+    if found is not None:
+        found = replace(found, ranges=ranges_in_graph(found.ranges, folded, model, source.spec))
     with derived_artifact(
         out,
         source,
@@ -59,7 +68,7 @@ def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
         format="onnx",
         precision=Precision.FP32,
         tools=("torch", "onnx", "onnxscript", "onnxruntime"),
-        options={"opset": OPSET},
+        options={"opset": OPSET} | learned_options(found),
     ) as folder:
         (folder / "model.onnx").write_bytes(data)
     return load_artifact(out)
