@@ -29,8 +29,9 @@ def extend_weights(weights: Weights, charset: Charset) -> Weights:
     Each head gets a row per new symbol: the mean of the rows of the old symbols, the blank left out. A new symbol's
     logit is then the mean logit of the old symbols, so that it is never the largest, its probability in a frame is
     at most one in the number of symbols (Jensen's inequality), and its gradient is an ordinary symbol's (Hewitt 2021,
-    https://nlp.stanford.edu/~johnhew/vocab-expansion.html). Old rows keep their values, so old logits stay; in
-    ``htr-vt``, which standardises logits over all classes, they keep their order only.
+    https://nlp.stanford.edu/~johnhew/vocab-expansion.html). Old rows keep their bits, so old logits stay up to
+    the rounding of a product with a larger matrix; in ``htr-vt``, which standardises logits over all classes, they
+    keep their order only.
 
     Args:
         weights: Weights of any network.
