@@ -46,7 +46,7 @@ COMMANDS = {
     "grow": "Grow weights into a larger network, as the start of a training.",
     "train": "Train a recogniser from a recipe.",
     "dataset": "Turn a data set of the literature, in its official layout, into a line set.",
-    "render": "Render sample lines in handwriting fonts.",
+    "synth": "Render lines of text in handwriting fonts, to train on and to test with.",
     "frames": "Measure which lines have too few frames at candidate heights and strides.",
 }
 """Commands and their summaries; ``name`` lives in ``inkport.commands.name``."""

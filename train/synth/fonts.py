@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
 
 from inkport.core.errors import DataError, UsageError
 
@@ -17,6 +20,8 @@ EM_PX = 80
 """Size at which glyphs are drawn, in pixels per em: about twice what is left at 64 px, so that warps stay sharp."""
 FONT_SUFFIXES = (".otf", ".ttf")
 """Font files that a folder is searched for."""
+UNMAPPED = "\U0010fffe"
+"""A code point that Unicode keeps free for ever, so that a font draws what it draws for missing symbols."""
 SAMPLE = "handpointed"
 """Letters whose strokes are measured; a font without them shows a box, which is no worse a guess."""
 
@@ -31,6 +36,11 @@ class HandFont:
     """The font, in Pillow's basic layout, so that the result does not depend on libraqm."""
     symbols: frozenset[str]
     """Symbols that its character map names."""
+    family: str = ""
+    """Family name; Regular and Bold of one family are one hand."""
+    shaped: ImageFont.FreeTypeFont | None = None
+    """The font for whole words shaped by HarfBuzz; none without layout tables in the font or libraqm in Pillow."""
+    _drawn: dict[str, bool] = field(default_factory=dict, repr=False)
 
     @cached_property
     def stroke_px(self) -> float:
@@ -50,12 +60,33 @@ class HandFont:
     def missing(self, text: str) -> tuple[str, ...]:
         """Return the symbols of ``text`` that the font cannot draw, sorted, each once.
 
-        A symbol is missing if the character map lacks it, or if it is no space and its glyph has no ink.
+        A symbol is missing if the character map lacks it; if it is no space and its glyph has no ink; if its glyph
+        is the box for missing symbols, or that of the same letter with fewer accents, whatever the character map
+        says; or if it is a combining mark (one that NFC leaves over), because letters are drawn one at a time.
         """
         return tuple(sorted(symbol for symbol in set(text) if not self._draws(symbol)))
 
     def _draws(self, symbol: str) -> bool:
-        return symbol in self.symbols and (symbol.isspace() or self.face.getmask(symbol).getbbox() is not None)
+        if symbol not in self._drawn:
+            self._drawn[symbol] = symbol in self.symbols and (symbol.isspace() or self._distinct(symbol))
+        return self._drawn[symbol]
+
+    def _distinct(self, symbol: str) -> bool:
+        mask = self.face.getmask(symbol)
+        if mask.getbbox() is None or unicodedata.combining(symbol):
+            return False
+        others = [UNMAPPED, *(other for other in reductions(symbol) if other in self.symbols)]
+        return all((mask.size, bytes(mask)) != (o.size, bytes(o)) for o in map(self.face.getmask, others))
+
+
+def reductions(symbol: str) -> Iterator[str]:
+    """Yield the letters that ``symbol`` is with fewer of its accents: ê, é and e for ế; none for a plain letter."""
+    base, *marks = list(unicodedata.normalize("NFD", symbol))
+    for count in range(len(marks)):
+        for kept in combinations(marks, count):
+            reduced = unicodedata.normalize("NFC", base + "".join(kept))
+            if len(reduced) == 1:
+                yield reduced
 
 
 def find_fonts(folder: Path) -> tuple[Path, ...]:
@@ -92,7 +123,12 @@ def load_font(path: Path) -> HandFont:
         with TTFont(io.BytesIO(path.read_bytes()), lazy=True) as font:
             mapped = font.getBestCmap() or {}
             symbols = frozenset(chr(code) for code, glyph in mapped.items() if glyph != ".notdef")
+            names = font.get("name")
+            family = names and (names.getDebugName(16) or names.getDebugName(1))
+            layout = "GSUB" in font or "GPOS" in font
         face = ImageFont.truetype(path, EM_PX, layout_engine=ImageFont.Layout.BASIC)
+        shape = layout and features.check("raqm")
+        shaped = ImageFont.truetype(path, EM_PX, layout_engine=ImageFont.Layout.RAQM) if shape else None
     except (OSError, TTLibError, ValueError) as error:
         raise DataError(f"{path}: not a usable font ({error})", remedy="take it out of the folder") from error
-    return HandFont(name=path.stem, face=face, symbols=symbols)
+    return HandFont(name=path.stem, face=face, symbols=symbols, family=family or path.stem, shaped=shaped)

@@ -1,11 +1,11 @@
-"""A set of synthetic lines on disk: PNG files and the manifest ``lines.tsv``."""
+"""A set of synthetic lines on disk: PNG files, the manifest ``lines.tsv``, and what made them, ``set.json``."""
 
 from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,83 +15,25 @@ from PIL import Image
 
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.files import new_directory
-from inkport.train.synth.corpus import load_corpus
-from inkport.train.synth.fonts import load_font
+from inkport.train.synth.fonts import HandFont, load_font
 from inkport.train.synth.line import render_line
+from inkport.train.synth.record import SET, describe_set
+from inkport.train.synth.request import LineSet, Part, Rendered
 
 
 MANIFEST = "lines.tsv"
 """Name of the manifest in the folder."""
-COLUMNS = ("id", "image", "text", "dataset", "writer")
+COLUMNS = ("id", "image", "text", "dataset", "writer", "lang", "seed")
 """Columns of the manifest."""
 CHUNK = 32
 """Lines that a process renders at a time: half a second of work, so that progress shows and a kill waits little."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LineSet:
-    """What to render.
-
-    Raises:
-        UsageError: If a number is out of range, or texts and counts do not pair up.
-    """
-
-    fonts: tuple[Path, ...]
-    """Font files; each line is written with one of them, all equally likely."""
-    texts: tuple[Path, ...]
-    """Corpora, UTF-8, one paragraph per line; ``fr.txt`` gives the data set ``rendered-fr``."""
-    counts: tuple[int, ...]
-    """Lines per corpus."""
-    seed: int = 0
-    """Decides everything; a line depends on it, the fonts, its corpus and its number in it alone."""
-    symbols: frozenset[str] | None = None
-    """Symbols that may occur; any if None."""
-    least: int = 20
-    """Fewest symbols per line."""
-    most: int = 60
-    """Most symbols per line."""
-    levels: int = 256
-    """Gray levels in the files; fewer make smaller files."""
-
-    def __post_init__(self) -> None:
-        if not self.fonts or not self.texts:
-            raise UsageError("rendering needs at least one font and one text")
-        if len(self.counts) != len(self.texts) or min(self.counts) < 1:
-            raise UsageError(
-                f"{len(self.texts)} texts and the counts {list(self.counts)}: expected one count per text, each >= 1"
-            )
-        names = [path.stem for path in self.texts]
-        if len(set(names)) < len(names):
-            raise UsageError(f"the texts need different names, found {names}", remedy="rename a text file")
-        if not 1 <= self.least <= self.most or not 2 <= self.levels <= 256 or self.seed < 0:
-            raise UsageError(
-                f"expected 1 <= least <= most, 2 to 256 gray levels and a seed >= 0, found {self.least}, {self.most}, "
-                f"{self.levels} and {self.seed}"
-            )
+Report = Callable[[int], None]
+"""Called with the number of lines done so far, now and then."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rendered:
-    """What became of a request."""
-
-    lines: int = 0
-    """Lines written."""
-    without_glyphs: int = 0
-    """Candidates refused because the font lacked a glyph."""
-    outside_symbols: int = 0
-    """Candidates refused because of a symbol outside ``LineSet.symbols``."""
-
-    def __add__(self, other: Rendered) -> Rendered:
-        return Rendered(
-            lines=self.lines + other.lines,
-            without_glyphs=self.without_glyphs + other.without_glyphs,
-            outside_symbols=self.outside_symbols + other.outside_symbols,
-        )
-
-
-def render_set(
-    request: LineSet, out: Path, *, jobs: int = 1, report: Callable[[int], None] = lambda _: None
-) -> Rendered:
+def render_set(request: LineSet, out: Path, *, jobs: int = 1, report: Report = lambda _: None) -> Rendered:
     """Render a line set into a folder, which appears only when it is complete.
 
     Args:
@@ -104,22 +46,69 @@ def render_set(
         UsageError: If ``out`` is there already, or ``jobs`` is below 1.
         DataError: If a font or a text cannot be used, or together they give no line.
     """
+    _check([request], out, jobs)
+    with new_directory(out) as folder:
+        return _render_into(request, folder, jobs, report)
+
+
+def render_parts(
+    train: LineSet, test: LineSet, out: Path, *, jobs: int = 1, report: Report = lambda _: None
+) -> Rendered:
+    """Render a set to learn from and one to be tested on, into the folders ``train`` and ``test`` of ``out``.
+
+    Args:
+        train: The first set; its part is taken to be ``Part.TRAIN``.
+        test: The second, with the same texts; its part is taken to be ``Part.TEST``.
+        out: The new folder, which appears only when both are complete.
+        jobs: Processes.
+        report: Called with the number of lines done so far, now and then.
+
+    Returns:
+        What became of both together.
+
+    Raises:
+        UsageError: If they share a font, hold different texts out, ``out`` is there already, or ``jobs`` is below 1.
+        DataError: If a font or a text cannot be used, or together they give no line.
+    """
+    if shared := set(train.fonts) & set(test.fonts):
+        raise UsageError(f"{min(shared)}: this font would write lines of train and of test")
+    if (train.texts, train.held_share, train.plain_text) != (test.texts, test.held_share, test.plain_text):
+        raise UsageError("train and test must divide the same texts in the same way")
+    parts = [replace(train, part=Part.TRAIN), replace(test, part=Part.TEST)]
+    _check(parts, out, jobs)
+    total = Rendered()
+    with new_directory(out) as folder:
+        for part in parts:
+            (folder / part.part).mkdir()
+            total += _render_into(part, folder / part.part, jobs, _later(report, total.lines))
+    return total
+
+
+def _later(report: Report, before: int) -> Report:
+    return lambda done: report(before + done)
+
+
+def _check(requests: list[LineSet], out: Path, jobs: int) -> None:
     if jobs < 1:
         raise UsageError(f"jobs must be at least 1, found {jobs}")
     if out.exists():
         raise UsageError(f"{out}: is there already", remedy="name a new folder, or remove this one first")
-    for path in request.fonts:
-        load_font(path)
-    for path in request.texts:
-        load_corpus(path)
+    for request in requests:
+        for path in request.fonts:
+            load_font(path)
+        for index in range(len(request.texts)):
+            request.corpora(index)
+
+
+def _render_into(request: LineSet, folder: Path, jobs: int, report: Report) -> Rendered:
     rows: list[str] = ["\t".join(COLUMNS)]
     total = Rendered()
-    with new_directory(out) as folder:
-        for chunk_rows, rendered in _each_chunk(request, folder, jobs):
-            rows += chunk_rows
-            total += rendered
-            report(total.lines)
-        (folder / MANIFEST).write_text("\n".join(rows) + "\n", encoding="utf-8")
+    for chunk_rows, rendered in _each_chunk(request, folder, jobs):
+        rows += chunk_rows
+        total += rendered
+        report(total.lines)
+    (folder / MANIFEST).write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (folder / SET).write_text(describe_set(request, total), encoding="utf-8")
     return total
 
 
@@ -148,29 +137,39 @@ def _render_chunk(request: LineSet, folder: Path, task: tuple[int, range]) -> tu
 
 
 def _render_one(request: LineSet, folder: Path, index: int, number: int) -> tuple[str, Rendered]:
-    corpus = load_corpus(request.texts[index])
-    rng = np.random.default_rng([request.seed, index, number])
-    without_glyphs = outside_symbols = 0
+    # Lines of the test part are other lines even where both parts have the same number.
+    rng = np.random.default_rng([request.seed, index, number] + [1] * (request.part is Part.TEST))
+    text, font, refused = _choose(request, index, rng)
+    language = request.texts[index].stem
+    dataset = f"{request.name}-{language}"
+    part = "" if request.part is Part.ALL else f"{request.part}-"
+    name = f"{dataset}-{part}{request.seed}-{number:06d}"
+    _save(folder / f"{name}.png", render_line(text, font, rng, request.look), request.levels)
+    row = "\t".join((name, f"{name}.png", text, dataset, font.name, language, str(request.seed)))
+    return row, Rendered(lines=1) + refused
+
+
+def _choose(request: LineSet, index: int, rng: np.random.Generator) -> tuple[str, HandFont, Rendered]:
+    """Return a text, a font that can draw it, and how many candidates were refused before."""
+    corpus, known = request.corpora(index)
+    refused = Rendered()
     for _ in range(1000):
         text = corpus.sample(rng, least=request.least, most=request.most)
         font = load_font(request.fonts[rng.integers(len(request.fonts))])
         if request.symbols is not None and not request.symbols.issuperset(text):
-            outside_symbols += 1
+            refused += Rendered(outside_symbols=1)
         elif font.missing(text):
-            without_glyphs += 1
+            refused += Rendered(without_glyphs=1)
+        elif known is not None and text in known.text:
+            refused += Rendered(known_texts=1)
         else:
-            break
-    else:
-        raise LineDataError(
-            f"{request.texts[index]}: none of 1000 candidate lines can be rendered: {without_glyphs} with glyphs that "
-            f"their font lacks, {outside_symbols} with symbols that are not allowed",
-            remedy="add fonts of this script, or allow more symbols",
-        )
-    dataset = f"rendered-{corpus.name}"
-    name = f"{dataset}-{number:06d}"
-    _save(folder / f"{name}.png", render_line(text, font, rng), request.levels)
-    row = "\t".join((name, f"{name}.png", text, dataset, font.name))
-    return row, Rendered(lines=1, without_glyphs=without_glyphs, outside_symbols=outside_symbols)
+            return text, font, refused
+    raise LineDataError(
+        f"{request.texts[index]}: none of 1000 candidate lines can be rendered: {refused.without_glyphs} with glyphs "
+        f"that their font lacks, {refused.outside_symbols} with symbols that are not allowed, {refused.known_texts} "
+        f"that are in the training part",
+        remedy="add fonts of this script, or allow more symbols",
+    )
 
 
 def _save(path: Path, gray: npt.NDArray[np.uint8], levels: int) -> None:

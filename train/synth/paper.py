@@ -104,6 +104,8 @@ def _rules(
 
 
 def _blur(gray: npt.NDArray[np.float32], deviation: float) -> npt.NDArray[np.float32]:
+    if deviation == 0:
+        return gray
     reach = 3
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1, dtype=np.float32) / np.float32(deviation)) ** 2)
     kernel /= kernel.sum()

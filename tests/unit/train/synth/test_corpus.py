@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inkport.core.errors import LineDataError
-from inkport.train.synth.corpus import Corpus, load_corpus
+from inkport.train.synth.corpus import Corpus, load_corpus, load_divided
 
 
 PARAGRAPHS = [
@@ -66,3 +66,31 @@ def test_files_without_text_are_refused(content, says, tmp_path):
 def test_an_absent_file_is_refused(tmp_path):
     with pytest.raises(LineDataError, match="cannot be read"):
         load_corpus(tmp_path / "absent.txt")
+
+
+def test_typographic_signs_become_ascii_only_when_asked(tmp_path):
+    (tmp_path / "de.txt").write_text("„So“, sagte er \u2013 \u201aleise\u2018 … it\u2019s", "utf-8")
+    assert load_corpus(tmp_path / "de.txt", plain=True).text == "\"So\", sagte er - 'leise' ... it's"
+    assert load_corpus(tmp_path / "de.txt").text == "„So“, sagte er \u2013 \u201aleise\u2018 … it\u2019s"
+
+
+def test_dividing_keeps_every_paragraph_once_and_equal_ones_together():
+    paragraphs = [f"paragraph {n % 300}" for n in range(600)]
+    kept, held = Corpus("x", "\n".join(paragraphs)).divide(0.25)
+    one, other = kept.text.split("\n"), held.text.split("\n")
+    assert sorted(one + other) == sorted(paragraphs)
+    assert not set(one) & set(other)
+    assert 0.15 < len(other) / 600 < 0.35
+
+
+def test_a_further_paragraph_moves_no_other():
+    text = "\n".join(f"paragraph {n}" for n in range(50))
+    held = Corpus("x", text).divide(0.3)[1].text.split("\n")
+    more = Corpus("x", f"one more\n{text}").divide(0.3)[1].text.split("\n")
+    assert set(more) - {"one more"} == set(held)
+
+
+def test_division_reads_the_text_as_asked(tmp_path):
+    (tmp_path / "x.txt").write_text("\n".join(f"a{n} \u2013" for n in range(40)), "utf-8")
+    kept, held = load_divided(tmp_path / "x.txt", 0.5, plain=True)
+    assert sorted((kept.text + "\n" + held.text).split("\n")) == sorted(f"a{n} -" for n in range(40))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from inkport.core.errors import DataError, UsageError
-from inkport.train.synth.fonts import EM_PX, find_fonts, load_font
+from inkport.train.synth.fonts import EM_PX, find_fonts, load_font, reductions
 
 
 def test_a_symbol_outside_the_character_map_is_missing(fonts_folder):
@@ -15,6 +15,29 @@ def test_a_symbol_outside_the_character_map_is_missing(fonts_folder):
 
 def test_a_glyph_without_ink_is_missing_unless_it_is_a_space(fonts_folder):
     assert load_font(fonts_folder / "box.ttf").missing("a b ü") == ("ü",)
+
+
+def test_a_glyph_that_is_another_than_the_character_map_says_is_missing(fonts_folder):
+    """The box for missing symbols, and a letter without its accent, are not drawn in the name of another symbol."""
+    assert load_font(fonts_folder / "box.ttf").missing("e é è ¤") == ("¤", "è")
+
+
+def test_a_mark_that_no_letter_takes_up_is_missing(tmp_path, fonts_folder):
+    tt_font = pytest.importorskip("fontTools.ttLib").TTFont(fonts_folder / "box.ttf")
+    for table in tt_font["cmap"].tables:
+        table.cmap[0x0323] = "acute"
+    tt_font.save(tmp_path / "marks.ttf")
+    assert load_font(tmp_path / "marks.ttf").missing("b\u0323") == ("\u0323",)
+
+
+def test_fewer_accents():
+    assert list(reductions("ế")) == ["e", "ê", "é"]
+    assert list(reductions("é")) == ["e"]
+    assert list(reductions("e")) == list(reductions("đ")) == []
+
+
+def test_regular_and_bold_are_one_family(fonts_folder):
+    assert load_font(fonts_folder / "box.ttf").family == "box"
 
 
 def test_stroke_width_of_a_box_font(fonts_folder):

@@ -1,0 +1,155 @@
+"""``inkport synth``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from inkport.core.charset import normalise_text
+from inkport.core.errors import UsageError
+from inkport.train.synth.look import Look
+
+
+if TYPE_CHECKING:
+    from inkport.train.synth.request import LineSet, Rendered
+
+Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
+
+
+def synth(
+    *,
+    fonts: Path,
+    text: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)],
+    out: Path | None = None,
+    count: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (),
+    seed: int = 0,
+    only: Names = (),
+    hold_out: Names = (),
+    test_count: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (),
+    test_share: float = 0.1,
+    symbols: Path | None = None,
+    plain_text: bool = False,
+    least: int = 20,
+    most: int = 60,
+    levels: int = 256,
+    name: str = "synth",
+    plain_look: bool = False,
+    look: Annotated[Look, Parameter(name="*")] = Look(),  # noqa: B008 (frozen)
+    coverage: bool = False,
+    jobs: int = 1,
+) -> None:
+    """Render lines of text in handwriting fonts: PNG files of 64 px height and a manifest, ``lines.tsv``.
+
+    The same arguments give the same bytes, whatever --jobs is. A candidate line with a symbol that its font
+    cannot draw is refused and another one is chosen; how often that happened is reported.
+
+    Args:
+        fonts: Folder of .ttf or .otf files; the font's file name becomes the writer.
+        text: UTF-8 text files, one paragraph per line; fr.txt is language fr and gives the data set synth-fr.
+        out: New folder for the lines; it appears when all of them are there.
+        count: Lines per text file, or one number for all.
+        seed: Decides texts, fonts and looks.
+        only: Fonts to use, by name (* and ? as in a shell); all of the folder if left out.
+        hold_out: Fonts, by name, that write the lines of out/test and none of out/train; texts are held out with them.
+        test_count: Lines of out/test per text file, or one number for all.
+        test_share: Share of each text's paragraphs that is held out for out/test, 0..1.
+        symbols: UTF-8 text file; lines with a symbol that is not in it are refused.
+        plain_text: Write typographic quotes, dashes and dots as ASCII.
+        least: Fewest symbols per line.
+        most: Most symbols per line.
+        levels: Gray levels in the files; fewer make smaller files.
+        name: What the names of data sets and lines begin with.
+        plain_look: Hand, ink and paper alone, no mishaps: tight crops with all of their ink inside.
+        look: How strongly and how often.
+        coverage: Render nothing; print which share of each text's words each font can draw.
+        jobs: Processes.
+    """
+    from inkport.train.synth.fonts import find_fonts
+    from inkport.train.synth.hold_out import select_fonts
+
+    found = find_fonts(fonts)
+    chosen = select_fonts(found, only) if only else found
+    allowed = None if symbols is None else _read_symbols(symbols)
+    if coverage:
+        from inkport.train.synth.coverage import measure_coverage, render_coverage
+
+        sys.stdout.write(render_coverage(measure_coverage(chosen, text, symbols=allowed, plain_text=plain_text)))
+        return
+    if out is None or not count:
+        raise UsageError("synth needs --out and --count", remedy="or --coverage, which renders nothing")
+
+    from inkport.train.synth.request import LineSet
+
+    request = LineSet(
+        fonts=chosen,
+        texts=text,
+        counts=_per_text(count, text),
+        seed=seed,
+        symbols=allowed,
+        least=least,
+        most=most,
+        levels=levels,
+        look=_without_mishaps(look) if plain_look else look,
+        name=name,
+        plain_text=plain_text,
+        held_share=test_share,
+    )
+    _render(request, out, hold_out, _per_text(test_count, text), jobs)
+
+
+def _render(request: LineSet, out: Path, held_out: tuple[str, ...], test_counts: tuple[int, ...], jobs: int) -> None:
+    from inkport.train.synth.hold_out import hold_out
+    from inkport.train.synth.line_set import MANIFEST, render_parts, render_set
+
+    if bool(held_out) != bool(test_counts):
+        raise UsageError("--hold-out and --test-count belong together")
+    if not held_out:
+        rendered = render_set(request, out, jobs=jobs, report=_progress(sum(request.counts)))
+        _say(rendered, f"{len(request.fonts)} fonts")
+        sys.stdout.write(f"{out / MANIFEST}\n")
+        return
+    kept, held = hold_out(request.fonts, held_out)
+    train, test = replace(request, fonts=kept), replace(request, fonts=held, counts=test_counts)
+    total = sum(train.counts) + sum(test.counts)
+    rendered = render_parts(train, test, out, jobs=jobs, report=_progress(total))
+    _say(rendered, f"{len(kept)} fonts and {len(held)} held out")
+    sys.stdout.write("".join(f"{out / part / MANIFEST}\n" for part in ("train", "test")))
+
+
+def _say(rendered: Rendered, fonts: str) -> None:
+    sys.stderr.write(
+        f"{rendered.lines} lines in {fonts}; candidates refused: {rendered.without_glyphs} with glyphs that their "
+        f"font lacks, {rendered.outside_symbols} with symbols that are not allowed, {rendered.known_texts} that the "
+        f"training texts hold\n"
+    )
+
+
+def _per_text(counts: tuple[int, ...], texts: tuple[Path, ...]) -> tuple[int, ...]:
+    return counts * len(texts) if len(counts) == 1 else counts
+
+
+def _without_mishaps(look: Look) -> Look:
+    if look.shares() != Look().shares():
+        raise UsageError("--plain-look is a look without mishaps, so it takes no share of any")
+    return look.without_mishaps()
+
+
+def _read_symbols(path: Path) -> frozenset[str]:
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as UTF-8 text ({error})", remedy="pass a file of symbols") from error
+    return frozenset(normalise_text(content)) | {" "}
+
+
+def _progress(total: int) -> Callable[[int], None]:
+    def show(done: int) -> None:
+        sys.stderr.write(f"\r{done} of {total} lines" + ("\n" if done == total else ""))
+        sys.stderr.flush()
+
+    return show if sys.stderr.isatty() else lambda _: None
