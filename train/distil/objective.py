@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from inkport.model.recogniser import Recogniser, TrainOutput
+from inkport.train.context import context_width
 from inkport.train.dataset import Sampler
 from inkport.train.distil.losses import feature_loss, frame_loss, line_frames, select_frames
 from inkport.train.distil.readings import ReadingRequest, Readings, keep_readings, load_readings
@@ -66,7 +67,7 @@ class Distillation(nn.Module):
         recipe = self.recipe
         loss = output.logits.new_zeros((), dtype=torch.float32)
         if recipe.sequence > 0:
-            targets, lengths = self.readings.targets(step.batch.indices)
+            targets, lengths = self.readings.targets(step.batch)
             loss = loss + recipe.sequence * ctc_of(output.logits, step.frames, targets, lengths)
         if recipe.frame == 0 and recipe.feature == 0:
             return loss
@@ -102,7 +103,7 @@ def distillation(
             keep_readings(path, teacher, request)
         group.wait()
         readings = load_readings(path, request)
-    features = (_features(network, recipe, device), _features(teacher, recipe, device))
+    features = (context_width(network, recipe.preprocess), context_width(teacher, recipe.preprocess))
     objective = Distillation(
         wanted, teacher, features=features, readings=readings, seed=recipe.seed, bf16=recipe.optim.bf16
     )
@@ -131,7 +132,8 @@ def run_digest(recipe: Recipe, data: Prepared) -> str:
 
 
 def _request(recipe: Recipe, data: Prepared, sampler: Sampler) -> ReadingRequest:
-    seen = sorted({int(i) for step in range(recipe.optim.steps) for i in sampler.step(step)})
+    steps = range(recipe.optim.steps)
+    seen = sorted({int(i) for step in steps for i in (*sampler.step(step), *sampler.partners(step)) if i >= 0})
     key = json.dumps([run_digest(recipe, data), data.digest, data.unlabelled_digest, len(seen)])
     return ReadingRequest(
         lines=data.lines,
@@ -140,14 +142,3 @@ def _request(recipe: Recipe, data: Prepared, sampler: Sampler) -> ReadingRequest
         preprocess=data.spec.preprocess,
         key=sha256(key.encode()).hexdigest(),
     )
-
-
-def _features(network: Recogniser, recipe: Recipe, device: torch.device) -> int:
-    """Return the width of a network's features, as it is: a pruned one may differ from its configuration's name."""
-    image = torch.ones(1, 1, recipe.preprocess.height, recipe.preprocess.width_multiple * 4, device=device)
-    mode = network.training
-    network.eval()
-    with torch.inference_mode():
-        width = network.forward_train(image).context.shape[2]
-    network.train(mode)
-    return width

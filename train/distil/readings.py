@@ -20,7 +20,7 @@ from inkport.core.charset import Charset
 from inkport.core.ctc import greedy
 from inkport.core.files import write_atomically
 from inkport.core.preprocess import PreprocessSpec
-from inkport.train.dataset import TrainingLines
+from inkport.train.dataset import Batch, TrainingLines
 
 
 BATCH = 16
@@ -33,16 +33,25 @@ class Readings:
 
     labels: Mapping[int, Sequence[int]]
     """Labels of each reading, white space as in a transcription."""
+    space: int | None = None
+    """Label of the space, which stands between the readings of two lines in one image."""
 
     @property
     def empty(self) -> int:
         """How many readings are empty."""
         return sum(not labels for labels in self.labels.values())
 
-    def targets(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def targets(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the labels of a batch, int64 (sum of lengths,), and their lengths, int64 (n,)."""
-        chosen = [self.labels[index] for index in indices.tolist()]
-        return torch.tensor([k for labels in chosen for k in labels]), torch.tensor([len(labels) for labels in chosen])
+        pairs = zip(batch.indices.tolist(), batch.partners.tolist(), strict=True)
+        chosen = [self._joined(line, partner) for line, partner in pairs]
+        labels = torch.tensor([k for labels in chosen for k in labels], dtype=torch.int64)
+        return labels, torch.tensor([len(labels) for labels in chosen])
+
+    def _joined(self, line: int, partner: int) -> Sequence[int]:
+        first, second = self.labels[line], self.labels[partner] if partner >= 0 else ()
+        between = [] if self.space is None or not first or not second else [self.space]
+        return [*first, *between, *second]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +88,8 @@ def load_readings(path: Path, request: ReadingRequest) -> Readings:
         message = f"{path}: not the readings of this run"
         raise ValueError(message)
     labels = {symbol: label for label, symbol in enumerate(request.charset.symbols, start=1)}
-    return Readings({int(index): [labels[s] for s in text] for index, text in texts.items()})
+    found = {int(index): [labels[s] for s in text] for index, text in texts.items()}
+    return Readings(found, space=labels.get(" "))
 
 
 def _load(path: Path, request: ReadingRequest) -> dict[str, str] | None:

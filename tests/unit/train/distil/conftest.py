@@ -44,7 +44,7 @@ def save(tmp_path, toy_config):
     from inkport.model.weights import Weights, deploy_tensors, save_weights
     from inkport.model.zoo import build
 
-    def write(name, *, seed=1, config=None, blank=0.0, **spec):
+    def write(file, *, seed=1, config=None, blank=0.0, **spec):
         torch.manual_seed(seed)
         found = replace(SPEC, **spec)
         settings = toy_config if config is None else config
@@ -56,8 +56,8 @@ def save(tmp_path, toy_config):
             if blank:
                 network.head.bias[0] += blank
         weights = Weights(spec=found, config=settings, provenance={}, tensors=deploy_tensors(network))
-        save_weights(tmp_path / name, weights)
-        return tmp_path / name
+        save_weights(tmp_path / file, weights)
+        return tmp_path / file
 
     return write
 

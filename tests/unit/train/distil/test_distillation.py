@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from inkport.core.errors import CheckpointError, LineDataError, RecipeError, Spe
 from inkport.core.files import sha256_file  # noqa: E402
 from inkport.core.preprocess import PreprocessSpec  # noqa: E402
 from inkport.model.weights import load_weights  # noqa: E402
+from inkport.train.distil.readings import Readings  # noqa: E402
 from inkport.train.objective import ctc_of  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 
@@ -231,3 +233,20 @@ def test_wrong_settings_are_refused(recipe, distil, message):
     with pytest.raises(RecipeError) as caught:
         recipe(distil)
     assert message in str(caught.value)
+
+
+def test_two_lines_in_one_image_are_read_as_two_with_a_space_between():
+    readings = Readings({0: [2, 3], 1: [4], 2: []}, space=1)
+    batch = SimpleNamespace(indices=torch.tensor([0, 0, 2, 1, 2]), partners=torch.tensor([-1, 1, 1, 2, -1]))
+    targets, lengths = readings.targets(batch)
+    assert lengths.tolist() == [2, 4, 1, 1, 0]
+    assert targets.tolist() == [2, 3, 2, 3, 1, 4, 4, 4]
+
+
+def test_joined_lines_are_taught_too(recipe, trainer):
+    made = recipe("ctc = 0\nsequence = 1\nframe = 1\n[augment]\njoin = 0.9", steps=4)
+    run = trainer(made)
+    joined = [int(i) for step in range(4) for i in run.sampler.partners(step) if i >= 0]
+    assert joined
+    assert set(joined) <= set(run.objectives["distil"].readings.labels)
+    run.run()

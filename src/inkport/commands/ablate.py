@@ -1,0 +1,78 @@
+"""``inkport ablate``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inkport.benchmarks.ablation.markdown import render_ablation
+from inkport.benchmarks.ablation.report import AblationReport, ArmInfo, gather, rows_of
+from inkport.core.errors import UsageError
+from inkport.core.files import write_atomically
+
+
+if TYPE_CHECKING:
+    from inkport.train.ablation.recipe import Ablation, Run
+
+
+def ablate(ablation: Path, *, out: Path, jobs: int = 1, threads: int = 1) -> None:
+    """Train every arm of an ablation with every seed, and compare the arms with intervals.
+
+    Each run is an ordinary training in OUT/<arm>-<seed>. Killed and started again with the same arguments, it goes on:
+    finished runs are not repeated, the others continue from their checkpoints. OUT gets ablation.json and ablation.md.
+
+    Args:
+        ablation: TOML file: a base recipe, arms that change keys of it, seeds, and line sets to evaluate on;
+            docs/distillation.md describes every key.
+        out: Folder of the runs and the report.
+        jobs: Trainings side by side.
+        threads: CPU threads of each.
+    """
+    from inkport.train.ablation.recipe import load_ablation, plan_runs
+    from inkport.train.ablation.run import Place, run_all
+
+    if jobs < 1 or threads < 1:
+        raise UsageError(f"--jobs {jobs} --threads {threads}: both must be at least 1")
+    settings = load_ablation(ablation)
+    runs = plan_runs(settings, ablation.parent)
+    place = Place(folder=ablation.parent, out=out, jobs=jobs, threads=threads)
+    report = _report(settings, runs, run_all(settings, runs, place, _say))
+    write_atomically(out / "ablation.json", report.to_json())
+    text = render_ablation(report)
+    write_atomically(out / "ablation.md", text)
+    sys.stdout.write(text)
+
+
+def _report(ablation: Ablation, runs: Sequence[Run], found: Mapping[str, Mapping[str, Any]]) -> AblationReport:
+    by_arm = {arm: [found[run.name] for run in runs if run.arm == arm] for arm in ablation.arms}
+    arms = []
+    for arm, changes in ablation.arms.items():
+        optim = next(run.recipe.optim for run in runs if run.arm == arm)
+        arms.append(
+            ArmInfo(
+                name=arm,
+                changes=changes,
+                steps=optim.steps,
+                batch=optim.batch,
+                lines_seen=optim.steps * optim.batch,
+                weights_sha256=tuple(run["weights_sha256"] for run in by_arm[arm]),
+            )
+        )
+    first = found[runs[0].name]["roles"]
+    evaluated = {role: gather(by_arm, role) for role in ablation.evaluate}
+    return AblationReport(
+        base=ablation.base.as_posix(),
+        reference=ablation.reference,
+        seeds=ablation.seeds,
+        equal_budgets=len({(arm.steps, arm.batch) for arm in arms}) == 1,
+        arms=tuple(arms),
+        sets={role: tuple(part["sha256"] for part in parts) for role, parts in first.items()},
+        skipped={role: sum(part["skipped"] for part in parts) for role, parts in first.items()},
+        rows=tuple(row for role, lines in evaluated.items() for row in rows_of(role, lines, ablation.reference)),
+    )
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

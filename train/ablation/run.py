@@ -1,0 +1,149 @@
+"""Running the trainings of an ablation, side by side if wanted, each resumable and none twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from inkport.core.config import to_plain
+from inkport.core.errors import TrainingError, UsageError
+from inkport.core.files import sha256_file, write_atomically
+from inkport.train.ablation.evaluate import EvaluationRequest, request_text
+from inkport.train.ablation.recipe import Ablation, Run
+from inkport.train.overrides import write_overrides
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where an ablation reads and writes, and how many processes it may use."""
+
+    folder: Path
+    """Where relative paths of the ablation start."""
+    out: Path
+    """Folder of the runs."""
+    jobs: int = 1
+    """Trainings side by side."""
+    threads: int = 1
+    """CPU threads of each."""
+
+    def command(self, ablation: Ablation, run: Run) -> list[str]:
+        """Return the training command of a run, without the interpreter."""
+        settings = [part for text in write_overrides(run.overrides) for part in ("--set", text)]
+        out = ["--out", str(self.out / run.name), "--threads", str(self.threads)]
+        return ["-m", "inkport", "train", str(self.folder / ablation.base), *out, *settings]
+
+
+def run_all(ablation: Ablation, runs: Sequence[Run], place: Place, say: Callable[[str], None]) -> dict[str, Any]:
+    """Train and evaluate every run that is not finished.
+
+    Args:
+        ablation: What to run.
+        runs: Its runs.
+        place: Where.
+        say: Told what begins and ends.
+
+    Returns:
+        The evaluation of each run, by the run's name.
+
+    Raises:
+        UsageError: If a run's folder holds a run of another recipe, start or teacher.
+        TrainingError: If a training or its evaluation fails; the others have then been finished.
+    """
+    keys = {run.name: _claim(run, place, ablation) for run in runs}
+    workers = _Workers(say)
+    with ThreadPoolExecutor(max_workers=place.jobs) as pool:
+        waiting = [pool.submit(workers.finish, ablation, run, place, keys[run.name]) for run in runs]
+        try:
+            failed = [text for text in (job.result() for job in waiting) if text]
+        finally:
+            workers.stop()
+    if failed:
+        raise TrainingError(f"{len(failed)} of {len(runs)} runs failed:\n" + "\n".join(failed))
+    return {run.name: _finished(place.out / run.name, keys[run.name]) for run in runs}
+
+
+def _claim(run: Run, place: Place, ablation: Ablation) -> str:
+    """Bind a run's folder to what decides the run, and return the key of its evaluation."""
+    base = (place.folder / ablation.base).parent
+    named = {"start": run.recipe.start, "teacher": run.recipe.distil.teacher if run.recipe.distil else None}
+    files = {name: sha256_file(base / path) for name, path in named.items() if path and (base / path).is_file()}
+    identity = {"arm": run.arm, "seed": run.seed, "recipe": run.recipe.digest, "files": files}
+    path = place.out / run.name / "run.json"
+    if path.exists():
+        if json.loads(path.read_text(encoding="utf-8")) != identity:
+            raise UsageError(
+                f"{path.parent}: made by another recipe, start or teacher than arm {run.arm!r} has now",
+                remedy="give the ablation another --out folder, or delete this run",
+            )
+    else:
+        write_atomically(path, json.dumps(identity, indent=1) + "\n")
+    wanted = {"evaluate": to_plain(ablation.evaluate), "skip": to_plain(ablation.skip), **identity}
+    return sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+
+
+def _finished(folder: Path, key: str) -> Mapping[str, Any] | None:
+    try:
+        found: Mapping[str, Any] = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if found.get("key") == key else None
+
+
+class _Workers:
+    """Child processes that end when the ablation ends."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say, self.lock, self.stopped = say, threading.Lock(), False
+        self.running: set[subprocess.Popen[bytes]] = set()
+
+    def finish(self, ablation: Ablation, run: Run, place: Place, key: str) -> str:
+        """Train and evaluate a run unless it is done; return what went wrong, or nothing."""
+        folder = place.out / run.name
+        if _finished(folder, key) is not None:
+            self.say(f"{run.name}: finished before")
+            return ""
+        self.say(f"{run.name}: training")
+        if not self._call(place.command(ablation, run), folder, place.threads):
+            return f"  {run.name}: training failed, see {folder / 'output.log'}"
+        request = EvaluationRequest(
+            weights=folder / "last.safetensors",
+            lines={role: tuple(place.folder / p for p in paths) for role, paths in ablation.evaluate.items()},
+            skip=ablation.skip,
+            out=folder / "evaluation.json",
+            key=key,
+            threads=place.threads,
+        )
+        self.say(f"{run.name}: evaluating")
+        if not self._call(["-m", "inkport.train.ablation.evaluate", request_text(request)], folder, place.threads):
+            return f"  {run.name}: evaluation failed, see {folder / 'output.log'}"
+        self.say(f"{run.name}: finished")
+        return ""
+
+    def stop(self) -> None:
+        """End what runs, and start nothing more."""
+        with self.lock:
+            self.stopped = True
+            for process in self.running:
+                process.terminate()
+
+    def _call(self, arguments: Sequence[str], folder: Path, threads: int) -> bool:
+        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+        with (folder / "output.log").open("ab") as log:
+            with self.lock:
+                if self.stopped:
+                    return False
+                process = subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log, env=environment)
+                self.running.add(process)
+            code = process.wait()
+        with self.lock:
+            self.running.discard(process)
+        return code == 0
