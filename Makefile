@@ -33,7 +33,7 @@ test: .venv/.test .venv/.web .venv/.arm64 .venv/.ssh
 	@touch $@
 
 .venv/.test: .venv/.demo
-	$(BIN)/pip install --quiet --editable '.[export,nncf,coreml,litert-export,executorch,ncnn-export,train,render,loadgen]' --group test --group lint
+	$(BIN)/pip install --quiet --editable '.[export,nncf,coreml,litert-export,executorch,ncnn-export,train,prune,render,loadgen]' --group test --group lint
 	@touch $@
 
 .venv/.web: .venv/.base scripts/web_modules.sh runtimes/web/package-lock.json

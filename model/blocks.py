@@ -152,26 +152,26 @@ class ConvTextBlock(nn.Module):
 class Downsample(nn.Module):
     """Halve the frames: depthwise 3-tap filter, started as a box low-pass, stride 2, then a linear layer."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, outputs: int) -> None:
         super().__init__()
         self.filter = nn.Conv1d(dim, dim, 3, stride=2, padding=1, groups=dim, bias=False)
         nn.init.constant_(self.filter.weight, 1 / 3)
-        self.linear = nn.Linear(dim, dim)
+        self.linear = nn.Linear(dim, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (n, t, d), t even, to (n, t / 2, d)."""
+        """Map (n, t, dim), t even, to (n, t / 2, outputs)."""
         return self.linear(self.filter(x.transpose(1, 2)).transpose(1, 2))
 
 
 class Upsample(nn.Module):
     """Double the frames by repeating each one, then a linear layer."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, inputs: int, dim: int) -> None:
         super().__init__()
         self.dim = dim
-        self.linear = nn.Linear(dim, dim)
+        self.linear = nn.Linear(inputs, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (n, t, d) to (n, 2 t, d)."""
+        """Map (n, t, inputs) to (n, 2 t, dim)."""
         x = self.linear(x)
         return torch.cat([x, x], dim=2).reshape(x.shape[0], -1, self.dim)

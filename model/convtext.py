@@ -50,8 +50,10 @@ class ConvTextConfig(NetworkConfig):
     """Taps of the depthwise convolution over time."""
     dropout: float = 0.0
     """Dropout in the encoder; none by default, a network this small underfits."""
+    block_dim: int | None = None
+    """Width between the ConvText blocks, at half the frame rate; ``dim`` if left out."""
     head_dim: int | None = None
-    """Width of a head; ``dim / heads`` if left out."""
+    """Width of a head; that of the ConvText blocks divided by ``heads`` if left out."""
     block_inner: tuple[int, ...] = ()
     """Channels between the convolutions of each residual block; those of its stage if left out."""
     block_heads: tuple[int, ...] = ()
@@ -59,7 +61,7 @@ class ConvTextConfig(NetworkConfig):
     block_hidden: tuple[int, ...] = ()
     """Widths of both feed-forward halves of each ConvText block, so two values each; ``hidden`` if left out."""
     block_conv: tuple[int, ...] = ()
-    """Channels inside the convolution module of each ConvText block; ``dim`` if left out."""
+    """Channels inside the convolution module of each ConvText block; their width if left out."""
     ranks: Mapping[str, int] = field(default_factory=dict)
     """Linear layers and convolutions, by their names in the network, that are the product of two of that rank."""
 
@@ -69,7 +71,7 @@ class ConvTextConfig(NetworkConfig):
         inner = (*self.block_inner, *self.block_heads, *self.block_hidden, *self.block_conv, *self.ranks.values())
         if min(self.classes, self.height, self.stem, self.dim, self.heads, self.hidden, self.depth, *inner) < 1:
             raise RecipeError(f"every size must be at least 1: {self}")
-        whole = self.head_dim is not None or self.dim % self.heads == 0
+        whole = self.head_dim is not None or self.block_width % self.heads == 0
         if self.blocks[0] < 0 or self.height % self.rows_per_feature or not whole or self.kernel % 2 != 1:
             raise RecipeError(
                 f"height must be a multiple of {self.rows_per_feature}, dim of heads, and kernel odd: {self}"
@@ -82,8 +84,8 @@ class ConvTextConfig(NetworkConfig):
         ):
             if len(getattr(self, name)) not in (0, count):
                 raise RecipeError(f"{name} has {len(getattr(self, name))} values, the network has {count} such widths")
-        if (self.head_dim or 1) < 1:
-            raise RecipeError(f"head_dim must be at least 1, found {self.head_dim}")
+        if min(self.head_width, self.block_width) < 1:
+            raise RecipeError(f"head_dim and block_dim must be at least 1, found {self.head_dim} and {self.block_dim}")
 
     @property
     def rows_per_feature(self) -> int:
@@ -93,7 +95,12 @@ class ConvTextConfig(NetworkConfig):
     @property
     def head_width(self) -> int:
         """Width of an attention head."""
-        return self.dim // self.heads if self.head_dim is None else self.head_dim
+        return self.block_width // self.heads if self.head_dim is None else self.head_dim
+
+    @property
+    def block_width(self) -> int:
+        """Width between the ConvText blocks."""
+        return self.dim if self.block_dim is None else self.block_dim
 
     @property
     def inner(self) -> tuple[int, ...]:
@@ -106,7 +113,7 @@ class ConvTextConfig(NetworkConfig):
         """Inner widths of each ConvText block."""
         heads = self.block_heads or (self.heads,) * self.depth
         hidden = self.block_hidden or (self.hidden,) * 2 * self.depth
-        conv = self.block_conv or (self.dim,) * self.depth
+        conv = self.block_conv or (self.block_width,) * self.depth
         return tuple(
             BlockSizes(
                 heads=heads[i],
@@ -141,11 +148,11 @@ class ConvText(Recogniser):
         self.collapse = nn.Sequential(
             nn.Conv2d(inputs, config.dim, (rows, 1), bias=False), nn.BatchNorm2d(config.dim), nn.ReLU()
         )
-        self.down = Downsample(config.dim)
+        self.down = Downsample(config.dim, config.block_width)
         self.encoder = nn.Sequential(
-            *(ConvTextBlock(config.dim, config.kernel, config.dropout, sizes) for sizes in config.block_sizes)
+            *(ConvTextBlock(config.block_width, config.kernel, config.dropout, sizes) for sizes in config.block_sizes)
         )
-        self.up = Upsample(config.dim)
+        self.up = Upsample(config.block_width, config.dim)
         self.norm = nn.LayerNorm(config.dim)
         self.head = nn.Linear(config.dim, config.classes)
         # Shortcut CTC on the CNN features (Retsinas et al., DAS 2022): training only, never exported.

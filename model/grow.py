@@ -63,19 +63,15 @@ def grow_weights(weights: Weights, model: str, *, seed: int = 1, version: str | 
 
 
 def _check(old: ConvTextConfig, new: ConvTextConfig, model: str) -> None:
-    own = [name for name in ("block_inner", "block_heads", "block_hidden", "block_conv", "ranks") if getattr(old, name)]
-    if own:
+    pruned = ("block_dim", "head_dim", "block_inner", "block_heads", "block_hidden", "block_conv", "ranks")
+    if own := [name for name in pruned if getattr(old, name)]:
         raise UsageError(
-            f"the weights are pruned or factorised ({', '.join(own)}), which {model} is not",
+            f"the weights are pruned or factorised ({', '.join(own)}), {model} is not",
             remedy="grow the weights that they were made from",
         )
     if old.head_width != new.head_width or old.kernel != new.kernel:
         found = f"the weights have heads of {old.head_width} and {old.kernel} taps"
         raise UsageError(f"{found}, {model} has heads of {new.head_width} and {new.kernel} taps")
-    if old.head_width * old.heads != old.dim:
-        raise UsageError(
-            f"the weights have {old.heads} heads of {old.head_width} in a width of {old.dim}: they are pruned"
-        )
     if len(old.channels) != len(new.channels):
         raise UsageError(f"{model} has {len(new.channels)} stages, the weights have {len(old.channels)}")
     before = (old.stem, *old.channels, *old.blocks, old.dim, old.hidden, old.depth)

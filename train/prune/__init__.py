@@ -1,0 +1,1 @@
+"""Making trained networks of the convtext family smaller: fewer channels, heads, hidden units, blocks, lower rank."""

@@ -1,0 +1,52 @@
+"""Training lines for gradients, activations and batch-norm statistics: some batches, chosen by a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from inkport.core.spec import RecogniserSpec
+from inkport.lines.audit import Audit
+from inkport.train.dataset import Batch, Sampler, TrainingLines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Batches of training lines as training sees them, but not augmented."""
+
+    lines: TrainingLines
+    """The lines."""
+    spec: RecogniserSpec
+    """The recogniser that reads them."""
+    digest: str
+    """SHA-256 (hex) of the lines, for provenance."""
+    count: int = 16
+    """Batches."""
+    size: int = 32
+    """Lines per batch."""
+    seed: int = 1
+    """Seed of the choice of lines."""
+
+    @property
+    def stride(self) -> int:
+        """Input columns per frame."""
+        return self.spec.stride
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the batches, the same ones every time."""
+        sampler = Sampler(self.lines.widths, self.size, self.seed)
+        for step in range(self.count):
+            yield self.lines.batch(sampler.step(step))
+
+    def images(self, batch: Batch) -> Tensor:
+        """Return the images of a batch as the network reads them, float32 (n, 1, h, w)."""
+        preprocess = self.spec.preprocess
+        return (batch.images.float() / 255 - preprocess.mean) / preprocess.std
+
+
+def calibration_of(audit: Audit, spec: RecogniserSpec, *, digest: str, count: int, size: int, seed: int) -> Calibration:
+    """Return batches of audited lines; arguments are those of ``Calibration``."""
+    lines = TrainingLines(audit, spec.charset, spec.preprocess)
+    return Calibration(lines=lines, spec=spec, digest=digest, count=count, size=size, seed=seed)

@@ -1,0 +1,87 @@
+"""How much a channel matters: measures of torch-pruning, over all layers that a channel goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from inkport.core.errors import UsageError
+from inkport.train.dataset import Batch
+from inkport.train.objective import ctc_loss
+from inkport.train.prune.batches import Calibration
+
+
+class Importance(StrEnum):
+    """A measure of how much a channel matters; the least important go first."""
+
+    L1 = "l1"
+    """Sum of magnitudes of the channel's weights in its own layer (Li et al. 2017, arXiv 1608.08710)."""
+    L2 = "l2"
+    """Norm of these weights."""
+    GROUP_L1 = "group-l1"
+    """Sum of magnitudes, over all layers that the channel goes through (Fang et al. 2023, arXiv 2301.12900)."""
+    GROUP_L2 = "group-l2"
+    """Norm, over all these layers."""
+    BN_SCALE = "bn-scale"
+    """Scales of the batch norms on the channel (Liu et al. 2017, arXiv 1708.06519)."""
+    TAYLOR = "taylor"
+    """Change of the CTC loss to first order, over all these layers (Molchanov et al. 2019, arXiv 1906.10771)."""
+
+
+def measure(kind: Importance) -> Any:
+    """Return torch-pruning's measure: called with a group, it returns a score for each channel, float32 (c,)."""
+    import torch_pruning as tp
+
+    if kind is Importance.TAYLOR:
+        return tp.importance.GroupTaylorImportance()
+    if kind is Importance.BN_SCALE:
+        return tp.importance.BNScaleImportance()
+    own = kind in (Importance.L1, Importance.L2)
+    power = 1 if kind in (Importance.L1, Importance.GROUP_L1) else 2
+    return tp.importance.GroupMagnitudeImportance(p=power, group_reduction="first" if own else "mean")
+
+
+def scores(kind: Importance, group: Any, *, name: str, unit: int) -> Tensor:
+    """Return the score of each member of a group, float32 (members,).
+
+    Args:
+        kind: The measure.
+        group: A group of torch-pruning that holds all channels of the root layer.
+        name: Name of the group, for errors.
+        unit: Channels per member, which are neighbours; their scores are added.
+
+    Raises:
+        UsageError: If the measure is that of batch norms, and there is none on these channels.
+    """
+    found = measure(kind)(group)
+    if found is None:
+        raise UsageError(
+            f"{name}: no batch norm lies on these channels, so {kind.value} says nothing of them",
+            remedy="choose another importance",
+        )
+    return found.detach().reshape(-1, unit).sum(dim=1)
+
+
+def accumulate_gradients(network: nn.Module, calibration: Calibration) -> None:
+    """Leave the gradient of the CTC loss on the calibration lines in the parameters; batch norms stay as they are."""
+    network.eval()
+    network.requires_grad_(True)
+    network.zero_grad(set_to_none=True)
+    for batch in calibration.batches():
+        _loss(network, batch, calibration).backward()  # type: ignore[no-untyped-call]
+
+
+def _loss(network: nn.Module, batch: Batch, calibration: Calibration) -> Tensor:
+    with torch.enable_grad():
+        logits = network(calibration.images(batch))
+        return ctc_loss(logits, batch.widths // calibration.stride, batch)
+
+
+def least(scored: Tensor, count: int) -> Sequence[int]:
+    """Return the indices of the ``count`` lowest scores, ascending; of equal scores the later ones go."""
+    order = torch.argsort(scored.flip(0), stable=True)[:count]
+    return sorted(len(scored) - 1 - int(i) for i in order)
