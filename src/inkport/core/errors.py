@@ -16,6 +16,7 @@ The tree::
     │   ├── ArtifactNotFoundError       (also FileNotFoundError)
     │   └── ArtifactCorruptError        a digest, the sidecar or a weight file is wrong
     ├── CheckpointError               a training checkpoint that cannot be resumed
+    ├── TrainingError                 a training that other work needs failed
     ├── ExportError                   a converter or quantiser gave up
     └── TargetError
         ├── UnknownRuntimeError         no runtime registered under that name
@@ -98,6 +99,10 @@ class ArtifactCorruptError(ArtifactError):
 
 class CheckpointError(InkportError):
     """A training checkpoint cannot be read or does not belong to this recipe."""
+
+
+class TrainingError(InkportError):
+    """A training that other work needs failed."""
 
 
 class ExportError(InkportError):
