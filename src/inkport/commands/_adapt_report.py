@@ -1,0 +1,198 @@
+"""What a held-out-writer experiment found, as one document; ``adapt-curve.schema.json`` is its schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Any
+
+from inkport.benchmarks.bootstrap import CONFIDENCE, paired_resamples
+from inkport.benchmarks.student import t_quantile
+from inkport.core.charset import normalise_text
+from inkport.core.config import to_plain
+from inkport.lines.line import Line
+
+
+if TYPE_CHECKING:
+    from inkport.train.adapt.curve import Cell, Experiment
+
+SCHEMA = 1
+"""Version of the document."""
+SEED = 1
+"""Of the resampling."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The CER on one set of lines after adapting to some lines, beside that of the start weights."""
+
+    cer: float
+    """Mean over the draws."""
+    draws: tuple[float, ...]
+    """CER of each draw."""
+    draws_interval: tuple[float, float] | None
+    """95 % interval of the mean over draws, by Student's t; none for fewer than two draws."""
+    delta: float
+    """``cer`` minus that of the start weights."""
+    delta_interval: tuple[float, float]
+    """95 % interval of ``delta`` over documents or lines, by paired bootstrap, for these draws."""
+    unit: str
+    """What was resampled: ``writer`` for documents, or ``line``."""
+    clusters: int
+    """How many of them there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One count of lines."""
+
+    lines: int
+    """Lines of the hand that were adapted to."""
+    share: float
+    """Mean share of the adapted weights."""
+    hand: Reading
+    """On the held-out lines of the hand."""
+    others: Mapping[str, Reading]
+    """On lines of other hands, by data set: what is forgotten."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """The whole document."""
+
+    model: Mapping[str, Any]
+    """Name, version and digest of the start weights, and whether they may have seen the hand."""
+    data: Mapping[str, Any]
+    """Which lines."""
+    settings: Mapping[str, Any]
+    """How was adapted and drawn."""
+    environment: Mapping[str, Any]
+    """Machine and software."""
+    points: tuple[Point, ...]
+    """By count, 0 first."""
+
+    def to_json(self) -> str:
+        """Return the document."""
+        return json.dumps({"schema": SCHEMA, **to_plain(self)}, ensure_ascii=False, indent=1) + "\n"
+
+
+def points_of(experiment: Experiment, cells: Sequence[Cell]) -> tuple[Point, ...]:
+    """Return the points of a finished experiment.
+
+    Args:
+        experiment: What was run.
+        cells: All of its cells.
+    """
+    base = next(cell for cell in cells if cell.lines == 0)
+    groups: dict[str, list[int]] = {}
+    for index, line in enumerate(experiment.others):
+        groups.setdefault(line.dataset or "others", []).append(index)
+    points = []
+    for count in (0, *sorted(experiment.counts)):
+        some = [cell for cell in cells if cell.lines == count]
+        others = {
+            name: reading_of(
+                [experiment.others[i] for i in indices],
+                [base.other_edits[i] for i in indices],
+                [[cell.other_edits[i] for i in indices] for cell in some],
+            )
+            for name, indices in groups.items()
+        }
+        hand = reading_of(experiment.test, base.edits, [cell.edits for cell in some])
+        points.append(Point(lines=count, share=fmean(cell.share for cell in some), hand=hand, others=others))
+    return tuple(points)
+
+
+def reading_of(lines: Sequence[Line], before: Sequence[int], draws: Sequence[Sequence[int]]) -> Reading:
+    """Return the figures of one set of lines.
+
+    Args:
+        lines: The lines.
+        before: Edits per line of the start weights.
+        draws: Edits per line, for each draw.
+    """
+    lengths = [len(normalise_text(line.text)) for line in lines]
+    total = sum(lengths)
+    rates = [sum(edits) / total for edits in draws]
+    change = [sum(edits[i] for edits in draws) - len(draws) * old for i, old in enumerate(before)]
+    resampled = paired_resamples(change, [len(draws) * length for length in lengths], lines, seed=SEED)
+    return Reading(
+        cer=fmean(rates),
+        draws=tuple(rates),
+        draws_interval=mean_interval(rates),
+        delta=fmean(rates) - sum(before) / total,
+        delta_interval=resampled.interval(),
+        unit=resampled.unit,
+        clusters=resampled.clusters,
+    )
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Return the 95 % interval of the mean of a few values by Student's t; None for fewer than two."""
+    count = len(values)
+    if count < 2:
+        return None
+    reach = t_quantile((1 + CONFIDENCE) / 2, count - 1) * stdev(values) / sqrt(count)
+    return fmean(values) - reach, fmean(values) + reach
+
+
+def to_markdown(curve: Curve) -> str:
+    """Return the report as a Markdown page."""
+    model, data = curve.model, curve.data
+    exposure, sources = model["exposure"], ", ".join(data["test"]["sources"])
+    summary = (
+        f"{model['name']} {model['version']} ({model['sha256'][:12]}), adapted to lines of "
+        f"{', '.join(data['pool']['sources'])}; CER in % on {data['test']['lines']} lines of {sources}, mean of "
+        f"{curve.settings['draws']} draws. Has the model seen this hand before? {exposure['verdict']} "
+        f"(by {exposure['basis']}): {'; '.join(exposure['reasons'])}."
+    )
+    head = ["# Adapting to one hand", "", summary, ""]
+    return "\n".join([*head, *_hand_table(curve), *_others_table(curve)]) + "\n"
+
+
+def _hand_table(curve: Curve) -> list[str]:
+    rows = [
+        "| lines | CER | each draw | interval over draws | to 0 lines | interval over lines | share |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for point in curve.points:
+        hand = point.hand
+        draws = ", ".join(_percent(rate) for rate in hand.draws)
+        rows.append(
+            f"| {point.lines} | {_percent(hand.cer)} | {draws} | {_range(hand.draws_interval)} | "
+            f"{100 * hand.delta:+.2f} | {_range(hand.delta_interval, '+.2f')} | {point.share:.2f} |"
+        )
+    hand = curve.points[0].hand
+    unit = "documents" if hand.unit == "writer" else "lines"
+    legend = (
+        "Intervals: 95 %. Over draws: Student's t of the mean, which says how much depends on which lines are given. "
+        f"Over lines: paired bootstrap over {hand.clusters} {unit} for these draws. Share: that of the adapted "
+        "weights in the mixture with the start, chosen by cross-validation on the given lines."
+    )
+    return [*rows, "", legend]
+
+
+def _others_table(curve: Curve) -> list[str]:
+    names = list(curve.points[0].others)
+    if not names:
+        return []
+    rows = ["", "Other hands, CER in % (difference to 0 lines, interval over lines):", ""]
+    rows += [f"| lines | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for point in curve.points:
+        cells = [
+            f"{_percent(r.cer)} ({100 * r.delta:+.2f}, {_range(r.delta_interval, '+.2f')})"
+            for r in (point.others[name] for name in names)
+        ]
+        rows.append(f"| {point.lines} | {' | '.join(cells)} |")
+    return rows
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.2f}"
+
+
+def _range(interval: tuple[float, float] | None, form: str = ".2f") -> str:
+    return "-" if interval is None else f"{100 * interval[0]:{form}}..{100 * interval[1]:{form}}"

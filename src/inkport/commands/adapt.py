@@ -1,0 +1,255 @@
+"""``inkport adapt`` and ``inkport adapt curve``."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from inkport.benchmarks.environment import read_environment
+from inkport.commands._adapt_plot import to_svg
+from inkport.commands._adapt_report import Curve, points_of, to_markdown
+from inkport.commands._request import problems_of
+from inkport.core.config import parse_config, to_plain
+from inkport.core.errors import RecipeError, RuntimeUnavailableError, UsageError
+from inkport.core.files import sha256_file, write_atomically
+from inkport.lines.line import Line
+from inkport.lines.source import digest_lines, read_lines
+
+
+if TYPE_CHECKING:
+    from inkport.train.adapt.exposure import Exposure
+    from inkport.train.adapt.settings import AdaptSettings
+
+adapt = App(name="adapt", help="Adapt a recogniser to one hand with few of its lines, and measure what that brings.")
+
+Paths = Annotated[tuple[Path, ...], Parameter(consume_multiple=True)]
+Counts = Annotated[tuple[int, ...], Parameter(consume_multiple=True)]
+
+
+@adapt.default
+def run(
+    *,
+    lines: Paths,
+    out: Path,
+    weights: Path | None = None,
+    rehearse: Paths = (),
+    extend_charset: bool = False,
+    freeze: str = "",
+    skip: str = "",
+    steps: int | None = None,
+    seed: int | None = None,
+    settings: Path | None = None,
+    version: str | None = None,
+    threads: int | None = None,
+) -> None:
+    """Fine-tune weights on a few lines of one hand.
+
+    The result is a mixture of the fine-tuned weights with those it started from, in shares that cross-validation over
+    the given lines chooses. The same arguments give the same weights.
+
+    Args:
+        lines: Line sets of the hand: Parquet files, TSV manifests, folders.
+        out: The new weights file.
+        weights: Weights to start from (.safetensors); the shipped ones if left out.
+        rehearse: Line sets of other hands, some lines of which are mixed in so that these are not forgotten.
+        extend_charset: Add symbols that the recogniser lacks; without this they are an error.
+        freeze: Parts that stay as they are, separated by commas: cnn, statistics.
+        skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
+            bad-image, empty-text, unknown-symbol, too-few-frames.
+        steps: Optimiser steps; they grow with the number of lines if left out.
+        seed: Seed of everything random.
+        settings: TOML file with further settings; docs/adaptation.md lists them. Options above go first.
+        version: Version of the result; that of the start weights if left out.
+        threads: CPU threads; torch decides if left out.
+    """
+    torch = _torch()
+    from inkport.model.weights import save_weights
+    from inkport.train.adapt.adapt import Request, adapt as adapt_weights
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    request = Request(
+        start=weights or _shipped(),
+        lines=list(read_lines(lines)),
+        sources=lines,
+        rehearse=list(read_lines(rehearse)),
+        settings=_settings(settings, extend_charset=extend_charset, freeze=freeze, skip=skip, steps=steps, seed=seed),
+    )
+    adapted = adapt_weights(request, say=_say)
+    result = adapted.weights
+    if version is not None:
+        result = replace(result, spec=replace(result.spec, version=version))
+    save_weights(out, result)
+    sys.stdout.write(f"share of the adapted weights {adapted.share:g}: {out}\n")
+
+
+@adapt.command
+def curve(
+    *,
+    pool: Paths,
+    test: Paths,
+    out: Path,
+    weights: Path | None = None,
+    others: Paths = (),
+    most_others: int = 0,
+    rehearse: Paths = (),
+    counts: Counts = (10, 50, 200),
+    draws: int = 3,
+    base_lines: Paths = (),
+    extend_charset: bool = False,
+    freeze: str = "",
+    skip: str = "",
+    steps: int | None = None,
+    seed: int | None = None,
+    settings: Path | None = None,
+    jobs: int = 1,
+    threads: int | None = None,
+) -> None:
+    """Measure what lines of a hand that the recogniser has never seen bring: CER against their number.
+
+    Weights that have seen the hand are refused, as far as their provenance tells. Killed and started again with the
+    same arguments, it goes on after the last adaptation that ended.
+
+    Args:
+        pool: Line sets of the hand to draw from.
+        test: Line sets of the hand to read; nothing is chosen by them.
+        out: Folder for curve.json, curve.md, curve.svg, and a file per adaptation.
+        weights: Weights that have not seen the hand; the shipped ones if left out.
+        others: Line sets of other hands to read, too: what is forgotten.
+        most_others: Most lines per data set of these, the first ones; 0 for all.
+        rehearse: As in `inkport adapt`.
+        counts: Numbers of lines to adapt to; 0 comes by itself.
+        draws: Draws of lines. Within a draw the smaller numbers are parts of the larger ones.
+        base_lines: The line sets that the weights were trained on, in the order of their recipe: proves by their
+            digest that the hand is not among them.
+        extend_charset: As in `inkport adapt`.
+        freeze: As in `inkport adapt`.
+        skip: As in `inkport adapt`.
+        steps: As in `inkport adapt`.
+        seed: As in `inkport adapt`.
+        settings: As in `inkport adapt`.
+        jobs: Processes, with one adaptation at a time each.
+        threads: CPU threads per process; torch decides if left out.
+    """
+    _torch()
+    from inkport.train.adapt.curve import Experiment, run_experiment
+
+    if jobs < 1 or most_others < 0:
+        raise UsageError(f"--jobs {jobs} --most-others {most_others}: jobs must be at least 1, the other at least 0")
+    experiment = Experiment(
+        weights=weights or _shipped(),
+        pool=list(read_lines(pool)),
+        test=list(read_lines(test)),
+        others=_first(read_lines(others), most_others),
+        rehearse=list(read_lines(rehearse)),
+        counts=counts,
+        draws=draws,
+        settings=_settings(settings, extend_charset=extend_charset, freeze=freeze, skip=skip, steps=steps, seed=seed),
+    )
+    exposure = _check_exposure(experiment.weights, [*pool, *test], [*experiment.pool, *experiment.test], base_lines)
+    cells = run_experiment(experiment, out / "cells", jobs=jobs, threads=threads, say=_say)
+    report = Curve(
+        model=_describe_model(experiment.weights, exposure),
+        data={
+            "pool": _describe_lines(pool, experiment.pool),
+            "test": _describe_lines(test, experiment.test),
+            "others": _describe_lines(others, experiment.others),
+            "rehearse": _describe_lines(rehearse, experiment.rehearse),
+        },
+        settings={"counts": list(counts), "draws": draws, "nested": True, **to_plain(experiment.settings)},
+        environment=to_plain(read_environment(threads=threads or 0)),
+        points=points_of(experiment, cells),
+    )
+    write_atomically(out / "curve.json", report.to_json())
+    write_atomically(out / "curve.md", to_markdown(report))
+    write_atomically(out / "curve.svg", to_svg(report))
+    sys.stdout.write(to_markdown(report))
+    sys.stderr.write(f"report: {out / 'curve.json'}\n")
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise RuntimeUnavailableError(
+            "adapting needs torch, which is not installed", remedy="pip install 'inkport[train]'"
+        ) from error
+    return torch
+
+
+def _shipped() -> Path:
+    return Path(str(files("inkport.model"))) / "shipped" / "convtext-tiny" / "weights.safetensors"
+
+
+def _settings(
+    path: Path | None, *, extend_charset: bool, freeze: str, skip: str, steps: int | None, seed: int | None
+) -> AdaptSettings:
+    from inkport.train.adapt.settings import AdaptSettings
+
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RecipeError(f"{path}: cannot be read as TOML ({error})") from error
+    given: dict[str, Any] = {"steps": steps, "seed": seed, "extend_charset": extend_charset or None}
+    given["freeze"] = [part.strip() for part in freeze.split(",") if part.strip()] or None
+    given["skip"] = list(problems_of(skip)) or None
+    values |= {name: value for name, value in given.items() if value is not None}
+    return parse_config(AdaptSettings, values, where="options" if path is None else str(path))
+
+
+def _check_exposure(weights: Path, held: Sequence[Path], lines: Sequence[Line], base_lines: Sequence[Path]) -> Exposure:
+    from inkport.model.weights import load_weights
+    from inkport.train.adapt.exposure import Verdict, exposure_by_lines, exposure_by_names
+
+    provenance = load_weights(weights).provenance
+    names = exposure_by_names(provenance, [path.name for path in held], {line.dataset for line in lines})
+    exposure = names
+    if names.verdict is not Verdict.SEEN and base_lines:
+        exposure = exposure_by_lines(provenance, list(read_lines(base_lines)), lines)
+    if exposure.verdict is Verdict.SEEN:
+        raise UsageError(
+            f"{weights} has seen the hand that is to be held out: {exposure.reasons[0]}",
+            remedy="take weights that were trained without it",
+        )
+    if exposure.verdict is Verdict.UNDECIDED:
+        _say(f"not decided whether the weights have seen the hand: {'; '.join(exposure.reasons)}")
+    return exposure
+
+
+def _describe_model(weights: Path, exposure: Exposure) -> dict[str, Any]:
+    from inkport.model.weights import load_weights
+
+    spec = load_weights(weights).spec
+    return {
+        "name": spec.name,
+        "version": spec.version,
+        "sha256": sha256_file(weights),
+        "exposure": to_plain(exposure),
+    }
+
+
+def _describe_lines(sources: Sequence[Path], lines: Sequence[Line]) -> dict[str, Any]:
+    return {"sources": [path.name for path in sources], "lines": len(lines), "sha256": digest_lines(lines)}
+
+
+def _first(lines: Any, most: int) -> list[Line]:
+    taken: dict[str, int] = {}
+    kept = []
+    for line in lines:
+        taken[line.dataset] = taken.get(line.dataset, 0) + 1
+        if not most or taken[line.dataset] <= most:
+            kept.append(line)
+    return kept
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

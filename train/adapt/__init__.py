@@ -1,0 +1,1 @@
+"""Adapting a recogniser to one hand with few of its lines, and how much that brings."""
