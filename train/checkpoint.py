@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from inkport.core.errors import CheckpointError
 from inkport.core.files import write_atomically
+from inkport.train.aside import Aside
 from inkport.train.optim import MovingAverage, Optimiser
 
 
@@ -26,11 +27,13 @@ def save_checkpoint(
     network: nn.Module,
     average: MovingAverage,
     optimiser: Optimiser,
+    aside: Aside,
 ) -> None:
     """Write the state after ``step`` steps."""
     tensors: dict[str, Tensor] = {f"network.{k}": v for k, v in network.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in average.state.items()}
     tensors |= {f"optimiser.{k}": v for k, v in optimiser.tensors().items()}
+    tensors |= {f"aside.{k}": v for k, v in aside.tensors().items()}
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     head = json.dumps({"schema": 2, "recipe": recipe_digest, "step": step, "best": best})
     write_atomically(path, save(tensors, metadata={"inkport-checkpoint": head}))
@@ -43,6 +46,7 @@ def load_checkpoint(
     network: nn.Module,
     average: MovingAverage,
     optimiser: Optimiser,
+    aside: Aside,
 ) -> tuple[int, float]:
     """Restore what ``save_checkpoint`` wrote.
 
@@ -62,13 +66,14 @@ def load_checkpoint(
         ) from error
     if head.get("recipe") != recipe_digest:
         raise CheckpointError(
-            f"{path}: this checkpoint belongs to another recipe",
+            f"{path}: this checkpoint belongs to another recipe or teacher",
             remedy="give the run another --out folder, or delete this one",
         )
     network.load_state_dict(_part(tensors, "network."))
     for name, tensor in _part(tensors, "average.").items():
         average.state[name].copy_(tensor)
     optimiser.load_tensors(_part(tensors, "optimiser."))
+    aside.load_tensors(_part(tensors, "aside."))
     return int(head["step"]), float(head["best"])
 
 

@@ -15,15 +15,23 @@ from inkport.core.config import to_plain
 from inkport.core.files import write_atomically
 from inkport.model.weights import Weights, deploy_tensors, save_weights
 from inkport.model.zoo import build
+from inkport.train.aside import Aside
 from inkport.train.augment import augment
 from inkport.train.checkpoint import load_checkpoint, save_checkpoint
+from inkport.train.compiled import compiled
 from inkport.train.dataset import Batch, Sampler
+from inkport.train.distil.objective import distillation, lineage, run_digest
 from inkport.train.distributed import Group
 from inkport.train.evaluate import rates_by_dataset, read_all
-from inkport.train.objective import Step, objectives
+from inkport.train.freeze import freeze, train_mode
+from inkport.train.objective import Step
 from inkport.train.optim import MovingAverage, Optimiser, learning_rate
+from inkport.train.optional import objectives, views
 from inkport.train.prepare import Prepared
+from inkport.train.qat_training import advance, fake_quantised, learned, plain
 from inkport.train.recipe import Recipe
+from inkport.train.sam import at_worst_nearby
+from inkport.train.settings import join_lines, network_settings
 
 
 Report = Callable[[dict[str, Any]], None]
@@ -51,25 +59,34 @@ class Trainer:
             torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
         )
         torch.manual_seed(recipe.seed)
-        self.settings = {"height": recipe.preprocess.height} if data.start is None else data.start.config
+        self.settings = network_settings(recipe, data.start)
         self.network = build(recipe.model, data.spec.charset.size, self.settings)
         self.network.config.check_input(recipe.preprocess)
         if data.start is not None:
             self.network.load_state_dict(data.start.tensors)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        freeze(self.network, recipe.freeze)
+        self.network = fake_quantised(self.network, recipe, data)
         self.average = MovingAverage(self.network, recipe.optim.ema)
-        self.objectives = objectives(recipe)
         self.optimiser = Optimiser(self.network, recipe.optim)
         self.lines = data.lines
-        self.sampler = Sampler(self.lines.widths, recipe.optim.batch, recipe.seed)
+        if self.device.type == "cuda" and recipe.data.resident:
+            self.lines.move(self.device, free=torch.cuda.mem_get_info(self.device)[0])
+        self.sampler = Sampler(self.lines.widths, recipe.optim.batch, recipe.seed, join=join_lines(recipe, data.lines))
+        teaching = distillation(recipe, data, self.network, sampler=self.sampler, out=out, group=group)
+        self.objectives = {**objectives(recipe, self.network), **teaching}
+        self.aside = Aside(self.objectives, recipe.optim)
+        self.forward = compiled(self.network) if recipe.optim.compile else self.network.forward_train
+        self.digest = run_digest(recipe, data)
         self.step, self.best = 0, float("inf")
         if self._checkpoint.exists():
             self.step, self.best = load_checkpoint(
                 self._checkpoint,
-                recipe_digest=recipe.digest,
+                recipe_digest=self.digest,
                 network=self.network,
                 average=self.average,
                 optimiser=self.optimiser,
+                aside=self.aside,
             )
         if group.leads:
             self._trim_log()
@@ -81,7 +98,8 @@ class Trainer:
         loss_sum, loss_count = torch.zeros((), device=self.device), 0
         while self.step < recipe.optim.steps:
             begin = time.perf_counter()
-            batch = self.lines.batch(self.sampler.step(self.step)[self.group.rank :: self.group.size])
+            mine = slice(self.group.rank, None, self.group.size)
+            batch = self.lines.batch(self.sampler.step(self.step)[mine], self.sampler.partners(self.step)[mine])
             waited += time.perf_counter() - begin
             loss_sum += self._update(batch)
             loss_count += 1
@@ -104,39 +122,54 @@ class Trainer:
     def _update(self, batch: Batch) -> Tensor:
         recipe, step = self.recipe, self.step
         seed = (recipe.seed * 1_000_003 + step) * 1024 + self.group.rank
-        torch.manual_seed(seed)
-        generator = torch.Generator(self.device).manual_seed(seed)
-        self.network.train()
-        images = batch.images.to(self.device).float() / 255
-        stride, multiple = self.data.spec.stride, recipe.preprocess.width_multiple
-        images, widths = augment(
-            images,
-            batch.widths.to(self.device),
-            (batch.needed * stride).to(self.device),
-            recipe.augment,
-            generator,
-            multiple=multiple,
-        )
-        images = ((images - recipe.preprocess.mean) / recipe.preprocess.std).contiguous(
-            memory_format=torch.channels_last
-        )
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.optim.bf16):
-            output = self.network.forward_train(images)
-        seen = Step(images=images, frames=widths // stride, batch=batch)
-        loss = torch.stack([objective(output, seen) for objective in self.objectives.values()]).sum()
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.group.average(self.network)
+        train_mode(plain(self.network), recipe.freeze)
+        advance(self.network, step / recipe.optim.steps)
+        seen = self._augmented(batch, torch.Generator(self.device).manual_seed(seed))
+        loss = self._differentiate(seen, seed)
+        if recipe.optim.sam > 0:
+            with at_worst_nearby(self.network, recipe.optim.sam):
+                self._differentiate(seen, seed)
         nn.utils.clip_grad_norm_(self.network.parameters(), recipe.optim.clip)
         for parameters in self.optimiser.param_groups:
             parameters["lr"] = learning_rate(step, recipe.optim)
         self.optimiser.step()
+        self.aside.step(learning_rate(step, recipe.optim), self.group)
         self.average.update(self.network, step)
+        return loss
+
+    def _augmented(self, batch: Batch, generator: torch.Generator) -> Step:
+        recipe, stride = self.recipe, self.data.spec.stride
+        count = views(recipe)
+        images, widths = augment(
+            batch.images.to(self.device).float() / 255,
+            batch.widths.to(self.device),
+            (batch.needed * stride).to(self.device),
+            recipe.augment,
+            generator,
+            multiple=recipe.preprocess.width_multiple,
+            views=count,
+        )
+        images = ((images - recipe.preprocess.mean) / recipe.preprocess.std).contiguous(
+            memory_format=torch.channels_last
+        )
+        return Step(images=images, frames=widths // stride, batch=batch.views(count))
+
+    def _differentiate(self, seen: Step, seed: int) -> Tensor:
+        """Put the gradients of a batch, averaged over processes, onto the parameters; return the loss."""
+        torch.manual_seed(seed)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.optim.bf16):
+            output = self.forward(seen.images)
+        loss = torch.stack([objective(output, seen) for objective in self.objectives.values()]).sum()
+        self.optimiser.zero_grad()
+        self.aside.zero_grad()
+        loss.backward()
+        self.group.average(self.network)
         return loss.detach()
 
     def _validate(self) -> None:
         if self.group.leads:
-            network = build(self.recipe.model, self.data.spec.charset.size, self.settings)
+            fresh = build(self.recipe.model, self.data.spec.charset.size, self.settings)
+            network = fake_quantised(fresh, self.recipe)
             network.load_state_dict(self.average.tensors())
             network.to(self.device)
             rates = rates_by_dataset(self.data.val, read_all(network, self.data.val, self.data.spec.charset))
@@ -146,11 +179,14 @@ class Trainer:
                 config=dict(self.settings),
                 provenance={
                     "recipe": to_plain(self.recipe) | {"digest": self.recipe.digest},
+                    "start": None if self.data.start is None else self.data.start.provenance,
                     "step": self.step,
                     "train_lines": {"count": len(self.lines), "sha256": self.data.digest},
                     "val_cer": rates["all"].rate,
+                    **lineage(self.data, self.objectives),
+                    **learned(network, self.recipe, self.data),
                 },
-                tensors=deploy_tensors(network),
+                tensors=deploy_tensors(plain(network)),
             )
             save_weights(self.out / "last.safetensors", weights)
             if rates["all"].rate < self.best:
@@ -162,12 +198,13 @@ class Trainer:
         if self.group.leads:
             save_checkpoint(
                 self._checkpoint,
-                recipe_digest=self.recipe.digest,
+                recipe_digest=self.digest,
                 step=self.step,
                 best=self.best,
                 network=self.network,
                 average=self.average,
                 optimiser=self.optimiser,
+                aside=self.aside,
             )
 
     @property

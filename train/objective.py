@@ -23,7 +23,7 @@ class Step:
     frames: Tensor
     """int64 (n,), frames that belong to each line; later ones are padding."""
     batch: Batch
-    """Targets."""
+    """Targets; of a line without a transcription there are none."""
 
 
 class Objective(Protocol):
@@ -39,18 +39,21 @@ class Ctc:
 
     shortcut: float
     """Weight of each auxiliary head."""
+    weight: float = 1.0
+    """Weight of the whole."""
 
     def __call__(self, output: TrainOutput, step: Step) -> Tensor:
         """Return the weighted sum."""
         loss = ctc_loss(output.logits, step.frames, step.batch)
         for auxiliary in output.auxiliary.values():
             loss = loss + self.shortcut * ctc_loss(auxiliary, step.frames, step.batch)
-        return loss
+        return self.weight * loss
 
 
-def objectives(recipe: Recipe) -> Mapping[str, Objective]:
-    """Return what a recipe asks for, by name."""
-    return {"ctc": Ctc(shortcut=recipe.optim.shortcut)}
+def ctc(recipe: Recipe) -> Mapping[str, Objective]:
+    """Return the CTC objective as a recipe asks for it, by name."""
+    weight = 1.0 if recipe.distil is None else recipe.distil.ctc
+    return {"ctc": Ctc(shortcut=recipe.optim.shortcut, weight=weight)}
 
 
 def ctc_loss(logits: Tensor, frames: Tensor, batch: Batch) -> Tensor:
@@ -61,6 +64,26 @@ def ctc_loss(logits: Tensor, frames: Tensor, batch: Batch) -> Tensor:
         frames: int64 (n,), frames that belong to each line.
         batch: Targets.
     """
+    return ctc_of(logits, frames, batch.targets, batch.lengths)
+
+
+def ctc_of(logits: Tensor, frames: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+    """Return the CTC loss per label, averaged over the lines that have labels, in float32; 0 if none has.
+
+    A line without labels has no part in it: to CTC it would be a line on which nothing is written.
+
+    Args:
+        logits: (n, t, k), blank first.
+        frames: int64 (n,), frames that belong to each line.
+        targets: int64 (sum of lengths,), labels, one line after the other.
+        lengths: int64 (n,), labels per line.
+    """
+    if not lengths.all():
+        rows = lengths.nonzero().squeeze(1)
+        if not len(rows):
+            return logits.sum().float() * 0
+        there = rows.to(logits.device)
+        lengths, logits, frames = lengths[rows], logits[there], frames[there]
     log_probs = logits.float().log_softmax(dim=2).transpose(0, 1)
-    targets, lengths = batch.targets.to(logits.device), batch.lengths.to(logits.device)
+    targets, lengths = targets.to(logits.device), lengths.to(logits.device)
     return F.ctc_loss(log_probs, targets, frames, lengths, blank=0, reduction="mean", zero_infinity=True)

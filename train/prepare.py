@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from inkport.core.charset import Charset
-from inkport.core.errors import LineDataError, SpecMismatchError
+from inkport.core.errors import LineDataError, SpecMismatchError, UnknownSymbolError
 from inkport.core.spec import RecogniserSpec
-from inkport.lines.audit import Audit, audit_lines
+from inkport.lines.audit import Audit, Problem, audit_lines
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines, read_lines
+from inkport.model.extend import extend_weights, extended_charset
 from inkport.model.weights import Weights, load_weights
 from inkport.model.zoo import find
 from inkport.train.dataset import TrainingLines
-from inkport.train.recipe import Recipe
+from inkport.train.distil.teacher import Teacher, check_teacher, load_teacher
+from inkport.train.distil.unlabelled import read_unlabelled
+from inkport.train.recipe import CharsetSource, Recipe
 
 
 @dataclass(frozen=True)
@@ -33,20 +37,28 @@ class Prepared:
     """SHA-256 (hex) of the training lines, as read."""
     start: Weights | None = None
     """Weights to start from, if the recipe names some."""
+    teacher: Teacher | None = None
+    """Whom to learn from, if the recipe names one."""
+    unlabelled: Audit | None = None
+    """The audit of the lines without transcriptions, if the recipe names some; without their prepared images."""
+    unlabelled_digest: str | None = None
+    """SHA-256 (hex) of these lines, as read."""
 
 
 def prepare_data(recipe: Recipe, base: Path) -> Prepared:
-    """Read and audit the recipe's lines; the charset is that of the training texts.
+    """Read and audit the recipe's lines.
 
     Args:
         recipe: Names the lines.
         base: Folder that the recipe's relative paths start from.
 
     Raises:
-        LineDataError: If lines are unusable for a reason that the recipe does not skip, or a line of the
-            validation set is also a training line.
+        LineDataError: If lines are unusable for a reason that the recipe does not skip, or one line is in two of
+            the sets for training with transcriptions, training without, and validation.
         RecipeError: If the recipe's network is unknown.
-        SpecMismatchError: If the weights to start from are those of another recogniser.
+        SpecMismatchError: If the weights to start from are those of another recogniser, or the teacher's frames,
+            symbols or images are not the student's.
+        UnknownSymbolError: If the charset is that of the weights to start from, and training texts have other symbols.
     """
     lines = list(read_lines(base / path for path in recipe.data.train))
     val_lines = list(read_lines(base / path for path in recipe.data.val))
@@ -54,29 +66,91 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
         raise LineDataError(f"{len(shared)} lines are in both train and val, for example {min(shared)!r}")
     if not lines or not val_lines:
         raise LineDataError(f"train has {len(lines)} lines and val {len(val_lines)}; both need at least one")
-    charset = Charset.from_texts(line.text for line in lines)
+    start = None if recipe.start is None else load_weights(base / recipe.start)
+    teacher = None if recipe.distil is None else load_teacher(base / recipe.distil.teacher)
+    model = teacher.weights if teacher is not None and recipe.charset is CharsetSource.TEACHER else start
+    charset = choose_charset(recipe, lines, model)
     stride = find(recipe.model).stride
     spec = RecogniserSpec(
         name=recipe.model, version=recipe.version, preprocess=recipe.preprocess, charset=charset, stride=stride
     )
 
+    if teacher is not None:
+        check_teacher(teacher, spec)
+
     def audit(some: list[Line]) -> Audit:
         return audit_lines(some, charset=charset, preprocess=recipe.preprocess, stride=stride, skip=recipe.data.skip)
 
     train = audit(lines)
-    training_lines = TrainingLines(train, charset, recipe.preprocess)
+    taken = {line.id for line in (*lines, *val_lines)}
+    unlabelled, unlabelled_digest = read_unlabelled([base / p for p in recipe.data.unlabelled], spec, taken, recipe)
+    training_lines = TrainingLines(train, charset, recipe.preprocess, unlabelled=unlabelled)
     train.inputs.clear()  # float32 copies of what training_lines holds in a quarter of the memory
-    start = None if recipe.start is None else _load_start(base / recipe.start, spec)
-    return Prepared(spec, training_lines, train, audit(val_lines), digest_lines(lines), start)
+    if unlabelled is not None:
+        unlabelled.inputs.clear()
+    if start is not None:
+        start = fit_start(start, spec, extend=recipe.charset is CharsetSource.EXTEND, where=recipe.start)
+    return Prepared(
+        spec,
+        training_lines,
+        train,
+        audit(val_lines),
+        digest_lines(lines),
+        start,
+        teacher,
+        unlabelled,
+        unlabelled_digest,
+    )
 
 
-def _load_start(path: Path, spec: RecogniserSpec) -> Weights:
-    weights = load_weights(path)
-    found = weights.spec
-    if (found.name, found.preprocess, found.charset) != (spec.name, spec.preprocess, spec.charset):
-        raise SpecMismatchError(
-            f"{path}: {found.name} with charset {found.charset.digest[:12]} and {found.preprocess}; the recipe and its "
-            f"lines make {spec.name} with charset {spec.charset.digest[:12]} and {spec.preprocess}",
-            remedy="start from weights of the same network, preprocessing and symbols, or from fresh ones",
+def choose_charset(recipe: Recipe, lines: Sequence[Line], start: Weights | None) -> Charset:
+    """Return the charset that a recipe asks for.
+
+    Args:
+        recipe: Says where symbols come from, and which problems may be skipped.
+        lines: The training lines.
+        start: Weights whose charset may be taken: those to start from or the teacher's, where the recipe names some.
+
+    Raises:
+        UnknownSymbolError: If the charset is that of ``start``, the lines have other symbols, and the recipe does
+            not skip lines with unknown symbols.
+    """
+    texts = [line.text for line in lines]
+    if start is None or recipe.charset is CharsetSource.LINES:
+        return Charset.from_texts(texts)
+    charset = start.spec.charset
+    if recipe.charset is CharsetSource.EXTEND:
+        return extended_charset(charset, texts)
+    unknown = sorted({symbol for text in texts for symbol in charset.unknown(text)})
+    if unknown and Problem.UNKNOWN_SYMBOL not in recipe.data.skip:
+        raise UnknownSymbolError(
+            f"the lines have symbols that the recogniser lacks: {unknown}",
+            remedy='give it them (charset = "extend" in a recipe, --extend-charset of inkport adapt), '
+            "or skip such lines (unknown-symbol)",
         )
-    return weights
+    return charset
+
+
+def fit_start(weights: Weights, spec: RecogniserSpec, *, extend: bool, where: Path | None) -> Weights:
+    """Return weights to start a training of ``spec`` from.
+
+    Args:
+        weights: The weights.
+        spec: The recogniser to be trained.
+        extend: Whether its charset may go on behind that of the weights, which then get the new symbols.
+        where: Names the weights in errors.
+
+    Raises:
+        SpecMismatchError: If the weights are those of another recogniser.
+    """
+    found = weights.spec
+    old, new = found.charset.symbols, spec.charset.symbols
+    fits = old == (new[: len(old)] if extend else new)
+    if (found.name, found.preprocess) != (spec.name, spec.preprocess) or not fits:
+        raise SpecMismatchError(
+            f"{where}: {found.name} with charset {found.charset.digest[:12]} and {found.preprocess}; the recipe "
+            f"and its lines make {spec.name} with charset {spec.charset.digest[:12]} and {spec.preprocess}",
+            remedy="start from weights of the same network and preprocessing; from those of other symbols only with "
+            'charset = "start" or "extend"',
+        )
+    return extend_weights(weights, spec.charset)

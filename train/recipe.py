@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from inkport.core.config import parse_config, to_plain
+from inkport.core.config import parse_config
 from inkport.core.errors import RecipeError
 from inkport.core.preprocess import PreprocessSpec
 from inkport.lines.audit import Problem
+from inkport.train.digest import digest_settings
+from inkport.train.distil.recipe import DistilRecipe
+from inkport.train.objective_recipe import ConsistencyRecipe, ContextRecipe
+from inkport.train.overrides import merge
+from inkport.train.qat_recipe import QatRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +30,19 @@ class DataRecipe:
     """Line sets that choose the best weights; never a test set."""
     skip: tuple[Problem, ...] = ()
     """Problems whose lines are left out (and counted) instead of refused."""
+    unlabelled: tuple[Path, ...] = ()
+    """Line sets whose transcriptions are not looked at: what a teacher says of them is all that they teach."""
+    resident: bool = True
+    """Whether a GPU holds all images in its memory; else each batch is made on the host and copied."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentRecipe:
-    """Strength of the augmentation; 0 switches a part off."""
+    """Strength of the augmentation; 0 switches a part off.
+
+    Raises:
+        RecipeError: If a value is out of range.
+    """
 
     scale_x: float = 0.15
     """Largest relative change of width."""
@@ -57,6 +70,22 @@ class AugmentRecipe:
     """Largest weight of the blurred image."""
     mask: float = 0.3
     """Probability that a line gets masked spans."""
+    spans: int = 3
+    """Masked spans of such a line, each of 8 to 32 columns; they may overlap."""
+    perspective: float = 0.0
+    """Largest relative change of size from the middle of the line to an end."""
+    paper: float = 0.0
+    """Largest darkening of the paper: an even tint, stains and grain."""
+    neighbours: float = 0.0
+    """Probability that strokes of another line reach into the image from above or below."""
+    join: float = 0.0
+    """Probability that a line is followed by another short one, with a space between their texts."""
+
+    def __post_init__(self) -> None:
+        if self.spans < 0 or not all(0 <= x <= 1 for x in (self.paper, self.neighbours, self.join)):
+            raise RecipeError(f"augment: spans must be at least 0, paper, neighbours and join within 0..1: {self}")
+        if not 0 <= self.perspective < 1:
+            raise RecipeError(f"augment: perspective must be at least 0 and below 1, found {self.perspective}")
 
 
 class OptimiserKind(StrEnum):
@@ -96,17 +125,50 @@ class OptimRecipe:
     """Weight of the auxiliary CTC loss on the CNN features (Retsinas et al. 2022)."""
     bf16: bool = True
     """Whether the forward pass runs under bfloat16 autocast."""
+    sam: float = 0.0
+    """Radius of sharpness-aware minimisation, which doubles the work per step; 0 switches it off."""
+    compile: bool = False
+    """Whether torch.compile makes the forward and backward pass into kernels first."""
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1:
             raise RecipeError(f"optim: steps and batch must be at least 1, found {self.steps} and {self.batch}")
         if not (self.lr > 0 and 0 <= self.warmup < 1 and 0 <= self.ema < 1 and self.clip > 0):
             raise RecipeError("optim: lr and clip must be above 0, warmup and ema within 0..1")
+        if self.sam < 0:
+            raise RecipeError(f"optim: sam must be at least 0, found {self.sam}")
+
+
+class CharsetSource(StrEnum):
+    """Which symbols the recogniser knows."""
+
+    LINES = "lines"
+    """Those of the training texts, by code point; weights to start from must know exactly these."""
+    START = "start"
+    """Those of the weights to start from; a text with another symbol is refused."""
+    EXTEND = "extend"
+    """Those of the weights to start from, in their order, then those that only the training texts have."""
+    TEACHER = "teacher"
+    """Those of the teacher; a text with another symbol is refused."""
+
+
+class Frozen(StrEnum):
+    """A part of the network that stays as it is."""
+
+    CNN = "cnn"
+    """All that turns the image into features: weights and batch-norm statistics."""
+    STATISTICS = "statistics"
+    """Batch-norm statistics everywhere, which then normalise in training as they do when the network reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All that decides a training run, together with the data."""
+    """All that decides a training run, together with the data.
+
+    Raises:
+        RecipeError: If the charset is to come from weights, or training is quantisation-aware, and the recipe names no
+            weights to start from.
+    """
 
     model: str
     """Name of the network."""
@@ -116,6 +178,10 @@ class Recipe:
     """Seed of everything random."""
     start: Path | None = None
     """Weights to start from, relative to the recipe; fresh ones if left out."""
+    charset: CharsetSource = CharsetSource.LINES
+    """Where the symbols come from."""
+    freeze: tuple[Frozen, ...] = ()
+    """Parts of the network that stay as they are."""
     data: DataRecipe
     """Lines."""
     optim: OptimRecipe
@@ -128,15 +194,51 @@ class Recipe:
     """Steps between validations."""
     checkpoint_every: int = 500
     """Steps between checkpoints."""
+    distil: DistilRecipe | None = None
+    """A teacher, and what to learn from it."""
+    qat: QatRecipe | None = None
+    """Quantisation-aware training, if any."""
+    consistency: ConsistencyRecipe | None = None
+    """Two views of each line that must be read alike, if any."""
+    tcm: ContextRecipe | None = None
+    """The Textual Context Module, if any."""
+    network: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the network that differ from those that its name stands for."""
+
+    def __post_init__(self) -> None:
+        if self.charset in (CharsetSource.START, CharsetSource.EXTEND) and self.start is None:
+            raise RecipeError(
+                f"charset {self.charset.value!r} takes symbols from the weights to start from, and start names none",
+                remedy="name them with start, or leave charset out",
+            )
+        if self.qat is not None and self.start is None:
+            raise RecipeError(
+                "qat needs trained weights to start from", remedy="train in fp32 first, and name the weights with start"
+            )
+        if self.qat is not None and self.optim.compile:
+            raise RecipeError(
+                "qat rounds inside the forward pass, which optim.compile replaces", remedy="set one of them"
+            )
+        if self.charset is CharsetSource.TEACHER and self.distil is None:
+            raise RecipeError('charset = "teacher" needs a [distil] section that names one')
+        if self.data.unlabelled and not (self.distil and self.distil.teaches):
+            raise RecipeError(
+                "data.unlabelled: lines without transcriptions teach nothing without a teacher",
+                remedy="give [distil] a teacher and a weight above 0, or leave these lines out",
+            )
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of every setting, so that a checkpoint is never resumed under another recipe."""
-        return hashlib.sha256(json.dumps(to_plain(self), sort_keys=True).encode()).hexdigest()
+        return digest_settings(self)
 
 
-def load_recipe(path: Path) -> Recipe:
+def load_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """Read a recipe.
+
+    Args:
+        path: A TOML file.
+        overrides: Keys to change, nested or with dots.
 
     Raises:
         RecipeError: If the file is missing, is not TOML, or has an unknown key or an impossible value.
@@ -147,4 +249,4 @@ def load_recipe(path: Path) -> Recipe:
         raise RecipeError(f"{path}: cannot be read ({error})") from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not valid TOML ({error})") from error
-    return parse_config(Recipe, data, where=str(path))
+    return parse_config(Recipe, merge(data, overrides or {}), where=str(path))

@@ -9,7 +9,7 @@ from inkport.train.augment import augment  # noqa: E402
 from inkport.train.recipe import AugmentRecipe  # noqa: E402
 
 
-OFF = AugmentRecipe(**dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0.0))
+OFF = AugmentRecipe(**dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0))
 
 
 def run(images, widths, recipe, seed=3, least=None):
@@ -51,7 +51,7 @@ def test_result_stays_an_image_with_allowed_widths(batch):
 
 def test_a_line_keeps_the_columns_that_ctc_needs(batch):
     images, widths = batch
-    shrink = AugmentRecipe(**(dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0.0) | {"scale_x": 0.9}))
+    shrink = AugmentRecipe(**(dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0) | {"scale_x": 0.9}))
     squeezed = torch.stack([run(images, widths, shrink, seed=s)[1] for s in range(30)])
     kept = torch.stack([run(images, widths, shrink, seed=s, least=widths - 16)[1] for s in range(30)])
     assert (squeezed < widths - 16).any()
@@ -61,7 +61,7 @@ def test_a_line_keeps_the_columns_that_ctc_needs(batch):
 def test_scaling_really_scales():
     image = torch.ones(1, 1, 48, 160)
     image[..., 80:84] = 0.0
-    only_scale = AugmentRecipe(**(dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0.0) | {"scale_x": 0.5}))
+    only_scale = AugmentRecipe(**(dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0) | {"scale_x": 0.5}))
     for seed in range(10):
         generator = torch.Generator().manual_seed(seed)
         scale = 1 + (2 * torch.rand(1, generator=generator) - 1) * 0.5
@@ -75,6 +75,117 @@ def test_scaling_really_scales():
 def test_every_part_does_something(batch, part):
     images, widths = batch
     strength = {"mask": 1.0, "shear": 0.4, "elastic": 1.5}.get(part, 0.3)
-    recipe = AugmentRecipe(**(dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0.0) | {part: strength}))
+    recipe = AugmentRecipe(**(dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0) | {part: strength, "spans": 3}))
     changed = [run(images, widths, recipe, seed=s)[0][..., :192] for s in range(5)]
     assert any((x - images).abs().max() > 0.01 for x in changed)
+
+
+def only(**parts):
+    return AugmentRecipe(**(dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0) | parts))
+
+
+def test_views_share_their_geometry_and_differ_in_what_covers_them(batch):
+    moving = {"scale_x": 0.3, "shear": 0.4, "rotate": 0.02, "elastic": 1.5, "perspective": 0.2}
+    generator = torch.Generator().manual_seed(3)
+    still, widths = augment(*batch, torch.zeros(4), only(**moving), generator, multiple=16, views=2)
+    assert len(still) == 8
+    assert torch.equal(still[:4], still[4:])
+    assert torch.equal(widths[:4], widths[4:])
+    generator = torch.Generator().manual_seed(3)
+    masked, _ = augment(*batch, torch.zeros(4), only(mask=1, spans=3, **moving), generator, multiple=16, views=2)
+    covered = (masked != still).any(dim=(1, 2))
+    assert covered.any(dim=1).all()
+    assert not torch.equal(covered[:4], covered[4:])
+
+
+def test_more_spans_cover_more():
+    images = torch.rand(32, 1, 48, 640)
+    widths = torch.full((32,), 640)
+    share = [(run(images, widths, only(mask=1, spans=n))[0] - images).abs().amax(dim=2).gt(0.01) for n in (3, 8)]
+    assert share[0].float().mean() < share[1].float().mean() < 0.6
+
+
+def marks(image):
+    """Return the centres of the dark columns of one line, sub-pixel, one per mark."""
+    ink = (1 - image).sum(dim=(0, 1))
+    places = torch.arange(len(ink)) + 0.5
+    edges = [i for i in range(1, len(ink)) if (ink[i] > 1) != (ink[i - 1] > 1)]
+    spans = [slice(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return [((ink[s] * places[s]).sum() / ink[s].sum()).item() for s in spans]
+
+
+def test_perspective_is_a_projection_that_keeps_both_ends():
+    image = torch.ones(1, 1, 48, 640)
+    for column in (4, 180, 330, 480, 632):
+        image[..., column : column + 4] = 0.0
+    moved = []
+    for seed in range(6):
+        result, widths = run(image, torch.tensor([640]), only(perspective=0.4), seed=seed)
+        assert widths.tolist() == [640]
+        first, a, b, c, last = marks(result[0])
+        # The ends themselves stay; marks six columns from them move by at most as much again.
+        assert (first, last) == pytest.approx((6, 634), abs=9)
+        moved.append(abs(b - 332))
+        # Projections keep the cross-ratio of four points of a line; affine maps and curves do not both move the middle.
+        found = (b - first) * (last - a) / ((b - a) * (last - first))
+        expected = (332 - 6) * (634 - 182) / ((332 - 182) * (634 - 6))
+        assert found == pytest.approx(expected, rel=0.01)
+        assert a < b < c
+    assert max(moved) > 8
+
+
+def test_perspective_makes_one_end_taller_than_the_other():
+    image = torch.ones(1, 1, 48, 640)
+    image[:, :, 16:32] = 0.0
+    heights = [(1 - run(image, torch.tensor([640]), only(perspective=0.4), seed=s)[0])[0, 0].sum(0) for s in range(6)]
+    for height in heights:
+        ordered = height.sort().values
+        assert torch.allclose(height, ordered, atol=0.1) or torch.allclose(height, ordered.flip(0), atol=0.1)
+    assert max((h.max() / h.min()).item() for h in heights) > 1.3
+
+
+def test_narrow_lines_on_a_wide_canvas_stay_finite():
+    images, widths = torch.rand(2, 1, 48, 1024), torch.tensor([1024, 32])
+    for seed in range(5):
+        assert torch.isfinite(run(images, widths, only(perspective=0.9), seed=seed)[0]).all()
+
+
+def test_old_paper_is_darker_but_ink_is_ink():
+    images = torch.ones(8, 1, 48, 320)
+    images[:, :, 20:28, 40:280] = 0.0
+    result, _ = run(images, torch.full((8,), 320), only(paper=0.4))
+    ink, paper = result[images == 0], result[images == 1]
+    assert ink.max() < 1e-3
+    assert 0.6 <= paper.min() < 0.9
+    # Stains and grain: within a line the paper is not even.
+    assert (result[:, 0, :16].amax(dim=(1, 2)) - result[:, 0, :16].amin(dim=(1, 2)) > 0.01).sum() >= 6
+
+
+def test_neighbours_reach_in_from_above_or_below_only():
+    torch.manual_seed(0)
+    images = (torch.rand(8, 1, 48, 128) > 0.5).float()
+    result, _ = run(images, torch.full((8,), 128), only(neighbours=1))
+    result = result.round()
+    assert torch.equal(result[:, :, 12:36], images[:, :, 12:36])
+    assert (result <= images).all()
+    above, below = (result[:, :, :12] != images[:, :, :12]).any(), (result[:, :, 36:] != images[:, :, 36:]).any()
+    assert above
+    assert below
+    for index in range(8):
+        other = images[index - 1, 0]
+        reached = [
+            r
+            for r in range(1, 12)
+            if torch.equal(result[index, 0, :r], torch.minimum(images[index, 0, :r], other[48 - r :]))
+        ]
+        hung = [
+            r
+            for r in range(1, 12)
+            if torch.equal(result[index, 0, 48 - r :], torch.minimum(images[index, 0, 48 - r :], other[:r]))
+        ]
+        assert reached or hung
+
+
+def test_a_line_alone_has_no_neighbour(batch):
+    images, widths = batch[0][:1], batch[1][:1]
+    assert torch.equal(run(images, widths, only(neighbours=1))[0], run(images, widths, OFF)[0])

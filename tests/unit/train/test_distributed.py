@@ -24,7 +24,15 @@ for parameter in network.parameters():
 network[1].running_mean.fill_(10.0 * group.rank)
 group.average(network)
 gradients = [p.grad.flatten().tolist() for p in network.parameters()]
-print(json.dumps([gradients, network[1].running_mean.tolist(), group.leads]))
+torch.manual_seed(0)
+reader, lines = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.GELU(), torch.nn.Linear(5, 1)), torch.randn(8, 3)
+reader(lines[group.rank :: group.size]).square().mean().backward()
+group.average(reader)
+shared = torch.cat([p.grad.flatten() for p in reader.parameters()]).tolist()
+reader.zero_grad()
+reader(lines).square().mean().backward()
+whole = torch.cat([p.grad.flatten() for p in reader.parameters()]).tolist()
+print(json.dumps([gradients, network[1].running_mean.tolist(), group.leads, shared, whole]))
 leave(group)
 """
 
@@ -43,10 +51,12 @@ def test_two_processes_end_with_the_mean_gradient_and_statistics():
     for rank, worker in enumerate(workers):
         output, _ = worker.communicate(timeout=240)
         assert worker.returncode == 0
-        gradients, mean, leads = json.loads(output.splitlines()[-1])
+        gradients, mean, leads, shared, whole = json.loads(output.splitlines()[-1])
         assert gradients == [[1.5, 1.5], [1.5], [1.5], [1.5]]
         assert mean == [5.0]
         assert leads == (rank == 0)
+        # Half of the batch each, and the gradient of the whole batch on both.
+        assert shared == pytest.approx(whole, rel=1e-5)
 
 
 def test_alone_nothing_is_averaged():
