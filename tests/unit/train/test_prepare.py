@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from inkport.core.errors import LineDataError, SpecMismatchError  # noqa: E402
+from inkport.core.errors import LineDataError, RecipeError, SpecMismatchError, UnknownSymbolError  # noqa: E402
 from inkport.model.weights import load_weights  # noqa: E402
 from inkport.train.distributed import Group  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
@@ -76,3 +76,53 @@ def test_only_the_training_lines_give_symbols_and_each_line_is_counted(recipe, t
     assert [line.id for line in data.val.lines] == ["v.png"]
     assert set(data.spec.charset.symbols) == set(" abcdeé")
     assert data.train.inputs == []
+
+
+@pytest.fixture
+def later_lines(tmp_path, lines_folder):
+    """A folder with one line; its text sorts behind the symbols of ``lines_folder``."""
+
+    def write(text):
+        folder = tmp_path / "later"
+        folder.mkdir()
+        (folder / "x.png").write_bytes((lines_folder / "line4.png").read_bytes())
+        (folder / "x.gt.txt").write_text(text, encoding="utf-8")
+        return folder
+
+    return write
+
+
+def test_a_start_gets_new_symbols_only_where_the_recipe_says_so(recipe, tmp_path, later_lines):
+    first = train_once(recipe(), tmp_path, tmp_path / "one")
+    # Sorted, the symbols of these texts are the old ones and a new one behind them.
+    lines = later_lines(" abcdeéþ")
+    start = 'start = "one/last.safetensors"'
+    with pytest.raises(SpecMismatchError):
+        prepare_data(recipe(start, train=lines), tmp_path)
+    with pytest.raises(UnknownSymbolError, match=r"\['þ'\]"):
+        prepare_data(recipe(f'{start}\ncharset = "start"', train=lines), tmp_path)
+    extended = recipe(f'{start}\ncharset = "extend"', train=lines, lr=1e-12)
+    assert prepare_data(extended, tmp_path).spec.charset.symbols == (*first.spec.charset.symbols, "þ")
+    second = train_once(extended, tmp_path, tmp_path / "two")
+    for name in ("head.weight", "shortcut.weight"):
+        assert len(second.tensors[name]) == len(first.tensors[name]) + 1
+        torch.testing.assert_close(second.tensors[name][:-1], first.tensors[name], atol=1e-6, rtol=0)
+
+
+def test_fewer_symbols_train_on_with_the_charset_of_the_start(recipe, tmp_path, later_lines):
+    first = train_once(recipe(), tmp_path, tmp_path / "one")
+    data = prepare_data(recipe('start = "one/last.safetensors"\ncharset = "start"', train=later_lines("ab")), tmp_path)
+    assert data.spec.charset == first.spec.charset
+
+
+@pytest.mark.parametrize("source", ["start", "extend"])
+def test_a_charset_of_no_weights_is_refused(recipe, source):
+    with pytest.raises(RecipeError, match="start names none"):
+        recipe(f'charset = "{source}"')
+
+
+def test_the_provenance_of_a_start_is_kept(recipe, tmp_path):
+    first = train_once(recipe(), tmp_path, tmp_path / "one")
+    second = train_once(recipe('start = "one/last.safetensors"'), tmp_path, tmp_path / "two")
+    assert first.provenance["start"] is None
+    assert second.provenance["start"] == first.provenance
