@@ -93,15 +93,15 @@ class FakeQuantised(Recogniser):
     @torch.no_grad()
     def measure(self, images: Iterable[Tensor]) -> None:
         """Begin with the ranges of least squared error on ``images``, each float32 (1, 1, h, w), in fp32."""
-        training = self.training
-        self.eval()
+        training = self.network.training
+        self.network.eval()
         observer = _Measuring(self._plan)
         with observer:
             for image in images:
                 observer.restart()
                 self.network(image)
         self.set_ranges(observer.ranges())
-        self.train(training)
+        self.network.train(training)
 
     def at(self, share: float) -> None:
         """Take the state of a training of which ``share`` (0..1) is done: whether batch norms still move."""
