@@ -44,6 +44,11 @@ class Equivalence:
     further_lines: int | None
     """More lines like these that would settle it; absent if it is settled, or if no number would."""
 
+    @property
+    def non_inferior(self) -> bool:
+        """Whether it is proven to be at most the margin: enough for weights of their own, which may read better."""
+        return self.interval[1] < self.margin
+
 
 def judge_equivalence(resampled: Resampled, *, delta: float, lines: int, symbols: int, margin: float) -> Equivalence:
     """Test a difference of error rates against a margin from both sides.

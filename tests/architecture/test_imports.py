@@ -12,6 +12,7 @@ from inkport.core.runtime import Runtime
 
 SDKS = ("torch", "safetensors", "onnx", "onnxscript", "onnxruntime", "openvino", "coremltools", "pyarrow", "fontTools")
 NEED_TORCH = ("inkport.model.", "inkport.train.", "inkport.export.from_torch.")
+FOLDERS = {"src", "model", "train", "export", "runtimes", "benchmarks", "quantise", "compress"}
 TORCH_FREE_ALL_THE_SAME = ("inkport.model.runtime",)
 
 BLOCK = """
@@ -33,7 +34,7 @@ print(*sorted({{name.partition(".")[0] for name in sys.modules}} & {{"numpy", "P
 def modules(tracked):
     names = []
     for path in tracked:
-        if path.suffix != ".py" or path.parts[0] not in {"src", "model", "train", "export", "runtimes", "benchmarks"}:
+        if path.suffix != ".py" or path.parts[0] not in FOLDERS:
             continue
         parts = path.with_suffix("").parts
         parts = parts[1:] if parts[0] == "src" else ("inkport", *parts)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 
-FOLDERS = ("model", "train", "export", "runtimes", "benchmarks")
+FOLDERS = ("model", "train", "export", "runtimes", "benchmarks", "quantise", "compress")
 
 
 @pytest.fixture(scope="module")

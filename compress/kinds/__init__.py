@@ -1,0 +1,1 @@
+"""The kinds of stage, one file each; ``inkport.compress.stage.KINDS`` lists them."""

@@ -1,0 +1,130 @@
+"""``kind = "train"``: a training that starts from the parent's weights: fine-tuning, distillation, QAT."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inkport.compress.digest import digest_path, is_line_set, paths_in
+from inkport.compress.kinds.weights import wrap_weights
+from inkport.compress.stage import Context, Inputs
+from inkport.compress.table import read_table
+from inkport.core.artifact import Artifact
+from inkport.core.config import parse_config, to_plain
+from inkport.core.errors import RecipeError, RuntimeUnavailableError, SpecMismatchError
+from inkport.train.digest import digest_settings
+from inkport.train.recipe import Recipe
+
+
+if TYPE_CHECKING:
+    from inkport.train.loop import Report
+
+
+PARENT = "parent"
+"""Stands for what the parent decides, until it is there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainStage:
+    """Keys of the table.
+
+    Raises:
+        RecipeError: If there is not exactly one recipe.
+    """
+
+    recipe: Mapping[str, Any] | None = None
+    """A training recipe; lines that it does not name are those of the whole recipe."""
+    file: Path | None = None
+    """A training recipe in a file of its own, which names its lines; the parent takes the place of its ``start``."""
+
+    def __post_init__(self) -> None:
+        if (self.recipe is None) == (self.file is None):
+            raise RecipeError("a train stage has either a table 'recipe' or a 'file'")
+
+    def inputs(self, context: Context) -> Inputs:
+        """Return the recipe with the digests of all that it names."""
+        recipe, base = self._read(context)
+        named = [(where, base / path) for where, path in paths_in(recipe) if where != ("start",)]
+        digests = [[".".join(where), digest_path(path, context.index)] for where, path in named]
+        sets = [(where == ("data", "val"), path) for where, path in named if is_line_set(path)]
+        return Inputs(
+            # Where the files lie does not matter, and the digests say what they hold.
+            digests={"recipe": digest_settings(_without_paths(recipe)), "named": digests},
+            train=tuple(path for chooses, path in sets if not chooses),
+            val=tuple(path for chooses, path in sets if chooses),
+        )
+
+    def make(self, parent: Artifact, out: Path, *, work: Path, context: Context) -> Artifact:
+        """Train; a killed training goes on from its checkpoint in ``work``."""
+        if parent.format != "safetensors":
+            raise RecipeError(f"a training starts from weights, the parent is {parent.format} {parent.precision}")
+        try:
+            import torch
+        except ModuleNotFoundError as error:
+            raise RuntimeUnavailableError(
+                "training needs torch, which is not installed", remedy="pip install 'inkport[train]'"
+            ) from error
+        from inkport.train.distributed import Group
+        from inkport.train.loop import Trainer
+        from inkport.train.prepare import prepare_data
+
+        if context.threads is not None:
+            torch.set_num_threads(context.threads)
+        recipe, base = self._read(context)
+        if recipe.model not in {PARENT, parent.spec.name}:
+            raise SpecMismatchError(f"the training is of {recipe.model}, its parent is a {parent.spec.name}")
+        version = parent.spec.version if recipe.version == PARENT else recipe.version
+        recipe = replace(recipe, model=parent.spec.name, version=version, preprocess=parent.spec.preprocess)
+        data = prepare_data(replace(recipe, start=parent.file(".safetensors").resolve()), base)
+        if data.spec.charset != parent.spec.charset:
+            raise SpecMismatchError(
+                "the training would change the symbols, and could not be compared with its parent",
+                remedy='leave charset = "start", which a training has here by default',
+            )
+        # The path would say where this run lies, and not from which weights it starts.
+        recipe = replace(recipe, start=Path(f"sha256-{parent.digest}"))
+        trainer = Trainer(recipe, data, work, group=Group(), report=_report(context, recipe.optim.steps))
+        if trainer.step:
+            context.say(f"continuing after step {trainer.step}")
+        trainer.run()
+        shutil.copyfile(work / "log.jsonl", out.parent / "log.jsonl")
+        return wrap_weights(work / "best.safetensors", out, stage="train", parent=parent)
+
+    def _read(self, context: Context) -> tuple[Recipe, Path]:
+        """Return the recipe and the folder that its paths start from."""
+        if self.file is not None:
+            path = context.base / self.file
+            table, base, where = read_table(path) | {"start": PARENT}, path.parent, str(path)
+        else:
+            table, base, where = dict(self.recipe or {}), context.base, "recipe of a train stage"
+        if "start" in (self.recipe or {}):
+            raise RecipeError(f"{where}: names start", remedy="leave it out: the stage starts from its parent")
+        if not isinstance(data := table.get("data", {}), Mapping):
+            raise RecipeError(f"{where}.data: expected a table, found {data!r}")
+        lines = {} if self.file else to_plain(context.lines)
+        own = {"data": {key: value for key, value in lines.items() if key != "test"} | dict(data)}
+        defaults = {"model": PARENT, "version": PARENT, "charset": "start", "start": PARENT}
+        return parse_config(Recipe, defaults | table | own, where=where), base
+
+
+def _without_paths(value: Any) -> Any:
+    if isinstance(value, Path):
+        return Path("-")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _without_paths(getattr(value, f.name)) for f in dataclasses.fields(value)})
+    return tuple(map(_without_paths, value)) if isinstance(value, tuple) else value
+
+
+def _report(context: Context, steps: int) -> Report:
+    def show(entry: dict[str, Any]) -> None:
+        if "val_cer" in entry:
+            rates = ", ".join(f"{name} {rate:.4f}" for name, rate in entry["val_cer"].items())
+            context.say(f"step {entry['step']}/{steps}  validation CER: {rates}")
+        else:
+            context.progress(f"training, loss {entry['loss']:.3f}, step", entry["step"], steps)
+
+    return show

@@ -1,0 +1,94 @@
+"""``inkport compress``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.commands._model import resolve_model
+from inkport.compress.choice import parse_budget
+from inkport.compress.compress import Compressed, CompressRequest, compress as run_compress
+from inkport.compress.copy import copy_artifact
+from inkport.compress.lines import LineIndex
+from inkport.compress.recipe import load_compress_recipe
+from inkport.compress.stage import Context
+from inkport.compress.views import render_text
+from inkport.core.errors import UsageError
+from inkport.core.target import Budget
+
+
+def compress(
+    recipe: Path,
+    *,
+    out: Path = Path("out/compress"),
+    budget: str | None = None,
+    select_out: Path | None = None,
+    threads: int | None = None,
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+) -> int:
+    """Make smaller and faster models from one checkpoint, stage by stage, and find those worth having.
+
+    Killed and started again with the same arguments, it goes on where it was; a second run repeats nothing whose
+    inputs are unchanged. Exit code 0: all well; 1: a stage or member failed, or none keeps the budget; 2: the
+    request or its data is wrong; 3: something is not available here.
+
+    Args:
+        recipe: TOML file; docs/compress.md describes every key.
+        out: Folder for the stages, what was measured, compress.json, compress.md and compress.svg.
+        budget: Choose the fastest member that is proven on val to lose no more: cer=0.3 allows 0.3 points of CER.
+        select_out: Folder that the chosen artefact is copied to.
+        threads: CPU threads of trainings; torch decides if left out. Members are measured as the recipe says.
+        json_: Print the report as JSON instead of the table.
+    """
+    allowed = None if budget is None else parse_budget(budget)
+    if select_out and allowed is None:
+        raise UsageError("--select-out copies what a budget chooses", remedy="add --budget cer=0.3")
+    if threads is not None and threads < 1:
+        raise UsageError(f"--threads {threads}: must be at least 1")
+    settings, base = load_compress_recipe(recipe), recipe.parent.resolve()
+    named = base / settings.start
+    context = Context(
+        base=base,
+        lines=settings.lines,
+        index=LineIndex(),
+        exports=out / "exports",
+        threads=threads,
+        say=_say,
+        progress=terminal_progress(),
+    )
+    request = CompressRequest(
+        recipe=settings,
+        name=recipe.name,
+        start=resolve_model(str(named) if named.exists() else settings.start, work=out / "start"),
+        context=context,
+        out=out,
+        margin=Budget.cer_margin if allowed is None else allowed,
+        budget=allowed,
+    )
+    try:
+        done = run_compress(request)
+    finally:
+        clear_progress()
+    sys.stdout.write(done.report.to_json() if json_ else render_text(done.report))
+    sys.stderr.write(f"report: {out / 'compress.md'} (also .json and .svg)\n")
+    if select_out:
+        _select(done, select_out)
+    return done.report.exit_code
+
+
+def _select(done: Compressed, out: Path) -> None:
+    choice = done.report.choice
+    if choice is None or choice.member is None:
+        sys.stderr.write(f"nothing is copied to {out}: no member keeps the budget\n")
+        return
+    artifact = copy_artifact(done.artifacts[choice.member], out)
+    sys.stderr.write(f"{choice.member}: {artifact.path} ({artifact.digest})\n")
+
+
+def _say(text: str) -> None:
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{clear}{text}\n")
