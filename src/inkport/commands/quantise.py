@@ -1,0 +1,301 @@
+"""``inkport quantise apply``, ``openvino``, ``sensitivity``, ``search`` and ``blank-bias``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from inkport.benchmarks.margins.run import PROBES
+from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.commands._model import resolve_model
+from inkport.commands._request import audit_sources, check_calibration, problems_of
+from inkport.core.artifact import Artifact
+from inkport.core.errors import LineDataError, UsageError
+from inkport.core.target import Precision
+from inkport.export.calibration import CALIBRATION_LINES, CalibrationSet, choose_calibration
+from inkport.export.from_onnx.accuracy import AccuracyControl, ValidationSet
+from inkport.export.from_onnx.int8 import Int8Options, int8_onnx_from_onnx
+from inkport.export.from_onnx.openvino_int8 import OpenVinoInt8Options, int8_openvino_from_onnx
+from inkport.export.from_onnx.saturation import saturation_warning
+from inkport.export.plan import build
+from inkport.lines.audit import Audit
+from inkport.lines.source import read_lines
+from inkport.quantise.blank_bias import correct_blank_bias
+from inkport.quantise.meter import Meter
+from inkport.quantise.operators import Grouping, find_groups
+from inkport.quantise.report import SCHEMA, ScanReport, identify, known_rows, load_report, render_scan
+from inkport.quantise.search import SearchOptions, search as search_mixed
+from inkport.quantise.sensitivity import Mode, scan
+
+
+quantise = App(
+    name="quantise", help="Make int8 artefacts, find the operators that do harm, and undo what can be undone."
+)
+
+Paths = Annotated[tuple[Path, ...], Parameter(consume_multiple=True)]
+Settings = Annotated[Int8Options, Parameter(name="*")]
+Search = Annotated[SearchOptions, Parameter(name="*")]
+
+
+@quantise.command
+def apply(
+    model: str | None = None,
+    *,
+    calibration: Paths,
+    out: Path,
+    calibration_lines: int = CALIBRATION_LINES,
+    options: Settings = Int8Options(),  # noqa: B008 - frozen
+) -> None:
+    """Make an int8 ONNX artefact with settings of your own; `inkport export` makes the one with the default ones.
+
+    Args:
+        model: An ONNX artefact in fp32, or what it is exported from: a weights file or the name of a shipped model.
+        calibration: Line sets that the ranges come from: lines of the training set, never test lines.
+        out: The artefact's directory.
+        calibration_lines: How many of their lines to use; the choice depends on the lines' ids alone.
+        options: What is quantised, and how.
+    """
+    source = _onnx(model, out)
+    _print(
+        int8_onnx_from_onnx(
+            source, out, calibration=_calibrate(source, calibration, calibration_lines), options=options
+        )
+    )
+
+
+@quantise.command
+def openvino(
+    model: str | None = None,
+    *,
+    calibration: Paths,
+    lines: Paths,
+    out: Path,
+    max_drop: float = AccuracyControl.max_drop,
+    ranking_lines: int = AccuracyControl.ranking_lines,
+    everything: bool = False,
+    calibration_lines: int = CALIBRATION_LINES,
+    most_lines: int = 0,
+    skip: str = "",
+) -> None:
+    """Make an int8 OpenVINO artefact whose CER on validation lines is held: operators that do harm go back to fp32.
+
+    Args:
+        model: As in `apply`.
+        calibration: As in `apply`.
+        lines: Line sets of validation; never those that a result is reported on.
+        out: The artefact's directory.
+        max_drop: Most that the CER may rise above that of fp32, in points.
+        ranking_lines: Validation lines on which operators are ranked.
+        everything: Start with everything in int8 (depthwise convolutions never are), not with the usual parts in fp32.
+        calibration_lines: As in `apply`.
+        most_lines: Most lines per line set, the first ones; 0 for all.
+        skip: Problems whose lines are left out, separated by commas.
+    """
+    check_calibration(lines, calibration)
+    source = _onnx(model, out)
+    control = AccuracyControl(max_drop=max_drop, ranking_lines=ranking_lines)
+    options = OpenVinoInt8Options(accuracy=control, **({"keep_fp32": ()} if everything else {}))
+    artifact = int8_openvino_from_onnx(
+        source,
+        out,
+        calibration=_calibrate(source, calibration, calibration_lines),
+        options=options,
+        validation=ValidationSet.of(_audit(source, lines, skip, most_lines)),
+    )
+    _print(artifact)
+    found = artifact.provenance.options["accuracy"]
+    sys.stdout.write(f"CER fp32 {found['cer_fp32']:.3%}, int8 {found['cer']:.3%}; back in fp32: {found['returned']}\n")
+
+
+@quantise.command
+def sensitivity(
+    model: str | None = None,
+    *,
+    calibration: Paths,
+    lines: Paths,
+    out: Path = Path("out/sensitivity.json"),
+    mode: Mode = Mode.ONLY,
+    group: Grouping = Grouping.NODE,
+    timed: bool = False,
+    probes: int = PROBES,
+    calibration_lines: int = CALIBRATION_LINES,
+    most_lines: int = 0,
+    skip: str = "",
+    threads: int = 1,
+    options: Settings = Int8Options(),  # noqa: B008 - frozen
+) -> None:
+    """Measure the harm of every operator in int8, by CER and by margins; an interrupted scan is taken up again.
+
+    Args:
+        model: As in `apply`.
+        calibration: As in `apply`.
+        lines: Line sets of validation; never those that a result is reported on.
+        out: The report, in JSON; written after every operator.
+        mode: Quantise each operator alone (only), or everything but it (all-but).
+        group: Every operator by itself (node), or the parts of the network (part).
+        timed: Time each too, on a machine that does nothing else; a search then weighs harm against time saved.
+        probes: Lines that margins learn from.
+        calibration_lines: As in `apply`.
+        most_lines: Most lines per line set, the first ones; 0 for all.
+        skip: Problems whose lines are left out, separated by commas.
+        threads: Threads for the computation.
+        options: How is quantised; what is quantised is the scan's own choice.
+    """
+    check_calibration(lines, calibration)
+    source = _onnx(model, out)
+    meter = Meter(source, _audit(source, lines, skip, most_lines), probes=probes, threads=threads)
+    chosen = _calibrate(source, calibration, calibration_lines)
+    identity = identify(
+        source, meter, calibration=chosen.record, settings=options, mode=mode, grouping=group, timed=timed
+    )
+
+    def report(**found: object) -> ScanReport:
+        return ScanReport(schema=SCHEMA, identity=identity, cer=meter.cer, **found)  # type: ignore[arg-type]
+
+    try:
+        found = scan(
+            source,
+            calibration=chosen,
+            options=options,
+            meter=meter,
+            groups=find_groups(source, group),
+            mode=mode,
+            timed=timed,
+            known=known_rows(out, identity),
+            save=lambda rows: report(rows=tuple(rows)).write(out),
+            progress=terminal_progress(),
+        )
+    finally:
+        clear_progress()
+    report(rows=found.rows, everything=found.everything).write(out)
+    sys.stdout.write(render_scan(found, len(meter.audit.lines)))
+    sys.stderr.write(f"report: {out}\n")
+
+
+@quantise.command
+def search(
+    model: str | None = None,
+    *,
+    sensitivity: Path,
+    calibration: Paths,
+    lines: Paths,
+    out: Path,
+    settings: Search = SearchOptions(),  # noqa: B008 - frozen
+    calibration_lines: int = CALIBRATION_LINES,
+    most_lines: int = 0,
+    skip: str = "",
+    threads: int = 1,
+) -> None:
+    """Make an int8 artefact in which as many operators stay in fp32 as the CER budget needs.
+
+    Args:
+        model: As in `apply`.
+        sensitivity: The report of `sensitivity` on the same model; its settings are used here too.
+        calibration: As in `apply`.
+        lines: Line sets of validation; never those that a result is reported on.
+        out: The artefact's directory.
+        settings: The budget, and the order in which operators are tried.
+        calibration_lines: As in `apply`.
+        most_lines: Most lines per line set, the first ones; 0 for all.
+        skip: Problems whose lines are left out, separated by commas.
+        threads: Threads for the computation.
+    """
+    check_calibration(lines, calibration)
+    source = _onnx(model, out)
+    report = load_report(sensitivity)
+    if report.identity.model != source.digest:
+        raise UsageError(f"{sensitivity}: the scan is of another model", remedy="scan this one first")
+    meter = Meter(source, _audit(source, lines, skip, most_lines), probes=report.identity.probes, threads=threads)
+    try:
+        artifact = search_mixed(
+            source,
+            out,
+            calibration=_calibrate(source, calibration, calibration_lines),
+            options=report.identity.settings,
+            meter=meter,
+            sensitivity=report.scan,
+            settings=settings,
+            record={"sensitivity_sha256": report.sha256},
+            progress=terminal_progress(),
+        )
+    finally:
+        clear_progress()
+    _print(artifact)
+    found = artifact.provenance.options["search"]
+    for step in found["steps"]:
+        sys.stdout.write(f"{'fp32' if step['fp32'] else 'int8'}  {step['name']}: {step['why']}\n")
+    sys.stdout.write(f"CER fp32 {found['cer_fp32']:.3%}, mixed {found['effect']['cer']:.3%}\n")
+
+
+@quantise.command(name="blank-bias")
+def blank_bias(
+    artifact: Path,
+    *,
+    fp32: str | None = None,
+    lines: Paths,
+    out: Path,
+    most_lines: int = 0,
+    skip: str = "",
+    threads: int = 1,
+) -> None:
+    """Choose an offset on the blank's logit by the CER on validation lines, and fold it into the head's bias.
+
+    Args:
+        artifact: The quantised ONNX artefact.
+        fp32: The model that it was made from, as in `apply`.
+        lines: Line sets of validation; never those that a result is reported on.
+        out: The corrected artefact's directory.
+        most_lines: Most lines per line set, the first ones; 0 for all.
+        skip: Problems whose lines are left out, separated by commas.
+        threads: Threads for the computation.
+    """
+    quantised = resolve_model(str(artifact))
+    if quantised.format != "onnx":
+        raise UsageError(f"{artifact}: expected an ONNX artefact, found {quantised.format}")
+    source = _onnx(fp32, out)
+    if source.spec != quantised.spec:
+        raise UsageError(f"{artifact} is not of this recogniser", remedy="name the model that it was made from: --fp32")
+    meter = Meter(source, _audit(source, lines, skip, most_lines), probes=1, threads=threads)
+    made, found = correct_blank_bias(quantised, out, meter=meter)
+    _print(made)
+    for name, rate, edits in (("before", found.cer_before, found.edits_before), ("after", found.cer, found.edits)):
+        sys.stdout.write(
+            f"{name:6s} CER {rate:.3%}: {edits.substitutions} substitutions, {edits.insertions} insertions, "
+            f"{edits.deletions} deletions\n"
+        )
+    sys.stdout.write(f"offset {found.offset:+g}; on lines that it was not chosen on, CER {found.cer_held_out:.3%}\n")
+
+
+def _onnx(model: str | None, out: Path) -> Artifact:
+    work = out.parent
+    source = resolve_model(model, work=work)
+    if (source.format, source.precision) == ("onnx", Precision.FP32):
+        return source
+    return build(source, format="onnx", precision=Precision.FP32, work=work)
+
+
+def _calibrate(source: Artifact, calibration: Sequence[Path], count: int) -> CalibrationSet:
+    return choose_calibration(read_lines(calibration), source.spec.preprocess, count=count)
+
+
+def _audit(source: Artifact, lines: Sequence[Path], skip: str, most_lines: int) -> Audit:
+    audit = audit_sources(source, lines, problems_of(skip))
+    if not audit.lines:
+        raise LineDataError("there is no usable line", remedy="pass line sets with --lines")
+    if not most_lines:
+        return audit
+    places: dict[str, list[int]] = {}
+    for index, line in enumerate(audit.lines):
+        places.setdefault(line.dataset, []).append(index)
+    return audit.pick(sorted(index for found in places.values() for index in found[:most_lines]))
+
+
+def _print(artifact: Artifact) -> None:
+    size = f"{artifact.bytes / 1e6:.2f} MB"
+    sys.stdout.write(f"{artifact.path}  {artifact.format}  {artifact.precision}  {size}  {artifact.digest}\n")
+    if warning := saturation_warning(artifact):
+        sys.stderr.write(f"warning: {warning}\n")
