@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
 
 from inkport.core.errors import UsageError
 
@@ -15,7 +17,13 @@ if TYPE_CHECKING:
     from inkport.lines.audit import Audit
 
 
-def train(recipe: Path, *, out: Path, threads: int | None = None) -> None:
+def train(
+    recipe: Path,
+    *,
+    out: Path,
+    threads: int | None = None,
+    set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+) -> None:
     """Train a recogniser from a recipe, on CUDA if there is one, else on the CPU.
 
     Killed and started again with the same arguments, it continues from its last checkpoint and ends with the
@@ -26,6 +34,8 @@ def train(recipe: Path, *, out: Path, threads: int | None = None) -> None:
         out: Folder for ``best.safetensors`` (by validation CER), ``last.safetensors``,
             ``checkpoint.safetensors`` and ``log.jsonl``.
         threads: CPU threads per process; torch decides if left out.
+        set_: Change keys of the recipe: key=value as in TOML, dots for sections, for example ``--set optim.lr=5e-4``;
+            once per key.
     """
     try:
         import torch
@@ -35,10 +45,11 @@ def train(recipe: Path, *, out: Path, threads: int | None = None) -> None:
         ) from error
     from inkport.train.distributed import join, leave
     from inkport.train.loop import Trainer
+    from inkport.train.overrides import parse_overrides
     from inkport.train.prepare import prepare_data
     from inkport.train.recipe import load_recipe
 
-    settings = load_recipe(recipe)
+    settings = load_recipe(recipe, parse_overrides(set_))
     if threads is not None:
         torch.set_num_threads(threads)
     data = prepare_data(settings, recipe.parent)
@@ -46,8 +57,9 @@ def train(recipe: Path, *, out: Path, threads: int | None = None) -> None:
     try:
         show: Callable[[dict[str, Any]], None] = _progress(settings.optim.steps)
         if group.leads:
-            for name, audit in (("train", data.train), ("val", data.val)):
-                _say(f"{name}: {_audit_report(audit)}")
+            for name, audit in (("train", data.train), ("unlabelled", data.unlabelled), ("val", data.val)):
+                if audit is not None:
+                    _say(f"{name}: {_audit_report(audit)}")
         trainer = Trainer(settings, data, out, group=group, report=show)
         if group.leads and trainer.step:
             _say(f"continuing after step {trainer.step}")

@@ -17,7 +17,7 @@ from inkport.core.files import sha256_file  # noqa: E402
 from inkport.core.preprocess import PreprocessSpec  # noqa: E402
 from inkport.model.weights import load_weights  # noqa: E402
 from inkport.train.distil.readings import Readings  # noqa: E402
-from inkport.train.objective import ctc_of  # noqa: E402
+from inkport.train.objective import Step, ctc_of  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 
 
@@ -75,6 +75,26 @@ def test_weights_sum_to_what_the_parts_give(recipe, trainer):
     total = loss("ctc = 0.25\nframe = 0.5\nsequence = 2\nfeature = 3", "all")
     expected = 0.25 * base + 0.5 * parts["frame"] + 2 * parts["sequence"] + 3 * parts["feature"]
     assert total == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(("settings", "window"), [("", 2), ("window = 0", 0), ('frames = "all"', None)])
+def test_the_frames_of_the_recipe_are_compared_and_padding_is_not(recipe, trainer, settings, window):
+    run = trainer(recipe(f"ctc = 0\nframe = 1\ntemperature = 2\n{settings}"))
+    batch = run.lines.batch(range(6))
+    seen = Step(images=batch.images.float() / 255, frames=batch.widths // 4, batch=batch)
+    output = run.network.forward_train(seen.images)
+    teacher, bf16 = run.objectives["distil"]._teacher[0], run.recipe.optim.bf16
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        labels = teacher(seen.images).argmax(2)
+        theirs = (teacher(seen.images).float() / 2).log_softmax(2)
+    ours, terms = (output.logits.float() / 2).log_softmax(2), []
+    for line, frames in enumerate(seen.frames.tolist()):
+        symbols = [t for t in range(frames) if labels[line, t] != 0]
+        near = [t for t in range(frames) if window is None or any(abs(t - s) <= window for s in symbols)]
+        terms += [(theirs[line, t].exp() * (theirs[line, t] - ours[line, t])).sum() for t in near]
+    assert 0 < len(terms) < seen.frames.max() * 6
+    found = run.objectives["distil"](output, seen)
+    torch.testing.assert_close(found, 4 * torch.stack(terms).mean(), rtol=1e-3, atol=1e-5)
 
 
 def test_readings_are_those_of_the_clean_lines_and_are_kept(recipe, trainer, tmp_path):
