@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, features
 
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.files import new_directory
@@ -43,7 +43,7 @@ def render_set(request: LineSet, out: Path, *, jobs: int = 1, report: Report = l
         report: Called with the number of lines done so far, now and then.
 
     Raises:
-        UsageError: If ``out`` is there already, or ``jobs`` is below 1.
+        UsageError: If ``out`` is there already, ``jobs`` is below 1, or words are to be shaped and nothing can.
         DataError: If a font or a text cannot be used, or together they give no line.
     """
     _check([request], out, jobs)
@@ -67,7 +67,7 @@ def render_parts(
         What became of both together.
 
     Raises:
-        UsageError: If they share a font, hold different texts out, ``out`` is there already, or ``jobs`` is below 1.
+        UsageError: If they share a font, hold different texts out, or as for ``render_set``.
         DataError: If a font or a text cannot be used, or together they give no line.
     """
     if shared := set(train.fonts) & set(test.fonts):
@@ -94,6 +94,8 @@ def _check(requests: list[LineSet], out: Path, jobs: int) -> None:
     if out.exists():
         raise UsageError(f"{out}: is there already", remedy="name a new folder, or remove this one first")
     for request in requests:
+        if request.look.shaping and not features.check("raqm"):
+            raise UsageError("shaping needs a Pillow with libraqm", remedy="install libraqm, or leave shaping at 0")
         for path in request.fonts:
             load_font(path)
         for index in range(len(request.texts)):

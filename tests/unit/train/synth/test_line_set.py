@@ -108,6 +108,13 @@ def test_a_folder_that_is_there_is_never_replaced(request_, tmp_path):
     assert (tmp_path / "out" / "mine.txt").exists()
 
 
+def test_shaping_without_a_shaper_is_refused(request_, tmp_path, monkeypatch):
+    monkeypatch.setattr("inkport.train.synth.line_set.features.check", lambda name: name != "raqm")
+    with pytest.raises(UsageError, match="libraqm"):
+        render_set(replace(request_, look=Look(shaping=0.1)), tmp_path / "out")
+    render_set(replace(request_, counts=(1, 1)), tmp_path / "out")
+
+
 def test_a_bad_font_is_named_before_anything_is_rendered(request_, tmp_path):
     (tmp_path / "bad.ttf").write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"bad\.ttf"):
@@ -227,8 +234,10 @@ def test_a_test_text_that_training_always_holds_is_refused(parts, tmp_path):
         render_parts(*parts, tmp_path / "out")
 
 
-def test_each_part_is_the_same_alone(parts, tmp_path):
+def test_the_test_part_is_the_same_alone_and_beside_fewer_lines(parts, tmp_path):
     render_parts(*parts, tmp_path / "out")
+    render_parts(replace(parts[0], counts=(1,)), parts[1], tmp_path / "few")
+    assert content(tmp_path / "out" / "test") == content(tmp_path / "few" / "test")
     render_set(replace(parts[1], part=Part.TEST), tmp_path / "alone")
     assert content(tmp_path / "out" / "test") == content(tmp_path / "alone")
 
