@@ -33,10 +33,13 @@ from inkport.quantise.sensitivity import Mode, scan
 
 
 quantise = App(
-    name="quantise", help="Make int8 artefacts, find the operators that do harm, and undo what can be undone."
+    name="quantise",
+    help="Make int8 artefacts, find the operators that do harm, and undo what can be undone.",
+    # For the lists among the settings, which stand in dataclasses that know no command line.
+    default_parameter=Parameter(consume_multiple=True),
 )
 
-Paths = Annotated[tuple[Path, ...], Parameter(consume_multiple=True)]
+Paths = tuple[Path, ...]
 Settings = Annotated[Int8Options, Parameter(name="*")]
 Search = Annotated[SearchOptions, Parameter(name="*")]
 
