@@ -8,6 +8,7 @@ from html import escape
 from inkport.benchmarks.views import svg
 from inkport.benchmarks.views.rows import milliseconds, percent
 from inkport.benchmarks.views.style import STYLE
+from inkport.compress.pareto import dominated_by
 from inkport.compress.report import CompressReport, MemberReport
 
 
@@ -20,7 +21,8 @@ TITLE = 30
 def render_plot(report: CompressReport) -> str | None:
     """Return the drawing; None if no member was timed.
 
-    Members of the Pareto set are filled dots, joined by a line; the others are hollow.
+    Members of the Pareto set are filled dots, the others are hollow; a line joins those that no other beats in the
+    two figures of a panel.
     """
     rows = [
         (m, m.val.cer, m.speed.p50_ms, m.artifact.bytes / 1e6)
@@ -61,7 +63,10 @@ def _panel(members: Sequence[MemberReport], xs: Sequence[float], ys: Sequence[fl
     x, y = svg.plain_axes(xs, ys, log_x=min(xs) > 0 and max(xs) / min(xs) > LOG_FROM)
     body = svg.axes(x, y, x_name=x_name, y_name="CER on val, %")
     places = [(x(a), y(b)) for a, b in zip(xs, ys, strict=True)]
-    front = sorted(place for place, member in zip(places, members, strict=True) if member.pareto)
+    above = dominated_by(
+        {member.name: figures for member, figures in zip(members, zip(xs, ys, strict=True), strict=True)}
+    )
+    front = sorted(place for place, member in zip(places, members, strict=True) if not above[member.name])
     body += [svg.polyline(front, kind="reference")] if len(front) > 1 else []
     kinds = [svg.series(index) for index in range(len(members))]
     for member, kind, (left, top), a, b in zip(members, kinds, places, xs, ys, strict=True):

@@ -12,9 +12,12 @@ from inkport.compress.kinds.quantise import QuantiseStage
 from inkport.compress.kinds.train import TrainStage
 from inkport.compress.lines import LineIndex, LineSets
 from inkport.compress.stage import KINDS, find_kind
+from inkport.core.artifact import load_artifact
 from inkport.core.errors import RecipeError
 from inkport.core.target import Precision
+from inkport.export.from_onnx.accuracy import AccuracyControl
 from inkport.export.from_onnx.int8 import Int8Options
+from inkport.export.from_onnx.openvino_int8 import OpenVinoInt8Options
 
 
 OPTIM = {"steps": 2, "batch": 2}
@@ -95,7 +98,7 @@ def test_quantising_obeys_its_options(context, toy_onnx, lines_folder, tmp_path)
     pytest.importorskip("onnxruntime", reason="ranges are measured with onnxruntime")
     context = replace(context, lines=LineSets(train=(lines_folder,), val=()))
     made = [
-        QuantiseStage(options=options, calibration_lines=2).make(toy_onnx, out, work=tmp_path, context=context)
+        QuantiseStage(onnx=options, calibration_lines=2).make(toy_onnx, out, work=tmp_path, context=context)
         for options, out in (
             (Int8Options(), tmp_path / "a"),
             (Int8Options(keep_fp32=()), tmp_path / "b"),
@@ -105,3 +108,36 @@ def test_quantising_obeys_its_options(context, toy_onnx, lines_folder, tmp_path)
     assert made[0].digest != made[1].digest, "the head of one is quantised"
     assert all(len(artifact.provenance.calibration.ids) == 2 for artifact in made)
     assert {artifact.provenance.parent for artifact in made} == {toy_onnx.digest}
+
+
+def test_what_chooses_by_val_depends_on_it(context):
+    plain = digests(QuantiseStage(onnx=Int8Options()), context)
+    assert plain.keys() == {"train"}
+    assert digests(QuantiseStage(onnx=Int8Options(), blank_bias=True), context).keys() == {"train", "val"}
+    controlled = OpenVinoInt8Options(accuracy=AccuracyControl())
+    assert digests(QuantiseStage(openvino=controlled), context).keys() == {"train", "val"}
+    assert digests(QuantiseStage(openvino=OpenVinoInt8Options()), context).keys() == {"train"}
+
+
+def test_the_blank_bias_is_corrected_on_val(context, toy_onnx, lines_folder, tmp_path):
+    pytest.importorskip("onnxruntime", reason="ranges are measured with onnxruntime")
+    context = replace(context, lines=LineSets(train=(lines_folder,), val=(lines_folder,)))
+    stage = QuantiseStage(onnx=Int8Options(), blank_bias=True, calibration_lines=2)
+    made = stage.make(toy_onnx, tmp_path / "out", work=tmp_path / "work", context=context)
+    assert (made.format, made.precision) == ("onnx", Precision.INT8)
+    assert made.provenance.parent == load_artifact(tmp_path / "work/plain").digest
+    assert made.root == toy_onnx.root
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "either a table 'onnx' or a table 'openvino'"),
+        ({"onnx": Int8Options(), "openvino": OpenVinoInt8Options()}, "either a table"),
+        ({"openvino": OpenVinoInt8Options(), "blank_bias": True}, "is for ONNX"),
+        ({"onnx": Int8Options(), "calibration_lines": 0}, "at least 1"),
+    ],
+)
+def test_quantising_that_cannot_work_is_refused(settings, message):
+    with pytest.raises(RecipeError, match=message):
+        QuantiseStage(**settings)
