@@ -15,6 +15,7 @@ import numpy.typing as npt
 from inkport.core.artifact import Calibration
 from inkport.core.errors import ImageError, LineDataError
 from inkport.core.preprocess import PreprocessSpec, prepare
+from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines
 
@@ -54,13 +55,14 @@ def choose_calibration(
         skip_bad_images: Whether to pass over lines whose image cannot be prepared instead of refusing them.
 
     Raises:
-        LineDataError: If there is no usable line, or a chosen line has an unusable image.
+        LineDataError: If there is no usable line, one is a test line, or a chosen line has an unusable image.
     """
     if count < 1:
         raise LineDataError(f"calibration needs at least 1 line, {count} were asked for")
     chosen: list[Line] = []
     skipped: list[str] = []
     inputs: list[npt.NDArray[np.float32]] = []
+    lines = refuse_test_lines(lines, purpose="calibration")
     for line in _in_turns(lines, None if skip_bad_images else count):
         if len(chosen) == count:
             break

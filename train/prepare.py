@@ -10,6 +10,7 @@ from inkport.core.charset import Charset
 from inkport.core.errors import LineDataError, SpecMismatchError, UnknownSymbolError
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit, Problem, audit_lines
+from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines, read_lines
 from inkport.model.extend import extend_weights, extended_charset
@@ -53,15 +54,20 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
         base: Folder that the recipe's relative paths start from.
 
     Raises:
-        LineDataError: If lines are unusable for a reason that the recipe does not skip, or one line is in two of
-            the sets for training with transcriptions, training without, and validation.
+        LineDataError: If a line is for testing, and the recipe does not allow it; if lines are unusable for a reason
+            that the recipe does not skip; or if one line is in two of the sets for training with transcriptions,
+            training without, and validation.
         RecipeError: If the recipe's network is unknown.
         SpecMismatchError: If the weights to start from are those of another recogniser, or the teacher's frames,
             symbols or images are not the student's.
         UnknownSymbolError: If the charset is that of the weights to start from, and training texts have other symbols.
     """
-    lines = list(read_lines(base / path for path in recipe.data.train))
-    val_lines = list(read_lines(base / path for path in recipe.data.val))
+    allow = recipe.data.allow_test_lines
+    sources = recipe.data.train, recipe.data.val
+    lines, val_lines = (
+        list(refuse_test_lines(read_lines(base / path for path in paths), purpose=purpose, allow=allow))
+        for paths, purpose in zip(sources, ("training", "validation"), strict=True)
+    )
     if shared := {line.id for line in lines} & {line.id for line in val_lines}:
         raise LineDataError(f"{len(shared)} lines are in both train and val, for example {min(shared)!r}")
     if not lines or not val_lines:

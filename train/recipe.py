@@ -32,6 +32,8 @@ class DataRecipe:
     """Problems whose lines are left out (and counted) instead of refused."""
     unlabelled: tuple[Path, ...] = ()
     """Line sets whose transcriptions are not looked at: what a teacher says of them is all that they teach."""
+    allow_test_lines: bool = False
+    """Whether lines that are for testing may be learnt from or selected by; the weights' provenance then says so."""
     resident: bool = True
     """Whether a GPU holds all images in its memory; else each batch is made on the host and copied."""
 

@@ -28,6 +28,20 @@ steps = {steps}
 batch = 4
 optimiser = "{optimiser}"
 """
+OPTIONS = """
+sam = 0.05
+[network]
+stem = 8
+channels = [16, 16, 16]
+dim = 24
+heads = 2
+hidden = 32
+depth = 1
+[consistency]
+[tcm]
+[augment]
+join = 0.5
+"""
 
 
 @pytest.fixture
@@ -37,9 +51,10 @@ def recipe(tmp_path, lines_folder):
     for suffix in (".png", ".gt.txt"):
         (val / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
 
-    def write(steps: int, optimiser: str = "adamw") -> Path:
+    def write(steps: int, optimiser: str = "adamw", extra: str = "") -> Path:
         path = tmp_path / "recipe.toml"
-        path.write_text(RECIPE.format(lines=lines_folder, val=val, steps=steps, optimiser=optimiser), encoding="utf-8")
+        text = RECIPE.format(lines=lines_folder, val=val, steps=steps, optimiser=optimiser)
+        path.write_text(text + extra, encoding="utf-8")
         return path
 
     return write
@@ -93,9 +108,13 @@ def kill_after(recipe: Path, out: Path, step: int, processes: int = 1) -> None:
         assert worker.wait() == -signal.SIGKILL
 
 
-@pytest.mark.parametrize(("optimiser", "processes"), [("adamw", 1), ("muon", 1), ("muon", 2)])
-def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_run(recipe, tmp_path, optimiser, processes):
-    path = recipe(24, optimiser)
+@pytest.mark.parametrize(
+    ("optimiser", "processes", "extra"),
+    [("adamw", 1, ""), ("muon", 1, ""), ("muon", 2, OPTIONS)],
+    ids=["adamw", "muon", "two-processes-with-all-options"],
+)
+def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_run(recipe, tmp_path, optimiser, processes, extra):
+    path = recipe(24, optimiser, extra)
     whole = train(path, tmp_path / "whole", processes)
     assert whole.returncode == 0, whole.stderr
     kill_after(path, tmp_path / "killed", step=4, processes=processes)

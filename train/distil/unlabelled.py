@@ -10,6 +10,7 @@ from inkport.core.errors import LineDataError
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit, audit_lines
 from inkport.lines.folder import IMAGE_SUFFIXES
+from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines, read_lines
 from inkport.train.recipe import Recipe
@@ -30,11 +31,13 @@ def read_unlabelled(
         The usable lines, their texts empty, and the digest of all of them; nothing where there are no paths.
 
     Raises:
-        LineDataError: If a line is also in ``taken``, or unusable for a reason that is not skipped.
+        LineDataError: If a line is for testing and the recipe does not allow it, is also in ``taken``, or is unusable
+            for a reason that is not skipped.
     """
     if not paths:
         return None, None
     lines = [replace(line, text="") for path in paths for line in _images(path)]
+    lines = list(refuse_test_lines(lines, purpose="training", allow=recipe.data.allow_test_lines))
     if shared := {line.id for line in lines} & set(taken):
         raise LineDataError(
             f"{len(shared)} unlabelled lines are also in train or val, for example {min(shared)!r}",

@@ -19,6 +19,7 @@ from inkport.commands._request import problems_of
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import RecipeError, RuntimeUnavailableError, UsageError
 from inkport.core.files import sha256_file, write_atomically
+from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines, read_lines
 
@@ -77,9 +78,9 @@ def run(
         torch.set_num_threads(threads)
     request = Request(
         start=weights or _shipped(),
-        lines=list(read_lines(lines)),
+        lines=list(refuse_test_lines(read_lines(lines), purpose="adaptation")),
         sources=lines,
-        rehearse=list(read_lines(rehearse)),
+        rehearse=list(refuse_test_lines(read_lines(rehearse), purpose="adaptation")),
         settings=_settings(settings, extend_charset=extend_charset, freeze=freeze, skip=skip, steps=steps, seed=seed),
     )
     adapted = adapt_weights(request, say=_say)
@@ -145,10 +146,10 @@ def curve(
         raise UsageError(f"--jobs {jobs} --most-others {most_others}: jobs must be at least 1, the other at least 0")
     experiment = Experiment(
         weights=weights or _shipped(),
-        pool=list(read_lines(pool)),
+        pool=list(refuse_test_lines(read_lines(pool), purpose="adaptation")),
         test=list(read_lines(test)),
         others=_first(read_lines(others), most_others),
-        rehearse=list(read_lines(rehearse)),
+        rehearse=list(refuse_test_lines(read_lines(rehearse), purpose="adaptation")),
         counts=counts,
         draws=draws,
         settings=_settings(settings, extend_charset=extend_charset, freeze=freeze, skip=skip, steps=steps, seed=seed),

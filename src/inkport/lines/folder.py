@@ -38,7 +38,8 @@ def read_manifest(path: Path) -> Iterator[Line]:
     """Yield the lines of a TSV manifest (UTF-8), in order.
 
     The first row names the columns: ``image`` (a path relative to the manifest) and ``text``; optional
-    ``id``, ``dataset``, ``writer``, ``seen_writer`` (``true`` or ``false``). Fields are never quoted.
+    ``id``, ``dataset``, ``writer``, ``seen_writer`` (``true`` or ``false``), ``split``. Fields are never
+    quoted.
 
     Raises:
         LineDataError: If a required column is absent or a row has another number of fields.
@@ -61,6 +62,7 @@ def read_manifest(path: Path) -> Iterator[Line]:
             dataset=record.get("dataset") or path.stem,
             writer=record.get("writer", ""),
             seen_writer=seen == "true",
+            split=record.get("split", ""),
         )
 
 

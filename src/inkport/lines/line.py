@@ -27,6 +27,8 @@ class Line:
     """Writer or document; lines of one writer are not independent and are resampled together."""
     seen_writer: bool = False
     """Whether the model may have seen this writer in training."""
+    split: str = ""
+    """Part of the data set: ``train``, ``val`` or ``test``; empty where the source does not say."""
 
     def gray(self) -> npt.NDArray[np.float32]:
         """Return the image, float32 (h, w), 0 black .. 1 white.

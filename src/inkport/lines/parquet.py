@@ -1,7 +1,7 @@
 """Line sets in Parquet, in the Hugging Face image convention.
 
 Columns: ``image`` (a struct of ``bytes`` and ``path``) and ``text``; optional ``id``, ``dataset``,
-``writer_or_document`` or ``writer``, ``seen_writer``.
+``writer_or_document`` or ``writer``, ``seen_writer``, ``split``.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def _line(record: dict[str, Any], path: Path, row: int) -> Line:
         dataset=str(record.get("dataset") or path.stem),
         writer=str(record.get("writer_or_document") or record.get("writer") or ""),
         seen_writer=bool(record.get("seen_writer")),
+        split=str(record.get("split") or ""),
     )
 
 

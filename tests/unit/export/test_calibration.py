@@ -73,3 +73,9 @@ def test_a_bad_image_is_refused_by_name_or_skipped_on_request():
 def test_nothing_to_calibrate_on_is_an_error(lines, count):
     with pytest.raises(LineDataError, match="calibrat"):
         choose_calibration(lines, PreprocessSpec(), count=count)
+
+
+def test_a_test_line_is_refused_even_where_it_would_not_be_chosen():
+    held_out = Line(id="big/held-out", image=png(60), text="a", dataset="big", split="test")
+    with pytest.raises(LineDataError, match="calibration: 'big/held-out' is a test line"):
+        choose_calibration([*LINES, held_out], PreprocessSpec(), count=2)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 
@@ -126,3 +128,19 @@ def test_the_provenance_of_a_start_is_kept(recipe, tmp_path):
     second = train_once(recipe('start = "one/last.safetensors"'), tmp_path, tmp_path / "two")
     assert first.provenance["start"] is None
     assert second.provenance["start"] == first.provenance
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_test_lines_are_refused_unless_the_recipe_allows_them(recipe, tmp_path, lines_folder, part):
+    row = f"{lines_folder / 'line0.png'}\tz\tabc\ttest"
+    (tmp_path / "held-out.tsv").write_text(f"image\tid\ttext\tsplit\n{row}\n", encoding="utf-8")
+    recipe()
+    text = (tmp_path / "recipe.toml").read_text(encoding="utf-8")
+    text = re.sub(rf"{part} = .*", f'{part} = ["held-out.tsv"]', text)
+    (tmp_path / "recipe.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(LineDataError, match="'z' is a test line"):
+        prepare_data(load_recipe(tmp_path / "recipe.toml"), tmp_path)
+    allowed = text.replace("[optim]", "allow_test_lines = true\n[optim]")
+    (tmp_path / "recipe.toml").write_text(allowed, encoding="utf-8")
+    data = prepare_data(load_recipe(tmp_path / "recipe.toml"), tmp_path)
+    assert "z" in {line.id for line in (*data.train.lines, *data.val.lines)}

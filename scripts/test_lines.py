@@ -1,0 +1,29 @@
+"""Write the list of test lines that `inkport.lines.held_out` refuses.
+
+python scripts/test_lines.py data/lines/test-*.parquet
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from inkport.core.files import write_atomically
+from inkport.lines.held_out import LIST, hash_id
+from inkport.lines.source import read_lines
+
+
+OUT = Path(__file__).parents[1] / "src" / "inkport" / "lines" / LIST
+
+
+def main() -> None:
+    """Hash the ids of the line sets named on the command line; ids themselves stay out of the repository."""
+    sets = {path.name: sorted(hash_id(line.id) for line in read_lines([path])) for path in map(Path, sys.argv[1:])}
+    rows = ",\n".join(f" {json.dumps(name)}: {json.dumps(hashes)}" for name, hashes in sorted(sets.items()))
+    write_atomically(OUT, f'{{"schema": 1, "line_sets": {{\n{rows}\n}}}}\n')
+    sys.stdout.write(f"{OUT}: {sum(map(len, sets.values()))} lines of {len(sets)} sets\n")
+
+
+if __name__ == "__main__":
+    main()
