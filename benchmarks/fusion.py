@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from inkport.benchmarks.bootstrap import paired_resamples
 from inkport.benchmarks.edits import count_edits
+from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
 from inkport.core.charset import Charset, normalise_text
 from inkport.core.ctc import Decode, Transcription, greedy
@@ -144,9 +145,9 @@ def cost(ns: Sequence[int]) -> Cost:
     return Cost(p50_ms=float(p50), p90_ms=float(p90), n=len(ns))
 
 
-def with_digests(fusion: Fusion, lm_sha256: str, charset: Charset) -> Fusion:
-    """Return the weights bound to their language model and charset."""
-    return replace(fusion, lm_sha256=lm_sha256, charset_sha256=charset.digest)
+def with_digests(fusion: Fusion, lm_sha256: str, artifact: Artifact) -> Fusion:
+    """Return the weights bound to their language model and to the recogniser that they were chosen for."""
+    return replace(fusion, lm_sha256=lm_sha256, charset_sha256=artifact.spec.charset.digest, root=artifact.root)
 
 
 def _edits(lines: Sequence[Line], read: Iterable[Transcription]) -> list[int]:

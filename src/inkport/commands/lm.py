@@ -31,6 +31,7 @@ from inkport.core.lm.text import as_lines, in_charset
 from inkport.core.registry import open_session
 from inkport.core.runtime import SessionOptions
 from inkport.lines.audit import Audit
+from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.source import digest_lines, read_lines
 
 
@@ -127,13 +128,14 @@ def tune(
     charset = artifact.spec.charset
     language = load_model(lm, charset)
     audit = _audit(artifact, lines, skip, most_lines)
+    audit.lines[:] = refuse_test_lines(audit.lines, purpose="lm tune")
     chosen_runtime = runtime or choose_runtime(artifact)
     with open_session(
         artifact, runtime=chosen_runtime, device="cpu", options=SessionOptions(threads=threads)
     ) as session:
         logits = read_logits(session, audit)
     fusion, trials = choose(language, logits, audit.lines, charset, beam=beam)
-    save_fusion(lm, with_digests(fusion, sha256_file(lm), charset))
+    save_fusion(lm, with_digests(fusion, sha256_file(lm), artifact))
     sys.stdout.write(_table(trials, fusion, len(audit.lines)))
 
 
@@ -165,7 +167,7 @@ def measure(
     """
     artifact = _artifact(model)
     charset = artifact.spec.charset
-    fusion = load_fusion(lm, charset)
+    fusion = load_fusion(lm, charset, root=artifact.root)
     decode = BeamDecoder(load_model(lm, charset), fusion)
     audit = _audit(artifact, lines, skip, most_lines)
     chosen_runtime = runtime or choose_runtime(artifact)
@@ -222,7 +224,8 @@ def _texts(text: Sequence[Path], lines: Sequence[Path], charset: Charset, width:
         except (OSError, UnicodeDecodeError) as error:
             raise LineDataError(f"{path}: cannot be read as UTF-8 text ({error})", remedy="pass a text file") from error
         yield from as_lines(content.splitlines(), charset, width=width)
-    yield from in_charset((line.text for line in read_lines(lines)), charset)
+    known = refuse_test_lines(read_lines(lines), purpose="language model")
+    yield from in_charset((line.text for line in known), charset)
 
 
 def _table(trials: Sequence[Trial], fusion: Fusion, lines: int) -> str:

@@ -62,7 +62,7 @@ def read(
     chosen = runtime or choose_runtime(artifact)
     records: list[dict[str, Any]] = []
     with open_session(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads)) as session:
-        recogniser = Recogniser(artifact.spec, session, decode=load_decoder(lm, artifact.spec.charset))
+        recogniser = Recogniser(artifact.spec, session, decode=load_decoder(lm, artifact))
         for path in images:
             try:
                 gray, prepared = _prepare(path, artifact.spec)

@@ -93,7 +93,7 @@ def verify(
                 sources=names,
                 provide=provide,
                 options=options,
-                beam=load_beam(lm, artifact.spec.charset),
+                beam=load_beam(lm, artifact),
             )
             report, read = run_harness(request, progress=terminal_progress()), tuple(audit.lines)
     finally:

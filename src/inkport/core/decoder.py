@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
-from inkport.core.charset import Charset
 from inkport.core.ctc import Decode, greedy
 from inkport.core.lm.files import load_fusion, load_model
 
 
-def load_beam(lm: Path | None, charset: Charset) -> BeamDecoder | None:
+def load_beam(lm: Path | None, artifact: Artifact) -> BeamDecoder | None:
     """Return a beam with a language model and the weights that stand beside it; None without a language model.
 
     Raises:
         ArtifactNotFoundError: If the model or its weights are not there.
         ArtifactCorruptError: If one of them cannot be read.
-        SpecMismatchError: If they belong to another charset.
+        SpecMismatchError: If they belong to another charset, or the weights to another recogniser.
     """
     if lm is None:
         return None
-    model = load_model(lm, charset)
-    return BeamDecoder(model, load_fusion(lm, charset))
+    charset = artifact.spec.charset
+    return BeamDecoder(load_model(lm, charset), load_fusion(lm, charset, root=artifact.root))
 
 
-def load_decoder(lm: Path | None, charset: Charset) -> Decode:
+def load_decoder(lm: Path | None, artifact: Artifact) -> Decode:
     """Return ``greedy`` without a language model, else what ``load_beam`` returns; its errors are raised."""
-    return load_beam(lm, charset) or greedy
+    return load_beam(lm, artifact) or greedy

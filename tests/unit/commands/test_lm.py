@@ -49,7 +49,7 @@ def test_a_model_is_built_tuned_measured_and_used(inkport, built, lines, tmp_pat
     charset = onnx_artifact.spec.charset
     run = inkport("lm", "tune", "--lm", built, "--lines", lines)
     assert (run.code, run.err) == (0, "")
-    fusion = load_fusion(built, charset)
+    fusion = load_fusion(built, charset, root=onnx_artifact.root)
     assert f"alpha {fusion.alpha:g}" in run.out
     assert "CER on 2 lines" in run.out
 
@@ -67,7 +67,8 @@ def test_a_model_is_built_tuned_measured_and_used(inkport, built, lines, tmp_pat
 def test_reading_goes_through_the_language_model(inkport, built, lines, onnx_artifact):
     charset = onnx_artifact.spec.charset
     # A beta far below zero makes the empty text the best one.
-    save_fusion(built, Fusion(alpha=0.5, beta=-90.0, lm_sha256=sha256_file(built), charset_sha256=charset.digest))
+    digests = {"lm_sha256": sha256_file(built), "charset_sha256": charset.digest, "root": onnx_artifact.root}
+    save_fusion(built, Fusion(alpha=0.5, beta=-90.0, **digests))
     assert inkport("read", lines / "one.png").out == "é\n"
     assert inkport("read", "--lm", built, lines / "one.png").out == "\n"
 
@@ -96,3 +97,29 @@ def test_no_text_and_bad_text_are_refused(inkport, tmp_path, onnx_artifact):
         run = inkport("lm", "build", onnx_artifact.path, *arguments, "--out", tmp_path / "lm.npz")
         assert run.code == 2
         assert "Traceback" not in run.err
+
+
+def test_weights_of_another_recogniser_are_refused(inkport, built, lines, onnx_artifact):
+    digests = {"lm_sha256": sha256_file(built), "charset_sha256": onnx_artifact.spec.charset.digest}
+    save_fusion(built, Fusion(alpha=0.5, beta=0.0, root="f" * 64, **digests))
+    for command in (["read"], ["lm", "measure", "--lines", lines]):
+        run = inkport(*command, "--lm", built, *([lines / "one.png"] if command == ["read"] else []))
+        assert run.code == 2
+        assert "chosen for the recogniser with weights ffffffffffff" in run.err
+        assert "inkport lm tune" in run.err
+
+
+def test_test_lines_neither_build_nor_tune_a_language_model(inkport, built, lines, tmp_path, onnx_artifact):
+    manifest = tmp_path / "set.tsv"
+    rows = [f"{lines / 'one.png'}\tone\té\ttrain", f"{lines / 'two.png'}\ttwo\td\ttest"]
+    manifest.write_text("\n".join(["image\tid\ttext\tsplit", *rows]) + "\n", encoding="utf-8")
+    build = ["lm", "build", onnx_artifact.path, "--lines", manifest, "--out", tmp_path / "new.npz"]
+    for command in (build, ["lm", "tokens", onnx_artifact.path, "--lines", manifest]):
+        run = inkport(*command)
+        assert run.code == 2
+        assert "'two' is a test line" in run.err
+    run = inkport("lm", "tune", "--lm", built, "--lines", manifest)
+    assert run.code == 2
+    assert "lm tune: 'two' is a test line" in run.err
+    assert not (tmp_path / "new.npz").exists()
+    assert not built.with_name(built.name + ".fusion.json").exists()

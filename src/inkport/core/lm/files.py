@@ -42,6 +42,8 @@ class Fusion:
     """Digest of the language model's file that the numbers were chosen for."""
     charset_sha256: str = ""
     """Digest of the recogniser's charset."""
+    root: str = ""
+    """Digest of the recogniser's weights, which all of its ports descend from."""
 
     def __post_init__(self) -> None:
         if self.alpha < 0 or self.beam < 1:
@@ -121,13 +123,18 @@ def save_fusion(path: Path, fusion: Fusion) -> None:
     write_atomically(fusion_path(path), json.dumps(to_plain(fusion), indent=1) + "\n")
 
 
-def load_fusion(path: Path, charset: Charset) -> Fusion:
+def load_fusion(path: Path, charset: Charset, *, root: str) -> Fusion:
     """Read the weights beside a language model.
+
+    Args:
+        path: The language model.
+        charset: The recogniser's charset.
+        root: Digest of the recogniser's weights: how far to trust a language model depends on what reads.
 
     Raises:
         ArtifactNotFoundError: If none were chosen yet.
         ArtifactCorruptError: If the file cannot be read.
-        SpecMismatchError: If they were chosen for another language model or charset.
+        SpecMismatchError: If they were chosen for another language model, charset or recogniser.
     """
     place = fusion_path(path)
     if not place.is_file():
@@ -139,5 +146,11 @@ def load_fusion(path: Path, charset: Charset) -> Fusion:
     if (fusion.lm_sha256, fusion.charset_sha256) != (sha256_file(path), charset.digest):
         raise SpecMismatchError(
             f"{place}: chosen for another language model or charset", remedy="run inkport lm tune again"
+        )
+    if fusion.root != root:
+        raise SpecMismatchError(
+            f"{place}: chosen for the recogniser with weights {fusion.root[:12] or '(unknown)'}, this one descends "
+            f"from {root[:12]}",
+            remedy="run inkport lm tune again, with this recogniser",
         )
     return fusion

@@ -85,15 +85,17 @@ def test_weights_belong_to_one_model_and_charset(tmp_path):
     path = tmp_path / "lm.npz"
     save_trie(path, build_trie(estimate(TEXTS, order=3), CHARSET))
     with pytest.raises(ArtifactNotFoundError, match="no weights"):
-        load_fusion(path, CHARSET)
-    fusion = Fusion(alpha=0.5, beta=1.0, lm_sha256=sha256_file(path), charset_sha256=CHARSET.digest)
+        load_fusion(path, CHARSET, root="a" * 64)
+    fusion = Fusion(alpha=0.5, beta=1.0, lm_sha256=sha256_file(path), charset_sha256=CHARSET.digest, root="a" * 64)
     save_fusion(path, fusion)
-    assert load_fusion(path, CHARSET) == fusion
-    with pytest.raises(SpecMismatchError):
-        load_fusion(path, Charset(tuple(" ab")))
+    assert load_fusion(path, CHARSET, root="a" * 64) == fusion
+    with pytest.raises(SpecMismatchError, match="another language model or charset"):
+        load_fusion(path, Charset(tuple(" ab")), root="a" * 64)
+    with pytest.raises(SpecMismatchError, match="recogniser with weights aaaaaaaaaaaa, this one descends from bbb"):
+        load_fusion(path, CHARSET, root="b" * 64)
     fusion_path(path).write_text('{"alpha": -1.0, "beta": 0.0}', encoding="utf-8")
     with pytest.raises(ArtifactCorruptError):
-        load_fusion(path, CHARSET)
+        load_fusion(path, CHARSET, root="a" * 64)
 
 
 def test_text_is_cut_at_words_and_kept_in_the_charset():
