@@ -181,3 +181,12 @@ def test_a_wide_budget_leaves_everything_in_int8_and_an_impossible_one_is_refuse
 def test_lines_besides_the_probe_lines_are_needed(source, audit):
     with pytest.raises(LineDataError, match="probe"):
         Meter(source, audit.pick([0, 1]), probes=2)
+
+
+def test_a_timed_scan_records_what_int8_saves_in_each_operator(source, given):
+    few = find_groups(source)[:1]
+    for mode in Mode:
+        (row,) = scan(source, **given, groups=few, mode=mode, timed=True).rows
+        assert isinstance(row.saved_ns, int)
+    (row,) = scan(source, **given, groups=few).rows
+    assert row.saved_ns is None
