@@ -171,7 +171,7 @@ class HtrConvText(Recogniser):
         self.before, self.within, self.after = (
             nn.Sequential(*(next(blocks) for _ in range(depth))) for depth in config.depths
         )
-        self.down, self.up = Downsample(config.dim), Upsample(config.dim)
+        self.down, self.up = Downsample(config.dim, config.dim), Upsample(config.dim, config.dim)
         self.norm = nn.LayerNorm(config.dim, eps=1e-6)
         self.head = nn.Linear(config.dim, config.classes)
         for part in (self.before, self.within, self.after, self.down, self.up, self.head):
