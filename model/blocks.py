@@ -150,10 +150,14 @@ class ConvTextBlock(nn.Module):
 
 
 class Downsample(nn.Module):
-    """Halve the frames: depthwise 3-tap filter, started as a box low-pass, stride 2, then a linear layer."""
+    """Halve the frames: depthwise 3-tap filter, started as a box low-pass, stride 2, then a linear layer.
 
-    def __init__(self, dim: int, outputs: int) -> None:
+    ``outputs`` wide afterwards, ``dim`` if left out.
+    """
+
+    def __init__(self, dim: int, outputs: int | None = None) -> None:
         super().__init__()
+        outputs = dim if outputs is None else outputs
         self.filter = nn.Conv1d(dim, dim, 3, stride=2, padding=1, groups=dim, bias=False)
         nn.init.constant_(self.filter.weight, 1 / 3)
         self.linear = nn.Linear(dim, outputs)
@@ -164,12 +168,15 @@ class Downsample(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Double the frames by repeating each one, then a linear layer."""
+    """Double the frames by repeating each one, then a linear layer.
 
-    def __init__(self, inputs: int, dim: int) -> None:
+    ``inputs`` wide before, ``dim`` if left out.
+    """
+
+    def __init__(self, dim: int, inputs: int | None = None) -> None:
         super().__init__()
         self.dim = dim
-        self.linear = nn.Linear(inputs, dim)
+        self.linear = nn.Linear(dim if inputs is None else inputs, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, t, inputs) to (n, 2 t, dim)."""

@@ -152,7 +152,7 @@ class ConvText(Recogniser):
         self.encoder = nn.Sequential(
             *(ConvTextBlock(config.block_width, config.kernel, config.dropout, sizes) for sizes in config.block_sizes)
         )
-        self.up = Upsample(config.block_width, config.dim)
+        self.up = Upsample(config.dim, config.block_width)
         self.norm = nn.LayerNorm(config.dim)
         self.head = nn.Linear(config.dim, config.classes)
         # Shortcut CTC on the CNN features (Retsinas et al., DAS 2022): training only, never exported.

@@ -22,10 +22,18 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
     network = copy.deepcopy(network)
     for sequence in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
         for index in range(len(sequence) - 1):
-            convolution, norm = sequence[index], sequence[index + 1]
+            norm = sequence[index + 1]
+            held, place = _innermost(sequence, index)
+            convolution = held[place]
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                sequence[index], sequence[index + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+                held[place], sequence[index + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
     return network
+
+
+def _innermost(sequence: nn.Sequential, index: int) -> tuple[nn.Sequential, int]:
+    """Return where the last layer of an element is: a factorised convolution is a sequence of two."""
+    inner = sequence[index]
+    return (sequence, index) if not isinstance(inner, nn.Sequential) else _innermost(inner, len(inner) - 1)
 
 
 def torch_forward(network: nn.Module) -> Forward:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,14 +9,16 @@ from typing import Any
 
 import torch
 
+from inkport.core.config import to_plain
 from inkport.core.errors import UsageError
 from inkport.model.convtext import ConvText
 from inkport.model.weights import Weights, deploy_tensors
 from inkport.model.zoo import build
 from inkport.train.prune.batches import Calibration
-from inkport.train.prune.groups import STEM_LAYERS, PruneGroup, convtext_network, prunable_groups, root_layer
-from inkport.train.prune.importance import Importance, accumulate_gradients, least, scores
-from inkport.train.prune.shape import describe, shortest
+from inkport.train.prune.blocks import remove_blocks
+from inkport.train.prune.groups import PruneGroup, convtext_network, parent_digest, prunable_groups, root_layer
+from inkport.train.prune.importance import Gradients, Importance, gradients_on, least, scores
+from inkport.train.prune.shape import describe
 from inkport.train.prune.statistics import reestimate_statistics
 
 
@@ -72,6 +73,7 @@ def prune_weights(
     pruning: Pruning,
     *,
     calibration: Calibration | None = None,
+    gradients: Gradients | None = None,
     statistics: bool = False,
     version: str | None = None,
 ) -> Weights:
@@ -81,6 +83,7 @@ def prune_weights(
         weights: Weights of a convtext-family network, pruned before or not.
         pruning: What to remove.
         calibration: Training lines; Taylor importance and statistics need them.
+        gradients: Those of ``gradients_on`` these weights and lines, where they are known already.
         statistics: Whether to take batch-norm statistics anew on the calibration lines.
         version: Version of the result; that of ``weights`` if left out.
 
@@ -92,9 +95,9 @@ def prune_weights(
     check_groups(pruning.ratios, groups)
     if calibration is None and (statistics or pruning.importance is Importance.TAYLOR):
         raise UsageError("Taylor importance and batch-norm statistics need training lines", remedy="name some")
-    if pruning.importance is Importance.TAYLOR and calibration is not None:
-        accumulate_gradients(network, calibration)
-    removed = prune_channels(network, pruning)
+    if pruning.importance is Importance.TAYLOR and calibration is not None and gradients is None:
+        gradients = gradients_on(network, calibration)
+    removed = prune_channels(network, pruning, gradients or {})
     config = describe(network, weights.spec.name)
     tensors = deploy_tensors(network)
     gone = [name for name, ratio in pruning.ratios.items() if groups[name].block and ratio == 1]
@@ -104,22 +107,21 @@ def prune_weights(
     if statistics and calibration is not None:
         reestimate_statistics(small, calibration)
     record = {
-        "ratios": dict(pruning.ratios),
-        "importance": pruning.importance.value,
-        "multiple": pruning.multiple,
-        "removed": {name: len(indices) for name, indices in removed.items()} | dict.fromkeys(gone, 1),
-        "calibration": None if calibration is None else _calibration_record(calibration),
+        **to_plain(pruning),
+        "removed": {name: list(indices) for name, indices in removed.items()} | {name: [0] for name in gone},
+        "calibration": None if calibration is None else calibration.record(),
         "statistics": statistics,
+        "parent": parent_digest(weights),
     }
     return Weights(
         spec=weights.spec if version is None else replace(weights.spec, version=version),
         config=config,
-        provenance={"prune": record, "parent": weights.provenance},
+        provenance={"prune": record, "provenance": weights.provenance},
         tensors=deploy_tensors(small),
     )
 
 
-def prune_channels(network: ConvText, pruning: Pruning) -> dict[str, Sequence[int]]:
+def prune_channels(network: ConvText, pruning: Pruning, gradients: Gradients) -> dict[str, Sequence[int]]:
     """Remove channels, heads and hidden units in place; return the members removed, by group.
 
     What goes is chosen in all groups before anything goes, so the order of the groups decides nothing. Heads are
@@ -127,16 +129,16 @@ def prune_channels(network: ConvText, pruning: Pruning) -> dict[str, Sequence[in
     keys, values and the output layer.
 
     Args:
-        network: The network; for Taylor importance its parameters hold gradients.
+        network: The network.
         pruning: What to remove.
+        gradients: Gradients of the loss by parameter, for Taylor importance.
     """
     groups = {n: g for n, g in prunable_groups(network.config).items() if not g.block and pruning.ratios.get(n, 0) > 0}
     if not groups:
         return {}
-    gradients = {name: p.grad for name, p in network.named_parameters()}
     graph = dependency_graph(network)
     for name, parameter in network.named_parameters():
-        parameter.grad = gradients[name]
+        parameter.grad = gradients.get(name)
     chosen = {}
     for name, group in groups.items():
         found = scores(pruning.importance, _whole(graph, network, group), name=name, unit=group.unit)
@@ -165,83 +167,7 @@ def dependency_graph(network: ConvText) -> Any:
         return tp.DependencyGraph().build_dependency(network, example_inputs=images, forward_fn=outputs)
 
 
-def remove_blocks(
-    network: ConvText, names: Sequence[str], config: dict[str, Any], tensors: dict[str, torch.Tensor], model: str
-) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Return settings and state without whole blocks; those behind move up.
-
-    Args:
-        network: The network, whose configuration says where its stages begin.
-        names: Groups of blocks.
-        config: Settings of the network as it is.
-        tensors: Its state.
-        model: Its name.
-    """
-    if not names:
-        return config, tensors
-    full = _full_settings(network, config, model)
-    residual = {int(n.removeprefix("residual.")) for n in names if n.startswith("residual.")}
-    encoder = {int(n.removeprefix("encoder.")) for n in names if n.startswith("encoder.")}
-    blocks, start = [], 0
-    for count in full["blocks"]:
-        blocks.append(sum(index not in residual for index in range(start, start + count)))
-        start += count
-    keep = [i for i in range(full["depth"]) if i not in encoder]
-    hidden = full["block_hidden"]
-    full |= {
-        "blocks": blocks,
-        "depth": len(keep),
-        "block_inner": [width for index, width in enumerate(full["block_inner"]) if index not in residual],
-        "block_heads": [full["block_heads"][i] for i in keep],
-        "block_hidden": [width for i in keep for width in hidden[2 * i : 2 * i + 2]],
-        "block_conv": [full["block_conv"][i] for i in keep],
-    }
-    renamed = {new: value for name, value in tensors.items() if (new := _rename(name, residual, encoder)) is not None}
-    full["ranks"] = {
-        new: rank for name, rank in full["ranks"].items() if (new := _rename(name, residual, encoder)) is not None
-    }
-    return shortest(full, model, network.config.classes), renamed
-
-
-def _full_settings(network: ConvText, config: dict[str, Any], model: str) -> dict[str, Any]:
-    from inkport.core.config import to_plain
-    from inkport.model.zoo import find
-
-    shape = find(model).configure(model, network.config.classes, config)
-    sizes = shape.block_sizes
-    full: dict[str, Any] = {name: value for name, value in to_plain(shape).items() if name != "classes"}
-    return full | {
-        "block_inner": list(shape.inner),
-        "block_heads": [size.heads for size in sizes],
-        "block_hidden": [width for size in sizes for width in (size.feed_in, size.feed_out)],
-        "block_conv": [size.conv for size in sizes],
-        "head_dim": shape.head_width,
-        "block_dim": shape.block_width,
-    }
-
-
-def _rename(name: str, residual: set[int], encoder: set[int]) -> str | None:
-    """Return a name with the blocks before it gone; None where its own block is."""
-    for pattern, gone, first in ((r"cnn\.(\d+)(.*)", residual, STEM_LAYERS), (r"encoder\.(\d+)(.*)", encoder, 0)):
-        if match := re.fullmatch(pattern, name):
-            index = int(match[1]) - first
-            if index in gone:
-                return None
-            return f"{name.split('.', maxsplit=1)[0]}.{int(match[1]) - sum(other < index for other in gone)}{match[2]}"
-    return name
-
-
 def _whole(graph: Any, network: ConvText, group: PruneGroup) -> Any:
     layer = root_layer(network, group)
     every = list(range(group.size * group.unit))
     return graph.get_pruning_group(layer, graph.get_pruner_of_module(layer).prune_out_channels, every)
-
-
-def _calibration_record(calibration: Calibration) -> dict[str, Any]:
-    return {
-        "lines": len(calibration.lines),
-        "sha256": calibration.digest,
-        "batches": calibration.count,
-        "batch": calibration.size,
-        "seed": calibration.seed,
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -44,6 +45,16 @@ class Calibration:
         """Return the images of a batch as the network reads them, float32 (n, 1, h, w)."""
         preprocess = self.spec.preprocess
         return (batch.images.float() / 255 - preprocess.mean) / preprocess.std
+
+    def record(self) -> dict[str, Any]:
+        """Return what provenance says of the batches."""
+        return {
+            "lines": len(self.lines),
+            "sha256": self.digest,
+            "batches": self.count,
+            "batch": self.size,
+            "seed": self.seed,
+        }
 
 
 def calibration_of(audit: Audit, spec: RecogniserSpec, *, digest: str, count: int, size: int, seed: int) -> Calibration:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -108,3 +109,12 @@ def root_layer(network: nn.Module, group: PruneGroup) -> nn.Module:
     """Return the layer whose outputs a group of channels is; of a factorised one, its second half."""
     layer = network.get_submodule(group.root)
     return layer[-1] if isinstance(layer, nn.Sequential) else layer
+
+
+def parent_digest(weights: Weights) -> str:
+    """Return SHA-256 (hex) over names and values of all tensors, so that provenance names the very weights."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(weights.tensors.items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +13,10 @@ from inkport.core.errors import UsageError
 from inkport.train.dataset import Batch
 from inkport.train.objective import ctc_loss
 from inkport.train.prune.batches import Calibration
+
+
+Gradients = Mapping[str, Tensor]
+"""Gradients of the loss, by parameter."""
 
 
 class Importance(StrEnum):
@@ -66,13 +70,16 @@ def scores(kind: Importance, group: Any, *, name: str, unit: int) -> Tensor:
     return found.detach().reshape(-1, unit).sum(dim=1)
 
 
-def accumulate_gradients(network: nn.Module, calibration: Calibration) -> None:
-    """Leave the gradient of the CTC loss on the calibration lines in the parameters; batch norms stay as they are."""
+def gradients_on(network: nn.Module, calibration: Calibration) -> Gradients:
+    """Return the gradient of the CTC loss on the calibration lines; batch norms stay as they are."""
     network.eval()
     network.requires_grad_(True)
     network.zero_grad(set_to_none=True)
     for batch in calibration.batches():
-        _loss(network, batch, calibration).backward()  # type: ignore[no-untyped-call]
+        _loss(network, batch, calibration).backward()
+    found = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+    network.zero_grad(set_to_none=True)
+    return found
 
 
 def _loss(network: nn.Module, batch: Batch, calibration: Calibration) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from inkport.core.config import parse_config, to_plain
@@ -16,7 +17,7 @@ from inkport.train.evaluate import rates_by_dataset, read_all
 from inkport.train.prune.apply import Pruning, prune_weights
 from inkport.train.prune.batches import Calibration
 from inkport.train.prune.groups import PruneGroup, convtext_network, prunable_groups
-from inkport.train.prune.importance import Importance
+from inkport.train.prune.importance import Gradients, Importance, gradients_on
 
 
 Cost = Callable[[Weights], float]
@@ -100,6 +101,13 @@ class ScanJob:
     groups: Sequence[str] = field(default_factory=tuple)
     """Groups to try; all if empty."""
 
+    @cached_property
+    def gradients(self) -> Gradients | None:
+        """Gradients on the training lines, computed once for all trials; None without lines."""
+        if self.calibration is None:
+            return None
+        return gradients_on(convtext_network(self.weights), self.calibration)
+
 
 def run_scan(job: ScanJob, scan: Scan, path: Path) -> Iterator[Trial]:
     """Try every group at every ratio; yield each trial as it is done, and write the scan after each.
@@ -177,7 +185,13 @@ def _try(job: ScanJob, scan: Scan, group: PruneGroup | None, ratio: float) -> Tr
     weights = job.weights
     if group is not None:
         pruning = Pruning(ratios={group.name: ratio}, importance=scan.importance, multiple=scan.multiple)
-        weights = prune_weights(weights, pruning, calibration=job.calibration, statistics=scan.statistics)
+        weights = prune_weights(
+            weights,
+            pruning,
+            calibration=job.calibration,
+            gradients=job.gradients if scan.importance is Importance.TAYLOR else None,
+            statistics=scan.statistics,
+        )
     readings = read_all(weights.network(), job.lines, weights.spec.charset)
     return Trial(
         group="" if group is None else group.name,

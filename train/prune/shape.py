@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from inkport.core.config import to_plain
+from inkport.core.errors import RecipeError
 from inkport.model.convtext import ConvText, ConvTextConfig
 from inkport.model.zoo import find
 from inkport.train.prune.groups import PruneGroup, prunable_groups, root_layer
@@ -64,7 +65,6 @@ def shortest(settings: Mapping[str, Any], name: str, classes: int) -> dict[str, 
 
 
 def _shape_or_none(shape: Any, settings: Mapping[str, Any]) -> object:
-    from inkport.core.errors import RecipeError
 
     try:
         return shape(settings)

@@ -211,11 +211,44 @@ def apply(
     )
     calibration = _calibration(loaded, train, train_lines)
     small = prune_weights(loaded, pruning, calibration=calibration, statistics=statistics, version=version)
-    small.provenance["prune"]["from"] = sha256_file(weights)
     save_weights(out, small)
     before = count_macs(network, height=network.config.height)
     after = count_macs(small.network(), height=network.config.height)
     sys.stdout.write(f"{out}: {before / 1e6:.1f} -> {after / 1e6:.1f} million multiply-accumulates {small.config}\n")
+
+
+@prune.command
+def factorise(
+    weights: Path,
+    *,
+    rank: Words,
+    out: Path,
+    train: Paths = (),
+    train_lines: int = 512,
+    version: str | None = None,
+) -> None:
+    """Make layers products of two thinner ones, and write the weights; fine-tune them with `inkport train`.
+
+    Args:
+        weights: Weights file of a convtext-family network, pruned before or not.
+        rank: Ranks of layers, as `encoder.0.feed_in.0=64`; linear layers and convolutions, by their names.
+        out: The new weights file.
+        train: Training lines whose inputs decide what is best for linear layers; the weights alone if left out.
+        train_lines: How many of them to use, spread evenly over all.
+        version: Version of the result; that of the given weights if left out.
+    """
+    _need()
+    from inkport.model.weights import load_weights, save_weights
+    from inkport.train.prune.cost import count_macs
+    from inkport.train.prune.lowrank import factorise_weights
+
+    loaded = load_weights(weights)
+    ranks = {name: _whole(name, value) for name, value in _ratios(rank, "--rank").items()}
+    small = factorise_weights(loaded, ranks, calibration=_calibration(loaded, train, train_lines), version=version)
+    save_weights(out, small)
+    height = loaded.spec.preprocess.height
+    before, after = (count_macs(some.network(), height=height) for some in (loaded, small))
+    sys.stdout.write(f"{out}: {before / 1e6:.1f} -> {after / 1e6:.1f} million multiply-accumulates\n")
 
 
 def _need() -> None:
@@ -257,14 +290,20 @@ def _calibration(weights: Weights, paths: tuple[Path, ...], limit: int) -> Calib
     return calibration_of(audit, weights.spec, digest=digest_lines(audit.lines), count=count, size=32, seed=1)
 
 
-def _ratios(words: tuple[str, ...]) -> dict[str, float]:
+def _whole(name: str, value: float) -> int:
+    if value != int(value):
+        raise UsageError(f"--rank {name}={value}: a rank is a whole number")
+    return int(value)
+
+
+def _ratios(words: tuple[str, ...], option: str = "--ratio") -> dict[str, float]:
     found = {}
     for word in words:
         name, _, value = word.partition("=")
         try:
             found[name] = float(value)
         except ValueError as error:
-            raise UsageError(f"--ratio {word!r}: expected GROUP=SHARE, for example stage.0=0.25") from error
+            raise UsageError(f"{option} {word!r}: expected NAME=NUMBER, for example stage.0=0.25") from error
     return found
 
 
