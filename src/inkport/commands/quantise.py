@@ -23,6 +23,7 @@ from inkport.export.from_onnx.openvino_int8 import OpenVinoInt8Options, int8_ope
 from inkport.export.from_onnx.saturation import saturation_warning
 from inkport.export.plan import build
 from inkport.lines.audit import Audit
+from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.source import read_lines
 from inkport.quantise.blank_bias import correct_blank_bias
 from inkport.quantise.meter import Meter
@@ -287,6 +288,7 @@ def _calibrate(source: Artifact, calibration: Sequence[Path], count: int) -> Cal
 
 def _audit(source: Artifact, lines: Sequence[Path], skip: str, most_lines: int) -> Audit:
     audit = audit_sources(source, lines, problems_of(skip))
+    audit.lines[:] = refuse_test_lines(audit.lines, purpose="a choice by CER")
     if not audit.lines:
         raise LineDataError("there is no usable line", remedy="pass line sets with --lines")
     if not most_lines:
