@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,7 @@ from inkport.compress.store import SCHEMA, Record, StageFolder, stage_key
 from inkport.core.artifact import Artifact
 from inkport.core.config import to_plain
 from inkport.core.errors import InkportError, RuntimeUnavailableError
+from inkport.core.files import write_atomically
 from inkport.export.record import tool_versions
 from inkport.train.digest import digest_settings
 
@@ -105,6 +107,8 @@ def _run(row: StageRow, inputs: Inputs, parent: Artifact, context: Context, fold
     try:
         artifact = row.stage.make(parent, folder.artifact, work=work, context=context)
     except Exception as error:  # noqa: BLE001 - whatever a converter raises, the other stages go on
+        if not isinstance(error, InkportError):
+            write_atomically(folder.path / "error.txt", traceback.format_exc())
         return _failed(row, error, parent)
     folder.finish(
         Record(

@@ -174,7 +174,7 @@ def test_the_work_of_other_settings_is_not_gone_on_from(run):
     assert calls == ["b"]
 
 
-def test_what_is_not_installed_is_unavailable_and_no_failure(run):
+def test_what_is_not_installed_is_unavailable_and_no_failure(run, tmp_path):
     Appends.fails["a"] = RuntimeUnavailableError("no torch", remedy="pip install torch")
     _, made = run(*TREE)
     assert made["a"].status is Status.UNAVAILABLE
@@ -182,6 +182,7 @@ def test_what_is_not_installed_is_unavailable_and_no_failure(run):
     _, made = run(*TREE)
     assert made["a"].status is Status.FAILED
     assert "a converter of somebody's" in made["a"].reason
+    assert "Traceback" in (tmp_path / "out/stages/a/error.txt").read_text()
 
 
 def test_a_kill_is_not_a_failure_of_a_stage(run):
