@@ -60,9 +60,17 @@ class FakeQuantised(Recogniser):
         network.eval()
         image = torch.zeros(1, 1, preprocess.height, preprocess.min_width, device=next(network.parameters()).device)
         self._plan = plan(network, network.forward, image)
-        self._train_plan = plan(network, network.forward_train, image, only=self._plan.layers.keys())
         self.sites = tuple(self._plan.sites.values())
-        if set(self.sites) != set(self._train_plan.sites.values()):
+        # Masks are drawn in training alone, so the calls of that pass have numbers of their own.
+        kept = [(buffer, buffer.clone()) for buffer in network.buffers()]
+        self._train_plans = {
+            training: plan(network.train(training), network.forward_train, image, only=self._plan.layers.keys())
+            for training in (True, False)
+        }
+        with torch.no_grad():
+            for buffer, before in kept:
+                buffer.copy_(before)
+        if any(set(self.sites) != set(made.sites.values()) for made in self._train_plans.values()):
             raise RecipeError("qat: the network's training pass makes other tensors than the one that is exported")
         self.register_buffer("low", torch.zeros(len(self.sites)))
         self.register_buffer("high", torch.zeros(len(self.sites)))
@@ -118,7 +126,7 @@ class FakeQuantised(Recogniser):
 
     def forward_train(self, images: Tensor) -> TrainOutput:
         """Return what the network returns, computed in int8 up to its heads."""
-        with _FakeQuantising(self, self._train_plan):
+        with _FakeQuantising(self, self._train_plans[self.network.training]):
             return self.network.forward_train(images)
 
 

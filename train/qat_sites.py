@@ -45,7 +45,7 @@ class Plan:
 class CountedCalls(TorchFunctionMode):
     """Sees every call of torch; those that return floating-point tensors are numbered from 0.
 
-    The numbers are the same in training and evaluation mode: what batch norms count with is an integer.
+    What batch norms count with is an integer, so that a frozen one has the numbers of one that is not.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ def plan(network: nn.Module, run: Callable[[Tensor], object], image: Tensor, onl
     (``Int8Options.keep_fp32`` of the exporter has the reasons).
 
     Args:
-        network: The network, in evaluation mode.
+        network: The network.
         run: ``network.forward`` or ``network.forward_train``.
         image: float32 (1, 1, h, w).
         only: Layers to quantise, in place of the rule above; for passes that are not exported.

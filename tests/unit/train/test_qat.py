@@ -166,7 +166,7 @@ def test_the_result_is_near_fp32_and_not_equal_and_gradients_reach_everything(to
     assert {name.rpartition("attention.")[2] for name in without} <= {"key.bias"}
 
 
-@pytest.mark.parametrize("name", ["convtext-base", "crnn"])
+@pytest.mark.parametrize("name", ["convtext-base", "crnn", "htr-vt"])
 def test_other_networks_can_be_trained_too(name):
     settings = {
         "convtext-base": {
@@ -177,12 +177,15 @@ def test_other_networks_can_be_trained_too(name):
             "heads": 2,
             "hidden": 32,
         },
+        "htr-vt": {"dim": 16, "heads": 2, "depth": 1},
         "crnn": {"height": 32, "stem": 4, "channels": [8, 8, 12], "blocks": [1, 2, 1], "hidden": 6, "layers": 2},
     }
     network = build(name, 8, settings[name])
-    height = network.config.height
+    height = {"convtext-base": 48, "crnn": 32, "htr-vt": 64}[name]
+    statistics = [buffer.clone() for buffer in network.buffers()]
     quantised = FakeQuantised(network, QatRecipe(), PreprocessSpec(height=height))
     quantised.measure([torch.rand(1, 1, height, 96)])
+    assert all(torch.equal(a, b) for a, b in zip(statistics, network.buffers(), strict=True)), "planning trains nothing"
     quantised.train()
     quantised.forward_train(torch.rand(2, 1, height, 96)).logits.sum().backward()
     assert quantised.high_move.grad.abs().sum() > 0
