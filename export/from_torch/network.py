@@ -33,7 +33,7 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
 def _innermost(sequence: nn.Sequential, index: int) -> tuple[nn.Sequential, int]:
     """Return where the last layer of an element is: a factorised convolution is a sequence of two."""
     inner = sequence[index]
-    return (sequence, index) if not isinstance(inner, nn.Sequential) else _innermost(inner, len(inner) - 1)
+    return _innermost(inner, len(inner) - 1) if isinstance(inner, nn.Sequential) and len(inner) else (sequence, index)
 
 
 def torch_forward(network: nn.Module) -> Forward:

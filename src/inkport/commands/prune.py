@@ -261,13 +261,14 @@ def _need() -> None:
 
 
 def _audit(paths: tuple[Path, ...], weights: Weights, limit: int) -> Audit:
-    """Return prepared lines, at most ``limit``, spread evenly; lines that cannot be used are passed over."""
+    """Return prepared lines, at most ``limit``, spread evenly; unusable ones are passed over, test lines refused."""
     from inkport.lines.audit import Problem, audit_lines
+    from inkport.lines.held_out import refuse_test_lines
     from inkport.lines.source import read_lines
 
     if limit < 1:
         raise UsageError(f"at least 1 line is needed, found a limit of {limit}")
-    lines = list(read_lines(paths))
+    lines = list(refuse_test_lines(read_lines(paths), purpose="pruning"))
     count = min(limit, len(lines))
     spec = weights.spec
     return audit_lines(

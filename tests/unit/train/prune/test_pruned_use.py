@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ pytest.importorskip("torch_pruning", reason="pruning needs torch-pruning")
 from inkport.cli import app  # noqa: E402
 from inkport.commands import _latency  # noqa: E402
 from inkport.core.config import parse_config  # noqa: E402
-from inkport.core.errors import UsageError  # noqa: E402
+from inkport.core.errors import LineDataError, UsageError  # noqa: E402
 from inkport.model.grow import grow_weights  # noqa: E402
 from inkport.model.weights import load_weights, save_weights  # noqa: E402
 from inkport.train.distributed import Group  # noqa: E402
@@ -101,6 +103,16 @@ def test_the_commands_lead_from_a_scan_to_a_smaller_file(parent, lines_folder, t
         run("apply", start, "--out", out)
     with pytest.raises(UsageError, match="NAME=NUMBER"):
         run("apply", start, "--out", out, "--ratio", "stem:0.5")
+
+
+def test_test_lines_choose_nothing(parent, lines, tmp_path, monkeypatch):
+    save_weights(tmp_path / "parent.safetensors", parent)
+    held_out = [replace(lines.lines[0], split="test")]
+    monkeypatch.setattr("inkport.lines.source.read_lines", lambda paths: iter(held_out))
+    words = ["scan", str(tmp_path / "parent.safetensors"), "--lines", "any", "--out", str(tmp_path / "scan.json")]
+    with pytest.raises(LineDataError, match="split is 'test'"):
+        app(["prune", *words], result_action="return_value")
+    assert not (tmp_path / "scan.json").exists()
 
 
 def test_measured_time_is_relative_to_the_parent_in_the_same_turns(parent, small, monkeypatch):
