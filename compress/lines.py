@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inkport.core.errors import LineDataError
 from inkport.lines.audit import Problem
+from inkport.lines.held_out import TEST, is_listed
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines, read_lines
 
@@ -39,6 +40,7 @@ class LineSets:
 class _Read:
     digest: str
     ids: frozenset[str]
+    held_out: str | None
 
 
 class LineIndex:
@@ -56,7 +58,7 @@ class LineIndex:
         return [self._find(path).digest for path in paths]
 
     def check_roles(self, roles: Mapping[str, Iterable[Path]]) -> None:
-        """Refuse a line that has two roles.
+        """Refuse a line that has two roles, and a test line that is to train or to choose.
 
         Args:
             roles: Line sets by role.
@@ -64,6 +66,13 @@ class LineIndex:
         Raises:
             LineDataError: If there is one, or a path is no line set.
         """
+        for role in roles.keys() - {TEST}:
+            for path in roles[role]:
+                if (name := self._find(path).held_out) is not None:
+                    raise LineDataError(
+                        f"{path.name}: {name!r} is a test line, and in {role}",
+                        remedy="nothing is trained or chosen by test lines: name them in lines.test",
+                    )
         owners: dict[str, str] = {}
         for role, paths in roles.items():
             ids = frozenset[str]().union(*(self._find(path).ids for path in paths))
@@ -79,12 +88,15 @@ class LineIndex:
         key = path.resolve()
         if key not in self._read:
             ids: set[str] = set()
+            held_out: list[str] = []
 
             def noted() -> Iterator[Line]:
                 for line in read_lines([path]):
                     ids.add(line.id)
+                    if not held_out and (line.split == TEST or is_listed(line.id)):
+                        held_out.append(line.id)
                     yield line
 
             digest = digest_lines(noted())
-            self._read[key] = _Read(digest, frozenset(ids))
+            self._read[key] = _Read(digest, frozenset(ids), next(iter(held_out), None))
         return self._read[key]

@@ -205,6 +205,16 @@ def test_test_lines_that_train_are_refused(context, line_set):
         context.index.check_roles({"train": context.lines.train, "val": (), "test": (line_set("test", "t", "u"),)})
 
 
+def test_lines_whose_split_is_test_neither_train_nor_choose(context, tmp_path):
+    (tmp_path / "x.png").write_bytes(b"x")
+    manifest = tmp_path / "lines.tsv"
+    manifest.write_text("image\ttext\tid\tsplit\nx.png\tabc\tx\ttest\n", encoding="utf-8")
+    for role in ("train", "val"):
+        with pytest.raises(LineDataError, match=f"'x' is a test line, and in {role}"):
+            context.index.check_roles({role: (manifest,)})
+    context.index.check_roles({"train": context.lines.train, "test": (manifest,)})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """A measurement."""
