@@ -22,6 +22,7 @@ from inkport.core.errors import LineDataError
 from inkport.core.registry import open_session
 from inkport.core.runtime import SessionOptions
 from inkport.lines.audit import Audit
+from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.source import digest_lines
 
 
@@ -65,7 +66,7 @@ class Meter:
         threads: Threads for the computation.
 
     Raises:
-        LineDataError: If there is no line, or none besides the probe lines.
+        LineDataError: If there is no line, none besides the probe lines, or one is a test line.
     """
 
     def __init__(self, reference: Artifact, audit: Audit, *, probes: int = PROBES, threads: int = 1) -> None:
@@ -74,6 +75,7 @@ class Meter:
                 f"{len(audit.lines)} validation lines, {probes} of them to be probe lines: none is left to predict",
                 remedy="pass more lines with --lines, or ask for fewer with --probes",
             )
+        list(refuse_test_lines(audit.lines, purpose="quantisation"))
         self.reference = reference
         self.audit = audit
         self.threads = threads

@@ -15,6 +15,7 @@ from inkport.core.errors import ExportError
 from inkport.core.metrics import cer
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit
+from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.source import digest_lines
 
 
@@ -35,7 +36,9 @@ class ValidationSet:
 
         Raises:
             ExportError: If there is none.
+            LineDataError: If one is a test line.
         """
+        list(refuse_test_lines(audit.lines, purpose="accuracy control"))
         if not audit.lines:
             raise ExportError("no line to validate on", remedy="pass validation lines with --lines")
         return cls(

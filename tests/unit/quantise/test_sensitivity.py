@@ -8,8 +8,10 @@ import pytest
 import inkport.quantise.sensitivity as module
 from inkport.core.config import parse_config
 from inkport.core.errors import ExportError, LineDataError, UsageError
+from inkport.export.from_onnx.accuracy import ValidationSet
 from inkport.export.from_onnx.int8 import Int8Options, int8_onnx_from_onnx
 from inkport.export.from_onnx.ranges import Ranges
+from inkport.lines.audit import Audit
 from inkport.quantise.meter import Meter
 from inkport.quantise.operators import Grouping, find_groups
 from inkport.quantise.report import SCHEMA, ScanReport, identify, known_rows, load_report, render_scan
@@ -181,6 +183,15 @@ def test_a_wide_budget_leaves_everything_in_int8_and_an_impossible_one_is_refuse
 def test_lines_besides_the_probe_lines_are_needed(source, audit):
     with pytest.raises(LineDataError, match="probe"):
         Meter(source, audit.pick([0, 1]), probes=2)
+
+
+def test_test_lines_decide_nothing(source, audit):
+    lines = [replace(audit.lines[0], split="test"), *audit.lines[1:]]
+    held_out = Audit(lines=lines, inputs=audit.inputs)
+    with pytest.raises(LineDataError, match="is a test line"):
+        Meter(source, held_out, probes=2)
+    with pytest.raises(LineDataError, match="is a test line"):
+        ValidationSet.of(held_out)
 
 
 def test_a_timed_scan_records_what_int8_saves_in_each_operator(source, given):
