@@ -108,7 +108,7 @@ def test_the_commands_lead_from_a_scan_to_a_smaller_file(parent, lines_folder, t
 def test_test_lines_choose_nothing(parent, lines, tmp_path, monkeypatch):
     save_weights(tmp_path / "parent.safetensors", parent)
     held_out = [replace(lines.lines[0], split="test")]
-    monkeypatch.setattr("inkport.lines.source.read_lines", lambda paths: iter(held_out))
+    monkeypatch.setattr("inkport.lines.source.read_lines", lambda _: iter(held_out))
     words = ["scan", str(tmp_path / "parent.safetensors"), "--lines", "any", "--out", str(tmp_path / "scan.json")]
     with pytest.raises(LineDataError, match="split is 'test'"):
         app(["prune", *words], result_action="return_value")
