@@ -123,12 +123,35 @@ def test_values_out_of_range_are_refused(section, keys, message):
         parse_config(Recipe, recipe, where="recipe")
 
 
-@pytest.mark.slow
-def test_a_compiled_training_has_the_loss_of_a_plain_one(runs, monkeypatch):
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "aot_eager",  # all of torch.compile but for the making of kernels, which takes a CPU a minute
+        pytest.param(
+            "inductor",
+            marks=[
+                pytest.mark.device,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+                # torch's own, on loading its compiler.
+                pytest.mark.filterwarnings("ignore:.*script_method.*:DeprecationWarning"),
+            ],
+        ),
+    ],
+)
+def test_a_compiled_training_has_the_loss_of_a_plain_one(runs, monkeypatch, backend):
+    compiled = []
+
+    def compile_with(function, **settings):
+        compiled.append(function)
+        return real(function, backend=backend, **settings)
+
+    real = torch.compile
+    monkeypatch.setattr(torch, "compile", compile_with)
     monkeypatch.setitem(OPTIONS, "compiled", {"optim": {"compile": True, "bf16": False}})
     monkeypatch.setitem(OPTIONS, "exact", {"optim": {"bf16": False}})
     entries = {"exact": [], "compiled": []}
     for name, report in entries.items():
         runs(name, name, report.append).run()
     losses = {name: [entry["loss"] for entry in found if "loss" in entry] for name, found in entries.items()}
+    assert len(compiled) == 1
     assert losses["compiled"] == pytest.approx(losses["exact"], rel=1e-3)
