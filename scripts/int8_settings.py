@@ -42,6 +42,9 @@ SETTINGS = {
     "default": Int8Options(),
     "percentile 99.99": Int8Options(ranges=Ranges.PERCENTILE, percentile=99.99),
     "min-max": Int8Options(ranges=Ranges.MIN_MAX),
+    "entropy": Int8Options(ranges=Ranges.ENTROPY),
+    "symmetric activations": Int8Options(symmetric=True),
+    "one scale per weight": Int8Options(per_channel=False),
     **{f"{part} in int8 too": without(part) for part in KEPT},
     "everything in int8": Int8Options(keep_fp32=()),
 }

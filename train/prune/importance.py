@@ -71,13 +71,16 @@ def scores(kind: Importance, group: Any, *, name: str, unit: int) -> Tensor:
 
 
 def gradients_on(network: nn.Module, calibration: Calibration) -> Gradients:
-    """Return the gradient of the CTC loss on the calibration lines; batch norms stay as they are."""
+    """Return the gradient of the CTC loss on the calibration lines; batch norms stay as they are.
+
+    What only training reads, the shortcut head, has no say in that loss: its gradient is 0.
+    """
     network.eval()
     network.requires_grad_(True)
     network.zero_grad(set_to_none=True)
     for batch in calibration.batches():
         _loss(network, batch, calibration).backward()
-    found = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+    found = {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in network.named_parameters()}
     network.zero_grad(set_to_none=True)
     return found
 

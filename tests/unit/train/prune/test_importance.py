@@ -68,6 +68,15 @@ def test_taylor_sees_through_large_weights_that_change_nothing(parent, calibrati
     assert removed(unheard, "encoder.0.feed_in", "taylor", calibration=calibration, gradients=known) == found
 
 
+def test_taylor_judges_channels_that_the_training_head_reads_too(parent, calibration):
+    found = removed(parent, "features", "taylor", 1 / 8, calibration=calibration)
+    shortcut = {
+        name: tensor * 100 if name.startswith("shortcut.") else tensor for name, tensor in parent.tensors.items()
+    }
+    assert found
+    assert removed(replace(parent, tensors=shortcut), "features", "taylor", 1 / 8, calibration=calibration) == found
+
+
 def test_heads_go_whole(parent):
     tensors = {name: tensor.clone() for name, tensor in parent.tensors.items()}
     for layer in ("query", "key", "value"):
