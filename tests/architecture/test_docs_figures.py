@@ -99,6 +99,17 @@ def test_the_int8_experiment_is_quoted_with_the_weights_that_it_was_made_on():
     assert f"convtext-tiny 3 ({experiment['model']['root'][:12]})" in text
 
 
+def test_the_table_of_distillation_is_the_committed_report():
+    report = json.loads((ROOT / "docs/results/distil.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/distillation.md").read_text(encoding="utf-8")
+    rows = [row for row in report["rows"] if (row["role"], row["dataset"]) == ("val", "all")]
+    assert len(rows) == len(report["arms"]) == 5
+    for row in rows:
+        difference = row["difference"]
+        told = f"{100 * difference['mean']:+.2f}" if difference else "reference"
+        assert f"| {row['arm']} | {100 * row['mean']:.2f} | {told} |" in text
+
+
 def _digest(data):
     return data["data"]["sha256"][:12]
 
