@@ -110,6 +110,15 @@ def test_the_table_of_distillation_is_the_committed_report():
         assert f"| {row['arm']} | {100 * row['mean']:.2f} | {told} |" in text
 
 
+def test_the_table_of_compress_is_the_committed_report():
+    report = json.loads((ROOT / "docs/results/compress-tiny.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/compress.md").read_text(encoding="utf-8")
+    assert len(report["members"]) == 8
+    for member in report["members"]:
+        rates = f"{100 * member['val']['cer']:.2f} | {100 * member['test']['cer']:.2f}"
+        assert f"| {member['name']} | {rates} |" in text
+
+
 def _digest(data):
     return data["data"]["sha256"][:12]
 
