@@ -41,6 +41,7 @@ def peers(
     artifacts: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     count: int = 250,
     language: str = "fra",
+    lm: Path | None = None,
 ) -> None:
     """Read lines with the shipped model, PP-OCRv6_rec_small and Tesseract, in turns, and compare CER and time.
 
@@ -50,12 +51,15 @@ def peers(
         artifacts: Directories of further ONNX artefacts.
         count: Most lines per line set, at equal distances.
         language: Tesseract's language.
+        lm: Language model for one more row of the shipped model, with the weights of `inkport lm tune` beside it.
     """
     chosen = [line for path in lines for line in _spread(list(read_lines([path])), count)]
     if not chosen:
         raise LineDataError("the line sets hold no line")
     contestants: list[Peer] = [Ours(load_artifact(path)) for path in artifacts]
-    contestants += [Ours(bundled_artifacts()[0]), Tesseract(language), PpOcr()]
+    shipped = bundled_artifacts()[0]
+    contestants += [Ours(shipped)] if lm is None else [Ours(shipped), Ours(shipped, lm=lm)]
+    contestants += [Tesseract(language), PpOcr()]
     environment = read_environment(threads=1)
     try:
         answers = read_in_turns(contestants, chosen, terminal_progress())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from inkport.benchmarks.peers.onnx_size import count_parameters
 from inkport.benchmarks.peers.peer import Answer, Gray, timed
 from inkport.core.artifact import Artifact
-from inkport.core.ctc import greedy
+from inkport.core.decoder import load_decoder
 from inkport.core.preprocess import prepare
 from inkport.core.registry import load_runtime, probe
 from inkport.core.runtime import SessionOptions
@@ -16,20 +18,25 @@ RUNTIME = "onnxruntime"
 
 
 class Ours:
-    """An ONNX artefact: ``prepare``, the session, greedy decoding.
+    """An ONNX artefact: ``prepare``, the session, greedy decoding or a beam with a language model.
 
     Args:
         artifact: In ONNX.
+        lm: Language model, with its weights beside it; greedy decoding without one.
 
     Raises:
         InkportError: If the artefact cannot be opened.
     """
 
-    def __init__(self, artifact: Artifact) -> None:
+    def __init__(self, artifact: Artifact, *, lm: Path | None = None) -> None:
         self.name = f"{artifact.spec.name} {artifact.spec.version} {artifact.precision}"
+        self._decode = load_decoder(lm, artifact)
         self.version = probe(RUNTIME).version
         self.parameters: int | None = count_parameters(artifact.file(".onnx"))
         self.bytes = artifact.bytes
+        if lm is not None:
+            self.name += " + language model"
+            self.bytes += lm.stat().st_size
         self._spec = artifact.spec
         self._session = load_runtime(RUNTIME).open(artifact, device="cpu", options=SessionOptions(threads=1))
 
@@ -39,7 +46,7 @@ class Ours:
         def everything() -> tuple[str, int]:
             images = prepare(gray, self._spec.preprocess)
             logits, network_ns = timed(lambda: self._session.run(images))
-            return greedy(logits[0], self._spec.charset).text, network_ns
+            return self._decode(logits[0], self._spec.charset).text, network_ns
 
         (text, network_ns), total_ns = timed(everything)
         return Answer(text=text, total_ns=total_ns, network_ns=network_ns)

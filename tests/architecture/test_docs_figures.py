@@ -119,6 +119,19 @@ def test_the_table_of_compress_is_the_committed_report():
         assert f"| {member['name']} | {rates} |" in text
 
 
+def test_the_table_of_the_language_model_is_the_committed_report():
+    report = json.loads((ROOT / "docs/results/lm.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/lm.md").read_text(encoding="utf-8")
+    card = (ROOT / "docs/models/convtext-tiny.md").read_text(encoding="utf-8")
+    assert len(report["gain"]) == 7
+    for row in report["gain"]:
+        rates = f"{100 * row['cer_greedy']:.2f} | {100 * row['cer_beam']:.2f}"
+        assert f"| {row['dataset'] or 'all'} |" in text
+        assert f"| {row['lines']} | {rates} |" in text
+    for row in report["gain"][:2]:
+        assert f"{100 * row['cer_beam']:.2f} % instead of" in card.replace("\n", " ")
+
+
 def _digest(data):
     return data["data"]["sha256"][:12]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import jiwer
 import numpy as np
@@ -10,10 +11,13 @@ import pytest
 from PIL import Image
 
 from inkport.benchmarks.environment import read_environment
+from inkport.benchmarks.peers import ours
 from inkport.benchmarks.peers.onnx_size import count_parameters
 from inkport.benchmarks.peers.peer import Answer
 from inkport.benchmarks.peers.run import WARM_UP, PeersReport, describe, read_in_turns
 from inkport.benchmarks.peers.view import render_markdown
+from inkport.core.bundle import bundled_artifacts
+from inkport.core.ctc import greedy
 from inkport.lines.line import Line
 
 
@@ -88,3 +92,22 @@ def test_parameters_of_a_graph_are_those_of_the_network(toy_artifact, toy_onnx):
     )
     # Batch norms are folded into their convolutions, which adds biases and takes scales away.
     assert count_parameters(toy_onnx.file(".onnx")) == pytest.approx(deployed, rel=0.05)
+
+
+def test_ours_decodes_with_the_language_model_that_it_is_given(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    lm = tmp_path / "lm.npz"
+    lm.write_bytes(bytes(1000))
+
+    def load(path, artifact):
+        return greedy if path is None else lambda logits, charset: replace(greedy(logits, charset), text=path.name)
+
+    monkeypatch.setattr(ours, "load_decoder", load)
+    artifact = bundled_artifacts()[0]
+    gray = np.full((64, 200), 255, np.uint8)
+    plain, beam = ours.Ours(artifact), ours.Ours(artifact, lm=lm)
+    assert (plain.read(gray).text, beam.read(gray).text) == ("", "lm.npz")
+    assert (beam.name, beam.bytes) == (f"{plain.name} + language model", plain.bytes + 1000)
+    plain.close()
+    beam.close()
