@@ -100,7 +100,7 @@ def test_ours_decodes_with_the_language_model_that_it_is_given(tmp_path, monkeyp
     lm = tmp_path / "lm.npz"
     lm.write_bytes(bytes(1000))
 
-    def load(path, artifact):
+    def load(path, _artifact):
         return greedy if path is None else lambda logits, charset: replace(greedy(logits, charset), text=path.name)
 
     monkeypatch.setattr(ours, "load_decoder", load)
