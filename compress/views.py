@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from inkport.benchmarks.views.markup import escape, markdown_table
 from inkport.benchmarks.views.rows import NONE, Table, milliseconds, percent, points
 from inkport.benchmarks.views.text import aligned, wrap
 from inkport.compress.judge import Compared, Standing
@@ -27,14 +26,14 @@ def render_text(report: CompressReport) -> str:
 def render_markdown(report: CompressReport) -> str:
     """Return the page: members, plot, stages, data sets, lineage and environment."""
     env = report.environment
-    parts = ["# inkport compress", _escape(_headline(report)), _table(members_table(report))]
-    parts += ["\n".join(f"- {_escape(note)}" for note in notes) for notes in _notes(report) if notes]
+    parts = ["# inkport compress", escape(_headline(report)), markdown_table(members_table(report))]
+    parts += ["\n".join(f"- {escape(note)}" for note in notes) for notes in _notes(report) if notes]
     if any(member.val and member.speed for member in report.members):
         parts.append(f"![CER against latency, and CER against size]({PLOT})")
-    parts += ["## Stages", _table(_stages(report)), "## Data sets", _table(_datasets(report))]
-    parts += ["## Lineage", _table(_lineage(report)), "## Environment"]
-    parts.append(_escape(f"{env.cpu}, {env.cores} cores, {env.os}, Python {env.python}; made {report.created}"))
-    parts.append(_escape(", ".join(f"{name} {version}" for name, version in env.packages.items())))
+    parts += ["## Stages", markdown_table(_stages(report)), "## Data sets", markdown_table(_datasets(report))]
+    parts += ["## Lineage", markdown_table(_lineage(report)), "## Environment"]
+    parts.append(escape(f"{env.cpu}, {env.cores} cores, {env.os}, Python {env.python}; made {report.created}"))
+    parts.append(escape(", ".join(f"{name} {version}" for name, version in env.packages.items())))
     return "\n\n".join(parts) + "\n"
 
 
@@ -161,16 +160,3 @@ def _lineage(report: CompressReport) -> Table:
         if m.lineage
     ]
     return Table(("member", "made from"), tuple(rows), 2)
-
-
-def _table(table: Table) -> str:
-    if not table.rows:
-        return "None."
-    rule = ["---" if column < table.text_columns else "--:" for column in range(len(table.head))]
-    lines = [list(table.head), rule, *([_escape(cell) for cell in row] for row in table.rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _escape(text: str) -> str:
-    """Keep what was named from being taken for markup."""
-    return re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", " ".join(text.split()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Plan:
     """Quantised layers by name."""
 
 
-class CountedCalls(TorchFunctionMode):
+class CountedCalls(TorchFunctionMode, ABC):
     """Sees every call of torch; those that return floating-point tensors are numbered from 0.
 
     What batch norms count with is an integer, so that a frozen one has the numbers of one that is not.
@@ -67,9 +68,9 @@ class CountedCalls(TorchFunctionMode):
         """Make one call."""
         return func(*args, **kwargs)
 
+    @abstractmethod
     def made(self, number: int, result: Tensor) -> Tensor:
         """Return what takes the place of the result of the latest call."""
-        raise NotImplementedError
 
 
 def plan(network: nn.Module, run: Callable[[Tensor], object], image: Tensor, only: Collection[str] = ()) -> Plan:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from importlib.resources import files
 from pathlib import Path
 from shutil import copytree, rmtree
@@ -12,7 +11,6 @@ import jsonschema
 import numpy as np
 import pytest
 
-from inkport.cli import main
 from inkport.commands import verify as command
 from inkport.core.artifact import load_artifact
 from inkport.core.runtime import Availability
@@ -31,20 +29,6 @@ INT8 = ROW.format(name="ort int8", runtime="onnxruntime", precision="int8", budg
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of artefacts that the tests share, so that each is exported once."""
     return tmp_path_factory.mktemp("verify")
-
-
-@pytest.fixture
-def inkport(monkeypatch, capsys):
-    """Run a command line in this process; returns exit code, standard output and standard error."""
-
-    def run(*arguments: object) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["inkport", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

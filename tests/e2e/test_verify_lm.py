@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from inkport.cli import main
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.files import sha256_file
 from inkport.core.lm.files import fusion_path
@@ -27,18 +25,6 @@ runtime = "onnxruntime"
 precision = "int8"
 budget = { cer_margin = 9.0 }
 """
-
-
-@pytest.fixture
-def inkport(monkeypatch, capsys):
-    def run(*arguments: object) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["inkport", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

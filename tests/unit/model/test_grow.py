@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="networks are torch")
 
 from inkport.core.errors import UsageError  # noqa: E402
 from inkport.model.grow import grow_weights  # noqa: E402

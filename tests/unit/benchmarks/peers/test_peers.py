@@ -95,8 +95,8 @@ def test_parameters_of_a_graph_are_those_of_the_network(toy_artifact, toy_onnx):
 
 
 def test_ours_decodes_with_the_language_model_that_it_is_given(tmp_path, monkeypatch):
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime", reason="peers run in onnxruntime")
+    pytest.importorskip("onnx", reason="parameters are counted in the graph")
     lm = tmp_path / "lm.npz"
     lm.write_bytes(bytes(1000))
 
