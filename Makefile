@@ -28,12 +28,13 @@ test: .venv/.test .venv/.web .venv/.arm64 .venv/.ssh
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	@touch $@
 
+# Twice quiet: setuptools warns at length of folders that hold data and no code; errors are still shown.
 .venv/.demo: .venv/.base pyproject.toml setup.py
-	$(BIN)/pip install --quiet --editable '.[export]'
+	$(BIN)/pip install --quiet --quiet --editable '.[export]'
 	@touch $@
 
 .venv/.test: .venv/.demo
-	$(BIN)/pip install --quiet --editable '.[export,nncf,coreml,litert-export,executorch,ncnn-export,train,prune,render,loadgen]' --group test --group lint
+	$(BIN)/pip install --quiet --quiet --editable '.[export,nncf,coreml,litert-export,executorch,ncnn-export,train,prune,render,loadgen]' --group test --group lint
 	@touch $@
 
 .venv/.web: .venv/.base scripts/web_modules.sh runtimes/web/package-lock.json
