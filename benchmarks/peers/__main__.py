@@ -51,7 +51,8 @@ def peers(
         artifacts: Directories of further ONNX artefacts.
         count: Most lines per line set, at equal distances.
         language: Tesseract's language.
-        lm: Language model for one more row of the shipped model, with the weights of `inkport lm tune` beside it.
+        lm: Language model for one more row of the shipped model: fr-en, which comes with inkport, or a file with the
+            weights of `inkport lm tune` beside it.
     """
     chosen = [line for path in lines for line in _spread(list(read_lines([path])), count)]
     if not chosen:

@@ -7,6 +7,7 @@ from pathlib import Path
 from inkport.benchmarks.peers.onnx_size import count_parameters
 from inkport.benchmarks.peers.peer import Answer, Gray, timed
 from inkport.core.artifact import Artifact
+from inkport.core.bundle import find_lm
 from inkport.core.decoder import load_decoder
 from inkport.core.preprocess import prepare
 from inkport.core.registry import load_runtime, probe
@@ -36,7 +37,7 @@ class Ours:
         self.bytes = artifact.bytes
         if lm is not None:
             self.name += " + language model"
-            self.bytes += lm.stat().st_size
+            self.bytes += find_lm(lm).stat().st_size
         self._spec = artifact.spec
         self._session = load_runtime(RUNTIME).open(artifact, device="cpu", options=SessionOptions(threads=1))
 

@@ -53,7 +53,7 @@ def test_verify_decodes_every_target_with_the_language_model(inkport, samples, t
     ):
         code, _, err = inkport("lm", *arguments)
         assert (code, err) == (0, "")
-    fusion = json.loads(fusion_path(lm).read_text(encoding="utf-8"))
+    (fusion,) = json.loads(fusion_path(lm).read_text(encoding="utf-8"))
     (tmp_path / "targets.toml").write_text(TARGETS, encoding="utf-8")
     verify = ("verify", "--targets", tmp_path / "targets.toml", "--lines", proof, "--latency-lines", 0, "--out", out)
 
@@ -74,7 +74,7 @@ def test_verify_decodes_every_target_with_the_language_model(inkport, samples, t
     texts = [record["text"] for record in json.loads(read)]
     assert row["parity"]["cer"] == pytest.approx(cer([line.text for line in lines], texts).rate)
 
-    fusion_path(lm).write_text(json.dumps(fusion | {"root": "f" * 64}), encoding="utf-8")
+    fusion_path(lm).write_text(json.dumps([fusion | {"root": "f" * 64}]), encoding="utf-8")
     code, _, err = inkport(*verify, "--lm", lm)
     assert code == 2
     assert "chosen for the recogniser with weights ffffffffffff" in err

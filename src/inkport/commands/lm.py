@@ -16,7 +16,7 @@ from inkport.commands._model import resolve_model
 from inkport.commands._request import audit_sources, problems_of
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
-from inkport.core.bundle import bundled_artifacts
+from inkport.core.bundle import bundled_artifacts, find_lm
 from inkport.core.charset import Charset
 from inkport.core.choice import choose_runtime
 from inkport.core.config import to_plain
@@ -157,7 +157,7 @@ def measure(
 
     Args:
         model: What reads the lines; the shipped int8 artefact if left out.
-        lm: The language model, with its weights beside it.
+        lm: The language model: fr-en, which comes with inkport, or a file with its weights beside it.
         lines: Line sets.
         out: The report, in JSON.
         runtime: Name of a runtime; the first that opens the model if left out.
@@ -167,6 +167,7 @@ def measure(
     """
     artifact = _artifact(model)
     charset = artifact.spec.charset
+    lm = find_lm(lm)
     fusion = load_fusion(lm, charset, root=artifact.root)
     decode = BeamDecoder(load_model(lm, charset), fusion)
     audit = _audit(artifact, lines, skip, most_lines)

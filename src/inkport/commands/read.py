@@ -53,7 +53,8 @@ def read(
             model's format and can run here.
         device: Device, in the runtime's own words.
         threads: Threads for the computation.
-        lm: Language model to decode with, with the weights of `inkport lm tune` beside it.
+        lm: Language model to decode with: fr-en (French and English), which comes with inkport, or a file with
+            the weights of `inkport lm tune` beside it.
         json_: Print a JSON list with confidence, margin, frames and place of every symbol.
     """
     if threads < 1:

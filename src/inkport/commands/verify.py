@@ -57,7 +57,8 @@ def verify(
         skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
             bad-image, empty-text, unknown-symbol, too-few-frames.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
-        lm: Language model to decode all logits with, with the weights of `inkport lm tune` beside it.
+        lm: Language model to decode all logits with: fr-en, which comes with inkport, or a file with the weights
+            of `inkport lm tune` beside it.
         on: Other machines to prove the targets on, instead of this one.
     """
     options = _options(threads, latency_lines, skip)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.charset import BLANK, Charset
-from inkport.core.ctc import Emission, Transcription
+from inkport.core.ctc import Emission, Transcription, top_margins
 
 
 def align(logits: npt.NDArray[np.float32], labels: Sequence[int], charset: Charset) -> Transcription:
@@ -29,45 +29,47 @@ def align(logits: npt.NDArray[np.float32], labels: Sequence[int], charset: Chars
     peaks = logits.max(axis=1, keepdims=True).astype(np.float64)
     log_prob = logits - peaks - np.log(np.exp(logits - peaks).sum(axis=1, keepdims=True))
     path = _best_path(log_prob, labels)
-    top_two = np.partition(logits, -2, axis=1)[:, -2:]
-    margins = top_two[:, 1] - top_two[:, 0]
-    emissions = []
-    for index, label in enumerate(labels):
-        frames = np.flatnonzero(path == 2 * index + 1)
-        emissions.append(
-            Emission(
-                symbol=charset.symbols[label - 1],
-                first_frame=int(frames[0]),
-                last_frame=int(frames[-1]),
-                confidence=float(np.exp(log_prob[frames, label].max())),
-                margin=float(margins[frames].min()),
-            )
+    margins = top_margins(logits)
+    places = 2 * np.arange(len(labels)) + 1
+    starts, ends = np.searchsorted(path, places).tolist(), np.searchsorted(path, places, side="right").tolist()
+    emissions = tuple(
+        Emission(
+            charset.symbols[label - 1],
+            start,
+            end - 1,
+            float(np.exp(log_prob[start:end, label].max())),
+            float(margins[start:end].min()),
         )
+        for label, start, end in zip(labels, starts, ends, strict=True)
+    )
     margin = float(margins.min()) if len(margins) else float("inf")
-    return Transcription("".join(e.symbol for e in emissions), tuple(emissions), margin)
+    return Transcription("".join(e.symbol for e in emissions), emissions, margin)
 
 
 def _best_path(log_prob: npt.NDArray[np.float64], labels: Sequence[int]) -> npt.NDArray[np.int64]:
     """Return which place of ``blank, l1, blank, l2, ..., blank`` each frame stands on."""
     extended = np.full(2 * len(labels) + 1, BLANK, dtype=np.int64)
     extended[1::2] = labels
-    skip = np.zeros(len(extended), dtype=bool)
-    skip[2:] = (extended[2:] != BLANK) & (extended[2:] != extended[:-2])
-    score = np.full(len(extended), -np.inf)
-    score[:2] = log_prob[0, extended[:2]]
-    back = np.zeros((len(log_prob), len(extended)), dtype=np.int64)
+    # What it costs to jump over a blank: nothing, or all where the blank is needed.
+    jump = np.where((extended[2:] != BLANK) & (extended[2:] != extended[:-2]), 0.0, -np.inf)
+    emitted = log_prob[:, extended]
+    scores = np.full((len(log_prob), len(extended)), -np.inf)
+    scores[0, :2] = emitted[0, :2]
     for frame in range(1, len(log_prob)):
-        stay = score
-        step = np.concatenate(([-np.inf], score[:-1]))
-        jump = np.where(skip, np.concatenate(([-np.inf, -np.inf], score[:-2]))[: len(score)], -np.inf)
-        choices = np.stack([stay, step, jump])
-        back[frame] = choices.argmax(axis=0)
-        score = choices.max(axis=0) + log_prob[frame, extended]
-    path = np.zeros(len(log_prob), dtype=np.int64)
+        before, now = scores[frame - 1], scores[frame]
+        now[0] = before[0]
+        np.maximum(before[1:], before[:-1], out=now[1:])
+        np.maximum(now[2:], before[:-2] + jump, out=now[2:])
+        np.add(now, emitted[frame], out=now)
     place = len(extended) - 1
-    if len(extended) > 1 and score[-2] > score[-1]:
+    if len(extended) > 1 and scores[-1, -2] > scores[-1, -1]:
         place -= 1
-    for frame in range(len(log_prob) - 1, -1, -1):
+    path = np.zeros(len(log_prob), dtype=np.int64)
+    for frame in range(len(log_prob) - 1, 0, -1):
         path[frame] = place
-        place -= int(back[frame, place])
+        before = scores[frame - 1]
+        came = [before[place], before[place - 1] if place else -np.inf]
+        came.append(before[place - 2] + jump[place - 2] if place > 1 else -np.inf)
+        place -= came.index(max(came))
+    path[0] = place
     return path

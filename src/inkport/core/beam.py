@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
-from heapq import nlargest
+from operator import attrgetter, itemgetter
 
 import numpy as np
 import numpy.typing as npt
 
 from inkport.core.align import align
 from inkport.core.charset import BLANK, Charset
-from inkport.core.ctc import Transcription, greedy
+from inkport.core.ctc import Transcription, best_path, greedy
 from inkport.core.lm.files import Fusion
 from inkport.core.lm.model import CharModel
 
@@ -20,28 +21,32 @@ LEAST_PROBABILITY = 1e-3
 """Symbols below this are not tried at a frame, unless told otherwise."""
 MOST_SYMBOLS = 12
 """Most symbols tried at a frame, unless told otherwise."""
+THRESHOLD = 5.5
+"""Prefixes whose score is this far below the best one's are dropped at a frame, in nats, unless told otherwise."""
 
 
 class _Prefix:
-    """A text so far: the sums over its paths that end in a blank, and in its last symbol."""
+    """A text so far: the sums over its paths that end in a blank, and in its last symbol, times its bonus."""
 
     __slots__ = (
         "blank",
-        "bonus",
         "children",
+        "factor",
+        "frame",
         "label",
         "new_blank",
         "new_symbol",
         "parent",
         "state",
         "symbol",
-        "touched",
+        "total",
     )
 
-    def __init__(self, parent: _Prefix | None, label: int, bonus: float, state: int) -> None:
-        self.parent, self.label, self.bonus, self.state = parent, label, bonus, state
+    def __init__(self, parent: _Prefix | None, label: int, factor: float, state: int) -> None:
+        self.parent, self.label, self.factor, self.state = parent, label, factor, state
         self.children: dict[int, _Prefix] = {}
-        self.blank = self.symbol = self.new_blank = self.new_symbol = 0.0
+        self.blank = self.symbol = self.total = self.new_blank = self.new_symbol = 0.0
+        self.frame = -1
 
     def labels(self) -> list[int]:
         found: list[int] = []
@@ -60,6 +65,7 @@ class BeamDecoder:
         fusion: Its weights, and the width of the beam.
         least_probability: Symbols below this are not tried at a frame; 0 tries all.
         most_symbols: Most symbols tried at a frame.
+        threshold: Prefixes this far below the best one are dropped at a frame, in nats; infinity keeps all.
 
     Source:
         Graves and Jaitly, *Towards End-to-End Speech Recognition with Recurrent Neural Networks* (2014), and Hannun
@@ -73,37 +79,40 @@ class BeamDecoder:
         *,
         least_probability: float = LEAST_PROBABILITY,
         most_symbols: int = MOST_SYMBOLS,
+        threshold: float = THRESHOLD,
     ) -> None:
         self.model, self.fusion = model, fusion
         self.least_probability, self.most_symbols = least_probability, most_symbols
+        self._ratio, self._most = math.exp(-threshold), math.exp(fusion.beta)
 
     def __call__(self, logits: npt.NDArray[np.float32], charset: Charset) -> Transcription:
         """Decode one line; arguments and errors are those of ``greedy``."""
-        reading = greedy(logits, charset)
-        if not len(logits):
-            return reading
+        path = best_path(logits, charset)
+        if not len(path):
+            return greedy(logits, charset)
         labels = self.search(logits, charset)
         # The best path of a text that greedy decoding reads is greedy's own.
-        same = reading.text == charset.decode(labels)
-        return reading if same else align(logits, labels, charset)
+        return greedy(logits, charset) if labels == path else align(logits, labels, charset)
 
     def search(self, logits: npt.NDArray[np.float32], charset: Charset) -> list[int]:
         """Return the labels of the best text; ``logits`` float32 (t, k), finite, ``t`` at least 1."""
-        root = _Prefix(None, BLANK, 0.0, self.model.start)
-        root.blank = 1.0
+        root = _Prefix(None, BLANK, 1.0, self.model.start)
+        root.blank = root.total = 1.0
         beam = [root]
-        for blank, candidates in self._frames(logits):
+        for frame, (blank, candidates) in enumerate(self._frames(logits)):
             if candidates:
-                beam = self._advance(beam, blank, candidates, charset.symbols)
+                peak = _stay(beam, frame, blank, candidates)
+                touched = self._extend(beam, frame, peak, candidates, charset.symbols)
+                beam = self._keep(touched)
             else:
                 # Only a blank: it comes after every prefix alike.
                 for prefix in beam:
-                    prefix.blank, prefix.symbol = prefix.blank + prefix.symbol, 0.0
+                    prefix.blank, prefix.symbol = prefix.total, 0.0
         alpha, end = self.fusion.alpha, self.model.end
-        return max(beam, key=lambda prefix: _score(prefix) + (alpha * end(prefix.state) if alpha else 0.0)).labels()
+        return max(beam, key=lambda p: p.total * (math.exp(alpha * end(p.state)) if alpha else 1.0)).labels()
 
     def _frames(self, logits: npt.NDArray[np.float32]) -> Iterable[tuple[float, list[tuple[int, float]]]]:
-        """Yield per frame the blank's probability, and the labels to try with theirs."""
+        """Yield per frame the blank's probability, and the labels to try with theirs, the most probable first."""
         shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
         probability = shifted / shifted.sum(axis=1, keepdims=True)
         blanks = probability[:, BLANK].tolist()
@@ -115,54 +124,78 @@ class BeamDecoder:
         for row, label, value in zip(where.tolist(), labels.tolist(), probability[wanted].tolist(), strict=True):
             rows[row].append((label, value))
         for blank, row in zip(blanks, rows, strict=True):
-            yield blank, nlargest(self.most_symbols, row, key=_second) if len(row) > self.most_symbols else row
+            yield blank, sorted(row, key=itemgetter(1), reverse=True)[: self.most_symbols]
 
-    def _advance(
-        self, beam: list[_Prefix], blank: float, candidates: list[tuple[int, float]], symbols: tuple[str, ...]
+    def _extend(
+        self,
+        beam: list[_Prefix],
+        frame: int,
+        peak: float,
+        candidates: list[tuple[int, float]],
+        symbols: tuple[str, ...],
     ) -> list[_Prefix]:
-        touched: dict[_Prefix, None] = {}
+        """Add each symbol to each prefix, best first, where the result can come near the best; return all prefixes.
+
+        The language model can only lower a score, so what is too far below without it needs no question to it.
+        """
+        touched, most, ratio = list(beam), self._most, self._ratio
+        limit = peak * ratio
         for prefix in beam:
-            total = prefix.blank + prefix.symbol
-            touched[prefix] = None
-            prefix.new_blank += total * blank
+            if prefix.total * candidates[0][1] * most <= limit:
+                break
+            children = prefix.children
             for label, probability in candidates:
-                before = total
-                if label == prefix.label:
-                    prefix.new_symbol += prefix.symbol * probability
-                    # The same symbol once more needs a blank between.
-                    before = prefix.blank
-                if before > 0.0:
-                    child = prefix.children.get(label) or self._extend(prefix, label, symbols)
-                    touched[child] = None
-                    child.new_symbol += before * probability
-        return self._keep(list(touched))
+                # The same symbol once more needs a blank between.
+                mass = (prefix.blank if label == prefix.label else prefix.total) * probability
+                if mass * most <= limit:
+                    continue
+                child = children.get(label) or self._child(prefix, label, symbols)
+                mass *= child.factor
+                if child.frame != frame:
+                    if mass <= limit:
+                        continue
+                    child.frame = frame
+                    touched.append(child)
+                child.new_symbol += mass
+                if mass > peak:
+                    peak, limit = mass, mass * ratio
+        return touched
 
     def _keep(self, touched: list[_Prefix]) -> list[_Prefix]:
-        """Take over the frame's sums, scaled so that they never underflow, and return the best prefixes."""
-        scale = 1.0 / max(prefix.new_blank + prefix.new_symbol for prefix in touched)
+        """Take over the frame's sums, scaled so that they never underflow, and return the best prefixes in order."""
         for prefix in touched:
-            prefix.blank, prefix.symbol = prefix.new_blank * scale, prefix.new_symbol * scale
-            prefix.new_blank = prefix.new_symbol = 0.0
-        if len(touched) <= self.fusion.beam:
-            return touched
-        ranked = sorted(touched, key=_score, reverse=True)
-        for prefix in ranked[self.fusion.beam :]:
+            prefix.total = prefix.new_blank + prefix.new_symbol
+        touched.sort(key=_TOTAL, reverse=True)
+        peak = touched[0].total
+        limit, scale, beam = peak * self._ratio, 1.0 / max(peak, sys.float_info.min), self.fusion.beam
+        kept = [prefix for prefix in touched[:beam] if prefix.total > limit or prefix is touched[0]]
+        for prefix in touched:
             prefix.blank = prefix.symbol = 0.0
-        return ranked[: self.fusion.beam]
+        for prefix in kept:
+            prefix.blank, prefix.symbol = prefix.new_blank * scale, prefix.new_symbol * scale
+            prefix.total *= scale
+        for prefix in touched:
+            prefix.new_blank = prefix.new_symbol = 0.0
+        return kept
 
-    def _extend(self, prefix: _Prefix, label: int, symbols: tuple[str, ...]) -> _Prefix:
-        bonus, state = prefix.bonus + self.fusion.beta, prefix.state
+    def _child(self, prefix: _Prefix, label: int, symbols: tuple[str, ...]) -> _Prefix:
+        factor, state = self._most, prefix.state
         if self.fusion.alpha:
             value, state = self.model.step(state, symbols[label - 1])
-            bonus += self.fusion.alpha * value
-        child = prefix.children[label] = _Prefix(prefix, label, bonus, state)
+            factor *= math.exp(self.fusion.alpha * value)
+        child = prefix.children[label] = _Prefix(prefix, label, factor, state)
         return child
 
 
-def _score(prefix: _Prefix) -> float:
-    total = prefix.blank + prefix.symbol
-    return math.log(total) + prefix.bonus if total > 0.0 else -math.inf
+def _stay(beam: list[_Prefix], frame: int, blank: float, candidates: list[tuple[int, float]]) -> float:
+    """Add the paths on which a prefix stays as it is, and return the largest such sum."""
+    peak, repeats = 0.0, dict(candidates)
+    for prefix in beam:
+        prefix.frame = frame
+        prefix.new_blank = prefix.total * blank
+        prefix.new_symbol = prefix.symbol * repeats.get(prefix.label, 0.0)
+        peak = max(peak, prefix.new_blank + prefix.new_symbol)
+    return peak
 
 
-def _second(candidate: tuple[int, float]) -> float:
-    return candidate[1]
+_TOTAL = attrgetter("total")

@@ -1,4 +1,4 @@
-"""The artefacts inside the package, so that `inkport read` works right after installing, and verify finds int8."""
+"""What comes inside the package: int8 artefacts, so that `inkport read` works at once, and language models."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from inkport.core.artifact import Artifact, load_artifact
+from inkport.core.errors import ArtifactNotFoundError
 
 
 BUNDLED = ("convtext-tiny-int8", "convtext-tiny-openvino-int8")
 """Folders under ``inkport/bundle``, made from the shipped weights: int8 in ONNX, and in OpenVINO's IR."""
+BUNDLED_LMS = ("fr-en",)
+"""Language models under ``inkport/bundle/lm``, with weights for the shipped recognisers beside them."""
 
 
 def bundled_artifacts() -> tuple[Artifact, ...]:
@@ -19,5 +22,25 @@ def bundled_artifacts() -> tuple[Artifact, ...]:
         ArtifactNotFoundError: If this build of the package has none.
         ArtifactCorruptError: If one is damaged.
     """
-    folder = Path(str(files("inkport"))) / "bundle"
-    return tuple(load_artifact(folder / name) for name in BUNDLED)
+    return tuple(load_artifact(_folder() / name) for name in BUNDLED)
+
+
+def find_lm(lm: Path) -> Path:
+    """Return the file of a language model that was named on a command line: a file, or one in ``BUNDLED_LMS``.
+
+    Raises:
+        ArtifactNotFoundError: If it is neither.
+    """
+    if lm.is_file():
+        return lm
+    bundled = _folder() / "lm" / f"{lm}.npz"
+    if str(lm) not in BUNDLED_LMS or not bundled.is_file():
+        raise ArtifactNotFoundError(
+            f"{lm}: no such file, and no language model that comes with inkport ({', '.join(BUNDLED_LMS)})",
+            remedy="build one with inkport lm build",
+        )
+    return bundled
+
+
+def _folder() -> Path:
+    return Path(str(files("inkport"))) / "bundle"

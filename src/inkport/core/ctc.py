@@ -58,6 +58,12 @@ def frames_needed(labels: Sequence[int]) -> int:
     return len(labels) + sum(a == b for a, b in pairwise(labels))
 
 
+def best_path(logits: npt.NDArray[np.float32], charset: Charset) -> list[int]:
+    """Return the labels that ``greedy`` reads, without places; its arguments and errors."""
+    path = _path(logits, charset)
+    return path[_starts(path) & (path != BLANK)].tolist()
+
+
 def greedy(logits: npt.NDArray[np.float32], charset: Charset) -> Transcription:
     """Decode one line by best path: arg max per frame, merge repeats, drop blanks.
 
@@ -71,28 +77,50 @@ def greedy(logits: npt.NDArray[np.float32], charset: Charset) -> Transcription:
     Source:
         Graves, *Supervised Sequence Labelling with Recurrent Neural Networks* (2012), section 7.5.1.
     """
+    path = _path(logits, charset)
+    if not len(path):
+        return Transcription("", (), float("inf"))
+    margins = top_margins(logits)
+    best_probability = 1.0 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
+    starts = np.flatnonzero(_starts(path))
+    ends = np.append(starts[1:], len(path))
+    runs = zip(
+        path[starts].tolist(),
+        starts.tolist(),
+        ends.tolist(),
+        np.maximum.reduceat(best_probability, starts).tolist(),
+        np.minimum.reduceat(margins, starts).tolist(),
+        strict=True,
+    )
+    emissions = tuple(
+        Emission(charset.symbols[label - 1], start, end - 1, confidence, margin)
+        for label, start, end, confidence, margin in runs
+        if label != BLANK
+    )
+    return Transcription("".join(e.symbol for e in emissions), emissions, float(margins.min()))
+
+
+def top_margins(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return top-1 minus top-2 logit per frame, float32 (t,), for logits float32 (t, k) with k at least 2."""
+    frames = np.arange(len(logits))
+    best = logits.argmax(axis=1)
+    others = logits.copy()
+    others[frames, best] = -np.inf
+    margins: npt.NDArray[np.float32] = logits[frames, best] - others.max(axis=1)
+    return margins
+
+
+def _path(logits: npt.NDArray[np.float32], charset: Charset) -> npt.NDArray[np.intp]:
+    """Check logits and return the best label of each frame."""
     if logits.ndim != 2 or logits.shape[1] != charset.size:
         raise SpecMismatchError(f"expected logits of shape (t, {charset.size}), found {logits.shape}")
     if not np.isfinite(logits).all():
         raise SpecMismatchError("logits hold values that are not finite (NaN or infinity)")
-    if not len(logits):
-        return Transcription("", (), float("inf"))
-    labels = logits.argmax(axis=1)
-    top_two = np.partition(logits, -2, axis=1)[:, -2:]
-    margins = top_two[:, 1] - top_two[:, 0]
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    best_probability = 1.0 / np.exp(shifted).sum(axis=1)
-    starts = np.flatnonzero(np.concatenate(([True], labels[1:] != labels[:-1])))
-    ends = np.concatenate((starts[1:], [len(labels)]))
-    emissions = tuple(
-        Emission(
-            symbol=charset.symbols[labels[start] - 1],
-            first_frame=int(start),
-            last_frame=int(end) - 1,
-            confidence=float(best_probability[start:end].max()),
-            margin=float(margins[start:end].min()),
-        )
-        for start, end in zip(starts, ends, strict=True)
-        if labels[start] != BLANK
-    )
-    return Transcription("".join(e.symbol for e in emissions), emissions, float(margins.min()))
+    return logits.argmax(axis=1)
+
+
+def _starts(path: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Mark the first frame of each run of equal labels."""
+    starts = np.ones(len(path), dtype=bool)
+    np.not_equal(path[1:], path[:-1], out=starts[1:])
+    return starts

@@ -6,12 +6,17 @@ from pathlib import Path
 
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
+from inkport.core.bundle import find_lm
 from inkport.core.ctc import Decode, greedy
 from inkport.core.lm.files import load_fusion, load_model
 
 
 def load_beam(lm: Path | None, artifact: Artifact) -> BeamDecoder | None:
     """Return a beam with a language model and the weights that stand beside it; None without a language model.
+
+    Args:
+        lm: Its file, or the name of one that comes with inkport.
+        artifact: The recogniser.
 
     Raises:
         ArtifactNotFoundError: If the model or its weights are not there.
@@ -20,8 +25,8 @@ def load_beam(lm: Path | None, artifact: Artifact) -> BeamDecoder | None:
     """
     if lm is None:
         return None
-    charset = artifact.spec.charset
-    return BeamDecoder(load_model(lm, charset), load_fusion(lm, charset, root=artifact.root))
+    charset, file = artifact.spec.charset, find_lm(lm)
+    return BeamDecoder(load_model(file, charset), load_fusion(file, charset, root=artifact.root))
 
 
 def load_decoder(lm: Path | None, artifact: Artifact) -> Decode:

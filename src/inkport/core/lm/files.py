@@ -119,8 +119,15 @@ def fusion_path(path: Path) -> Path:
 
 
 def save_fusion(path: Path, fusion: Fusion) -> None:
-    """Write the weights beside the language model."""
-    write_atomically(fusion_path(path), json.dumps(to_plain(fusion), indent=1) + "\n")
+    """Write the weights beside the language model, in place of those for the same recogniser, beside the others'.
+
+    Raises:
+        ArtifactCorruptError: If there is a file of weights already that cannot be read.
+    """
+    others = [
+        other for other in _read_fusions(path) if other.lm_sha256 == fusion.lm_sha256 and other.root != fusion.root
+    ]
+    write_atomically(fusion_path(path), json.dumps([to_plain(one) for one in (*others, fusion)], indent=1) + "\n")
 
 
 def load_fusion(path: Path, charset: Charset, *, root: str) -> Fusion:
@@ -139,18 +146,32 @@ def load_fusion(path: Path, charset: Charset, *, root: str) -> Fusion:
     place = fusion_path(path)
     if not place.is_file():
         raise ArtifactNotFoundError(f"{place}: no weights for {path.name}", remedy="choose them with inkport lm tune")
-    try:
-        fusion = parse_config(Fusion, json.loads(place.read_text(encoding="utf-8")), where=place.name)
-    except (OSError, ValueError, RecipeError) as error:
-        raise ArtifactCorruptError(f"{place}: not readable ({error})", remedy="run inkport lm tune again") from error
-    if (fusion.lm_sha256, fusion.charset_sha256) != (sha256_file(path), charset.digest):
+    sha256 = sha256_file(path)
+    fitting = [f for f in _read_fusions(path) if (f.lm_sha256, f.charset_sha256) == (sha256, charset.digest)]
+    if not fitting:
         raise SpecMismatchError(
             f"{place}: chosen for another language model or charset", remedy="run inkport lm tune again"
         )
-    if fusion.root != root:
-        raise SpecMismatchError(
-            f"{place}: chosen for the recogniser with weights {fusion.root[:12] or '(unknown)'}, this one descends "
-            f"from {root[:12]}",
-            remedy="run inkport lm tune again, with this recogniser",
-        )
-    return fusion
+    for fusion in fitting:
+        if fusion.root == root:
+            return fusion
+    known = ", ".join(fusion.root[:12] or "(unknown)" for fusion in fitting)
+    raise SpecMismatchError(
+        f"{place}: chosen for the recogniser with weights {known}, this one descends from {root[:12]}",
+        remedy="run inkport lm tune again, with this recogniser",
+    )
+
+
+def _read_fusions(path: Path) -> list[Fusion]:
+    place = fusion_path(path)
+    try:
+        entries = json.loads(place.read_text(encoding="utf-8"))
+        if not isinstance(entries, list):
+            raise TypeError(f"expected a list, found {type(entries).__name__}")
+        return [parse_config(Fusion, entry, where=place.name) for entry in entries]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, RecipeError) as error:
+        raise ArtifactCorruptError(
+            f"{place}: not readable ({error})", remedy="delete it and run inkport lm tune again"
+        ) from error

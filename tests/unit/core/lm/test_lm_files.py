@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -93,9 +95,29 @@ def test_weights_belong_to_one_model_and_charset(tmp_path):
         load_fusion(path, Charset(tuple(" ab")), root="a" * 64)
     with pytest.raises(SpecMismatchError, match="recogniser with weights aaaaaaaaaaaa, this one descends from bbb"):
         load_fusion(path, CHARSET, root="b" * 64)
-    fusion_path(path).write_text('{"alpha": -1.0, "beta": 0.0}', encoding="utf-8")
-    with pytest.raises(ArtifactCorruptError):
-        load_fusion(path, CHARSET, root="a" * 64)
+    for broken in ('[{"alpha": -1.0, "beta": 0.0}]', '{"alpha": 1.0, "beta": 0.0}', "[3]", "["):
+        fusion_path(path).write_text(broken, encoding="utf-8")
+        with pytest.raises(ArtifactCorruptError):
+            load_fusion(path, CHARSET, root="a" * 64)
+        with pytest.raises(ArtifactCorruptError):
+            save_fusion(path, fusion)
+        assert fusion_path(path).read_text(encoding="utf-8") == broken
+
+
+def test_one_language_model_serves_several_recognisers(tmp_path):
+    path = tmp_path / "lm.npz"
+    save_trie(path, build_trie(estimate(TEXTS, order=3), CHARSET))
+    digests = {"lm_sha256": sha256_file(path), "charset_sha256": CHARSET.digest}
+    one, two = (Fusion(alpha=alpha, beta=1.0, root=root * 64, **digests) for alpha, root in ((0.5, "a"), (0.7, "b")))
+    again = replace(one, alpha=0.6)
+    for fusion in (one, two, again):
+        save_fusion(path, fusion)
+    assert load_fusion(path, CHARSET, root="a" * 64) == again
+    assert load_fusion(path, CHARSET, root="b" * 64) == two
+    # Weights for what the file held before are of no use to anyone.
+    save_fusion(path, replace(one, lm_sha256="c" * 64))
+    with pytest.raises(SpecMismatchError, match="another language model"):
+        load_fusion(path, CHARSET, root="b" * 64)
 
 
 def test_text_is_cut_at_words_and_kept_in_the_charset():
