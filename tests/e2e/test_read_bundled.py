@@ -17,7 +17,11 @@ from inkport.lines.source import read_lines
 
 @pytest.mark.parametrize(
     ("package", "arguments", "place"),
-    [("onnxruntime", [], 0), ("openvino", ["--runtime", "openvino"], 1)],
+    [
+        ("onnxruntime", [], 0),
+        ("openvino", ["--runtime", "openvino"], 1),
+        ("onnxruntime", ["--model", "convtext-small-int8", "--lm", "fr-en"], 2),
+    ],
 )
 def test_it_reads_the_sample_lines_without_torch(package, arguments, place):
     pytest.importorskip(package, reason=f"the bundled artefact is read with {package}")

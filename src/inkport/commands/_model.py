@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from inkport.core.artifact import SIDECAR, Artifact, load_artifact
+from inkport.core.bundle import bundle_folder
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 
 
@@ -21,7 +22,8 @@ def resolve_model(model: str | None, *, work: Path | None = None) -> Artifact:
 
     Args:
         model: A weights file (``.safetensors``) of `inkport train`, an artefact's directory, or the name of a
-            shipped model; the shipped ``convtext-tiny`` if None.
+            shipped model: float32 weights, or an int8 artefact inside the package; the shipped ``convtext-tiny``
+            if None.
         work: Where a weights file becomes an artefact, in ``safetensors-fp32``; a temporary folder that is
             gone when the process ends if None.
 
@@ -38,15 +40,18 @@ def resolve_model(model: str | None, *, work: Path | None = None) -> Artifact:
         return _from_weights(path, work)
     if model is not None and path.is_dir():
         return load_artifact(path)
-    shipped = _shipped_folder()
-    names = sorted(sidecar.parent.name for sidecar in shipped.glob(f"*/{SIDECAR}"))
-    if str(path) in names:
-        return load_artifact(shipped / path)
+    shipped = {
+        sidecar.parent.name: sidecar.parent
+        for folder in (_shipped_folder(), bundle_folder())
+        for sidecar in folder.glob(f"*/{SIDECAR}")
+    }
+    if str(path) in shipped:
+        return load_artifact(shipped[str(path)])
     if model is None:
         raise UsageError("this build of inkport ships no model", remedy="name a weights file or an artefact")
     raise UsageError(
         f"{model!r} is no weights file, no artefact directory and no shipped model",
-        remedy=f"shipped models: {', '.join(names) or 'none in this build'}",
+        remedy=f"shipped models: {', '.join(sorted(shipped)) or 'none in this build'}",
     )
 
 

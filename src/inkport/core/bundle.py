@@ -9,8 +9,8 @@ from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ArtifactNotFoundError
 
 
-BUNDLED = ("convtext-tiny-int8", "convtext-tiny-openvino-int8")
-"""Folders under ``inkport/bundle``, made from the shipped weights: int8 in ONNX, and in OpenVINO's IR."""
+BUNDLED = ("convtext-tiny-int8", "convtext-tiny-openvino-int8", "convtext-small-int8")
+"""Folders under ``inkport/bundle``, int8 of the shipped weights, the usual one first: ONNX or OpenVINO's IR."""
 BUNDLED_LMS = ("fr-en",)
 """Language models under ``inkport/bundle/lm``, with weights for the shipped recognisers beside them."""
 
@@ -22,7 +22,7 @@ def bundled_artifacts() -> tuple[Artifact, ...]:
         ArtifactNotFoundError: If this build of the package has none.
         ArtifactCorruptError: If one is damaged.
     """
-    return tuple(load_artifact(_folder() / name) for name in BUNDLED)
+    return tuple(load_artifact(bundle_folder() / name) for name in BUNDLED)
 
 
 def find_lm(lm: Path) -> Path:
@@ -33,7 +33,7 @@ def find_lm(lm: Path) -> Path:
     """
     if lm.is_file():
         return lm
-    bundled = _folder() / "lm" / f"{lm}.npz"
+    bundled = bundle_folder() / "lm" / f"{lm}.npz"
     if str(lm) not in BUNDLED_LMS or not bundled.is_file():
         raise ArtifactNotFoundError(
             f"{lm}: no such file, and no language model that comes with inkport ({', '.join(BUNDLED_LMS)})",
@@ -42,5 +42,6 @@ def find_lm(lm: Path) -> Path:
     return bundled
 
 
-def _folder() -> Path:
+def bundle_folder() -> Path:
+    """Return where the package keeps them."""
     return Path(str(files("inkport"))) / "bundle"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,16 @@ def test_the_bundled_artefacts_are_opened_or_reported_missing(toy_int8, toy_onnx
     monkeypatch.setattr(bundle, "files", lambda _package: tmp_path)
     with pytest.raises(ArtifactNotFoundError):
         bundle.bundled_artifacts()
-    for name, artifact in zip(bundle.BUNDLED, (toy_int8, toy_onnx), strict=True):
+    artifacts = (toy_int8, toy_onnx, toy_int8)
+    for name, artifact in zip(bundle.BUNDLED, artifacts, strict=True):
         shutil.copytree(artifact.path, tmp_path / "bundle" / name)
-    assert [artifact.digest for artifact in bundle.bundled_artifacts()] == [toy_int8.digest, toy_onnx.digest]
+    assert [artifact.digest for artifact in bundle.bundled_artifacts()] == [artifact.digest for artifact in artifacts]
+    assert resolve_model(bundle.BUNDLED[1]).digest == toy_onnx.digest
+
+
+def test_a_language_model_is_a_file_or_comes_with_the_package(tmp_path):
+    (tmp_path / "mine.npz").write_bytes(b"file")
+    assert bundle.find_lm(tmp_path / "mine.npz") == tmp_path / "mine.npz"
+    assert bundle.find_lm(Path("fr-en")).name == "fr-en.npz"
+    with pytest.raises(ArtifactNotFoundError, match=r"fr-de: no such file.*fr-en"):
+        bundle.find_lm(Path("fr-de"))
