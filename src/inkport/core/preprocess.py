@@ -113,9 +113,14 @@ def resample(image: npt.NDArray[np.float32], height: int, width: int) -> npt.NDA
 
 def _resample_rows(image: npt.NDArray[np.float32], target: int) -> npt.NDArray[np.float32]:
     indices, weights = triangle_taps(image.shape[0], target)
-    out = image[indices[:, 0]] * weights[:, :1]
+    out = image[indices[:, 0]]
+    out *= weights[:, :1]
+    # One buffer for all taps: arrays of this size cost more to allocate than to fill.
+    part = np.empty_like(out)
     for tap in range(1, indices.shape[1]):
-        out += image[indices[:, tap]] * weights[:, tap, None]
+        image.take(indices[:, tap], axis=0, out=part, mode="clip")
+        part *= weights[:, tap, None]
+        out += part
     return out
 
 
@@ -151,7 +156,9 @@ def prepare(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32], spec: Prepro
         )
     canvas = np.full((spec.height, padded), spec.background, dtype=np.float32)
     canvas[:, :content] = resample(gray, spec.height, content)
-    return ((canvas - np.float32(spec.mean)) / np.float32(spec.std))[None, None]
+    canvas -= np.float32(spec.mean)
+    canvas /= np.float32(spec.std)
+    return canvas[None, None]
 
 
 def _as_unit_float(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -163,7 +170,9 @@ def _as_unit_float(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> np
             remedy="pass the crop of one whole text line",
         )
     if image.dtype == np.uint8:
-        return image.astype(np.float32) / np.float32(255)
+        gray = image.astype(np.float32)
+        gray /= np.float32(255)
+        return gray
     if image.dtype != np.float32:
         raise ImageError(f"expected uint8 or float32 pixels, found {image.dtype}")
     if not np.isfinite(image).all() or image.min() < 0 or image.max() > 1:
