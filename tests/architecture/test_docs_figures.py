@@ -105,11 +105,22 @@ def test_the_table_of_distillation_is_the_committed_report():
     report = json.loads((ROOT / "docs/results/distil.json").read_text(encoding="utf-8"))
     text = (ROOT / "docs/distillation.md").read_text(encoding="utf-8")
     rows = [row for row in report["rows"] if (row["role"], row["dataset"]) == ("val", "all")]
-    assert len(rows) == len(report["arms"]) == 5
+    assert len(rows) == len(report["arms"]) == 7
     for row in rows:
         difference = row["difference"]
         told = f"{100 * difference['mean']:+.2f}" if difference else "reference"
         assert f"| {row['arm']} | {100 * row['mean']:.2f} | {told} |" in text
+
+
+def test_the_table_of_synthetic_lines_is_the_committed_report():
+    report = json.loads((ROOT / "docs/results/synth-ablation.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/synth.md").read_text(encoding="utf-8")
+    means = {(row["role"], row["dataset"], row["arm"]): row["mean"] for row in report["rows"]}
+    told = [row for row in report["rows"] if row["arm"] == "synth" and row["role"] != "val" and row["lines"] > 1]
+    assert len(told) == 13
+    for row in told:
+        rates = f"{100 * means[row['role'], row['dataset'], 'real']:.2f} | {100 * row['mean']:.2f}"
+        assert f"| {row['lines']} | {rates} | {100 * row['difference']['mean']:+.2f} |" in text
 
 
 def test_the_table_of_compress_is_the_committed_report():
