@@ -123,6 +123,14 @@ def test_the_table_of_synthetic_lines_is_the_committed_report():
         assert f"| {row['lines']} | {rates} | {100 * row['difference']['mean']:+.2f} |" in text
 
 
+def test_the_table_of_adaptation_is_the_committed_report():
+    report = json.loads((ROOT / "docs/results/adapt-peraire.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/adaptation.md").read_text(encoding="utf-8")
+    assert len(report["points"]) == 4
+    for point in report["points"]:
+        assert f"| {point['lines']} | {100 * point['hand']['cer']:.2f} |" in text
+
+
 def test_the_table_of_compress_is_the_committed_report():
     report = json.loads((ROOT / "docs/results/compress-tiny.json").read_text(encoding="utf-8"))
     text = (ROOT / "docs/compress.md").read_text(encoding="utf-8")

@@ -61,7 +61,8 @@ def frames_needed(labels: Sequence[int]) -> int:
 def best_path(logits: npt.NDArray[np.float32], charset: Charset) -> list[int]:
     """Return the labels that ``greedy`` reads, without places; its arguments and errors."""
     path = _path(logits, charset)
-    return path[_starts(path) & (path != BLANK)].tolist()
+    labels: list[int] = path[_starts(path) & (path != BLANK)].tolist()
+    return labels
 
 
 def greedy(logits: npt.NDArray[np.float32], charset: Charset) -> Transcription:
@@ -116,7 +117,8 @@ def _path(logits: npt.NDArray[np.float32], charset: Charset) -> npt.NDArray[np.i
         raise SpecMismatchError(f"expected logits of shape (t, {charset.size}), found {logits.shape}")
     if not np.isfinite(logits).all():
         raise SpecMismatchError("logits hold values that are not finite (NaN or infinity)")
-    return logits.argmax(axis=1)
+    path: npt.NDArray[np.intp] = logits.argmax(axis=1)
+    return path
 
 
 def _starts(path: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
