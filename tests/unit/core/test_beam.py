@@ -54,6 +54,21 @@ def test_an_unlimited_beam_finds_the_best_text_of_all(rng, alpha, beta):
     assert differs
 
 
+def test_what_the_threshold_drops_was_far_from_winning(rng):
+    fusion = Fusion(alpha=0.7, beta=0.5, beam=64)
+    changed = 0
+    for _ in range(20):
+        path = rng.integers(0, CHARSET.size, size=40)
+        logits = (np.eye(CHARSET.size)[path] * 3 + rng.normal(size=(40, CHARSET.size))).astype(np.float32)
+        texts = [
+            BeamDecoder(MODEL, fusion, threshold=threshold)(logits, CHARSET).text for threshold in (np.inf, 12.0, 0.0)
+        ]
+        assert texts[0] == texts[1]
+        changed += texts[0] != texts[2]
+    # Where only the best prefix of each frame is kept, the search is another one.
+    assert changed
+
+
 def test_a_long_line_of_blanks_and_repeats_neither_underflows_nor_merges(rng):
     labels = [2, 2, 3, 1, 3, 3] * 40
     path = [step for label in labels for step in (label, label, 0, 0)]
