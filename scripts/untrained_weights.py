@@ -1,10 +1,10 @@
-"""Write weights of a network that nobody trained, but whose text is not empty, to prove ports of what is too large to train.
+"""Write weights of a network that nobody trained, but whose text is not empty, to prove ports of what is too large.
 
-    python scripts/untrained_weights.py crnn --height 128 --lines data/lines/train-20-mss19.parquet --out crnn.safetensors
+    python scripts/untrained_weights.py crnn --height 128 --lines TRAIN.parquet --out crnn.safetensors
 
-A network with fresh weights gives nearly the same logits at every frame, so that all of its ports read nothing alike. Here
-the head is scaled so that each class has mean 0 and deviation 1 over the frames of a few lines: what is read is nonsense,
-but each symbol of it is a close decision, which a port gets right only if it computes what the network computes.
+A network with fresh weights gives nearly the same logits at every frame, so that all of its ports read nothing alike.
+Here the head is scaled so that each class has mean 0 and deviation 1 over the frames of a few lines: what is read is
+nonsense, but each symbol of it is a close decision, which a port gets right only if it computes what the network does.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ def untrained(name: str, *, height: int, max_width: int, lines: Sequence[Path], 
     torch.manual_seed(1)
     network = build(name, charset.size, config).eval()
     outputs: list[Tensor] = []
-    head = network.head
-    assert isinstance(head, nn.Linear)
+    head = network.get_submodule("head")
+    if not isinstance(head, nn.Linear):
+        raise TypeError(f"the head of {name} is no linear layer")
     handle = head.register_forward_hook(lambda _module, _inputs, output: outputs.append(output[0]))
     with torch.no_grad():
         for line in list(read_lines(lines))[:count]:

@@ -49,7 +49,12 @@ def test_the_int8_table_is_the_committed_report():
 
 @pytest.mark.parametrize(
     ("document", "report"),
-    [("README.md", "verify-samples"), ("README.md", "verify-test"), ("docs/models/convtext-tiny.md", "verify-test")],
+    [
+        ("README.md", "verify-samples"),
+        ("README.md", "verify-test"),
+        ("docs/models/convtext-tiny.md", "verify-test"),
+        ("docs/models/convtext-small.md", "verify-small"),
+    ],
 )
 def test_quoted_error_rates_are_those_of_the_committed_reports(document, report):
     text = (ROOT / document).read_text(encoding="utf-8")
@@ -78,8 +83,11 @@ def test_reports_speak_of_the_shipped_model():
         for runtime, folder in zip(("onnxruntime", "openvino"), BUNDLED[:2], strict=True)
     }
     assert {artifact.root for artifact in bundled.values()} == {root}
-    small = load_artifact(ROOT / "model/shipped/convtext-small").digest
-    assert load_artifact(ROOT / "src/inkport/bundle" / BUNDLED[2]).root == small
+    small = load_artifact(ROOT / "src/inkport/bundle" / BUNDLED[2])
+    proof = json.loads((ROOT / "docs/results/verify-small.json").read_text(encoding="utf-8"))
+    assert load_artifact(ROOT / "model/shipped/convtext-small").digest == small.root
+    assert proof["model"]["artifact"]["sha256"] == small.root
+    assert small.digest in {target["artifact"]["sha256"] for target in proof["targets"]}
     for name in ("verify-test", "verify-samples"):
         data = json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
         assert data["model"]["artifact"]["sha256"] == root
@@ -131,13 +139,24 @@ def test_the_table_of_adaptation_is_the_committed_report():
         assert f"| {point['lines']} | {100 * point['hand']['cer']:.2f} |" in text
 
 
-def test_the_table_of_compress_is_the_committed_report():
-    report = json.loads((ROOT / "docs/results/compress-tiny.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(("name", "members"), [("compress-tiny", 8), ("compress-small", 6)])
+def test_the_table_of_compress_is_the_committed_report(name, members):
+    report = json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
     text = (ROOT / "docs/compress.md").read_text(encoding="utf-8")
-    assert len(report["members"]) == 8
+    assert len(report["members"]) == members
     for member in report["members"]:
         rates = f"{100 * member['val']['cer']:.2f} | {100 * member['test']['cer']:.2f}"
         assert f"| {member['name']} | {rates} |" in text
+
+
+def test_the_table_of_unlabelled_lines_is_the_committed_report():
+    report = json.loads((ROOT / "docs/results/distil-half.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/distillation.md").read_text(encoding="utf-8")
+    rows = [row for row in report["rows"] if row["dataset"] == "all"]
+    assert len(rows) == 6
+    for row in rows:
+        told = f"{100 * row['difference']['mean']:+.2f}" if row["difference"] else "reference"
+        assert f"| {row['arm']} | {row['role']} | {100 * row['mean']:.2f} | {told} |" in text
 
 
 def test_the_table_of_the_language_model_is_the_committed_report():
