@@ -131,6 +131,15 @@ def test_the_table_of_synthetic_lines_is_the_committed_report():
         assert f"| {row['lines']} | {rates} | {100 * row['difference']['mean']:+.2f} |" in text
 
 
+def test_the_table_of_six_languages_is_the_committed_report():
+    report = json.loads((ROOT / "docs/results/synth-multilingual.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/synth.md").read_text(encoding="utf-8")
+    sets = report["targets"][0]["parity"]["datasets"]
+    assert len(sets) == 6
+    for dataset in sets:
+        assert f" | {dataset['lines']} | {100 * dataset['cer']:.2f} |\n" in text
+
+
 def test_the_table_of_adaptation_is_the_committed_report():
     report = json.loads((ROOT / "docs/results/adapt-peraire.json").read_text(encoding="utf-8"))
     text = (ROOT / "docs/adaptation.md").read_text(encoding="utf-8")
