@@ -140,6 +140,17 @@ def test_the_table_of_six_languages_is_the_committed_report():
         assert f" | {dataset['lines']} | {100 * dataset['cer']:.2f} |\n" in text
 
 
+@pytest.mark.parametrize("network", ["crnn", "htr-vt"])
+def test_the_table_of_baselines_is_the_committed_report(network):
+    report = json.loads((ROOT / f"docs/results/baseline-{network}.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/networks.md").read_text(encoding="utf-8")
+    assert len(report["targets"]) == 4
+    for target in report["targets"]:
+        parity = target["parity"]
+        row = f"| {network} | {target['name']} | {parity['lines']} | {100 * parity['cer']:.2f} |"
+        assert f"{row} {100 * parity['delta']:+.2f} | {parity['flipped_lines']} |" in text
+
+
 def test_the_table_of_adaptation_is_the_committed_report():
     report = json.loads((ROOT / "docs/results/adapt-peraire.json").read_text(encoding="utf-8"))
     text = (ROOT / "docs/adaptation.md").read_text(encoding="utf-8")
@@ -177,6 +188,9 @@ def test_the_table_of_the_language_model_is_the_committed_report():
         rates = f"{100 * row['cer_greedy']:.2f} | {100 * row['cer_beam']:.2f}"
         assert f"| {row['dataset'] or 'all'} |" in text
         assert f"| {row['lines']} | {rates} |" in text
+    small = json.loads((ROOT / "docs/results/lm-small.json").read_text(encoding="utf-8"))["gain"][0]
+    small_card = (ROOT / "docs/models/convtext-small.md").read_text(encoding="utf-8").replace("\n", " ")
+    assert f"{100 * small['cer_beam']:.2f} % instead of {100 * small['cer_greedy']:.2f} %" in small_card
     for row in report["gain"][:2]:
         assert f"{100 * row['cer_beam']:.2f} % instead of" in card.replace("\n", " ")
 

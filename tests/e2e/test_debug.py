@@ -13,7 +13,7 @@ import pytest
 from inkport.core.artifact import Provenance, load_artifact, new_artifact
 
 
-onnx = pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx", reason="graphs are built with onnx")
 
 
 @pytest.fixture

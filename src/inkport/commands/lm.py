@@ -25,7 +25,7 @@ from inkport.core.errors import LineDataError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 from inkport.core.lm.arpa import read_arpa, to_tokens, write_arpa
 from inkport.core.lm.estimate import estimate
-from inkport.core.lm.files import Fusion, is_arpa, load_fusion, load_model, save_fusion, save_trie
+from inkport.core.lm.files import Fusion, is_arpa, load_fusion, load_model, read_fusions, save_fusion, save_trie
 from inkport.core.lm.model import build_trie
 from inkport.core.lm.text import as_lines, in_charset
 from inkport.core.registry import open_session
@@ -127,6 +127,8 @@ def tune(
     artifact = _artifact(model)
     charset = artifact.spec.charset
     language = load_model(lm, charset)
+    # Weights of before that cannot be read, and so not be kept, are better found out before the work than after it.
+    read_fusions(lm)
     audit = _audit(artifact, lines, skip, most_lines)
     audit.lines[:] = refuse_test_lines(audit.lines, purpose="lm tune")
     chosen_runtime = runtime or choose_runtime(artifact)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from inkport.commands import lm as lm_module, read as read_module
 from inkport.core.files import sha256_file
-from inkport.core.lm.files import Fusion, load_fusion, load_model, save_fusion
+from inkport.core.lm.files import Fusion, fusion_path, load_fusion, load_model, save_fusion
 
 
 TEXT = "a bad cab\nde ca\ncab dab\nbad deed\n" * 4
@@ -77,6 +77,14 @@ def test_weights_that_are_missing_are_asked_for(inkport, built, lines):
     run = inkport("read", "--lm", built, lines / "one.png")
     assert run.code == 2
     assert "inkport lm tune" in run.err
+
+
+def test_weights_that_cannot_be_read_are_found_before_the_lines_are(inkport, built, tmp_path):
+    fusion_path(built).write_text('{"alpha": 0.5, "beta": 1.0}', encoding="utf-8")
+    run = inkport("lm", "tune", "--lm", built, "--lines", tmp_path / "no-such-lines.tsv")
+    assert run.code == 2
+    assert "expected a list, found dict" in run.err
+    assert "delete it and run inkport lm tune again" in run.err
 
 
 def test_tokens_and_arpa_go_to_other_tools_and_back(inkport, built, tmp_path, onnx_artifact):

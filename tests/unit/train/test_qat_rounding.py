@@ -14,10 +14,12 @@ RANGES = [(-1.3, 2.9), (0.0, 6.0), (-0.7, 0.05)]
 
 @pytest.mark.parametrize(("low", "high"), RANGES)
 def test_activations_lie_where_onnx_puts_them(rng, low, high):
-    reference = pytest.importorskip("onnx.reference")
+    reference = pytest.importorskip("onnx.reference", reason="the oracle is ONNX's reference evaluator")
     import onnx
 
-    quantisation = pytest.importorskip("onnxruntime.quantization.quant_utils")
+    quantisation = pytest.importorskip(
+        "onnxruntime.quantization.quant_utils", reason="the oracle is ONNX Runtime's quantiser"
+    )
     zero, step = quantisation.compute_scale_zp(np.float32(low), np.float32(high), np.uint8(0), np.uint8(255))
     nodes = [
         onnx.helper.make_node("QuantizeLinear", ["x", "step", "zero"], ["q"]),
@@ -60,7 +62,9 @@ def test_gradients_are_those_of_rounding_that_passes_straight_through(low, high)
 
 
 def test_weights_are_those_of_the_quantiser(rng):
-    quantisation = pytest.importorskip("onnxruntime.quantization.quant_utils")
+    quantisation = pytest.importorskip(
+        "onnxruntime.quantization.quant_utils", reason="the oracle is ONNX Runtime's quantiser"
+    )
     from onnx import TensorProto
 
     weight = rng.standard_normal((5, 3, 3, 3)).astype(np.float32)

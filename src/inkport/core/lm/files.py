@@ -125,7 +125,7 @@ def save_fusion(path: Path, fusion: Fusion) -> None:
         ArtifactCorruptError: If there is a file of weights already that cannot be read.
     """
     others = [
-        other for other in _read_fusions(path) if other.lm_sha256 == fusion.lm_sha256 and other.root != fusion.root
+        other for other in read_fusions(path) if other.lm_sha256 == fusion.lm_sha256 and other.root != fusion.root
     ]
     write_atomically(fusion_path(path), json.dumps([to_plain(one) for one in (*others, fusion)], indent=1) + "\n")
 
@@ -147,7 +147,7 @@ def load_fusion(path: Path, charset: Charset, *, root: str) -> Fusion:
     if not place.is_file():
         raise ArtifactNotFoundError(f"{place}: no weights for {path.name}", remedy="choose them with inkport lm tune")
     sha256 = sha256_file(path)
-    fitting = [f for f in _read_fusions(path) if (f.lm_sha256, f.charset_sha256) == (sha256, charset.digest)]
+    fitting = [f for f in read_fusions(path) if (f.lm_sha256, f.charset_sha256) == (sha256, charset.digest)]
     if not fitting:
         raise SpecMismatchError(
             f"{place}: chosen for another language model or charset", remedy="run inkport lm tune again"
@@ -162,7 +162,12 @@ def load_fusion(path: Path, charset: Charset, *, root: str) -> Fusion:
     )
 
 
-def _read_fusions(path: Path) -> list[Fusion]:
+def read_fusions(path: Path) -> list[Fusion]:
+    """Return the weights beside a language model, for whichever recognisers; none if there is no file.
+
+    Raises:
+        ArtifactCorruptError: If the file cannot be read.
+    """
     place = fusion_path(path)
     try:
         entries = json.loads(place.read_text(encoding="utf-8"))

@@ -15,8 +15,8 @@ from inkport.core.preprocess import prepare
 from inkport.lines.source import read_lines
 
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+onnx = pytest.importorskip("onnx", reason="graphs are built with onnx")
+pytest.importorskip("onnxruntime", reason="the engine under test")
 
 
 @pytest.fixture(scope="session")

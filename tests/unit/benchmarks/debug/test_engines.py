@@ -32,7 +32,7 @@ def judged(toy_graph, debug_image, opened, toy_onnx):
 
 @pytest.fixture(scope="session")
 def toy_ir(toy_onnx, tmp_path_factory):
-    pytest.importorskip("openvino")
+    pytest.importorskip("openvino", reason="the engine under test")
     from inkport.export.from_onnx.openvino_ir import openvino_from_onnx
 
     return openvino_from_onnx(toy_onnx, tmp_path_factory.mktemp("debug-ir") / "openvino-fp32")
@@ -40,7 +40,7 @@ def toy_ir(toy_onnx, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def toy_package(toy_artifact, tmp_path_factory):
-    pytest.importorskip("coremltools")
+    pytest.importorskip("coremltools", reason="the engine under test")
     from inkport.export.from_torch.coreml import fp16_coreml_from_safetensors
 
     return fp16_coreml_from_safetensors(toy_artifact, tmp_path_factory.mktemp("debug-mil") / "coreml-fp16")

@@ -10,7 +10,7 @@ import pytest
 from inkport.benchmarks.debug.reproduction import write_reproduction
 
 
-onnx = pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx", reason="graphs are built with onnx")
 
 
 def nodes(artifact, *kinds):

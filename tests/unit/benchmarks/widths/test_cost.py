@@ -40,7 +40,7 @@ def test_planted_coefficients_come_back_from_noisy_runs(rng):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_fit_is_the_constrained_optimum(seed):
-    optimize = pytest.importorskip("scipy.optimize")
+    optimize = pytest.importorskip("scipy.optimize", reason="the oracle is scipy")
     rng = np.random.default_rng(seed)
     points = [Point(width_px=float(w), time_ms=float(rng.uniform(0.5, 9)), n=int(rng.integers(1, 9))) for w in WIDTHS]
     cost = fit_cost(points)

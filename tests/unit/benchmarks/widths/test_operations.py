@@ -18,8 +18,8 @@ onnx = pytest.importorskip("onnx", reason="operations are counted in the graph")
 
 @pytest.mark.parametrize("width", [64, 320])
 def test_the_toy_takes_what_torch_counts(toy_artifact, toy_onnx, width):
-    torch = pytest.importorskip("torch")
-    flops = pytest.importorskip("torch.utils.flop_counter")
+    torch = pytest.importorskip("torch", reason="the counted networks are torch modules")
+    flops = pytest.importorskip("torch.utils.flop_counter", reason="the oracle is torch's counter")
     from inkport.model.weights import load_weights
     from inkport.model.zoo import build
 
