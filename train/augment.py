@@ -1,8 +1,9 @@
 """Augmentation of a whole batch on its device, in one pass.
 
 One sampling grid does scale, slant, slope, shift, perspective and elastic distortion; then neighbouring lines, stroke
-width, blur, paper, contrast, gamma, shade, noise and masked spans. Every random number comes from the generator handed
-in, so a step's augmentation depends on the seed and the step alone.
+width, blur, paper, contrast, gamma, shade, noise and masked spans. Every random number comes from the generators handed
+in, so a step's augmentation depends on the seed and the step alone. Widths are drawn on the host, which must know the
+shapes of what it asks for: it never waits for the device to tell them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import Generator, Tensor
 from inkport.train.draw import Draw
 from inkport.train.recipe import AugmentRecipe
 from inkport.train.surroundings import add_neighbours, age
+from inkport.train.transfer import send
 from inkport.train.warp import warp
 
 
@@ -27,6 +29,7 @@ def augment(
     least: Tensor,
     recipe: AugmentRecipe,
     generator: Generator,
+    host: Generator,
     *,
     multiple: int,
     views: int = 1,
@@ -35,26 +38,29 @@ def augment(
 
     Args:
         images: float32 (n, 1, h, w), 0 black .. 1 white, padded right.
-        widths: int64 (n,), columns that belong to each line.
-        least: int64 (n,), columns each line must keep so that CTC has a path.
+        widths: int64 (n,) on the host, columns that belong to each line.
+        least: int64 (n,) on the host, columns each line must keep so that CTC has a path.
         recipe: Strengths.
         generator: On the images' device.
+        host: On the host; where that is the images' device, the same one, so that no numbers are drawn twice.
         multiple: The new widths are multiples of this.
         views: How many versions of each line to make. They share all geometry, so that their frames belong
             together, and differ in all else.
 
     Returns:
         The distorted batch, float32 (views * n, 1, h, w'), all first views before all second ones, and its widths,
-        int64 (views * n,).
+        int64 (views * n,) on the host.
     """
-    draw = Draw(len(images), generator, images.device)
-    scale = torch.maximum(1 + draw.symmetric(recipe.scale_x), least / widths)
+    device = images.device
+    stretch = Draw(len(images), host, widths.device).symmetric(recipe.scale_x)
+    scale = torch.maximum(1 + stretch, least / widths)
     new_widths = (widths * scale).ceil().long()
     new_widths = -(-new_widths // multiple) * multiple
     canvas = -(-int(new_widths.max()) // CANVAS_MULTIPLE) * CANVAS_MULTIPLE
-    images = warp(images, widths, scale, recipe, draw, canvas=canvas)
+    draw = Draw(len(images), generator, device)
+    images = warp(images, send(widths, device), send(scale, device), recipe, draw, canvas=canvas)
     if views > 1:
-        draw = Draw(views * len(images), generator, images.device)
+        draw = Draw(views * len(images), generator, device)
         images, new_widths = images.repeat(views, 1, 1, 1), new_widths.repeat(views)
     if recipe.neighbours > 0:
         images = add_neighbours(images, recipe.neighbours, draw)
@@ -63,7 +69,7 @@ def augment(
         images = age(images, recipe.paper, draw)
     images = _tone(images, recipe, draw)
     if recipe.mask > 0:
-        images = _mask(images, new_widths, recipe, draw)
+        images = _mask(images, send(new_widths, device), recipe, draw)
     return images.clamp(0, 1), new_widths
 
 

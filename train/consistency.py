@@ -15,6 +15,7 @@ from torch import Tensor
 
 from inkport.model.recogniser import TrainOutput
 from inkport.train.objective import Step
+from inkport.train.transfer import send
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +27,9 @@ class Consistency:
 
     def __call__(self, output: TrainOutput, step: Step) -> Tensor:
         """Return the weighted loss."""
-        lengths = step.batch.lengths.to(output.logits.device)
-        return self.weight * consistency_loss(output.logits, step.frames, lengths)
+        device = output.logits.device
+        frames, lengths = send(step.frames, device), send(step.batch.lengths, device)
+        return self.weight * consistency_loss(output.logits, frames, lengths)
 
 
 def consistency_loss(logits: Tensor, frames: Tensor, lengths: Tensor) -> Tensor:

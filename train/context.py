@@ -10,6 +10,7 @@ from inkport.model.recogniser import Recogniser, TrainOutput
 from inkport.model.tcm import TextualContext, pad_targets
 from inkport.train.objective import Step
 from inkport.train.objective_recipe import ContextRecipe
+from inkport.train.transfer import send
 
 
 class Context(nn.Module):
@@ -36,9 +37,9 @@ class Context(nn.Module):
     def forward(self, output: TrainOutput, step: Step) -> Tensor:
         """Return the loss of a batch, float32."""
         features = output.context.float()
-        lengths = step.batch.lengths.to(features.device)
-        targets = pad_targets(step.batch.targets.to(features.device), lengths)
-        loss: Tensor = self.module(features, targets, lengths)
+        batch, device = step.batch, features.device
+        targets = send(pad_targets(batch.targets, batch.lengths), device)
+        loss: Tensor = self.module(features, targets, send(batch.lengths, device))
         return self.weight * loss
 
 

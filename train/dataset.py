@@ -15,11 +15,12 @@ from inkport.core.charset import Charset
 from inkport.core.errors import RecipeError
 from inkport.core.preprocess import PreprocessSpec
 from inkport.lines.audit import Audit
+from inkport.train.transfer import send
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some lines on one canvas."""
+    """Some lines on one canvas; all but the images lies on the host."""
 
     images: Tensor
     """uint8 (n, 1, h, w), padded right with the background."""
@@ -117,7 +118,7 @@ class TrainingLines:
         index = np.full((len(rows), max(map(len, rows))), self.background, np.int64)
         for place, row in zip(index, rows, strict=True):
             place[: len(row)] = row
-        there = torch.from_numpy(index.ravel()).to(self.columns.device)
+        there = send(torch.from_numpy(index.ravel()), self.columns.device)
         canvas = self.columns.index_select(0, there).view(*index.shape, -1).transpose(1, 2).contiguous()
         needed = [len(y) + int((y[1:] == y[:-1]).sum()) for y in labels]
         return Batch(

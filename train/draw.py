@@ -6,6 +6,12 @@ import torch
 from torch import Generator, Tensor
 
 
+def generators(device: torch.device, seed: int) -> tuple[Generator, Generator]:
+    """Return generators of random numbers on the device and on the host: one and the same where these are one."""
+    there = Generator(device).manual_seed(seed)
+    return there, there if device.type == "cpu" else Generator().manual_seed(seed)
+
+
 class Draw:
     """Random numbers per line, shaped to broadcast over (n, 1, h, w).
 

@@ -22,6 +22,7 @@ from inkport.train.compiled import compiled
 from inkport.train.dataset import Batch, Sampler
 from inkport.train.distil.objective import distillation, lineage, run_digest
 from inkport.train.distributed import Group
+from inkport.train.draw import generators
 from inkport.train.evaluate import rates_by_dataset, read_all
 from inkport.train.freeze import freeze, train_mode
 from inkport.train.objective import Step
@@ -32,6 +33,7 @@ from inkport.train.qat_training import advance, fake_quantised, learned, plain
 from inkport.train.recipe import Recipe
 from inkport.train.sam import at_worst_nearby
 from inkport.train.settings import join_lines, network_settings
+from inkport.train.transfer import send
 
 
 Report = Callable[[dict[str, Any]], None]
@@ -124,7 +126,7 @@ class Trainer:
         seed = (recipe.seed * 1_000_003 + step) * 1024 + self.group.rank
         train_mode(plain(self.network), recipe.freeze)
         advance(self.network, step / recipe.optim.steps)
-        seen = self._augmented(batch, torch.Generator(self.device).manual_seed(seed))
+        seen = self._augmented(batch, seed)
         loss = self._differentiate(seen, seed)
         if recipe.optim.sam > 0:
             with at_worst_nearby(self.network, recipe.optim.sam):
@@ -137,15 +139,15 @@ class Trainer:
         self.average.update(self.network, step)
         return loss
 
-    def _augmented(self, batch: Batch, generator: torch.Generator) -> Step:
+    def _augmented(self, batch: Batch, seed: int) -> Step:
         recipe, stride = self.recipe, self.data.spec.stride
         count = views(recipe)
         images, widths = augment(
-            batch.images.to(self.device).float() / 255,
-            batch.widths.to(self.device),
-            (batch.needed * stride).to(self.device),
+            send(batch.images, self.device).float() / 255,
+            batch.widths,
+            batch.needed * stride,
             recipe.augment,
-            generator,
+            *generators(self.device, seed),
             multiple=recipe.preprocess.width_multiple,
             views=count,
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 from inkport.model.recogniser import TrainOutput
 from inkport.train.dataset import Batch
 from inkport.train.recipe import Recipe
+from inkport.train.transfer import send
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class Step:
     images: Tensor
     """Augmented, normalised images, float32 (n, 1, h, w)."""
     frames: Tensor
-    """int64 (n,), frames that belong to each line; later ones are padding."""
+    """int64 (n,) on the host, frames that belong to each line; later ones are padding."""
     batch: Batch
     """Targets; of a line without a transcription there are none."""
 
@@ -61,7 +62,7 @@ def ctc_loss(logits: Tensor, frames: Tensor, batch: Batch) -> Tensor:
 
     Args:
         logits: (n, t, k), blank first.
-        frames: int64 (n,), frames that belong to each line.
+        frames: int64 (n,) on the host, frames that belong to each line.
         batch: Targets.
     """
     return ctc_of(logits, frames, batch.targets, batch.lengths)
@@ -74,16 +75,15 @@ def ctc_of(logits: Tensor, frames: Tensor, targets: Tensor, lengths: Tensor) -> 
 
     Args:
         logits: (n, t, k), blank first.
-        frames: int64 (n,), frames that belong to each line.
-        targets: int64 (sum of lengths,), labels, one line after the other.
-        lengths: int64 (n,), labels per line.
+        frames: int64 (n,) on the host, frames that belong to each line.
+        targets: int64 (sum of lengths,) on the host, labels, one line after the other.
+        lengths: int64 (n,) on the host, labels per line.
     """
     if not lengths.all():
         rows = lengths.nonzero().squeeze(1)
         if not len(rows):
             return logits.sum().float() * 0
-        there = rows.to(logits.device)
+        there = send(rows, logits.device)
         lengths, logits, frames = lengths[rows], logits[there], frames[there]
     log_probs = logits.float().log_softmax(dim=2).transpose(0, 1)
-    targets, lengths = targets.to(logits.device), lengths.to(logits.device)
-    return F.ctc_loss(log_probs, targets, frames, lengths, blank=0, reduction="mean", zero_infinity=True)
+    return F.ctc_loss(log_probs, send(targets, logits.device), frames, lengths, blank=0, reduction="mean", zero_infinity=True)

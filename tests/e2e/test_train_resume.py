@@ -88,24 +88,26 @@ def start(recipe: Path, out: Path, processes: int) -> list[subprocess.Popen[byte
 
 
 def steps_done(checkpoint: Path) -> int:
-    from safetensors import safe_open
-
-    with safe_open(checkpoint, framework="pt") as file:
-        return json.loads(file.metadata()["inkport-checkpoint"])["step"]
+    """Read the step in one open file: safetensors opens it twice, and a training may replace it in between."""
+    with checkpoint.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return json.loads(header["__metadata__"]["inkport-checkpoint"])["step"]
 
 
 def kill_after(recipe: Path, out: Path, step: int, processes: int = 1) -> None:
     workers = start(recipe, out, processes)
     checkpoint = out / "checkpoint.safetensors"
     deadline = time.monotonic() + 240
-    while not (checkpoint.exists() and steps_done(checkpoint) >= step):
-        assert all(worker.poll() is None for worker in workers), "training ended before it could be killed"
-        assert time.monotonic() < deadline, "training made no checkpoint"
-        time.sleep(0.01)
-    for worker in workers:
-        worker.kill()
-    for worker in workers:
-        assert worker.wait() == -signal.SIGKILL
+    try:
+        while not (checkpoint.exists() and steps_done(checkpoint) >= step):
+            assert all(worker.poll() is None for worker in workers), "training ended before it could be killed"
+            assert time.monotonic() < deadline, "training made no checkpoint"
+            time.sleep(0.01)
+    finally:
+        for worker in workers:
+            worker.kill()
+        codes = [worker.wait() for worker in workers]
+    assert codes == [-signal.SIGKILL] * processes
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,10 @@ def frame_loss(student: Tensor, teacher: Tensor, chosen: Tensor, *, temperature:
         Hinton et al., *Distilling the Knowledge in a Neural Network* (2015): the factor ``temperature ** 2`` keeps
         the gradient's size.
     """
-    ours = (student[chosen].float() / temperature).log_softmax(dim=1)
-    theirs = (teacher[chosen].float() / temperature).log_softmax(dim=1)
-    total = F.kl_div(ours, theirs, reduction="sum", log_target=True)
-    return temperature**2 * total / chosen.sum().clamp(min=1)
+    ours = (student.float() / temperature).log_softmax(dim=2)
+    theirs = (teacher.float() / temperature).log_softmax(dim=2)
+    per_frame = F.kl_div(ours, theirs, reduction="none", log_target=True).sum(dim=2)
+    return temperature**2 * _mean(per_frame, chosen)
 
 
 def feature_loss(projected: Tensor, teacher: Tensor, inside: Tensor) -> Tensor:
@@ -70,5 +70,9 @@ def feature_loss(projected: Tensor, teacher: Tensor, inside: Tensor) -> Tensor:
         teacher: The teacher's features, (n, t, d), without a gradient.
         inside: Frames that belong to their line, bool (n, t).
     """
-    cosine = F.cosine_similarity(projected[inside].float(), teacher[inside].float(), dim=1)
-    return (1 - cosine).sum() / inside.sum().clamp(min=1)
+    return _mean(1 - F.cosine_similarity(projected.float(), teacher.float(), dim=2), inside)
+
+
+def _mean(values: Tensor, chosen: Tensor) -> Tensor:
+    """Return the mean of the chosen values, 0 without any. Picking them out would wait for the device to count them."""
+    return torch.where(chosen, values, 0).sum() / chosen.sum().clamp(min=1)

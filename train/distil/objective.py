@@ -22,6 +22,7 @@ from inkport.train.distributed import Group
 from inkport.train.objective import Step, ctc_of
 from inkport.train.prepare import Prepared
 from inkport.train.recipe import Recipe
+from inkport.train.transfer import send
 
 
 class Distillation(nn.Module):
@@ -72,7 +73,7 @@ class Distillation(nn.Module):
         if recipe.frame == 0 and recipe.feature == 0:
             return loss
         logits, context = ask(self._teacher[0], step.images, bf16=self.bf16)
-        inside = line_frames(step.frames, logits.shape[1])
+        inside = line_frames(send(step.frames, logits.device), logits.shape[1])
         if recipe.frame > 0:
             chosen = select_frames(logits, inside, choice=recipe.frames, window=recipe.window)
             divergence = frame_loss(output.logits, logits, chosen, temperature=recipe.temperature)

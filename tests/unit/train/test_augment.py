@@ -15,7 +15,7 @@ OFF = AugmentRecipe(**dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0))
 def run(images, widths, recipe, seed=3, least=None):
     generator = torch.Generator().manual_seed(seed)
     least = torch.zeros_like(widths) if least is None else least
-    return augment(images, widths, least, recipe, generator, multiple=16)
+    return augment(images, widths, least, recipe, generator, generator, multiple=16)
 
 
 @pytest.fixture
@@ -87,12 +87,12 @@ def only(**parts):
 def test_views_share_their_geometry_and_differ_in_what_covers_them(batch):
     moving = {"scale_x": 0.3, "shear": 0.4, "rotate": 0.02, "elastic": 1.5, "perspective": 0.2}
     generator = torch.Generator().manual_seed(3)
-    still, widths = augment(*batch, torch.zeros(4), only(**moving), generator, multiple=16, views=2)
+    still, widths = augment(*batch, torch.zeros(4), only(**moving), generator, generator, multiple=16, views=2)
     assert len(still) == 8
     assert torch.equal(still[:4], still[4:])
     assert torch.equal(widths[:4], widths[4:])
     generator = torch.Generator().manual_seed(3)
-    masked, _ = augment(*batch, torch.zeros(4), only(mask=1, spans=3, **moving), generator, multiple=16, views=2)
+    masked, _ = augment(*batch, torch.zeros(4), only(mask=1, spans=3, **moving), generator, generator, multiple=16, views=2)
     covered = (masked != still).any(dim=(1, 2))
     assert covered.any(dim=1).all()
     assert not torch.equal(covered[:4], covered[4:])
