@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Tensor
 
-from inkport.train.draw import Draw
+from inkport.train.draw import Draw, Generators
 from inkport.train.recipe import AugmentRecipe
 from inkport.train.surroundings import add_neighbours, age
 from inkport.train.transfer import send
@@ -28,8 +28,7 @@ def augment(
     widths: Tensor,
     least: Tensor,
     recipe: AugmentRecipe,
-    generator: Generator,
-    host: Generator,
+    generators: Generators,
     *,
     multiple: int,
     views: int = 1,
@@ -41,8 +40,7 @@ def augment(
         widths: int64 (n,) on the host, columns that belong to each line.
         least: int64 (n,) on the host, columns each line must keep so that CTC has a path.
         recipe: Strengths.
-        generator: On the images' device.
-        host: On the host; where that is the images' device, the same one, so that no numbers are drawn twice.
+        generators: Of the images' device and of the host.
         multiple: The new widths are multiples of this.
         views: How many versions of each line to make. They share all geometry, so that their frames belong
             together, and differ in all else.
@@ -52,15 +50,15 @@ def augment(
         int64 (views * n,) on the host.
     """
     device = images.device
-    stretch = Draw(len(images), host, widths.device).symmetric(recipe.scale_x)
+    stretch = Draw(len(images), generators.host, widths.device).symmetric(recipe.scale_x)
     scale = torch.maximum(1 + stretch, least / widths)
     new_widths = (widths * scale).ceil().long()
     new_widths = -(-new_widths // multiple) * multiple
     canvas = -(-int(new_widths.max()) // CANVAS_MULTIPLE) * CANVAS_MULTIPLE
-    draw = Draw(len(images), generator, device)
+    draw = Draw(len(images), generators.device, device)
     images = warp(images, send(widths, device), send(scale, device), recipe, draw, canvas=canvas)
     if views > 1:
-        draw = Draw(views * len(images), generator, device)
+        draw = Draw(views * len(images), generators.device, device)
         images, new_widths = images.repeat(views, 1, 1, 1), new_widths.repeat(views)
     if recipe.neighbours > 0:
         images = add_neighbours(images, recipe.neighbours, draw)

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Generator, Tensor
 
 
-def generators(device: torch.device, seed: int) -> tuple[Generator, Generator]:
-    """Return generators of random numbers on the device and on the host: one and the same where these are one."""
+@dataclass(frozen=True, kw_only=True)
+class Generators:
+    """Where the random numbers of a step come from."""
+
+    device: Generator
+    """On the device of the training."""
+    host: Generator
+    """On the host; where that is the device, the same one, so that no numbers are drawn twice."""
+
+
+def generators(device: torch.device, seed: int) -> Generators:
+    """Return the generators of a step."""
     there = Generator(device).manual_seed(seed)
-    return there, there if device.type == "cpu" else Generator().manual_seed(seed)
+    return Generators(device=there, host=there if device.type == "cpu" else Generator().manual_seed(seed))
 
 
 class Draw:

@@ -147,7 +147,7 @@ class Trainer:
             batch.widths,
             batch.needed * stride,
             recipe.augment,
-            *generators(self.device, seed),
+            generators(self.device, seed),
             multiple=recipe.preprocess.width_multiple,
             views=count,
         )

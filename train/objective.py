@@ -86,4 +86,6 @@ def ctc_of(logits: Tensor, frames: Tensor, targets: Tensor, lengths: Tensor) -> 
         there = send(rows, logits.device)
         lengths, logits, frames = lengths[rows], logits[there], frames[there]
     log_probs = logits.float().log_softmax(dim=2).transpose(0, 1)
-    return F.ctc_loss(log_probs, send(targets, logits.device), frames, lengths, blank=0, reduction="mean", zero_infinity=True)
+    return F.ctc_loss(
+        log_probs, send(targets, logits.device), frames, lengths, blank=0, reduction="mean", zero_infinity=True
+    )

@@ -6,6 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from inkport.train.augment import augment  # noqa: E402
+from inkport.train.draw import generators  # noqa: E402
 from inkport.train.recipe import AugmentRecipe  # noqa: E402
 
 
@@ -13,9 +14,9 @@ OFF = AugmentRecipe(**dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0))
 
 
 def run(images, widths, recipe, seed=3, least=None):
-    generator = torch.Generator().manual_seed(seed)
+    drawn = generators(torch.device("cpu"), seed)
     least = torch.zeros_like(widths) if least is None else least
-    return augment(images, widths, least, recipe, generator, generator, multiple=16)
+    return augment(images, widths, least, recipe, drawn, multiple=16)
 
 
 @pytest.fixture
@@ -63,8 +64,8 @@ def test_scaling_really_scales():
     image[..., 80:84] = 0.0
     only_scale = AugmentRecipe(**(dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0) | {"scale_x": 0.5}))
     for seed in range(10):
-        generator = torch.Generator().manual_seed(seed)
-        scale = 1 + (2 * torch.rand(1, generator=generator) - 1) * 0.5
+        drawn = generators(torch.device("cpu"), seed)
+        scale = 1 + (2 * torch.rand(1, generator=drawn.host) - 1) * 0.5
         result, _ = run(image, torch.tensor([160]), only_scale, seed=seed)
         ink = 1 - result[0, 0].mean(dim=0)
         centre = (ink * (torch.arange(len(ink)) + 0.5)).sum() / ink.sum()
@@ -86,13 +87,13 @@ def only(**parts):
 
 def test_views_share_their_geometry_and_differ_in_what_covers_them(batch):
     moving = {"scale_x": 0.3, "shear": 0.4, "rotate": 0.02, "elastic": 1.5, "perspective": 0.2}
-    generator = torch.Generator().manual_seed(3)
-    still, widths = augment(*batch, torch.zeros(4), only(**moving), generator, generator, multiple=16, views=2)
+    drawn = generators(torch.device("cpu"), 3)
+    still, widths = augment(*batch, torch.zeros(4), only(**moving), drawn, multiple=16, views=2)
     assert len(still) == 8
     assert torch.equal(still[:4], still[4:])
     assert torch.equal(widths[:4], widths[4:])
-    generator = torch.Generator().manual_seed(3)
-    masked, _ = augment(*batch, torch.zeros(4), only(mask=1, spans=3, **moving), generator, generator, multiple=16, views=2)
+    drawn = generators(torch.device("cpu"), 3)
+    masked, _ = augment(*batch, torch.zeros(4), only(mask=1, spans=3, **moving), drawn, multiple=16, views=2)
     covered = (masked != still).any(dim=(1, 2))
     assert covered.any(dim=1).all()
     assert not torch.equal(covered[:4], covered[4:])

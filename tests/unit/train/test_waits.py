@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from inkport.core.config import parse_config  # noqa: E402
 from inkport.train import loop  # noqa: E402
 from inkport.train.distributed import Group  # noqa: E402
+from inkport.train.draw import Generators  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 from inkport.train.recipe import Recipe  # noqa: E402
 
@@ -70,7 +71,8 @@ def trainer(tmp_path, lines_folder, toy_config, toy_artifact, monkeypatch):
     monkeypatch.setattr(functional, "ctc_loss", ctc_of_the_device)
     # meta has no autocast and draws without a generator.
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
-    monkeypatch.setattr(loop, "generators", lambda _, seed: (None, torch.Generator().manual_seed(seed)))
+    host = torch.Generator().manual_seed(1)
+    monkeypatch.setattr(loop, "generators", lambda *_: Generators(device=None, host=host))
 
     def make(options):
         keys = {"model": "convtext-tiny", "network": toy_config, "data": {"train": [str(lines_folder)], "val": ["val"]}}
