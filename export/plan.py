@@ -14,6 +14,7 @@ from inkport.core.errors import ArtifactError, ExportError
 from inkport.core.target import Precision
 from inkport.export.calibration import CalibrationSet
 from inkport.export.learned import is_learned
+from inkport.export.usual import made_as_usual
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,10 @@ class Stage:
     """Whether ranges that training learned take the place of ``calibration``."""
     flexible: bool = False
     """Whether the function also takes ``widths``."""
+    settings: str = ""
+    """``module:class`` of the function's settings where it has some; the plan always takes the defaults."""
+    facts: tuple[str, ...] = ()
+    """What the function records beside its settings."""
     extra: str = "export"
     """Extra of inkport that installs what it needs."""
 
@@ -46,6 +51,7 @@ STAGES = (
         source=("onnx", Precision.FP32),
         target=("onnx", Precision.INT8),
         function="inkport.export.from_onnx.int8:int8_onnx_from_onnx",
+        settings="inkport.export.from_onnx.int8:Int8Options",
         calibrated=True,
         learned=True,
     ),
@@ -73,6 +79,8 @@ STAGES = (
         source=("onnx", Precision.FP32),
         target=("openvino", Precision.INT8),
         function="inkport.export.from_onnx.openvino_int8:int8_openvino_from_onnx",
+        settings="inkport.export.from_onnx.openvino_int8:OpenVinoInt8Options",
+        facts=("ignored_types",),
         calibrated=True,
         extra="nncf",
     ),
@@ -169,7 +177,8 @@ def build(
 
     An artefact that is already there is taken instead of exporting again if it descends from the same weights
     (and, one stage away, from this very ``source``), and, where ``calibration`` is given, was calibrated on
-    those lines. A damaged one in ``work`` is made anew. So a second run after a kill completes what is missing.
+    those lines. One in ``work`` must also have been made with the default settings, which are what this function
+    exports with; a damaged one there is made anew. So a second run after a kill completes what is missing.
 
     Args:
         source: Where to start, usually the weights.
@@ -238,7 +247,9 @@ def _existing(
     candidates = list(reuse)
     # An absent or damaged one is made anew, so its error is no news.
     with suppress(ArtifactError):
-        candidates.append(load_artifact(work / "-".join(stage.target)))
+        kept = load_artifact(work / "-".join(stage.target))
+        if not stage.settings or made_as_usual(kept, stage.settings, facts=stage.facts):
+            candidates.append(kept)
     fitting = (artifact for artifact in candidates if _fits(artifact, stage, source, calibration))
     return next(fitting, None)
 
