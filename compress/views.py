@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from inkport.benchmarks.views.markup import escape, markdown_table
-from inkport.benchmarks.views.rows import NONE, Table, milliseconds, percent, points
+from inkport.benchmarks.views.rows import NONE, milliseconds, percent, points
 from inkport.benchmarks.views.text import aligned, wrap
 from inkport.compress.judge import Compared, Standing
 from inkport.compress.report import CompressReport, MemberReport
+from inkport.core.tables import Table, escape, markdown_table
 
 
 PLOT = "compress.svg"

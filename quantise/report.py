@@ -13,6 +13,7 @@ from inkport.core.artifact import Artifact, Calibration
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import InkportError, UsageError
 from inkport.core.files import write_atomically
+from inkport.core.tables import Table, markdown_table
 from inkport.export.from_onnx.int8 import Int8Options
 from inkport.export.record import tool_versions
 from inkport.quantise.meter import Effect, Meter
@@ -147,16 +148,13 @@ def render_scan(scan: Scan, lines: int, *, most: int = 0) -> str:
     timed = any(row.saved_ns is not None for row in rows)
     head = ["operator", "type", "million products", "CER change, points", f"flips of {lines}", "predicted", "95 %"]
     head += ["relative error", *(["saved, µs per line"] if timed else [])]
-    out = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     tail = [""] if timed else []
-    out.append(
-        _line(["everything", "", str(round(sum(row.macs for row in rows) / 1e6)), *_cells(scan.everything), *tail])
-    )
+    products = str(round(sum(row.macs for row in rows) / 1e6))
+    out = [("everything", "", products, *_cells(scan.everything), *tail)]
     for row in rows[: most or None]:
         saved = ["" if row.saved_ns is None else f"{row.saved_ns / 1000:.0f}"] if timed else []
-        cells = [row.name, " ".join(row.operators), f"{row.macs / 1e6:.1f}", *_cells(row.effect), *saved]
-        out.append(_line(cells))
-    return "\n".join(out) + "\n"
+        out.append((row.name, " ".join(row.operators), f"{row.macs / 1e6:.1f}", *_cells(row.effect), *saved))
+    return markdown_table(Table(tuple(head), tuple(out), 2)) + "\n"
 
 
 def _cells(effect: Effect) -> list[str]:
@@ -168,7 +166,3 @@ def _cells(effect: Effect) -> list[str]:
         f"{low:.0f}..{high:.0f}",
         f"{effect.error:.4f}",
     ]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

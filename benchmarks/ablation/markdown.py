@@ -6,6 +6,7 @@ import json
 
 from inkport.benchmarks.ablation.report import AblationReport, Row
 from inkport.benchmarks.ablation.statistics import Interval
+from inkport.core.tables import Table, markdown_table
 
 
 EXPLANATION = """\
@@ -37,11 +38,16 @@ def _budget(report: AblationReport) -> str:
 
 
 def _arms(report: AblationReport) -> str:
-    rows = ["| arm | changes | steps | lines seen |", "|---|---|--:|--:|"]
-    for arm in report.arms:
-        changes = f"`{json.dumps(arm.changes, ensure_ascii=False)}`" if arm.changes else "none"
-        rows.append(f"| {arm.name} | {changes} | {arm.steps} | {arm.lines_seen} |")
-    return "\n".join(rows)
+    rows = [
+        (
+            arm.name,
+            json.dumps(arm.changes, ensure_ascii=False) if arm.changes else "none",
+            str(arm.steps),
+            str(arm.lines_seen),
+        )
+        for arm in report.arms
+    ]
+    return markdown_table(Table(("arm", "changes", "steps", "lines seen"), tuple(rows), 2))
 
 
 def _counts(row: Row, report: AblationReport) -> str:
@@ -51,10 +57,8 @@ def _counts(row: Row, report: AblationReport) -> str:
 
 
 def _table(rows: list[Row]) -> str:
-    found = [
-        "| arm | CER | 95 % over seeds | difference | over seeds | over lines | |",
-        "|---|--:|--:|--:|--:|--:|---|",
-    ]
+    head = ("arm", "CER", "95 % over seeds", "difference", "over seeds", "over lines", "verdict")
+    found = []
     for row in rows:
         cells = [row.arm, f"{100 * row.mean:.2f}", _interval(row.interval)]
         if row.difference is None:
@@ -64,8 +68,8 @@ def _table(rows: list[Row]) -> str:
             over_lines = f"{_interval(difference.over_lines, signed=True)} ({difference.clusters} {difference.unit}s)"
             cells += [f"{100 * difference.mean:+.2f}", _interval(difference.over_seeds, signed=True), over_lines]
             cells.append(difference.said.value)
-        found.append("| " + " | ".join(cells) + " |")
-    return "\n".join(found)
+        found.append(tuple(cells))
+    return markdown_table(Table(head, tuple(found), 1))
 
 
 def _interval(interval: Interval | None, *, signed: bool = False) -> str:

@@ -8,8 +8,8 @@ from inkport.benchmarks.bench.report import BenchReport, Status
 from inkport.benchmarks.machine.noise import Difference
 from inkport.benchmarks.scenarios.figures import Figures
 from inkport.benchmarks.scenarios.quantiles import Quantile
-from inkport.benchmarks.views.rows import Table
 from inkport.benchmarks.views.text import aligned, wrap
+from inkport.core.tables import Table
 
 
 ABSENT = "not available"

@@ -11,9 +11,10 @@ from inkport.benchmarks.equivalence import Verdict
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.per_line import to_json_text
 from inkport.benchmarks.views.junit import Case, Result, junit_xml
-from inkport.benchmarks.views.rows import NONE, Table, milliseconds, percent, points
+from inkport.benchmarks.views.rows import NONE, milliseconds, percent, points
 from inkport.benchmarks.views.text import aligned, wrap
 from inkport.core.config import to_plain
+from inkport.core.tables import Table
 
 
 SCHEMA = 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 from inkport.benchmarks.kit.check import KitCheck
 from inkport.benchmarks.kit.judge import Finding, State
 from inkport.benchmarks.outcome import Outcome
-from inkport.benchmarks.views.rows import Table
 from inkport.benchmarks.views.text import aligned, wrap
+from inkport.core.tables import Table
 
 
 def render_check(check: KitCheck) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from inkport.benchmarks.margins.report import MarginsReport, TargetForecast
-from inkport.benchmarks.views.rows import NONE, Table
+from inkport.benchmarks.views.rows import NONE
 from inkport.benchmarks.views.text import aligned, wrap
+from inkport.core.tables import Table
 
 
 NAMED = 10

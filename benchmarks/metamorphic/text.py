@@ -12,8 +12,9 @@ from inkport.benchmarks.metamorphic.report import (
     Status,
     TargetChecks,
 )
-from inkport.benchmarks.views.rows import NONE, Table
+from inkport.benchmarks.views.rows import NONE
 from inkport.benchmarks.views.text import aligned, wrap
+from inkport.core.tables import Table
 
 
 CELLS = {Status.HOLDS: "ok", Status.ROUNDING: "rounding", Status.VIOLATED: "VIOLATED"}

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from inkport.benchmarks.peers.run import PeerReport, PeersReport
+from inkport.core.tables import Table, markdown_table
 
 
 def render_markdown(report: PeersReport) -> str:
     """Return two tables: how fast, and how well per data set."""
     first = report.peers[0].rows
-    head = ["data set", "writers", "lines", *(peer.name for peer in report.peers)]
-    quality = [head, ["---"] * len(head)]
+    head = ("data set", "writers", "lines", *(peer.name for peer in report.peers))
+    quality = []
     for index, row in enumerate(first):
         writers = "" if not row.dataset else ("seen" if row.seen_writer else "unseen")
         cells = [_rates(peer, index) for peer in report.peers]
-        quality.append([row.dataset or "all", writers, str(row.lines), *cells])
-    names = [
+        quality.append((row.dataset or "all", writers, str(row.lines), *cells))
+    names = (
         "recogniser",
         "version",
         "values",
@@ -23,19 +24,19 @@ def render_markdown(report: PeersReport) -> str:
         "network p50 ms",
         "faster, total",
         "faster, network",
-    ]
-    speed = [names, ["---"] * len(names), *(_speed(peer) for peer in report.peers)]
+    )
+    speed = tuple(_speed(peer) for peer in report.peers)
     environment = report.environment
     return (
         "# Peers\n\n"
         f"Made by `python -m inkport.benchmarks.peers` on {environment.cpu}, one thread, {report.created[:10]}; "
         f"lines of {', '.join(report.sources)} ({report.data_sha256[:12]}). All read the same lines in turns.\n\n"
-        f"{_table(speed)}\n"
+        f"{markdown_table(Table(names, speed, 2))}\n\n"
         f"*faster*: how many times, compared with {report.compared_with}, median over the lines. *total*: from the "
         "gray image to the text; *network*: without preparing and decoding.\n\n"
         "CER %, its 95 % interval, and WER % (punctuation as words). *Seen* writers were in the training lines of "
         "inkport's model, never in the others'.\n\n"
-        f"{_table(quality)}"
+        f"{markdown_table(Table(head, tuple(quality), 2))}\n"
     )
 
 
@@ -45,11 +46,11 @@ def _rates(peer: PeerReport, index: int) -> str:
     return f"{100 * row.cer:.1f} ({100 * low:.1f}..{100 * high:.1f}), {100 * row.wer_htr:.1f}"
 
 
-def _speed(peer: PeerReport) -> list[str]:
+def _speed(peer: PeerReport) -> tuple[str, ...]:
     def number(value: float | None) -> str:
         return "-" if value is None else f"{value:.3g}"
 
-    return [
+    return (
         peer.name,
         peer.version,
         "-" if peer.parameters is None else f"{peer.parameters / 1e6:.2f}M",
@@ -58,8 +59,4 @@ def _speed(peer: PeerReport) -> list[str]:
         number(peer.network_p50_ms),
         number(peer.total_speed_up),
         number(peer.network_speed_up),
-    ]
-
-
-def _table(rows: list[list[str]]) -> str:
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    )

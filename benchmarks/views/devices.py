@@ -5,7 +5,8 @@ from __future__ import annotations
 from inkport.benchmarks.kit.judge import State
 from inkport.benchmarks.remote.record import DeviceReport, DeviceRun
 from inkport.benchmarks.report import Report
-from inkport.benchmarks.views.rows import NONE, Table, milliseconds
+from inkport.benchmarks.views.rows import NONE, milliseconds
+from inkport.core.tables import Table
 from inkport.runtimes.devices.sensors import Sensors
 
 

@@ -11,9 +11,10 @@ from inkport.benchmarks.views.devices import device_notes, devices
 from inkport.benchmarks.views.flips import flip_section
 from inkport.benchmarks.views.pictures import Picture
 from inkport.benchmarks.views.plots import plots
-from inkport.benchmarks.views.rows import Table, by_dataset, speeds, summary, verdicts, words_and_edits
+from inkport.benchmarks.views.rows import by_dataset, speeds, summary, verdicts, words_and_edits
 from inkport.benchmarks.views.sentences import complaints, facts, headline, notes, reference_line
 from inkport.benchmarks.views.style import STYLE
+from inkport.core.tables import Table
 
 
 FAILURES = frozenset(Outcome) - {Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.UNAVAILABLE}

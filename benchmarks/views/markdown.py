@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from inkport.benchmarks.report import Report
 from inkport.benchmarks.views.devices import device_notes, devices
-from inkport.benchmarks.views.markup import escape, markdown_table
-from inkport.benchmarks.views.rows import Table, by_dataset, flips_by_line, speeds, summary, verdicts, words_and_edits
+from inkport.benchmarks.views.rows import by_dataset, flips_by_line, speeds, summary, verdicts, words_and_edits
 from inkport.benchmarks.views.sentences import complaints, facts, headline, notes, reference_line
+from inkport.core.tables import Table, escape, markdown_table
 
 
 def render_markdown(report: Report) -> str:

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from inkport.benchmarks.edits import Edits
 from inkport.benchmarks.machine.noise import Difference
 from inkport.benchmarks.parity import DatasetScore, Flip, Score
 from inkport.benchmarks.report import Report, TargetReport
+from inkport.core.tables import Table
 
 
 NONE = "-"
 """Shown for what was not measured."""
 NOT_RUN = "not run"
 """Shown as the proof of a target that read nothing."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A heading and rows, all of the same length."""
-
-    head: tuple[str, ...]
-    """Names of the columns."""
-    rows: tuple[tuple[str, ...], ...]
-    """The cells."""
-    text_columns: int
-    """How many columns from the left hold words; the rest hold numbers."""
 
 
 def summary(report: Report) -> Table:

@@ -6,8 +6,9 @@ import textwrap
 
 from inkport.benchmarks.report import Report
 from inkport.benchmarks.views.devices import device_notes, devices
-from inkport.benchmarks.views.rows import Table, by_dataset, summary
+from inkport.benchmarks.views.rows import by_dataset, summary
 from inkport.benchmarks.views.sentences import complaints, headline, notes, reference_line
+from inkport.core.tables import Table
 
 
 WIDTH = 100

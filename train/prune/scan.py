@@ -11,6 +11,7 @@ from pathlib import Path
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
+from inkport.core.tables import Table, markdown_table
 from inkport.lines.audit import Audit
 from inkport.model.weights import Weights
 from inkport.train.evaluate import rates_by_dataset, read_all
@@ -72,16 +73,13 @@ class Scan:
         """Return a Markdown table: what each trial loses and saves, the cheapest loss first."""
         base = self.base
         made = f"{self.count} lines, {self.importance.value}, multiples of {self.multiple}"
-        rows = [
-            f"As it is: CER {100 * base.cer:.2f} %, {base.cost:.4g} {self.unit}; {made}.",
-            "",
-            "| group | ratio | kept | CER, points more | cost saved, % |",
-            "|---|---:|---:|---:|---:|",
-        ]
+        as_it_is = f"As it is: CER {100 * base.cer:.2f} %, {base.cost:.4g} {self.unit}; {made}."
+        rows = []
         for trial in sorted(self.trials[1:], key=lambda t: (t.cer - base.cer) / max(base.cost - t.cost, 1e-9)):
             loss, saved = 100 * (trial.cer - base.cer), 100 * (1 - trial.cost / base.cost)
-            rows.append(f"| {trial.group} | {trial.ratio:g} | {trial.kept} | {loss:+.2f} | {saved:.1f} |")
-        return "\n".join(rows) + "\n"
+            rows.append((trial.group, f"{trial.ratio:g}", str(trial.kept), f"{loss:+.2f}", f"{saved:.1f}"))
+        head = ("group", "ratio", "kept", "CER, points more", "cost saved, %")
+        return f"{as_it_is}\n\n{markdown_table(Table(head, tuple(rows), 1))}\n"
 
 
 @dataclass(frozen=True, kw_only=True)

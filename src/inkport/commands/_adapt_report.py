@@ -13,6 +13,7 @@ from inkport.benchmarks.bootstrap import CONFIDENCE, paired_resamples
 from inkport.benchmarks.student import t_quantile
 from inkport.core.charset import normalise_text
 from inkport.core.config import to_plain
+from inkport.core.tables import Table, markdown_table
 from inkport.lines.line import Line
 
 
@@ -154,16 +155,21 @@ def to_markdown(curve: Curve) -> str:
 
 
 def _hand_table(curve: Curve) -> list[str]:
-    rows = [
-        "| lines | CER | each draw | interval over draws | to 0 lines | interval over lines | share |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    head = ("lines", "CER", "each draw", "interval over draws", "to 0 lines", "interval over lines", "share")
+    rows = []
     for point in curve.points:
         hand = point.hand
         draws = ", ".join(_percent(rate) for rate in hand.draws)
         rows.append(
-            f"| {point.lines} | {_percent(hand.cer)} | {draws} | {_range(hand.draws_interval)} | "
-            f"{100 * hand.delta:+.2f} | {_range(hand.delta_interval, '+.2f')} | {point.share:.2f} |"
+            (
+                str(point.lines),
+                _percent(hand.cer),
+                draws,
+                _range(hand.draws_interval),
+                f"{100 * hand.delta:+.2f}",
+                _range(hand.delta_interval, "+.2f"),
+                f"{point.share:.2f}",
+            )
         )
     hand = curve.points[0].hand
     unit = "documents" if hand.unit == "writer" else "lines"
@@ -172,22 +178,22 @@ def _hand_table(curve: Curve) -> list[str]:
         f"Over lines: paired bootstrap over {hand.clusters} {unit} for these draws. Share: that of the adapted "
         "weights in the mixture with the start, chosen by cross-validation on the given lines."
     )
-    return [*rows, "", legend]
+    return [markdown_table(Table(head, tuple(rows), 0)), "", legend]
 
 
 def _others_table(curve: Curve) -> list[str]:
     names = list(curve.points[0].others)
     if not names:
         return []
-    rows = ["", "Other hands, CER in % (difference to 0 lines, interval over lines):", ""]
-    rows += [f"| lines | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    rows = []
     for point in curve.points:
         cells = [
             f"{_percent(r.cer)} ({100 * r.delta:+.2f}, {_range(r.delta_interval, '+.2f')})"
             for r in (point.others[name] for name in names)
         ]
-        rows.append(f"| {point.lines} | {' | '.join(cells)} |")
-    return rows
+        rows.append((str(point.lines), *cells))
+    table = markdown_table(Table(("lines", *names), tuple(rows), 0))
+    return ["", "Other hands, CER in % (difference to 0 lines, interval over lines):", "", table]
 
 
 def _percent(rate: float) -> str:

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.views.rows import Table
 from inkport.benchmarks.views.text import aligned
 from inkport.benchmarks.widths.buckets import Plan, plan_buckets
 from inkport.benchmarks.widths.cost import CostModel
 from inkport.commands._model import resolve_model
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import DataError, RecipeError, UsageError
+from inkport.core.tables import Table
 from inkport.lines.source import read_lines
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.core.errors import UsageError
+from inkport.core.tables import Table, markdown_table
 from inkport.lines.frames import FrameShare, frame_shares
 from inkport.lines.source import read_lines
 
@@ -46,8 +47,8 @@ def _as_json(shares: list[FrameShare]) -> str:
 
 def _as_markdown(shares: list[FrameShare]) -> str:
     rows = [
-        f"| {s.height} | {s.stride} | {s.mean_frames:.0f} | {s.too_few:.3%} | {s.tight:.2%} | {s.lines} |"
+        (str(s.height), str(s.stride), f"{s.mean_frames:.0f}", f"{s.too_few:.3%}", f"{s.tight:.2%}", str(s.lines))
         for s in shares
     ]
-    head = ["| height | stride | mean frames | too few | tight | lines |", "|---|---|---|---|---|---|"]
-    return "\n".join([*head, *rows]) + "\n"
+    head = ("height", "stride", "mean frames", "too few", "tight", "lines")
+    return markdown_table(Table(head, tuple(rows), 0)) + "\n"

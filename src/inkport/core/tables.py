@@ -1,10 +1,21 @@
-"""Tables and words as Markdown."""
+"""Tables of a report, and how Markdown writes them."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-from inkport.benchmarks.views.rows import Table
+
+@dataclass(frozen=True)
+class Table:
+    """A heading and rows, all of the same length."""
+
+    head: tuple[str, ...]
+    """Names of the columns."""
+    rows: tuple[tuple[str, ...], ...]
+    """The cells."""
+    text_columns: int
+    """How many columns from the left hold words; the rest hold numbers."""
 
 
 def markdown_table(table: Table) -> str:
