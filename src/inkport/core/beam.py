@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from operator import attrgetter, itemgetter
 
 import numpy as np
@@ -23,6 +24,8 @@ MOST_SYMBOLS = 12
 """Most symbols tried at a frame, unless told otherwise."""
 THRESHOLD = 5.5
 """Prefixes whose score is this far below the best one's are dropped at a frame, in nats, unless told otherwise."""
+REMEMBERED = 1024
+"""Answers of the language model that a decoder keeps: about those of one line, so that they stay in a core's cache."""
 
 
 class _Prefix:
@@ -84,6 +87,8 @@ class BeamDecoder:
         self.model, self.fusion = model, fusion
         self.least_probability, self.most_symbols = least_probability, most_symbols
         self._ratio, self._most = math.exp(-threshold), math.exp(fusion.beta)
+        # The same few contexts come again at every frame.
+        self._score = lru_cache(maxsize=REMEMBERED)(self._bonus)
 
     def __call__(self, logits: npt.NDArray[np.float32], charset: Charset) -> Transcription:
         """Decode one line; arguments and errors are those of ``greedy``."""
@@ -138,22 +143,27 @@ class BeamDecoder:
 
         The language model can only lower a score, so what is too far below without it needs no question to it.
         """
-        touched, most, ratio = list(beam), self._most, self._ratio
+        touched, most, ratio, score = list(beam), self._most, self._ratio, self._score
         limit = peak * ratio
         for prefix in beam:
             if prefix.total * candidates[0][1] * most <= limit:
                 break
-            children = prefix.children
+            children, total = prefix.children, prefix.total
             for label, probability in candidates:
-                # The same symbol once more needs a blank between.
-                mass = (prefix.blank if label == prefix.label else prefix.total) * probability
+                mass = total * probability
                 if mass * most <= limit:
-                    continue
-                child = children.get(label) or self._child(prefix, label, symbols)
-                mass *= child.factor
-                if child.frame != frame:
+                    break
+                # The same symbol once more needs a blank between.
+                if label == prefix.label:
+                    mass = prefix.blank * probability
+                child = children.get(label)
+                factor, state = (child.factor, child.state) if child else score(prefix.state, symbols[label - 1])
+                mass *= factor
+                if child is None or child.frame != frame:
                     if mass <= limit:
                         continue
+                    if child is None:
+                        child = children[label] = _Prefix(prefix, label, factor, state)
                     child.frame = frame
                     touched.append(child)
                 child.new_symbol += mass
@@ -178,13 +188,12 @@ class BeamDecoder:
             prefix.new_blank = prefix.new_symbol = 0.0
         return kept
 
-    def _child(self, prefix: _Prefix, label: int, symbols: tuple[str, ...]) -> _Prefix:
-        factor, state = self._most, prefix.state
-        if self.fusion.alpha:
-            value, state = self.model.step(state, symbols[label - 1])
-            factor *= math.exp(self.fusion.alpha * value)
-        child = prefix.children[label] = _Prefix(prefix, label, factor, state)
-        return child
+    def _bonus(self, state: int, symbol: str) -> tuple[float, int]:
+        """Return what a symbol after a state multiplies a score by, and the state after it."""
+        if not self.fusion.alpha:
+            return self._most, state
+        value, after = self.model.step(state, symbol)
+        return self._most * math.exp(self.fusion.alpha * value), after
 
 
 def _stay(beam: list[_Prefix], frame: int, blank: float, candidates: list[tuple[int, float]]) -> float:
