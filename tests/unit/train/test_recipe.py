@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from inkport.lines.audit import Problem
 from inkport.train.recipe import load_recipe
 
 
+RECIPES = Path(__file__).parents[3] / "recipes"
+SHIPPED = [path for path in sorted(RECIPES.rglob("*.toml")) if "model" in tomllib.loads(path.read_text("utf-8"))]
 MINIMAL = """
 model = "convtext-tiny"
 [data]
@@ -24,6 +27,17 @@ def write(folder: Path, text: str) -> Path:
     path = folder / "recipe.toml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(RECIPES)))
+def test_shipped_recipes_are_valid_and_name_a_network(path):
+    zoo = pytest.importorskip("inkport.model.zoo", reason="networks need torch", exc_type=ImportError)
+    recipe = load_recipe(path)
+    assert recipe.model in zoo.NETWORKS
+    # A student learns frame by frame, so it sees what its teacher saw.
+    if recipe.distil and recipe.distil.teacher.parent.name in {other.stem for other in SHIPPED}:
+        teacher = load_recipe(path.with_name(f"{recipe.distil.teacher.parent.name}.toml"))
+        assert (recipe.preprocess, recipe.data) == (teacher.preprocess, teacher.data)
 
 
 def test_minimal_recipe_takes_the_defaults(tmp_path):
