@@ -34,10 +34,13 @@ def test_shipped_recipes_are_valid_and_name_a_network(path):
     zoo = pytest.importorskip("inkport.model.zoo", reason="networks need torch", exc_type=ImportError)
     recipe = load_recipe(path)
     assert recipe.model in zoo.NETWORKS
-    # A student learns frame by frame, so it sees what its teacher saw.
-    if recipe.distil and recipe.distil.teacher.parent.name in {other.stem for other in SHIPPED}:
-        teacher = load_recipe(path.with_name(f"{recipe.distil.teacher.parent.name}.toml"))
-        assert (recipe.preprocess, recipe.data) == (teacher.preprocess, teacher.data)
+
+
+@pytest.mark.parametrize("student", ["convtext-small", "convtext-tiny"])
+def test_students_of_the_family_see_the_lines_and_images_of_their_teacher(student):
+    recipe, teacher = (load_recipe(RECIPES / f"family/{name}.toml") for name in (student, "convtext-base"))
+    assert recipe.distil.teacher.parent.name == teacher.model
+    assert (recipe.preprocess, recipe.data) == (teacher.preprocess, teacher.data)
 
 
 def test_minimal_recipe_takes_the_defaults(tmp_path):
