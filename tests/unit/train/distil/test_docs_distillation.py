@@ -27,4 +27,4 @@ def test_every_key_is_documented():
 def test_shipped_ablations_are_valid_with_equal_budgets(path):
     runs = plan_runs(load_ablation(path), path.parent)
     assert len({(run.recipe.optim.steps, run.recipe.optim.batch) for run in runs}) == 1
-    assert len({run.recipe.digest for run in runs}) == len(runs) >= 9
+    assert len({run.recipe.digest for run in runs}) == len(runs) >= 6
