@@ -22,7 +22,7 @@ LEAST_PROBABILITY = 1e-3
 """Symbols below this are not tried at a frame, unless told otherwise."""
 MOST_SYMBOLS = 12
 """Most symbols tried at a frame, unless told otherwise."""
-THRESHOLD = 5.5
+THRESHOLD = 4.5
 """Prefixes whose score is this far below the best one's are dropped at a frame, in nats, unless told otherwise."""
 REMEMBERED = 1024
 """Answers of the language model that a decoder keeps: about those of one line, so that they stay in a core's cache."""
