@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,9 +20,13 @@ STAGE = next(stage for stage in STAGES if stage.target == ("onnx", Precision.INT
 
 
 def artefact(path, spec, target, parent=None, **options):
-    provenance = Provenance(stage="test", root=parent and parent.root, parent=parent and parent.digest, options=options)
-    if parent is not None:
-        provenance = replace(provenance, calibration=LINES.record)
+    provenance = Provenance(
+        stage="test",
+        root=parent and parent.root,
+        parent=parent and parent.digest,
+        options=options,
+        calibration=parent and LINES.record,
+    )
     with new_artifact(path, spec=spec, format=target[0], precision=target[1], provenance=provenance) as folder:
         (folder / "model.bin").write_text(str(options))
     return load_artifact(path)
