@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Makes new weights of convtext-tiny the shipped ones, and every report again that speaks of them: docs/results.
+#
+# usage: scripts/measure_shipped.sh WEIGHTS.safetensors        from the clone; the machine must do nothing else
+#   PYTHON=...  interpreter that inkport is installed in, with the extras export, parquet and peers; default: .venv/bin/python
+#
+# Wants data/lines (docs/data.md), data/synth and data/synth-more (docs/synth.md), the language model's file, and Tesseract's model of
+# French. What took no time measurement comes first. What the documents quote from these reports is held to them by
+# tests/architecture/test_docs_figures.py; convtext-small's row of the peers is read by its shipped artefact.
+set -euo pipefail
+
+weights=$(realpath "$1")
+cd "$(dirname "$0")/.."
+python=$(realpath -s "${PYTHON:-.venv/bin/python}")
+inkport() { "$python" -m inkport "$@"; }
+train=(data/lines/train-*.parquet)
+val=(data/lines/val-*.parquet)
+test=(data/lines/test-*.parquet)
+skip=too-few-frames,unknown-symbol,empty-text
+results=docs/results
+out=out/shipped
+
+keep() { # NAME: the report of out/NAME becomes docs/results/NAME
+    cp "$out/$1/report.json" "$results/$1.json"
+    cp "$out/$1/report.md" "$results/$1.md"
+}
+
+rm -rf "$out"
+inkport export "$weights" --to onnx-int8 openvino-int8 --calibration "${train[@]}" --out "$out/artifacts"
+"$python" - <<'PY'
+import json
+from pathlib import Path
+
+from inkport.core.artifact import load_artifact
+
+# The language model's weights for the recogniser that was shipped before; others are for others.
+path = Path("src/inkport/bundle/lm/fr-en.npz.fusion.json")
+old = load_artifact(Path("model/shipped/convtext-tiny")).digest
+kept = [entry for entry in json.loads(path.read_text()) if entry["root"] != old]
+path.write_text(json.dumps(kept, indent=1) + "\n")
+PY
+rm -rf model/shipped/convtext-tiny src/inkport/bundle/convtext-tiny-int8 src/inkport/bundle/convtext-tiny-openvino-int8
+cp -r "$out/artifacts/safetensors-fp32" model/shipped/convtext-tiny
+cp -r "$out/artifacts/onnx-int8" src/inkport/bundle/convtext-tiny-int8
+cp -r "$out/artifacts/openvino-int8" src/inkport/bundle/convtext-tiny-openvino-int8
+
+inkport lm tune --lm src/inkport/bundle/lm/fr-en.npz --lines "${val[@]}" --skip "$skip"
+inkport verify --lines "${val[@]}" --latency-lines 0 --targets "$results/verify-val-targets.toml" --out "$out/verify-val"
+keep verify-val
+inkport verify --lines data/synth/test/lines.tsv data/synth-more/test/lines.tsv --skip unknown-symbol --latency-lines 0 \
+    --targets "$results/synth-languages-targets.toml" --out "$out/synth-languages"
+keep synth-languages
+
+inkport verify --lines "${test[@]}" --latency-lines 200 --out "$out/verify-test" | tee "$out/verify-test.txt"
+keep verify-test
+inkport verify --out "$out/verify-samples" | tee "$out/verify-samples.txt"
+keep verify-samples
+"$python" -m inkport.benchmarks.peers --lines "${test[@]}" --lm fr-en --out "$results/peers" \
+    --artifacts "$out/artifacts/onnx-fp32" src/inkport/bundle/convtext-small-int8
+inkport lm measure --lm fr-en --lines "${test[@]}" --skip "$skip" --out "$results/lm.json"
+"$python" scripts/proven_margins.py "$results/verify-test.json"
