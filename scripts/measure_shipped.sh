@@ -52,10 +52,16 @@ keep verify-val
 inkport verify --lines data/synth/test/lines.tsv data/synth-more/test/lines.tsv --skip unknown-symbol --latency-lines 0 \
     --targets "$results/synth-languages-targets.toml" --out "$out/synth-languages"
 keep synth-languages
+inkport margins --targets "$results/margins-targets.toml" --out "$out/margins"
+cp "$out/margins/margins.json" "$results/margins.json"
+"$python" scripts/int8_settings.py "$out/artifacts/onnx-fp32" --calibration "${train[@]}" --lines "${val[@]}"
 
 inkport verify --lines "${test[@]}" --latency-lines 200 --out "$out/verify-test" | tee "$out/verify-test.txt"
 keep verify-test
 "$python" -m inkport.benchmarks.peers --lines "${test[@]}" --lm fr-en --out "$results/peers" \
     --artifacts "$out/artifacts/onnx-fp32" src/inkport/bundle/convtext-small-int8
+inkport bench --overhead --fresh 1 --scenario single-stream offline --most-seconds 40 --targets "$results/bench-targets.toml" \
+    --out "$out/bench"
+cp "$out/bench/bench.json" "$out/bench/bench.txt" "$results"
 inkport lm measure --lm fr-en --lines "${test[@]}" --skip "$skip" --out "$results/lm.json"
 "$python" scripts/proven_margins.py "$results/verify-test.json"
