@@ -11,7 +11,7 @@
 # is not made here: it is what `make demo` leaves in out/verify on a fresh clone, where only the demo is installed.
 set -euo pipefail
 
-weights=$(realpath "$1")
+weights=$(realpath -m "${1:?usage: scripts/measure_shipped.sh WEIGHTS.safetensors}")
 cd "$(dirname "$0")/.."
 python=$(realpath -s "${PYTHON:-.venv/bin/python}")
 inkport() { "$python" -m inkport "$@"; }
@@ -26,6 +26,13 @@ keep() { # NAME: the report of out/NAME becomes docs/results/NAME
     cp "$out/$1/report.json" "$results/$1.json"
     cp "$out/$1/report.md" "$results/$1.md"
 }
+
+# Nothing is replaced before all that the reports need is there.
+for path in "$weights" "${train[@]}" "${val[@]}" "${test[@]}" data/synth/test/lines.tsv data/synth-more/test/lines.tsv; do
+    [ -f "$path" ] || { echo "$path: not there; docs/data.md and docs/synth.md say what it is" >&2; exit 2; }
+done
+"$python" -c 'from inkport.benchmarks.peers.ppocr import PpOcr; from inkport.benchmarks.peers.tesseract import Tesseract
+Tesseract("fra").close(); PpOcr().close()'
 
 rm -rf "$out"
 inkport export "$weights" --to onnx-int8 openvino-int8 --calibration "${train[@]}" --out "$out/artifacts"

@@ -140,6 +140,37 @@ def test_the_table_of_six_languages_is_the_committed_report():
         assert f" | {dataset['lines']} | {100 * dataset['cer']:.2f} |\n" in text
 
 
+def test_the_table_of_held_out_fonts_is_the_committed_report():
+    targets = json.loads((ROOT / "docs/results/synth-languages.json").read_text(encoding="utf-8"))["targets"]
+    text = (ROOT / "docs/synth.md").read_text(encoding="utf-8").split("## The shipped recogniser", 1)[1]
+    fp32, int8 = (target["parity"]["datasets"] for target in targets)
+    assert len(fp32) == len(int8) == 6
+    for one, other in zip(fp32, int8, strict=True):
+        rates = f"{100 * one['cer']:.2f} | {100 * other['cer']:.2f} | {100 * one['wer_htr']:.1f} |"
+        skipped = 60 - one["lines"]
+        assert f"| {one['lines']} | {skipped} | {rates}\n" in text
+
+
+def test_the_table_of_margins_is_the_committed_report():
+    report = json.loads((ROOT / "docs/results/margins.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/margins.md").read_text(encoding="utf-8")
+    assert len(report["targets"]) == 4
+    for target in report["targets"]:
+        told = target["forecast"]
+        low, high = told["interval"]
+        assert f"| {target['name']} | {told['expected']:.1f} | {low:.0f} to {high:.0f} | {told['observed']} |" in text
+
+
+def test_the_weights_of_the_language_model_are_those_in_the_package():
+    from inkport.core.artifact import load_artifact
+
+    root = load_artifact(ROOT / "model/shipped/convtext-tiny").digest
+    entries = json.loads((ROOT / "src/inkport/bundle/lm/fr-en.npz.fusion.json").read_text(encoding="utf-8"))
+    chosen = next(entry for entry in entries if entry["root"] == root)
+    text = (ROOT / "docs/lm.md").read_text(encoding="utf-8")
+    assert f"alpha {chosen['alpha']:g} and beta {chosen['beta']:g} were chosen" in text
+
+
 @pytest.mark.parametrize("network", ["crnn", "htr-vt"])
 def test_the_table_of_baselines_is_the_committed_report(network):
     report = json.loads((ROOT / f"docs/results/baseline-{network}.json").read_text(encoding="utf-8"))
