@@ -18,11 +18,11 @@ from inkport.core.lm.files import Fusion
 from inkport.core.lm.model import CharModel
 
 
-LEAST_PROBABILITY = 1e-3
+LEAST_PROBABILITY = 5e-3
 """Symbols below this are not tried at a frame, unless told otherwise."""
-MOST_SYMBOLS = 12
+MOST_SYMBOLS = 8
 """Most symbols tried at a frame, unless told otherwise."""
-THRESHOLD = 4.5
+THRESHOLD = 4.2
 """Prefixes whose score is this far below the best one's are dropped at a frame, in nats, unless told otherwise."""
 REMEMBERED = 1024
 """Answers of the language model that a decoder keeps: about those of one line, so that they stay in a core's cache."""
@@ -69,6 +69,9 @@ class BeamDecoder:
         least_probability: Symbols below this are not tried at a frame; 0 tries all.
         most_symbols: Most symbols tried at a frame.
         threshold: Prefixes this far below the best one are dropped at a frame, in nats; infinity keeps all.
+        recombine: Whether only the best of the prefixes is kept that end in one symbol and one state of the language
+            model. It rates alike whatever follows them, so that the others could win only by paths that have
+            yet to reach their end.
 
     Source:
         Graves and Jaitly, *Towards End-to-End Speech Recognition with Recurrent Neural Networks* (2014), and Hannun
@@ -83,9 +86,10 @@ class BeamDecoder:
         least_probability: float = LEAST_PROBABILITY,
         most_symbols: int = MOST_SYMBOLS,
         threshold: float = THRESHOLD,
+        recombine: bool = True,
     ) -> None:
         self.model, self.fusion = model, fusion
-        self.least_probability, self.most_symbols = least_probability, most_symbols
+        self.least_probability, self.most_symbols, self.recombine = least_probability, most_symbols, recombine
         self._ratio, self._most = math.exp(-threshold), math.exp(fusion.beta)
         # The same few contexts come again at every frame.
         self._score = lru_cache(maxsize=REMEMBERED)(self._bonus)
@@ -103,22 +107,23 @@ class BeamDecoder:
         """Return the labels of the best text; ``logits`` float32 (t, k), finite, ``t`` at least 1."""
         root = _Prefix(None, BLANK, 1.0, self.model.start)
         root.blank = root.total = 1.0
-        beam = [root]
+        beam, blanks = [root], False
         for frame, (blank, candidates) in enumerate(self._frames(logits)):
             if candidates:
                 peak = _stay(beam, frame, blank, candidates)
                 touched = self._extend(beam, frame, peak, candidates, charset.symbols)
                 beam = self._keep(touched)
-            else:
-                # Only a blank: it comes after every prefix alike.
+            elif not blanks:
+                # Only a blank: it comes after every prefix alike, and one more changes nothing.
                 for prefix in beam:
                     prefix.blank, prefix.symbol = prefix.total, 0.0
+            blanks = not candidates
         alpha, end = self.fusion.alpha, self.model.end
         return max(beam, key=lambda p: p.total * (math.exp(alpha * end(p.state)) if alpha else 1.0)).labels()
 
     def _frames(self, logits: npt.NDArray[np.float32]) -> Iterable[tuple[float, list[tuple[int, float]]]]:
         """Yield per frame the blank's probability, and the labels to try with theirs, the most probable first."""
-        shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         probability = shifted / shifted.sum(axis=1, keepdims=True)
         blanks = probability[:, BLANK].tolist()
         wanted = probability > self.least_probability
@@ -129,7 +134,10 @@ class BeamDecoder:
         for row, label, value in zip(where.tolist(), labels.tolist(), probability[wanted].tolist(), strict=True):
             rows[row].append((label, value))
         for blank, row in zip(blanks, rows, strict=True):
-            yield blank, sorted(row, key=itemgetter(1), reverse=True)[: self.most_symbols]
+            if len(row) > 1:
+                row.sort(key=_PROBABILITY, reverse=True)
+                del row[self.most_symbols :]
+            yield blank, row
 
     def _extend(
         self,
@@ -146,8 +154,6 @@ class BeamDecoder:
         touched, most, ratio, score = list(beam), self._most, self._ratio, self._score
         limit = peak * ratio
         for prefix in beam:
-            if prefix.total * candidates[0][1] * most <= limit:
-                break
             children, total = prefix.children, prefix.total
             for label, probability in candidates:
                 mass = total * probability
@@ -157,35 +163,52 @@ class BeamDecoder:
                 if label == prefix.label:
                     mass = prefix.blank * probability
                 child = children.get(label)
-                factor, state = (child.factor, child.state) if child else score(prefix.state, symbols[label - 1])
+                if child is None:
+                    factor, state = score(prefix.state, symbols[label - 1])
+                else:
+                    factor, state = child.factor, child.state
                 mass *= factor
                 if child is None or child.frame != frame:
                     if mass <= limit:
                         continue
                     if child is None:
                         child = children[label] = _Prefix(prefix, label, factor, state)
-                    child.frame = frame
+                    child.frame, child.new_blank, child.new_symbol = frame, 0.0, mass
                     touched.append(child)
-                child.new_symbol += mass
+                else:
+                    child.new_symbol += mass
                 if mass > peak:
                     peak, limit = mass, mass * ratio
         return touched
 
     def _keep(self, touched: list[_Prefix]) -> list[_Prefix]:
-        """Take over the frame's sums, scaled so that they never underflow, and return the best prefixes in order."""
+        """Take over the frame's sums and return the best prefixes in order."""
         for prefix in touched:
             prefix.total = prefix.new_blank + prefix.new_symbol
         touched.sort(key=_TOTAL, reverse=True)
         peak = touched[0].total
-        limit, scale, beam = peak * self._ratio, 1.0 / max(peak, sys.float_info.min), self.fusion.beam
-        kept = [prefix for prefix in touched[:beam] if prefix.total > limit or prefix is touched[0]]
+        limit, most, recombine = peak * self._ratio, self.fusion.beam, self.recombine
+        kept: list[_Prefix] = []
+        known: set[tuple[int, int]] = set()
         for prefix in touched:
-            prefix.blank = prefix.symbol = 0.0
-        for prefix in kept:
-            prefix.blank, prefix.symbol = prefix.new_blank * scale, prefix.new_symbol * scale
-            prefix.total *= scale
-        for prefix in touched:
-            prefix.new_blank = prefix.new_symbol = 0.0
+            if kept and (prefix.total <= limit or len(kept) == most):
+                break
+            if recombine:
+                # What follows is worth as much after the better one.
+                ending = (prefix.state, prefix.label)
+                if ending in known:
+                    continue
+                known.add(ending)
+            kept.append(prefix)
+        if _SMALL < peak < _LARGE:
+            for prefix in kept:
+                prefix.blank, prefix.symbol = prefix.new_blank, prefix.new_symbol
+        else:
+            # Only ratios count, so that long lines need not run out of numbers.
+            scale = 1.0 / max(peak, sys.float_info.min)
+            for prefix in kept:
+                prefix.blank, prefix.symbol = prefix.new_blank * scale, prefix.new_symbol * scale
+                prefix.total *= scale
         return kept
 
     def _bonus(self, state: int, symbol: str) -> tuple[float, int]:
@@ -201,10 +224,17 @@ def _stay(beam: list[_Prefix], frame: int, blank: float, candidates: list[tuple[
     peak, repeats = 0.0, dict(candidates)
     for prefix in beam:
         prefix.frame = frame
-        prefix.new_blank = prefix.total * blank
-        prefix.new_symbol = prefix.symbol * repeats.get(prefix.label, 0.0)
-        peak = max(peak, prefix.new_blank + prefix.new_symbol)
+        prefix.new_blank = mass = prefix.total * blank
+        if prefix.label in repeats:
+            prefix.new_symbol = again = prefix.symbol * repeats[prefix.label]
+            mass += again
+        else:
+            prefix.new_symbol = 0.0
+        if mass > peak:  # noqa: PLR1730 - a call to max takes longer, and this runs for every prefix of every frame
+            peak = mass
     return peak
 
 
 _TOTAL = attrgetter("total")
+_PROBABILITY = itemgetter(1)
+_SMALL, _LARGE = 1e-100, 1e100

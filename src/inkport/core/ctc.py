@@ -81,15 +81,32 @@ def greedy(logits: npt.NDArray[np.float32], charset: Charset) -> Transcription:
     path = _path(logits, charset)
     if not len(path):
         return Transcription("", (), float("inf"))
+    return transcribe(logits, path, np.flatnonzero(_starts(path)), charset)
+
+
+def transcribe(
+    logits: npt.NDArray[np.float32],
+    path: npt.NDArray[np.intp],
+    starts: npt.NDArray[np.intp],
+    charset: Charset,
+) -> Transcription:
+    """Return what a path through a line's frames reads: one emission per run of frames that is not blank.
+
+    Args:
+        logits: float32 (t, k), finite, ``t`` at least 1.
+        path: int (t,), the label of each frame.
+        starts: int (r,), the first frame of each run, from 0 upwards.
+        charset: The recogniser's charset.
+    """
+    peaks = logits.max(axis=1)
+    chosen = logits[np.arange(len(path)), path]
+    probability = np.exp(chosen - peaks) / np.exp(logits - peaks[:, None]).sum(axis=1)
     margins = top_margins(logits)
-    best_probability = 1.0 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
-    starts = np.flatnonzero(_starts(path))
-    ends = np.append(starts[1:], len(path))
     runs = zip(
         path[starts].tolist(),
         starts.tolist(),
-        ends.tolist(),
-        np.maximum.reduceat(best_probability, starts).tolist(),
+        [*starts[1:].tolist(), len(path)],
+        np.maximum.reduceat(probability, starts).tolist(),
         np.minimum.reduceat(margins, starts).tolist(),
         strict=True,
     )

@@ -35,7 +35,7 @@ def brute_force(logits):
 
 def exact(alpha, beta):
     fusion = Fusion(alpha=alpha, beta=beta, beam=10**6)
-    return BeamDecoder(MODEL, fusion, least_probability=0.0, most_symbols=CHARSET.size)
+    return BeamDecoder(MODEL, fusion, least_probability=0.0, most_symbols=CHARSET.size, recombine=False)
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(0.0, 0.0), (0.5, 0.0), (1.3, 1.0), (0.7, -0.8)])
@@ -67,6 +67,42 @@ def test_what_the_threshold_drops_was_far_from_winning(rng):
         changed += texts[0] != texts[2]
     # Where only the best prefix of each frame is kept, the search is another one.
     assert changed
+
+
+def test_of_prefixes_alike_to_the_language_model_one_is_kept(rng):
+    # A bigram model knows a prefix by its last symbol: no more than one of each, and the empty one, can be unlike.
+    model = CharModel(build_trie(estimate(["ab a", "ba", "a b", "aa ab", "b"] * 2, order=2), CHARSET))
+    limits = {"least_probability": 0.0, "most_symbols": CHARSET.size, "threshold": np.inf}
+    apart = {True: 0, False: 0}
+    for _ in range(20):
+        logits = (rng.normal(size=(10, CHARSET.size)) * 2).astype(np.float32)
+        for recombine in apart:
+            texts = {
+                BeamDecoder(model, Fusion(alpha=0.7, beta=0.5, beam=beam), recombine=recombine, **limits)(
+                    logits, CHARSET
+                ).text
+                for beam in (CHARSET.size, 10**4)
+            }
+            apart[recombine] += len(texts) > 1
+    assert apart[True] == 0
+    assert apart[False] > 0
+
+
+def test_recombining_seldom_misses_the_best_text_of_all(rng):
+    alpha, beta, best_found = 0.7, 0.5, 0
+    fusion = Fusion(alpha=alpha, beta=beta, beam=10**6)
+    decoder = BeamDecoder(
+        MODEL, fusion, least_probability=0.0, most_symbols=CHARSET.size, threshold=np.inf, recombine=True
+    )
+    for _ in range(20):
+        logits = (rng.normal(size=(FRAMES, CHARSET.size)) * 2).astype(np.float32)
+        probability, _ = brute_force(logits)
+        score = {
+            CHARSET.decode(s): np.log(p) + alpha * MODEL.score(CHARSET.decode(s)) + beta * len(s)
+            for s, p in probability.items()
+        }
+        best_found += score[decoder(logits, CHARSET).text] == max(score.values())
+    assert best_found >= 17
 
 
 def test_a_long_line_of_blanks_and_repeats_neither_underflows_nor_merges(rng):

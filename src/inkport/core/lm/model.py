@@ -57,11 +57,11 @@ class CharModel:
         first = 1 + np.concatenate(([0], np.cumsum(children)))
         links = _links(trie, children, first)
         self._text = "".join(map(chr, trie.points.tolist()))
-        self._first = first.data
-        self._log_prob = trie.log_prob.astype(np.float64).data
-        self._backoff = trie.backoff.astype(np.float64).data
-        self._links = links.data
-        self._states = _states(trie, children, links).data
+        self._first = first.astype(np.int32).data
+        self._log_prob = trie.log_prob.astype(np.float32).data
+        self._backoff = trie.backoff.astype(np.float32).data
+        self._links = links.astype(np.int32).data
+        self._states = _states(trie, children, links).astype(np.int32).data
         root_end = int(first[1])
         start = self._text.find(START_SIGN, 1, root_end)
         self.start: int = 0 if start < 0 else self._states[start]
