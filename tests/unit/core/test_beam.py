@@ -115,6 +115,20 @@ def test_a_long_line_of_blanks_and_repeats_neither_underflows_nor_merges(rng):
     assert reading.text == CHARSET.decode(labels)
 
 
+@pytest.mark.parametrize("beta", [-1.0, 0.0, 2.5])
+def test_a_long_unsure_line_neither_runs_out_of_numbers_nor_loses_its_sure_end(rng, monkeypatch, beta):
+    labels = [2, 3, 1, 3, 2, 1] * 10
+    sure = np.eye(CHARSET.size)[[step for label in labels for step in (label, 0)]] * 9
+    logits = np.concatenate([rng.normal(size=(1500, CHARSET.size)), sure]).astype(np.float32)
+    decoder = BeamDecoder(MODEL, Fusion(alpha=0.5, beta=beta, beam=8))
+    text = decoder(logits, CHARSET).text
+    assert text.endswith(CHARSET.decode(labels))
+    assert len(text) > 200
+    # As if the sums were scaled at every frame.
+    monkeypatch.setattr("inkport.core.beam._SMALL", np.inf)
+    assert decoder(logits, CHARSET).text == text
+
+
 def test_a_beam_of_one_is_greedy_where_greedy_is_sure(rng):
     path = rng.integers(0, CHARSET.size, size=80)
     logits = np.eye(CHARSET.size, dtype=np.float32)[path] * 12
