@@ -5,10 +5,11 @@
 #   PYTHON=...  interpreter that inkport is installed in, with the extras export, parquet and peers; default: .venv/bin/python
 #
 # Wants data/lines (docs/data.md), data/synth and data/synth-more (docs/synth.md), the language model's file, and Tesseract's model of
-# French. What took no time measurement comes first. What the documents quote from these reports is held to them by
-# tests/architecture/test_docs_figures.py; convtext-small's row of the peers is read by its shipped artefact. Targets that are not
-# installed are rows without figures: `make .venv/.web .venv/.arm64` adds Node, browser and emulated arm64. docs/results/verify-samples.*
-# is not made here: it is what `make demo` leaves in out/verify on a fresh clone, where only the demo is installed.
+# French. What took no time measurement comes first. convtext-small, which stays as it is, is measured again beside it, so that one
+# machine tells of both. What the documents quote from these reports is held to them by tests/architecture/test_docs_figures.py.
+# Targets that are not installed are rows without figures: `make .venv/.web .venv/.arm64` adds Node, browser and emulated arm64.
+# docs/results/verify-samples.* is not made here: it is what `make demo` leaves in out/verify on a fresh clone, where only the demo is
+# installed.
 set -euo pipefail
 
 weights=$(realpath -m "${1:?usage: scripts/measure_shipped.sh WEIGHTS.safetensors}")
@@ -65,10 +66,15 @@ cp "$out/margins/margins.json" "$results/margins.json"
 
 inkport verify --lines "${test[@]}" --latency-lines 200 --out "$out/verify-test" | tee "$out/verify-test.txt"
 keep verify-test
+inkport verify convtext-small --targets "$results/verify-small-targets.toml" --lines "${test[@]}" --latency-lines 200 \
+    --out "$out/verify-small"
+keep verify-small
+inkport export convtext-small --to onnx-fp32 --out "$out/small"
 "$python" -m inkport.benchmarks.peers --lines "${test[@]}" --lm fr-en --out "$results/peers" \
-    --artifacts "$out/artifacts/onnx-fp32" src/inkport/bundle/convtext-small-int8
+    --artifacts "$out/artifacts/onnx-fp32" "$out/small/onnx-fp32" src/inkport/bundle/convtext-small-int8
 inkport bench --overhead --fresh 1 --scenario single-stream offline --most-seconds 40 --targets "$results/bench-targets.toml" \
     --out "$out/bench"
 cp "$out/bench/bench.json" "$out/bench/bench.txt" "$results"
 inkport lm measure --lm fr-en --lines "${test[@]}" --skip "$skip" --out "$results/lm.json"
+inkport lm measure convtext-small-int8 --lm fr-en --lines "${test[@]}" --skip "$skip" --out "$results/lm-small.json"
 "$python" scripts/proven_margins.py "$results/verify-test.json"

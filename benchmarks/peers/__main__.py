@@ -17,7 +17,7 @@ from inkport.benchmarks.environment import read_environment
 from inkport.benchmarks.peers.ours import Ours
 from inkport.benchmarks.peers.peer import Peer
 from inkport.benchmarks.peers.ppocr import PpOcr
-from inkport.benchmarks.peers.run import PeersReport, describe, read_in_turns
+from inkport.benchmarks.peers.run import PeersReport, describe, median_line, read_in_turns
 from inkport.benchmarks.peers.tesseract import Tesseract
 from inkport.benchmarks.peers.view import render_markdown
 from inkport.benchmarks.progress import clear_progress, terminal_progress
@@ -39,7 +39,7 @@ def peers(
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)],
     out: Path,
     artifacts: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    count: int = 250,
+    count: int = 0,
     language: str = "fra",
     lm: Path | None = None,
 ) -> None:
@@ -49,7 +49,7 @@ def peers(
         lines: Line sets: Parquet files, TSV manifests, folders.
         out: Where to write the report: OUT.json and OUT.md.
         artifacts: Directories of further ONNX artefacts.
-        count: Most lines per line set, at equal distances.
+        count: Most lines per line set, at equal distances; 0 for all.
         language: Tesseract's language.
         lm: Language model for one more row of the shipped model: fr-en, which comes with inkport, or a file with the
             weights of `inkport lm tune` beside it.
@@ -62,8 +62,10 @@ def peers(
     contestants += [Ours(shipped)] if lm is None else [Ours(shipped), Ours(shipped, lm=lm)]
     contestants += [Tesseract(language), PpOcr()]
     environment = read_environment(threads=1)
+    shape, image = median_line(chosen)
     try:
         answers = read_in_turns(contestants, chosen, terminal_progress())
+        macs = [contestant.macs(image) for contestant in contestants]
     finally:
         clear_progress()
         for contestant in contestants:
@@ -73,8 +75,12 @@ def peers(
         data_sha256=digest_lines(chosen),
         sources=tuple(path.name for path in lines),
         environment=environment,
+        median_line=shape,
         compared_with=contestants[-1].name,
-        peers=tuple(describe(p, a, answers[-1], chosen) for p, a in zip(contestants, answers, strict=True)),
+        peers=tuple(
+            describe(peer, found, answers[-1], chosen, macs=cost)
+            for peer, found, cost in zip(contestants, answers, macs, strict=True)
+        ),
     )
     markdown = render_markdown(report)
     write_atomically(out.with_suffix(".json"), json.dumps(to_plain(report), ensure_ascii=False, indent=1) + "\n")
@@ -83,8 +89,8 @@ def peers(
 
 
 def _spread(lines: list[Line], count: int) -> list[Line]:
-    """Return at most ``count`` lines at equal distances in their order."""
-    if len(lines) <= count:
+    """Return at most ``count`` lines at equal distances in their order, all of them for 0."""
+    if not 0 < count < len(lines):
         return lines
     return [lines[index * len(lines) // count] for index in range(count)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inkport.benchmarks.peers.onnx_size import count_parameters
+from inkport.benchmarks.peers.onnx_size import count_macs, count_parameters
 from inkport.benchmarks.peers.peer import Answer, Gray, timed
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import find_lm
@@ -34,12 +34,16 @@ class Ours:
         self._decode = load_decoder(lm, artifact)
         self.version = probe(RUNTIME).version
         self.parameters: int | None = count_parameters(artifact.file(".onnx"))
-        self.bytes = artifact.bytes
+        self.bytes, self.sha256 = artifact.bytes, artifact.digest
         if lm is not None:
             self.name += " + language model"
             self.bytes += find_lm(lm).stat().st_size
-        self._spec = artifact.spec
+        self._spec, self._file = artifact.spec, artifact.file(".onnx")
         self._session = load_runtime(RUNTIME).open(artifact, device="cpu", options=SessionOptions(threads=1))
+
+    def macs(self, gray: Gray) -> int | None:
+        """Return the multiply-accumulates of its network on a line."""
+        return count_macs(self._file, prepare(gray, self._spec.preprocess))
 
     def read(self, gray: Gray) -> Answer:
         """Read one line."""

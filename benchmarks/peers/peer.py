@@ -39,6 +39,12 @@ class Peer(Protocol):
     """Values in its weights, where they can be counted."""
     bytes: int
     """Size of its files."""
+    sha256: str
+    """Digest of its files: an artefact's, or that of the model's one file."""
+
+    def macs(self, gray: Gray) -> int | None:
+        """Return the multiply-accumulates of its network on a line, where they can be counted."""
+        ...
 
     def read(self, gray: Gray) -> Answer:
         """Read one line."""

@@ -9,10 +9,10 @@ import numpy as np
 
 from inkport.benchmarks.bootstrap import paired_resamples
 from inkport.benchmarks.environment import Environment
-from inkport.benchmarks.peers.peer import Answer, Peer
+from inkport.benchmarks.peers.peer import Answer, Gray, Peer
 from inkport.benchmarks.progress import Progress
 from inkport.core.charset import normalise_text
-from inkport.core.metrics import edit_distance, wer_htr
+from inkport.core.metrics import edit_distance, htr_words
 from inkport.lines.line import Line
 
 
@@ -36,6 +36,8 @@ class Row:
     """95 % interval of it, writers or documents resampled."""
     wer_htr: float
     """Word error rate with each punctuation mark as a word."""
+    wer_interval: tuple[float, float]
+    """95 % interval of it, from the same way of drawing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +50,12 @@ class PeerReport:
     """Of what runs it."""
     parameters: int | None
     """Values in its weights."""
+    macs: int | None
+    """Multiply-accumulates of its network on the report's line of median shape."""
     bytes: int
     """Size of its files."""
+    sha256: str
+    """Their digest."""
     rows: tuple[Row, ...]
     """All lines first, then each data set."""
     total_p50_ms: float
@@ -60,6 +66,18 @@ class PeerReport:
     """Median over the lines of the last peer's total time divided by this one's."""
     network_speed_up: float | None
     """The same of the network alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MedianLine:
+    """The line that stands for all: as many are wider for their height as are narrower."""
+
+    id: str
+    """Its id."""
+    width: int
+    """Of its image, in pixels."""
+    height: int
+    """Of its image, in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +92,8 @@ class PeersReport:
     """Names of the line sets."""
     environment: Environment
     """Where."""
+    median_line: MedianLine
+    """What multiply-accumulates are counted on."""
     compared_with: str
     """Whose times the speed-ups refer to."""
     peers: tuple[PeerReport, ...]
@@ -89,18 +109,30 @@ def read_in_turns(peers: Sequence[Peer], lines: Sequence[Line], progress: Progre
     answers: list[list[Answer]] = [[] for _ in peers]
     for index, line in enumerate([*lines[:WARM_UP], *lines]):
         progress("reading", index, len(lines))
-        gray = np.rint(line.gray() * 255).astype(np.uint8)
+        gray = _gray(line)
         for turn in range(len(peers)):
             peer = (turn + index) % len(peers)
             answers[peer].append(peers[peer].read(gray))
     return [found[min(WARM_UP, len(lines)) :] for found in answers]
 
 
-def describe(peer: Peer, answers: Sequence[Answer], base: Sequence[Answer], lines: Sequence[Line]) -> PeerReport:
+def median_line(lines: Sequence[Line]) -> tuple[MedianLine, Gray]:
+    """Return the line of median shape (width over height), and its image."""
+    images = [_gray(line) for line in lines]
+    order = sorted(range(len(lines)), key=lambda index: images[index].shape[1] / images[index].shape[0])
+    chosen = order[len(order) // 2]
+    height, width = images[chosen].shape
+    return MedianLine(id=lines[chosen].id, width=width, height=height), images[chosen]
+
+
+def describe(
+    peer: Peer, answers: Sequence[Answer], base: Sequence[Answer], lines: Sequence[Line], *, macs: int | None
+) -> PeerReport:
     """Sum up what a peer read.
 
     Args:
         peer: The peer.
+        macs: Of its network on the line of median shape.
         answers: Its answers.
         base: The answers of the peer whose times count as 1.
         lines: The lines, in the same order.
@@ -115,7 +147,9 @@ def describe(peer: Peer, answers: Sequence[Answer], base: Sequence[Answer], line
         name=peer.name,
         version=peer.version,
         parameters=peer.parameters,
+        macs=macs,
         bytes=peer.bytes,
+        sha256=peer.sha256,
         rows=tuple(
             _row(name, seen, [lines[i] for i in indices], [answers[i].text for i in indices])
             for (name, seen), indices in groups.items()
@@ -128,14 +162,28 @@ def describe(peer: Peer, answers: Sequence[Answer], base: Sequence[Answer], line
 
 
 def _row(dataset: str, seen: bool, lines: Sequence[Line], readings: Sequence[str]) -> Row:
-    texts = [normalise_text(line.text) for line in lines]
-    edits = [edit_distance(text, normalise_text(found)) for text, found in zip(texts, readings, strict=True)]
-    lengths = [len(text) for text in texts]
+    pairs = [(normalise_text(line.text), normalise_text(found)) for line, found in zip(lines, readings, strict=True)]
+    cer, interval = _rate(pairs, lines)
+    wer, wer_interval = _rate([(htr_words(text), htr_words(found)) for text, found in pairs], lines)
     return Row(
         dataset=dataset,
         seen_writer=seen,
         lines=len(lines),
-        cer=sum(edits) / sum(lengths),
-        interval=paired_resamples(edits, lengths, lines, seed=0).interval(),
-        wer_htr=wer_htr(texts, readings).rate,
+        cer=cer,
+        interval=interval,
+        wer_htr=wer,
+        wer_interval=wer_interval,
     )
+
+
+def _rate(
+    pairs: Sequence[tuple[Sequence[object], Sequence[object]]], lines: Sequence[Line]
+) -> tuple[float, tuple[float, float]]:
+    """Return an error rate over all pairs of text and reading, and its interval."""
+    edits = [edit_distance(text, found) for text, found in pairs]
+    lengths = [len(text) for text, _ in pairs]
+    return sum(edits) / sum(lengths), paired_resamples(edits, lengths, lines, seed=0).interval()
+
+
+def _gray(line: Line) -> Gray:
+    return np.rint(line.gray() * 255).astype(np.uint8)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from inkport.benchmarks.peers.peer import Answer, Gray, timed
 from inkport.core.errors import UsageError
+from inkport.core.files import sha256_file
 
 
 FOLDERS = ("/usr/share/tesseract-ocr/5/tessdata", "/usr/share/tessdata")
@@ -40,8 +41,14 @@ class Tesseract:
         self.name = f"Tesseract ({language})"
         self.version = tesserocr.tesseract_version().splitlines()[0]
         self.parameters: int | None = None
-        self.bytes = (folder / f"{language}.traineddata").stat().st_size
+        file = folder / f"{language}.traineddata"
+        self.bytes, self.sha256 = file.stat().st_size, sha256_file(file)
         self._api = tesserocr.PyTessBaseAPI(path=str(folder), lang=language, psm=tesserocr.PSM.SINGLE_LINE)
+
+    def macs(self, gray: Gray) -> int | None:
+        """Return None: Tesseract's network cannot be looked into."""
+        del gray
+        return None
 
     def read(self, gray: Gray) -> Answer:
         """Read one line."""

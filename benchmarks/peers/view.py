@@ -19,6 +19,7 @@ def render_markdown(report: PeersReport) -> str:
         "recogniser",
         "version",
         "values",
+        "GMAC",
         "MB",
         "total p50 ms",
         "network p50 ms",
@@ -26,15 +27,17 @@ def render_markdown(report: PeersReport) -> str:
         "faster, network",
     )
     speed = tuple(_speed(peer) for peer in report.peers)
-    environment = report.environment
+    environment, shape = report.environment, report.median_line
     return (
         "# Peers\n\n"
         f"Made by `python -m inkport.benchmarks.peers` on {environment.cpu}, one thread, {report.created[:10]}; "
         f"lines of {', '.join(report.sources)} ({report.data_sha256[:12]}). All read the same lines in turns.\n\n"
         f"{markdown_table(Table(names, speed, 2))}\n\n"
         f"*faster*: how many times, compared with {report.compared_with}, median over the lines. *total*: from the "
-        "gray image to the text; *network*: without preparing and decoding.\n\n"
-        "CER %, its 95 % interval, and WER % (punctuation as words). *Seen* writers were in the training lines of "
+        "gray image to the text; *network*: without preparing and decoding. *values*: in the network, scales of int8 among them; *GMAC*: "
+        "multiply-accumulates of its convolutions and matrix products on the line of median shape "
+        f"({shape.id}, {shape.width} x {shape.height} pixels), in 10^9.\n\n"
+        "CER % and WER % (punctuation as words), each with its 95 % interval. *Seen* writers were in the training lines of "
         "inkport's model, never in the others'.\n\n"
         f"{markdown_table(Table(head, tuple(quality), 2))}\n"
     )
@@ -43,7 +46,11 @@ def render_markdown(report: PeersReport) -> str:
 def _rates(peer: PeerReport, index: int) -> str:
     row = peer.rows[index]
     low, high = row.interval
-    return f"{100 * row.cer:.1f} ({100 * low:.1f}..{100 * high:.1f}), {100 * row.wer_htr:.1f}"
+    least, most = row.wer_interval
+    return (
+        f"{100 * row.cer:.1f} ({100 * low:.1f}..{100 * high:.1f}), "
+        f"{100 * row.wer_htr:.1f} ({100 * least:.1f}..{100 * most:.1f})"
+    )
 
 
 def _speed(peer: PeerReport) -> tuple[str, ...]:
@@ -54,6 +61,7 @@ def _speed(peer: PeerReport) -> tuple[str, ...]:
         peer.name,
         peer.version,
         "-" if peer.parameters is None else f"{peer.parameters / 1e6:.2f}M",
+        "-" if peer.macs is None else f"{peer.macs / 1e9:.3f}",
         f"{peer.bytes / 1e6:.1f}",
         number(peer.total_p50_ms),
         number(peer.network_p50_ms),

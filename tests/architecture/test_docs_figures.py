@@ -93,6 +93,32 @@ def test_reports_speak_of_the_shipped_model():
         assert data["model"]["artifact"]["sha256"] == root
         found = {t["name"]: t["artifact"]["sha256"] for t in data["targets"] if t["name"] in bundled}
         assert found == {name: artifact.digest for name, artifact in bundled.items()}
+    int8 = bundled["onnxruntime int8"].digest
+    assert {int8, small.digest} <= {peer["sha256"] for peer in _report("peers")["peers"]}
+    assert (_report("lm")["artifact"]["sha256"], _report("lm-small")["artifact"]["sha256"]) == (int8, small.digest)
+    for name in ("verify-val", "synth-languages", "margins", "bench"):
+        assert _report(name)["model"]["artifact"]["sha256"] == root, name
+
+
+def test_peers_read_every_test_line_that_was_verified():
+    verified, peers = _report("verify-test"), _report("peers")
+    assert peers["sources"] == verified["data"]["sources"]
+    lines = {d["dataset"]: d["lines"] for d in verified["targets"][0]["parity"]["datasets"]}
+    for peer in peers["peers"]:
+        assert {row["dataset"]: row["lines"] for row in peer["rows"] if row["dataset"]} == lines
+
+
+@pytest.mark.parametrize(("size", "report"), [("tiny", "verify-test"), ("small", "verify-small")])
+def test_a_card_has_the_rates_and_intervals_of_its_report(size, report):
+    targets = {target["name"]: target["parity"] for target in _report(report)["targets"]}
+    card = (ROOT / f"docs/models/convtext-{size}.md").read_text(encoding="utf-8")
+    fp32, int8 = targets["torch fp32"], targets["onnxruntime int8"]
+    assert len(fp32["datasets"]) == 6
+    for one, other in zip([*fp32["datasets"], fp32], [*int8["datasets"], int8], strict=True):
+        name = f"{one['dataset']} | {_seen(one)}" if "dataset" in one else "all | "
+        low, high = (f"{100 * limit:+.2f}" for limit in other["interval"])
+        rates = f"{100 * one['cer']:.2f} | {100 * other['cer']:.2f} | {100 * other['delta']:+.2f} ({low} to {high})"
+        assert f"| {name} | {one['lines']} | {rates} | {100 * one['wer_htr']:.1f} |" in card
 
 
 def test_the_reading_has_the_table_that_its_command_prints():
@@ -224,6 +250,10 @@ def test_the_table_of_the_language_model_is_the_committed_report():
     assert f"{100 * small['cer_beam']:.2f} % instead of {100 * small['cer_greedy']:.2f} %" in small_card
     for row in report["gain"][:2]:
         assert f"{100 * row['cer_beam']:.2f} % instead of" in card.replace("\n", " ")
+
+
+def _report(name):
+    return json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
 
 
 def _digest(data):
