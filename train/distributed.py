@@ -13,6 +13,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from inkport.core.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Group:
@@ -41,6 +43,16 @@ class Group:
         for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
             tensor.copy_(part.view_as(tensor))
 
+    def gather(self, value: int) -> list[int]:
+        """Return what each process gave, by rank."""
+        if self.size == 1:
+            return [value]
+        given = torch.zeros(self.size, dtype=torch.int64, device="cuda" if dist.get_backend() == "nccl" else "cpu")
+        given[self.rank] = value
+        dist.all_reduce(given)
+        found: list[int] = given.tolist()
+        return found
+
     def wait(self) -> None:
         """Return when every process has come this far."""
         if self.size > 1:
@@ -48,12 +60,29 @@ class Group:
 
 
 def join() -> Group:
-    """Join the group that torchrun announces in the environment, or be alone."""
+    """Join the group that torchrun announces in the environment, or be alone; on GPUs, each process takes its own.
+
+    Raises:
+        UsageError: If this machine has more processes than GPUs.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return Group()
+    if torch.cuda.is_available():
+        _take_gpu(int(os.environ.get("LOCAL_RANK", "0")))
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     return Group(rank=dist.get_rank(), size=size)
+
+
+def _take_gpu(place: int) -> None:
+    """Make the GPU with the number of this process on its machine the current one."""
+    there = torch.cuda.device_count()
+    if place >= there:
+        raise UsageError(
+            f"process {place} of this machine, counted from 0, finds {there} GPUs and needs one of its own",
+            remedy=f"torchrun --nproc-per-node {there}",
+        )
+    torch.cuda.set_device(place)
 
 
 def leave(group: Group) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from inkport.core.config import to_plain
+from inkport.core.errors import CheckpointError, RecipeError
 from inkport.core.files import write_atomically
 from inkport.model.weights import Weights, deploy_tensors, save_weights
 from inkport.model.zoo import build
@@ -51,8 +52,9 @@ class Trainer:
         report: Called with each log entry.
 
     Raises:
-        CheckpointError: If ``out`` holds a checkpoint of another recipe.
-        RecipeError: If the recipe's network is unknown or cannot read the images that its preprocessing makes.
+        CheckpointError: If ``out`` holds a checkpoint of another recipe, or not the same one for all processes.
+        RecipeError: If the recipe's network is unknown or cannot read the images that its preprocessing makes, or if
+            the processes cannot share a batch evenly.
     """
 
     def __init__(self, recipe: Recipe, data: Prepared, out: Path, *, group: Group, report: Report) -> None:
@@ -75,6 +77,7 @@ class Trainer:
         if self.device.type == "cuda" and recipe.data.resident:
             self.lines.move(self.device, free=torch.cuda.mem_get_info(self.device)[0])
         self.sampler = Sampler(self.lines.widths, recipe.optim.batch, recipe.seed, join=join_lines(recipe, data.lines))
+        _check_shares(self.sampler.size, group)
         teaching = distillation(recipe, data, self.network, sampler=self.sampler, out=out, group=group)
         self.objectives = {**objectives(recipe, self.network), **teaching}
         self.aside = Aside(self.objectives, recipe.optim)
@@ -89,6 +92,11 @@ class Trainer:
                 average=self.average,
                 optimiser=self.optimiser,
                 aside=self.aside,
+            )
+        if len(set(steps := group.gather(self.step))) > 1:
+            raise CheckpointError(
+                f"{out}: the processes would go on after different steps: {steps}",
+                remedy="give --out a folder on a file system that all machines share",
             )
         if group.leads:
             self._trim_log()
@@ -114,11 +122,13 @@ class Trainer:
                 self._log(entry | {"lines_per_s": round(seen / elapsed, 1), "data_wait": round(waited / elapsed, 4)})
                 started, seen, waited = time.perf_counter(), 0, 0.0
                 loss_sum, loss_count = torch.zeros((), device=self.device), 0
+            begin = time.perf_counter()
             if self.step % recipe.validate_every == 0 or self.step == recipe.optim.steps:
                 self._validate()
-                started = time.perf_counter()
             if self.step % recipe.checkpoint_every == 0 or self.step == recipe.optim.steps:
                 self._save()
+            # Neither is training, wherever it falls between two entries of the log.
+            started += time.perf_counter() - begin
         return self.best
 
     def _update(self, batch: Batch) -> Tensor:
@@ -232,3 +242,12 @@ class Trainer:
             if entry["step"] <= self.step:
                 kept.append(text + "\n")
         write_atomically(path, "".join(kept))
+
+
+def _check_shares(lines: int, group: Group) -> None:
+    """Refuse a batch of which some processes would see more lines than others: their means would count alike."""
+    if lines % group.size:
+        raise RecipeError(
+            f"a batch of {lines} lines cannot be shared evenly by {group.size} processes",
+            remedy="choose optim.batch as a multiple of the processes, and no larger than the training lines",
+        )

@@ -11,7 +11,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from inkport.train.distributed import Group  # noqa: E402
+from inkport.core.config import parse_config  # noqa: E402
+from inkport.core.errors import CheckpointError, RecipeError, UsageError  # noqa: E402
+from inkport.train.distributed import Group, join  # noqa: E402
+from inkport.train.loop import Trainer  # noqa: E402
+from inkport.train.prepare import prepare_data  # noqa: E402
+from inkport.train.recipe import Recipe  # noqa: E402
 
 
 WORKER = """
@@ -32,7 +37,8 @@ shared = torch.cat([p.grad.flatten() for p in reader.parameters()]).tolist()
 reader.zero_grad()
 reader(lines).square().mean().backward()
 whole = torch.cat([p.grad.flatten() for p in reader.parameters()]).tolist()
-print(json.dumps([gradients, network[1].running_mean.tolist(), group.leads, shared, whole]))
+steps = group.gather(10 * group.rank + 1)
+print(json.dumps([gradients, network[1].running_mean.tolist(), group.leads, shared, whole, steps]))
 leave(group)
 """
 
@@ -51,10 +57,11 @@ def test_two_processes_end_with_the_mean_gradient_and_statistics():
     for rank, worker in enumerate(workers):
         output, _ = worker.communicate(timeout=240)
         assert worker.returncode == 0
-        gradients, mean, leads, shared, whole = json.loads(output.splitlines()[-1])
+        gradients, mean, leads, shared, whole, steps = json.loads(output.splitlines()[-1])
         assert gradients == [[1.5, 1.5], [1.5], [1.5], [1.5]]
         assert mean == [5.0]
         assert leads == (rank == 0)
+        assert steps == [1, 11]
         # Half of the batch each, and the gradient of the whole batch on both.
         assert shared == pytest.approx(whole, rel=1e-5)
 
@@ -63,3 +70,59 @@ def test_alone_nothing_is_averaged():
     network = torch.nn.Linear(1, 1)
     Group().average(network)
     assert network.weight.grad is None
+    assert Group().gather(7) == [7]
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine with two GPUs, whose calls are written down."""
+    calls = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda place: calls.append(("gpu", place)))
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda backend: calls.append(("group", backend)))
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 3)
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    return calls
+
+
+def test_each_process_takes_the_gpu_of_its_number_on_its_machine(machine, monkeypatch):
+    monkeypatch.setenv("RANK", "3")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert join() == Group(rank=3, size=4)
+    assert machine == [("gpu", 1), ("group", "nccl")]
+
+
+def test_more_processes_than_gpus_are_refused(machine, monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(UsageError, match="finds 2 GPUs") as error:
+        join()
+    assert error.value.remedy == "torchrun --nproc-per-node 2"
+    assert machine == []
+
+
+def test_processes_that_would_go_on_from_different_steps_are_stopped(trainer, monkeypatch):
+    monkeypatch.setattr(Group, "gather", lambda _, step: [step, step + 250])
+    with pytest.raises(CheckpointError, match=r"different steps: \[0, 250\]"):
+        trainer(batch=4, processes=2)
+
+
+def test_a_batch_that_processes_cannot_share_evenly_is_refused(trainer):
+    with pytest.raises(RecipeError, match="3 lines cannot be shared evenly by 2"):
+        trainer(batch=3, processes=2)
+
+
+@pytest.fixture
+def trainer(tmp_path, lines_folder, toy_config):
+    (tmp_path / "val").mkdir()
+    for suffix in (".png", ".gt.txt"):
+        (tmp_path / "val" / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
+
+    def make(batch, processes=1):
+        keys = {"model": "convtext-tiny", "network": toy_config, "optim": {"steps": 2, "batch": batch}}
+        keys |= {"data": {"train": [str(lines_folder)], "val": ["val"]}}
+        recipe = parse_config(Recipe, keys, where="recipe")
+        group = Group(size=processes)
+        return Trainer(recipe, prepare_data(recipe, tmp_path), tmp_path / "run", group=group, report=[].append)
+
+    return make
