@@ -57,6 +57,8 @@ cp -r "$out/artifacts/openvino-int8" src/inkport/bundle/convtext-tiny-openvino-i
 inkport lm tune --lm src/inkport/bundle/lm/fr-en.npz --lines "${val[@]}" --skip "$skip"
 inkport verify --lines "${val[@]}" --latency-lines 0 --targets "$results/verify-val-targets.toml" --out "$out/verify-val"
 keep verify-val
+inkport verify --lm fr-en --lines "${test[@]}" --latency-lines 0 --targets "$results/verify-lm-targets.toml" --out "$out/verify-lm"
+keep verify-lm
 inkport verify --lines data/synth/test/lines.tsv data/synth-more/test/lines.tsv --skip unknown-symbol --latency-lines 0 \
     --targets "$results/synth-languages-targets.toml" --out "$out/synth-languages"
 keep synth-languages

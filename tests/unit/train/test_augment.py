@@ -72,7 +72,11 @@ def test_scaling_really_scales():
         assert abs(centre.item() - 82 * scale.item()) < 1.0
 
 
-@pytest.mark.parametrize("part", ["stroke", "contrast", "gamma", "shade", "noise", "blur", "mask", "elastic", "shear"])
+@pytest.mark.parametrize(
+    "part",
+    """scale_y shear rotate shift elastic stroke contrast gamma shade noise blur mask perspective paper
+    neighbours""".split(),
+)
 def test_every_part_does_something(batch, part):
     images, widths = batch
     strength = {"mask": 1.0, "shear": 0.4, "elastic": 1.5}.get(part, 0.3)
