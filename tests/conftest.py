@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -48,21 +49,32 @@ def toy_spec() -> RecogniserSpec:
 
 
 @pytest.fixture(scope="session")
-def toy_artifact(toy_spec: RecogniserSpec, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """A safetensors artefact with seeded random weights."""
+def make_artifact() -> Callable[[RecogniserSpec, dict[str, object], Path], Artifact]:
+    """Returns what makes a safetensors artefact with seeded random weights of a specification's network."""
     torch = pytest.importorskip("torch", reason="the reference needs torch")
     from inkport.model.weights import Weights, deploy_tensors, save_weights
     from inkport.model.zoo import build
 
-    torch.manual_seed(7)
-    network = build(toy_spec.name, toy_spec.charset.size, TOY_CONFIG)
-    weights = Weights(spec=toy_spec, config=TOY_CONFIG, provenance={}, tensors=deploy_tensors(network))
-    path = tmp_path_factory.mktemp("toy") / "convtext-toy"
-    with new_artifact(
-        path, spec=toy_spec, format="safetensors", precision=Precision.FP32, provenance=Provenance(stage="train")
-    ) as folder:
-        save_weights(folder / "weights.safetensors", weights)
-    return load_artifact(path)
+    def make(spec: RecogniserSpec, config: dict[str, object], path: Path) -> Artifact:
+        torch.manual_seed(7)
+        network = build(spec.name, spec.charset.size, config)
+        weights = Weights(spec=spec, config=config, provenance={}, tensors=deploy_tensors(network))
+        made = Provenance(stage="train")
+        with new_artifact(path, spec=spec, format="safetensors", precision=Precision.FP32, provenance=made) as folder:
+            save_weights(folder / "weights.safetensors", weights)
+        return load_artifact(path)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def toy_artifact(
+    make_artifact: Callable[[RecogniserSpec, dict[str, object], Path], Artifact],
+    toy_spec: RecogniserSpec,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Artifact:
+    """The toy as a safetensors artefact."""
+    return make_artifact(toy_spec, TOY_CONFIG, tmp_path_factory.mktemp("toy") / "convtext-toy")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from shutil import copytree, rmtree
@@ -13,11 +14,15 @@ import pytest
 
 from inkport.commands import verify as command
 from inkport.core.artifact import load_artifact
+from inkport.core.preprocess import PreprocessSpec
 from inkport.core.runtime import Availability
 
 
 pytest.importorskip("torch", reason="the reference needs torch")
 pytest.importorskip("onnxruntime", reason="the port needs onnxruntime")
+
+from inkport.model.zoo import find
+
 
 ROW = '[[target]]\nname = "{name}"\nruntime = "{runtime}"\nprecision = "{precision}"\nbudget = {{ {budget} }}\n'
 TORCH = ROW.format(name="torch fp32", runtime="torch", precision="fp32", budget="flipped_lines = 0, cer_margin = 9.0")
@@ -68,6 +73,33 @@ def test_ports_of_the_toy_read_its_text(verify, exported, lines_folder, tmp_path
         text = (exported / name).read_text(encoding="utf-8")
         assert str(Path.home()) + "/" not in text
         assert str(exported) not in text
+
+
+SMALL = {
+    "crnn": ({"height": 32, "stem": 4, "channels": [8, 8, 12], "blocks": [1, 1, 1], "hidden": 6}, {"height": 32}),
+    "htr-vt": ({"dim": 16, "heads": 2, "depth": 1}, {"height": 64, "max_width": 512}),
+}
+"""Settings and preprocessing of networks of the literature, made small."""
+
+
+@pytest.fixture(params=SMALL)
+def baseline(request, make_artifact, toy_spec, tmp_path):
+    name, (config, preprocess) = request.param, SMALL[request.param]
+    spec = replace(toy_spec, name=name, preprocess=PreprocessSpec(**preprocess), stride=find(name).stride)
+    return make_artifact(spec, config, tmp_path / name)
+
+
+def test_ports_of_recurrent_and_transformer_networks_are_proven_too(inkport, baseline, lines_folder, tmp_path):
+    (tmp_path / "targets.toml").write_text(TORCH + ORT + INT8, encoding="utf-8")
+    out, calibration = tmp_path / "out", copytree(lines_folder, tmp_path / "calibration")
+    where = ["--targets", tmp_path / "targets.toml", "--lines", lines_folder, "--out", out, "--latency-lines", 2]
+    code, _, err = inkport("verify", baseline.path, *where, "--calibration", calibration)
+    assert code == 0, err
+    torch, ort, int8 = json.loads((out / "report.json").read_text(encoding="utf-8"))["targets"]
+    assert [target["outcome"] for target in (torch, ort, int8)] == ["pass"] * 3
+    assert ort["parity"]["flipped_lines"] == 0
+    assert ort["parity"]["cer"] == torch["parity"]["cer"]
+    assert int8["artifact"]["bytes"] < ort["artifact"]["bytes"]
 
 
 def test_json_is_all_there_is_on_standard_output(verify, exported):

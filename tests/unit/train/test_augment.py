@@ -74,8 +74,23 @@ def test_scaling_really_scales():
 
 @pytest.mark.parametrize(
     "part",
-    """scale_y shear rotate shift elastic stroke contrast gamma shade noise blur mask perspective paper
-    neighbours""".split(),
+    [
+        "scale_y",
+        "shear",
+        "rotate",
+        "shift",
+        "elastic",
+        "stroke",
+        "contrast",
+        "gamma",
+        "shade",
+        "noise",
+        "blur",
+        "mask",
+        "perspective",
+        "paper",
+        "neighbours",
+    ],
 )
 def test_every_part_does_something(batch, part):
     images, widths = batch
