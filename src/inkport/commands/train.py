@@ -83,12 +83,14 @@ def _progress(steps: int) -> Callable[[dict[str, Any]], None]:
         if "val_cer" in entry:
             rates = ", ".join(f"{name} {rate:.4f}" for name, rate in entry["val_cer"].items())
             _say(f"{head}  validation CER: {rates}")
-        elif sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{head}  loss {entry['loss']:.3f}  {entry['lines_per_s']:.0f} lines/s")
-            sys.stderr.flush()
         else:
-            wait = f"data wait {entry['data_wait']:.1%}"
-            _say(f"{head}  loss {entry['loss']:.3f}  {entry['lines_per_s']:.0f} lines/s  {wait}")
+            rate, wait = f"{entry['lines_per_s']:.0f} lines/s", f"data wait {entry['data_wait']:.1%}"
+            text = f"{head}  loss {entry['loss']:.3f}  {rate}  {wait}"
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r\x1b[K{text}")
+                sys.stderr.flush()
+            else:
+                _say(text)
 
     return show
 
