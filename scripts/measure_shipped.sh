@@ -6,7 +6,7 @@
 #
 # Wants data/lines (docs/data.md), data/synth and data/synth-more (docs/synth.md), the language model's file, and Tesseract's model of
 # French. What took no time measurement comes first. convtext-small, which stays as it is, is measured again beside it, so that one
-# machine tells of both. What the documents quote from these reports is held to them by tests/architecture/test_docs_figures.py.
+# machine tells of both. scripts/quote_reports.py then writes the tables that documents quote from these reports.
 # Targets that are not installed are rows without figures: `make .venv/.web .venv/.arm64` adds Node, browser and emulated arm64.
 # docs/results/verify-samples.* is not made here: it is what `make demo` leaves in out/verify on a fresh clone, where only the demo is
 # installed.
