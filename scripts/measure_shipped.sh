@@ -54,7 +54,9 @@ cp -r "$out/artifacts/safetensors-fp32" model/shipped/convtext-tiny
 cp -r "$out/artifacts/onnx-int8" src/inkport/bundle/convtext-tiny-int8
 cp -r "$out/artifacts/openvino-int8" src/inkport/bundle/convtext-tiny-openvino-int8
 
-inkport lm tune --lm src/inkport/bundle/lm/fr-en.npz --lines "${val[@]}" --skip "$skip"
+for model in convtext-tiny-int8 convtext-small-int8; do
+    inkport lm tune "$model" --lm src/inkport/bundle/lm/fr-en.npz --lines "${val[@]}" --skip "$skip"
+done
 inkport verify --lines "${val[@]}" --latency-lines 0 --targets "$results/verify-val-targets.toml" --out "$out/verify-val"
 keep verify-val
 inkport verify --lm fr-en --lines "${test[@]}" --latency-lines 0 --targets "$results/verify-lm-targets.toml" --out "$out/verify-lm"

@@ -86,18 +86,17 @@ def language_model(data: dict[str, Any]) -> Rows:
 
 
 def on_runtimes(data: dict[str, Any]) -> Rows:
-    """Return what the language model makes of each target's logits."""
-    return [
-        (
-            target["name"],
-            str(target["parity"]["lines"]),
-            f"{100 * target['parity']['cer']:.2f}",
-            f"{100 * target['parity']['delta']:+.2f} ({_signed(target['parity']['interval'])})",
-            str(target["parity"]["flipped_lines"]),
-        )
-        for target in data["targets"]
-        if target["parity"]
-    ]
+    """Return what the language model makes of each target's logits; a target that did not run has no figures."""
+    rows: Rows = []
+    for target in data["targets"]:
+        read = target["parity"]
+        if read is None:
+            rows.append((target["name"], *"----"))
+            continue
+        change = f"{100 * read['delta']:+.2f} ({_signed(read['interval'])})"
+        counts = (str(read["lines"]), f"{100 * read['cer']:.2f}", change, str(read["flipped_lines"]))
+        rows.append((target["name"], *counts))
+    return rows
 
 
 def held_out_fonts(data: dict[str, Any]) -> Rows:
@@ -146,19 +145,25 @@ def replace(text: str, rows: Iterable[tuple[str, ...]], keys: int) -> str:
 
     Args:
         text: Of the document.
-        rows: The rows, cell by cell.
+        rows: All rows of a table, cell by cell.
         keys: How many cells tell a row from others.
 
     Raises:
-        SystemExit: If the text does not have such a row once.
+        SystemExit: If the text does not have such a row once, or if its table has others too.
     """
+    lines, places = text.split("\n"), []
     for row in rows:
         head = f"| {' | '.join(row[:keys])} |"
-        found = re.findall(rf"^{re.escape(head)}.*$", text, flags=re.MULTILINE)
+        found = [index for index, line in enumerate(lines) if line.startswith(head)]
         if len(found) != 1:
             raise SystemExit(f"{len(found)} rows begin with {head!r}, there should be one: write it by hand first")
-        text = text.replace(found[0] + "\n", f"| {' | '.join(row)} |\n")
-    return text
+        lines[found[0]] = f"| {' | '.join(row)} |"
+        places += found
+    first = next(place for place in range(min(places), -1, -1) if lines[place].startswith("|--")) + 1
+    last = next(place for place in range(first, len(lines)) if not lines[place].startswith("|"))
+    if sorted(places) != list(range(first, last)):
+        raise SystemExit(f"lines {first + 1} to {last} are a table with rows that the report lacks: take them out")
+    return "\n".join(lines)
 
 
 def in_readme(text: str, printed: list[Path]) -> str:
@@ -170,16 +175,20 @@ def in_readme(text: str, printed: list[Path]) -> str:
 
 
 def shortened(printed: str, *, datasets: bool) -> str:
-    """Return verify's text without reasons and unavailable rows, and without the data sets unless wanted."""
-    kept = []
-    for part in printed.rstrip("\n").split("\n\n"):
+    """Return verify's text without reasons and unavailable rows, and without the data sets unless wanted.
+
+    Commands that make printed before it are left out too.
+    """
+    kept: list[str] = []
+    text = re.split(r"^(?=convtext-tiny \d)", printed, maxsplit=1, flags=re.MULTILINE)[-1]
+    for part in text.rstrip("\n").split("\n\n"):
         first = part.partition("\n")[0]
         if first.startswith("target ") and " outcome " in first:
             rows = part.split("\n")
             there = [row for row in rows if " unavailable " not in row]
             left = len(rows) - len(there)
             more = f"({left} more rows are unavailable here; the run prints each with its reason and its fix)"
-            kept.append("\n".join([*there, more]))
+            kept.append("\n".join([*there, more] if left else there))
         elif not kept or first.startswith("delta:") or (datasets and first.startswith("data set")):
             kept.append(part)
     return "\n\n".join(kept)

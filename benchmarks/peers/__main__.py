@@ -64,8 +64,8 @@ def peers(
     environment = read_environment(threads=1)
     shape, image = median_line(chosen)
     try:
-        answers = read_in_turns(contestants, chosen, terminal_progress())
         macs = [contestant.macs(image) for contestant in contestants]
+        answers = read_in_turns(contestants, chosen, terminal_progress())
     finally:
         clear_progress()
         for contestant in contestants:

@@ -18,7 +18,7 @@ CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
 PRODUCTS = frozenset({"MatMul", "MatMulInteger", "QLinearMatMul", "Gemm"})
 """Operators that multiply matrices; they sum over the last axis of their first input, unless that is transposed."""
 UNCOUNTED = frozenset({"ConvTranspose", "DeformConv", "LSTM", "GRU", "RNN", "Einsum", "If", "Loop", "Scan"})
-"""Operators that multiply and accumulate too, in ways that are not counted here."""
+"""Operators that multiply and accumulate too, in ways that are not counted here; those of other domains may."""
 
 
 def count_parameters(file: Path) -> int:
@@ -53,7 +53,7 @@ def count_macs(file: Path, images: npt.NDArray[np.float32]) -> int | None:
 
     model = onnx.load(str(file))
     nodes = model.graph.node
-    if any(node.op_type in UNCOUNTED for node in nodes):
+    if any(node.op_type in UNCOUNTED or node.domain not in {"", "ai.onnx"} for node in nodes):
         return None
     wanted = [node for node in nodes if node.op_type in CONVOLUTIONS or node.op_type in PRODUCTS]
     shapes = _shapes(model, {name for node in wanted for name in (_factor(node), node.output[0])}, images)

@@ -9,6 +9,7 @@ from inkport.benchmarks.peers.peer import Answer, Gray, timed
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import find_lm
 from inkport.core.decoder import load_decoder
+from inkport.core.files import sha256_file
 from inkport.core.preprocess import prepare
 from inkport.core.registry import load_runtime, probe
 from inkport.core.runtime import SessionOptions
@@ -35,9 +36,12 @@ class Ours:
         self.version = probe(RUNTIME).version
         self.parameters: int | None = count_parameters(artifact.file(".onnx"))
         self.bytes, self.sha256 = artifact.bytes, artifact.digest
+        self.lm_sha256: str | None = None
         if lm is not None:
+            file = find_lm(lm)
             self.name += " + language model"
-            self.bytes += find_lm(lm).stat().st_size
+            self.bytes += file.stat().st_size
+            self.lm_sha256 = sha256_file(file)
         self._spec, self._file = artifact.spec, artifact.file(".onnx")
         self._session = load_runtime(RUNTIME).open(artifact, device="cpu", options=SessionOptions(threads=1))
 

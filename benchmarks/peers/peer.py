@@ -40,7 +40,9 @@ class Peer(Protocol):
     bytes: int
     """Size of its files."""
     sha256: str
-    """Digest of its files: an artefact's, or that of the model's one file."""
+    """Digest of its recogniser: an artefact's, or that of the model's one file."""
+    lm_sha256: str | None
+    """Digest of the language model that it decodes with, if it does and lets it be told apart."""
 
     def macs(self, gray: Gray) -> int | None:
         """Return the multiply-accumulates of its network on a line, where they can be counted."""

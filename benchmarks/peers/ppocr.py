@@ -38,6 +38,7 @@ class PpOcr:
         self.version = f"rapidocr {version('rapidocr')}"
         self.parameters: int | None = count_parameters(file)
         self.bytes, self.sha256 = file.stat().st_size, sha256_file(file)
+        self.lm_sha256: str | None = None
         self._file = file
         self._engine: Any = RapidOCR(params=SETTINGS)
         self._network = _Timed(self._engine._load_rec_model())  # noqa: SLF001 - nothing public gives the network's time
@@ -60,7 +61,7 @@ class PpOcr:
 
 
 class _Timed:
-    """Stands in for a recogniser's session, adds up the time of its calls and remembers what it was last called with."""
+    """Stands in for a recogniser's session: adds up the time of its calls and keeps what it was last called with."""
 
     def __init__(self, recogniser: Any) -> None:
         self._session, self.ns = recogniser.session, 0

@@ -55,7 +55,9 @@ class PeerReport:
     bytes: int
     """Size of its files."""
     sha256: str
-    """Their digest."""
+    """Digest of the recogniser."""
+    lm_sha256: str | None
+    """Digest of the language model, if there is one by itself."""
     rows: tuple[Row, ...]
     """All lines first, then each data set."""
     total_p50_ms: float
@@ -150,6 +152,7 @@ def describe(
         macs=macs,
         bytes=peer.bytes,
         sha256=peer.sha256,
+        lm_sha256=peer.lm_sha256,
         rows=tuple(
             _row(name, seen, [lines[i] for i in indices], [answers[i].text for i in indices])
             for (name, seen), indices in groups.items()

@@ -43,6 +43,7 @@ class Tesseract:
         self.parameters: int | None = None
         file = folder / f"{language}.traineddata"
         self.bytes, self.sha256 = file.stat().st_size, sha256_file(file)
+        self.lm_sha256: str | None = None
         self._api = tesserocr.PyTessBaseAPI(path=str(folder), lang=language, psm=tesserocr.PSM.SINGLE_LINE)
 
     def macs(self, gray: Gray) -> int | None:

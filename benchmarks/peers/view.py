@@ -34,11 +34,11 @@ def render_markdown(report: PeersReport) -> str:
         f"lines of {', '.join(report.sources)} ({report.data_sha256[:12]}). All read the same lines in turns.\n\n"
         f"{markdown_table(Table(names, speed, 2))}\n\n"
         f"*faster*: how many times, compared with {report.compared_with}, median over the lines. *total*: from the "
-        "gray image to the text; *network*: without preparing and decoding. *values*: in the network, scales of int8 among them; *GMAC*: "
-        "multiply-accumulates of its convolutions and matrix products on the line of median shape "
+        "gray image to the text; *network*: without preparing and decoding. *values*: in the network, scales of int8 "
+        "among them; *GMAC*: multiply-accumulates of its convolutions and matrix products on the line of median shape "
         f"({shape.id}, {shape.width} x {shape.height} pixels), in 10^9.\n\n"
-        "CER % and WER % (punctuation as words), each with its 95 % interval. *Seen* writers were in the training lines of "
-        "inkport's model, never in the others'.\n\n"
+        "CER % and WER % (punctuation as words), each with its 95 % interval. *Seen* writers were in the training "
+        "lines of inkport's models, never in the others'.\n\n"
         f"{markdown_table(Table(head, tuple(quality), 2))}\n"
     )
 

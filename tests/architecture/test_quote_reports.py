@@ -31,9 +31,11 @@ def test_documents_hold_the_tables_of_the_committed_reports(quotes):
 
 
 def test_rows_are_found_by_what_they_begin_with(quotes):
-    text = "| a | b |\n|---|---|\n| one | 1 |\n| one more | 2 |\n"
-    assert quotes.replace(text, [("one", "3")], 1) == text.replace("| one | 1 |", "| one | 3 |")
-    assert quotes.replace(text, [("one", "1")], 1) == text
+    text = "| a | b |\n|---|---|\n| one | 1 |\n| one more | 2 |\n\nmore\n"
+    assert quotes.replace(text, [("one", "3"), ("one more", "2")], 1) == text.replace("| one | 1 |", "| one | 3 |")
+    assert quotes.replace(text, [("one more", "2"), ("one", "1")], 1) == text
+    with pytest.raises(SystemExit, match="lines 3 to 4 are a table with rows that the report lacks"):
+        quotes.replace(text, [("one", "1")], 1)
 
 
 @pytest.mark.parametrize("text", ["| other | 1 |\n", "| one | 1 |\n| one | 2 |\n"])
@@ -43,7 +45,9 @@ def test_a_row_that_is_not_there_once_is_an_error(quotes, text):
 
 
 def test_readme_says_how_many_rows_it_leaves_out(quotes):
-    printed = """convtext-tiny 6 on 3 lines
+    printed = """.venv/bin/pip install convtext-tiny
+.venv/bin/inkport verify
+convtext-tiny 6 on 3 lines
 reference: torch
 
 data set  target  CER %

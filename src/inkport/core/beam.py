@@ -69,9 +69,10 @@ class BeamDecoder:
         least_probability: Symbols below this are not tried at a frame; 0 tries all.
         most_symbols: Most symbols tried at a frame.
         threshold: Prefixes this far below the best one are dropped at a frame, in nats; infinity keeps all.
-        recombine: Whether only the best of the prefixes is kept that end in one symbol and one state of the language
-            model. It rates alike whatever follows them, so that the others could win only by paths that have
-            yet to reach their end.
+        recombine: Whether, of prefixes that end in one symbol and one state of the language model, those are dropped
+            that have both the lesser sum of all paths and the lesser of paths that end in a blank. Whatever follows is
+            rated alike, so that they could win only by paths that have yet to reach their end. Without a language
+            model (``alpha`` 0) nothing is.
 
     Source:
         Graves and Jaitly, *Towards End-to-End Speech Recognition with Recurrent Neural Networks* (2014), and Hannun
@@ -89,7 +90,8 @@ class BeamDecoder:
         recombine: bool = True,
     ) -> None:
         self.model, self.fusion = model, fusion
-        self.least_probability, self.most_symbols, self.recombine = least_probability, most_symbols, recombine
+        self.least_probability, self.most_symbols = least_probability, most_symbols
+        self._recombine = recombine and fusion.alpha > 0
         self._ratio, self._most = math.exp(-threshold), math.exp(fusion.beta)
         # The same few contexts come again at every frame.
         self._score = lru_cache(maxsize=REMEMBERED)(self._bonus)
@@ -187,18 +189,19 @@ class BeamDecoder:
             prefix.total = prefix.new_blank + prefix.new_symbol
         touched.sort(key=_TOTAL, reverse=True)
         peak = touched[0].total
-        limit, most, recombine = peak * self._ratio, self.fusion.beam, self.recombine
+        limit, most, recombine = peak * self._ratio, self.fusion.beam, self._recombine
         kept: list[_Prefix] = []
-        known: set[tuple[int, int]] = set()
+        blanks: dict[tuple[int, int], float] = {}
         for prefix in touched:
             if kept and (prefix.total <= limit or len(kept) == most):
                 break
             if recombine:
-                # What follows is worth as much after the better one.
+                # A prefix kept before has the larger sum; after it whatever follows is worth as much, and the same
+                # symbol once more, which needs a blank between, too if its paths that end in one weigh more.
                 ending = (prefix.state, prefix.label)
-                if ending in known:
+                if blanks.get(ending, -1.0) >= prefix.new_blank:
                     continue
-                known.add(ending)
+                blanks[ending] = prefix.new_blank
             kept.append(prefix)
         if _SMALL < peak < _LARGE:
             for prefix in kept:

@@ -105,6 +105,15 @@ def test_recombining_seldom_misses_the_best_text_of_all(rng):
     assert best_found >= 17
 
 
+def test_without_a_language_model_no_prefix_stands_for_another(rng):
+    limits = {"least_probability": 0.0, "most_symbols": CHARSET.size, "threshold": np.inf}
+    fusion = Fusion(alpha=0.0, beta=0.0, beam=10**6)
+    for _ in range(40):
+        logits = rng.normal(size=(7, CHARSET.size)).astype(np.float32)
+        first, other = (BeamDecoder(MODEL, fusion, recombine=r, **limits)(logits, CHARSET) for r in (True, False))
+        assert first == other
+
+
 def test_a_long_line_of_blanks_and_repeats_neither_underflows_nor_merges(rng):
     labels = [2, 2, 3, 1, 3, 3] * 40
     path = [step for label in labels for step in (label, label, 0, 0)]

@@ -17,11 +17,12 @@ from inkport.benchmarks.peers.run import WARM_UP, PeersReport, describe, median_
 from inkport.benchmarks.peers.view import render_markdown
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.ctc import greedy
+from inkport.core.files import sha256_file
 from inkport.lines.line import Line
 
 
 class Scripted:
-    version, parameters, bytes, sha256 = "1", 1_500_000, 2_000_000, "cd" * 32
+    version, parameters, bytes, sha256, lm_sha256 = "1", 1_500_000, 2_000_000, "cd" * 32, None
 
     def __init__(self, name, read, ms, network=True):
         self.name, self._read, self._ms, self._network, self.calls = name, read, ms, network, []
@@ -109,5 +110,7 @@ def test_ours_decodes_with_the_language_model_that_it_is_given(tmp_path, monkeyp
     plain, beam = ours.Ours(artifact), ours.Ours(artifact, lm=lm)
     assert (plain.read(gray).text, beam.read(gray).text) == ("", "lm.npz")
     assert (beam.name, beam.bytes) == (f"{plain.name} + language model", plain.bytes + 1000)
+    assert (plain.lm_sha256, beam.lm_sha256) == (None, sha256_file(lm))
+    assert plain.sha256 == beam.sha256 == artifact.digest
     plain.close()
     beam.close()
