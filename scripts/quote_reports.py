@@ -46,6 +46,7 @@ def quoted() -> Iterator[tuple[str, str]]:
     yield _with("docs/synth.md", held_out_fonts(report("synth-languages")), 3)
     yield _with("docs/margins.md", margins(report("margins")), 1)
     yield _with("docs/export.md", int8_settings(report("int8-settings")), 1)
+    yield _with("docs/networks.md", [row for name in ("crnn", "htr-vt") for row in baseline(name)], 2)
     reading = (ROOT / "docs/results/reading.md").read_text(encoding="utf-8")
     before, rest = reading.split("| target | proof |", 1)
     yield "docs/results/reading.md", before + proven_margins(report("verify-test")) + rest[rest.index("\n\n") + 1 :]
@@ -138,6 +139,16 @@ def int8_settings(data: dict[str, Any]) -> Rows:
         )
         for row in data["rows"]
     ]
+
+
+def baseline(name: str) -> Rows:
+    """Return how the ports of an untrained network of the literature read."""
+    rows = []
+    for target in report(f"baseline-{name}")["targets"]:
+        read = target["parity"]
+        rates = (f"{100 * read['cer']:.2f}", f"{100 * read['delta']:+.2f} ({_signed(read['interval'])})")
+        rows.append((name, target["name"], str(read["lines"]), *rates, str(read["flipped_lines"])))
+    return rows
 
 
 def replace(text: str, rows: Iterable[tuple[str, ...]], keys: int) -> str:

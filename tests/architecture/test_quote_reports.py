@@ -27,7 +27,7 @@ def test_documents_hold_the_tables_of_the_committed_reports(quotes):
     for name, text in quotes.quoted():
         names.append(name)
         assert text == (quotes.ROOT / name).read_text(encoding="utf-8"), f"run scripts/quote_reports.py for {name}"
-    assert len(names) == 7
+    assert len(names) == 8
 
 
 def test_rows_are_found_by_what_they_begin_with(quotes):
