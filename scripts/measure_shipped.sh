@@ -73,9 +73,8 @@ keep verify-test
 inkport verify convtext-small --targets "$results/verify-small-targets.toml" --lines "${test[@]}" --latency-lines 200 \
     --out "$out/verify-small"
 keep verify-small
-inkport export convtext-small --to onnx-fp32 --out "$out/small"
 "$python" -m inkport.benchmarks.peers --lines "${test[@]}" --lm fr-en --out "$results/peers" \
-    --artifacts "$out/artifacts/onnx-fp32" "$out/small/onnx-fp32" src/inkport/bundle/convtext-small-int8
+    --artifacts "$out/artifacts/onnx-fp32" "$out/verify-small/artifacts/onnx-fp32" src/inkport/bundle/convtext-small-int8
 inkport bench --overhead --fresh 1 --scenario single-stream offline --most-seconds 40 --targets "$results/bench-targets.toml" \
     --out "$out/bench"
 cp "$out/bench/bench.json" "$out/bench/bench.txt" "$results"

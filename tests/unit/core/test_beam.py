@@ -69,8 +69,8 @@ def test_what_the_threshold_drops_was_far_from_winning(rng):
     assert changed
 
 
-def test_of_prefixes_alike_to_the_language_model_one_is_kept(rng):
-    # A bigram model knows a prefix by its last symbol: no more than one of each, and the empty one, can be unlike.
+def test_of_prefixes_alike_to_the_language_model_few_are_kept(rng):
+    # A bigram model knows a prefix by its last symbol, so that a narrow beam has room for all that are unlike.
     model = CharModel(build_trie(estimate(["ab a", "ba", "a b", "aa ab", "b"] * 2, order=2), CHARSET))
     limits = {"least_probability": 0.0, "most_symbols": CHARSET.size, "threshold": np.inf}
     apart = {True: 0, False: 0}
@@ -86,6 +86,18 @@ def test_of_prefixes_alike_to_the_language_model_one_is_kept(rng):
             apart[recombine] += len(texts) > 1
     assert apart[True] == 0
     assert apart[False] > 0
+
+
+def test_a_prefix_that_ends_in_a_blank_is_kept_beside_a_better_one_that_cannot_repeat_its_symbol():
+    # After two frames "ab" is ahead of "b" by its bonus, but only "b" has a blank at its end and can take one more b.
+    probability = np.full((3, CHARSET.size), 1e-9)
+    probability[0, [2, 3]] = 0.3, 0.7
+    probability[1, [0, 3]] = 0.5, 0.5
+    probability[2, 3] = 1.0
+    model = CharModel(build_trie(estimate(["ab", "bb", "ba", "aa"] * 5, order=2), CHARSET))
+    for recombine in (True, False):
+        decoder = BeamDecoder(model, Fusion(alpha=0.1, beta=2.0), recombine=recombine)
+        assert decoder(np.log(probability).astype(np.float32), CHARSET).text == "bb"
 
 
 def test_recombining_seldom_misses_the_best_text_of_all(rng):
