@@ -11,12 +11,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from inkport.core.config import parse_config  # noqa: E402
 from inkport.core.errors import CheckpointError, RecipeError, UsageError  # noqa: E402
 from inkport.train.distributed import Group, join  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
-from inkport.train.recipe import Recipe  # noqa: E402
 
 
 WORKER = """
@@ -113,15 +111,9 @@ def test_a_batch_that_processes_cannot_share_evenly_is_refused(trainer):
 
 
 @pytest.fixture
-def trainer(tmp_path, lines_folder, toy_config):
-    (tmp_path / "val").mkdir()
-    for suffix in (".png", ".gt.txt"):
-        (tmp_path / "val" / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
-
+def trainer(tmp_path, toy_recipe):
     def make(batch, processes=1):
-        keys = {"model": "convtext-tiny", "network": toy_config, "optim": {"steps": 2, "batch": batch}}
-        keys |= {"data": {"train": [str(lines_folder)], "val": ["val"]}}
-        recipe = parse_config(Recipe, keys, where="recipe")
+        recipe = toy_recipe(optim={"steps": 2, "batch": batch})
         group = Group(size=processes)
         return Trainer(recipe, prepare_data(recipe, tmp_path), tmp_path / "run", group=group, report=[].append)
 

@@ -43,17 +43,12 @@ class KilledError(Exception):
 
 
 @pytest.fixture
-def runs(tmp_path, lines_folder, toy_config):
-    (tmp_path / "val").mkdir()
-    for suffix in (".png", ".gt.txt"):
-        (tmp_path / "val" / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
-
+def runs(tmp_path, toy_recipe):
     def make(name, out, report=[].append):
-        keys = {"model": "convtext-tiny", "network": toy_config, "validate_every": 2, "checkpoint_every": 1}
-        keys |= {"data": {"train": [str(lines_folder)], "val": ["val"]}, "optim": {"steps": 4, "batch": 3}}
+        keys = {"validate_every": 2, "checkpoint_every": 1, "optim": {"steps": 4, "batch": 3}}
         for key, value in OPTIONS[name].items():
             keys[key] = keys.get(key, {}) | value
-        recipe = parse_config(Recipe, keys, where="recipe")
+        recipe = toy_recipe(**keys)
         return Trainer(recipe, prepare_data(recipe, tmp_path), tmp_path / out, group=Group(), report=report)
 
     return make

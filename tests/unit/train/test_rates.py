@@ -9,11 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from inkport.core.config import parse_config  # noqa: E402
 from inkport.train import loop  # noqa: E402
 from inkport.train.distributed import Group  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
-from inkport.train.recipe import Recipe  # noqa: E402
 
 
 class Clock:
@@ -28,14 +26,8 @@ class Clock:
 
 
 @pytest.mark.parametrize("validate_every", [20, 50, 1000])
-def test_neither_validations_nor_checkpoints_count(tmp_path, lines_folder, toy_config, monkeypatch, validate_every):
-    (tmp_path / "val").mkdir()
-    for suffix in (".png", ".gt.txt"):
-        (tmp_path / "val" / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
-    keys = {"model": "convtext-tiny", "network": toy_config, "optim": {"steps": 120, "batch": 4}}
-    keys |= {"validate_every": validate_every, "checkpoint_every": 30}
-    keys |= {"data": {"train": [str(lines_folder)], "val": ["val"]}}
-    recipe = parse_config(Recipe, keys, where="recipe")
+def test_neither_validations_nor_checkpoints_count(tmp_path, toy_recipe, monkeypatch, validate_every):
+    recipe = toy_recipe(validate_every=validate_every, checkpoint_every=30, optim={"steps": 120, "batch": 4})
     entries, clock = [], Clock()
     run = loop.Trainer(recipe, prepare_data(recipe, tmp_path), tmp_path / "run", group=Group(), report=entries.append)
     monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: clock.now))
