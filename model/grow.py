@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +20,18 @@ STEM_LAYERS = 2
 """Layers of ``ConvText.cnn`` before the first stage."""
 
 
-def grow_weights(weights: Weights, model: str, *, seed: int = 1, version: str | None = None) -> Weights:
+PRUNED = ("block_dim", "head_dim", "block_inner", "block_heads", "block_hidden", "block_conv", "ranks")
+"""Settings of ``ConvTextConfig`` that pruning and factorising decide."""
+
+
+def grow_weights(
+    weights: Weights,
+    model: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 1,
+    version: str | None = None,
+) -> Weights:
     """Return weights of a larger member of the family that start out reading much as the given ones do.
 
     Old values keep their place; what was there before hears nothing from new channels, blocks and heads at
@@ -29,17 +42,25 @@ def grow_weights(weights: Weights, model: str, *, seed: int = 1, version: str | 
     Args:
         weights: Weights of a convtext-family network.
         model: Name of the network to grow into, in ``inkport.model.zoo.NETWORKS``.
+        settings: Settings of that network to change, fields of ``ConvTextConfig``, for example its residual blocks.
         seed: Seed of the fresh values.
         version: Version of the result; that of ``weights`` if left out.
 
     Raises:
-        UsageError: If a network is not of the family, or the new one is smaller somewhere or its heads have
-            another width.
-        RecipeError: If ``model`` is unknown.
+        UsageError: If a network is not of the family, or the new one is smaller somewhere, its heads have another
+            width, or a setting is not for growing.
+        RecipeError: If ``model`` or a setting is unknown, or its value does not fit.
     """
+    settings = {} if settings is None else settings
+    if fixed := sorted({"classes", "height", *PRUNED} & set(settings)):
+        raise UsageError(
+            f"{', '.join(fixed)} cannot change while growing",
+            remedy="set what makes a network larger, for example blocks, channels or depth",
+        )
     old = weights.network()
     torch.manual_seed(seed)
-    new = build(model, weights.spec.charset.size, {"height": old.config.height})
+    config = {"height": old.config.height, **settings}
+    new = build(model, weights.spec.charset.size, config)
     if not (isinstance(old, ConvText) and isinstance(new, ConvText)):
         raise UsageError(
             f"{weights.spec.name} cannot grow into {model}", remedy="name two networks of the convtext family"
@@ -56,15 +77,14 @@ def grow_weights(weights: Weights, model: str, *, seed: int = 1, version: str | 
             tensors[f"{name}.weight"][: old.config.dim] *= gain
     return Weights(
         spec=replace(weights.spec, name=model, version=weights.spec.version if version is None else version),
-        config={"height": new.config.height},
+        config=config,
         provenance={"grow": {"from": weights.spec.name, "seed": seed, "provenance": weights.provenance}},
         tensors=tensors,
     )
 
 
 def _check(old: ConvTextConfig, new: ConvTextConfig, model: str) -> None:
-    pruned = ("block_dim", "head_dim", "block_inner", "block_heads", "block_hidden", "block_conv", "ranks")
-    if own := [name for name in pruned if getattr(old, name)]:
+    if own := [name for name in PRUNED if getattr(old, name)]:
         raise UsageError(
             f"the weights are pruned or factorised ({', '.join(own)}), {model} is not",
             remedy="grow the weights that they were made from",

@@ -46,7 +46,8 @@ def quoted() -> Iterator[tuple[str, str]]:
     yield _with("docs/synth.md", held_out_fonts(report("synth-languages")), 3)
     yield _with("docs/margins.md", margins(report("margins")), 1)
     yield _with("docs/export.md", int8_settings(report("int8-settings")), 1)
-    yield _with("docs/networks.md", [row for name in ("crnn", "htr-vt") for row in baseline(name)], 2)
+    name, text = _with("docs/networks.md", ports("baseline-crnn", "baseline-htr-vt"), 2)
+    yield name, replace(text, ports("ports-small", "ports-base", "ports-tiny"), 2)
     reading = (ROOT / "docs/results/reading.md").read_text(encoding="utf-8")
     before, rest = reading.split("| target | proof |", 1)
     yield "docs/results/reading.md", before + proven_margins(report("verify-test")) + rest[rest.index("\n\n") + 1 :]
@@ -141,13 +142,16 @@ def int8_settings(data: dict[str, Any]) -> Rows:
     ]
 
 
-def baseline(name: str) -> Rows:
-    """Return how the ports of an untrained network of the literature read."""
+def ports(*names: str) -> Rows:
+    """Return how the ports of these reports read, each network's after the other's."""
     rows = []
-    for target in report(f"baseline-{name}")["targets"]:
-        read = target["parity"]
-        rates = (f"{100 * read['cer']:.2f}", f"{100 * read['delta']:+.2f} ({_signed(read['interval'])})")
-        rows.append((name, target["name"], str(read["lines"]), *rates, str(read["flipped_lines"])))
+    for data in map(report, names):
+        network = f"{data['model']['name']} {data['model']['version']}"
+        for target in data["targets"]:
+            read = target["parity"]
+            rates = (f"{100 * read['cer']:.2f}", f"{100 * read['delta']:+.2f} ({_signed(read['interval'])})")
+            cells = (str(read["lines"]), *rates, str(read["flipped_lines"]))
+            rows.append((network, target["name"], *cells))
     return rows
 
 

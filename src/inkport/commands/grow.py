@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from inkport.core.errors import RuntimeUnavailableError
 
 
-def grow(weights: Path, *, to: str, out: Path, seed: int = 1, version: str | None = None) -> None:
+def grow(
+    weights: Path,
+    *,
+    to: str,
+    out: Path,
+    set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    seed: int = 1,
+    version: str | None = None,
+) -> None:
     """Grow weights into a larger network of the convtext family that starts out reading as well.
 
     A training that starts from the result (``start`` in its recipe) goes on from what is known instead of
@@ -18,15 +29,19 @@ def grow(weights: Path, *, to: str, out: Path, seed: int = 1, version: str | Non
         weights: Weights file (.safetensors).
         to: Name of the larger network, for example convtext-small.
         out: The new weights file.
+        set_: Change settings of that network: key=value as in TOML, for example ``--set "blocks=[2, 1, 1]"`` for a
+            second residual block in the first stage; once per key.
         seed: Seed of the fresh values.
         version: Version of the result; that of the given weights if left out.
     """
     try:
         from inkport.model.grow import grow_weights
         from inkport.model.weights import load_weights, save_weights
+        from inkport.train.overrides import parse_overrides
     except ModuleNotFoundError as error:
         raise RuntimeUnavailableError(
             f"growing needs {error.name}, which is not installed", remedy="pip install 'inkport[torch]'"
         ) from error
-    save_weights(out, grow_weights(load_weights(weights), to, seed=seed, version=version))
+    grown = grow_weights(load_weights(weights), to, settings=parse_overrides(set_), seed=seed, version=version)
+    save_weights(out, grown)
     sys.stdout.write(f"{out}\n")

@@ -69,3 +69,22 @@ def test_only_larger_networks_of_the_family(tiny, small) -> None:
         grow_weights(tiny, "crnn")
     with pytest.raises(UsageError, match="heads of 48"):
         grow_weights(tiny, "convtext-base")
+    with pytest.raises(UsageError, match="3 taps"):
+        grow_weights(tiny, "convtext-tiny", settings={"kernel": 3})
+
+
+@pytest.mark.parametrize("settings", [{"blocks": [2, 1, 1]}, {"blocks": [2, 2, 2], "depth": 3}])
+def test_settings_make_it_deeper_and_it_reads_exactly_as_before(tiny, settings) -> None:
+    grown = grow_weights(tiny, "convtext-tiny", settings=settings)
+    assert grown.config == {"height": 48, **settings}
+    images = torch.rand(2, 1, 48, 320)
+    with torch.inference_mode():
+        before, after = tiny.network()(images), grown.network()(images)
+    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4)
+    assert count_parameters(grown.network()) > count_parameters(tiny.network()) + 70_000
+
+
+@pytest.mark.parametrize("settings", [{"classes": 300}, {"height": 64}, {"block_inner": [64, 96, 128]}])
+def test_a_setting_that_growing_cannot_change_is_refused(tiny, settings) -> None:
+    with pytest.raises(UsageError, match=f"{next(iter(settings))} cannot change while growing"):
+        grow_weights(tiny, "convtext-small", settings=settings)
