@@ -73,7 +73,7 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
     if not lines or not val_lines:
         raise LineDataError(f"train has {len(lines)} lines and val {len(val_lines)}; both need at least one")
     start = None if recipe.start is None else load_weights(base / recipe.start)
-    teacher = None if recipe.distil is None else load_teacher(base / recipe.distil.teacher)
+    teacher = None if recipe.distil is None else load_teacher([base / path for path in recipe.distil.teachers])
     model = teacher.weights if teacher is not None and recipe.charset is CharsetSource.TEACHER else start
     charset = choose_charset(recipe, lines, model)
     stride = find(recipe.model).stride

@@ -74,7 +74,10 @@ def run_all(ablation: Ablation, runs: Sequence[Run], place: Place, say: Callable
 def _claim(run: Run, place: Place, ablation: Ablation) -> str:
     """Bind a run's folder to what decides the run, and return the key of its evaluation."""
     base = (place.folder / ablation.base).parent
-    named = {"start": run.recipe.start, "teacher": run.recipe.distil.teacher if run.recipe.distil else None}
+    named = {"start": run.recipe.start}
+    if run.recipe.distil:
+        named["teacher"] = run.recipe.distil.teacher
+        named |= {f"more {index}": path for index, path in enumerate(run.recipe.distil.more)}
     files = {name: sha256_file(base / path) for name, path in named.items() if path and (base / path).is_file()}
     identity = {"arm": run.arm, "seed": run.seed, "recipe": run.recipe.digest, "files": files}
     path = place.out / run.name / "run.json"

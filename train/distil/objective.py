@@ -95,7 +95,7 @@ def distillation(
     if wanted is None or data.teacher is None or not wanted.teaches:
         return {}
     device = next(network.parameters()).device
-    teacher = data.teacher.weights.network().to(device)
+    teacher = data.teacher.network().to(device)
     readings = Readings({})
     if wanted.sequence > 0:
         request = _request(recipe, data, sampler)
@@ -115,8 +115,11 @@ def lineage(data: Prepared, objectives: Mapping[str, object]) -> dict[str, Any]:
     """Return what the weights' provenance says of the teacher; empty without one."""
     if data.teacher is None:
         return {}
-    spec = data.teacher.weights.spec
-    told: dict[str, Any] = {"teacher": {"name": spec.name, "version": spec.version, "sha256": data.teacher.sha256}}
+    pairs = zip(data.teacher.members, data.teacher.digests, strict=True)
+    first, *more = [
+        {"name": weights.spec.name, "version": weights.spec.version, "sha256": digest} for weights, digest in pairs
+    ]
+    told: dict[str, Any] = {"teacher": first} | ({"more": more} if more else {})
     objective = objectives.get("distil")
     if isinstance(objective, Distillation) and objective.readings.labels:
         told["readings"] = {"count": len(objective.readings.labels), "empty": objective.readings.empty}

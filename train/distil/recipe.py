@@ -28,6 +28,8 @@ class DistilRecipe:
 
     teacher: Path
     """Weights of the teacher, relative to the recipe: same stride, charset and preprocessing; any network."""
+    more: tuple[Path, ...] = ()
+    """Weights of further teachers, which must fit as the first: all speak with one voice, ``Ensemble``."""
     ctc: float = 1.0
     """Weight of the CTC loss against the transcriptions."""
     frame: float = 0.0
@@ -51,6 +53,11 @@ class DistilRecipe:
             raise RecipeError(
                 f"distil: temperature must be above 0 and window at least 0, found {self.temperature} and {self.window}"
             )
+
+    @property
+    def teachers(self) -> tuple[Path, ...]:
+        """Weights of all teachers, the first one first."""
+        return (self.teacher, *self.more)
 
     @property
     def teaches(self) -> bool:

@@ -188,6 +188,39 @@ def test_a_teacher_of_another_network_teaches(recipe, trainer, save, toy_config)
     assert load_weights(run.out / "last.safetensors").provenance["distil"]["teacher"]["name"] == "convtext-small"
 
 
+def test_several_teachers_speak_with_one_voice(recipe, trainer, save, toy_config, tmp_path):
+    files = [tmp_path / "teacher.safetensors", save("second.safetensors", seed=5, config=toy_config | {"depth": 2})]
+    run = trainer(recipe('more = ["second.safetensors"]\nframe = 1\nframes = "all"\nctc = 0'))
+    batch = run.lines.batch(np.arange(2), np.array([-1, -1]))
+    seen = run._augmented(batch, 1)
+    with torch.inference_mode():
+        output = run.network.forward_train(seen.images)
+        with torch.autocast("cpu", torch.bfloat16, enabled=run.recipe.optim.bf16):
+            heard = [load_weights(file).network().eval()(seen.images).float() for file in files]
+        # The geometric mean of their probabilities, made one by another route.
+        product = torch.sqrt(heard[0].softmax(2) * heard[1].softmax(2))
+        voice = product / product.sum(2, keepdim=True)
+        gap = (voice * (voice.log() - output.logits.float().log_softmax(2))).sum(2)
+        inside = torch.arange(gap.shape[1]) < seen.frames[:, None]
+        loss = run.objectives["distil"](output, seen)
+    assert loss.item() == pytest.approx(gap[inside].mean().item(), rel=1e-3)
+    run.run()
+    told = load_weights(run.out / "last.safetensors").provenance["distil"]
+    assert [told["teacher"]["sha256"], told["more"][0]["sha256"]] == [sha256_file(file) for file in files]
+
+
+def test_further_teachers_must_fit_and_bind_the_checkpoint(recipe, trainer, save, toy_config, tmp_path):
+    save("second.safetensors", seed=5, config=toy_config)
+    made = recipe('more = ["second.safetensors"]\nframe = 1')
+    trainer(made).run()
+    save("second.safetensors", seed=6, config=toy_config)
+    with pytest.raises(CheckpointError, match="another recipe or teacher"):
+        trainer(made)
+    save("second.safetensors", charset=Charset(tuple(" abcdef")))
+    with pytest.raises(SpecMismatchError, match="symbols that only one of them has"):
+        prepare_data(made, tmp_path)
+
+
 def test_weights_hold_nothing_of_the_projection(recipe, trainer):
     plain, taught = trainer(recipe(""), "plain"), trainer(recipe(ALL), "taught")
     for run in (plain, taught):
