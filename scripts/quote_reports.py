@@ -47,7 +47,7 @@ def quoted() -> Iterator[tuple[str, str]]:
     yield _with("docs/margins.md", margins(report("margins")), 1)
     yield _with("docs/export.md", int8_settings(report("int8-settings")), 1)
     name, text = _with("docs/networks.md", ports("baseline-crnn", "baseline-htr-vt"), 2)
-    yield name, replace(text, ports("ports-small", "ports-base", "ports-tiny"), 2)
+    yield name, replace(text, ports("ports-small", "ports-base"), 2)
     reading = (ROOT / "docs/results/reading.md").read_text(encoding="utf-8")
     before, rest = reading.split("| target | proof |", 1)
     yield "docs/results/reading.md", before + proven_margins(report("verify-test")) + rest[rest.index("\n\n") + 1 :]

@@ -56,7 +56,7 @@ def untrained(name: str, *, height: int, max_width: int, lines: Sequence[Path], 
 def main() -> None:
     """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=("convtext-base", "convtext-tiny", "crnn", "htr-vt"))
+    parser.add_argument("name", choices=("convtext-base", "crnn", "htr-vt"))
     parser.add_argument("--height", type=int, required=True, help="height of the network's input, in pixels")
     parser.add_argument("--max-width", type=int, default=4096, help="widest line, in pixels at that height")
     parser.add_argument("--lines", type=Path, nargs="+", required=True, help="lines to scale the head on")
