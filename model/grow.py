@@ -99,7 +99,7 @@ def _check(old: ConvTextConfig, new: ConvTextConfig, model: str) -> None:
     if any(b > a for b, a in zip(before, after, strict=True)):
         raise UsageError(
             f"{model} is smaller than the weights somewhere: {after} against {before}",
-            remedy="grow into a larger network",
+            remedy="grow into a larger network, or set what is smaller there, for example --set 'blocks=[2, 2, 1]'",
         )
 
 

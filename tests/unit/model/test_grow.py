@@ -21,8 +21,14 @@ def tiny() -> Weights:
 
 
 @pytest.fixture(scope="module")
-def small(tiny) -> Weights:
-    return grow_weights(tiny, "convtext-small", version="7")
+def settings(tiny) -> dict[str, list[int]]:
+    """Residual blocks of convtext-small, as many as those of the shipped convtext-tiny at least."""
+    return {"blocks": [max(b) for b in zip((1, 2, 1), tiny.network().config.blocks, strict=True)]}
+
+
+@pytest.fixture(scope="module")
+def small(tiny, settings) -> Weights:
+    return grow_weights(tiny, "convtext-small", settings=settings, version="7")
 
 
 def test_the_cnn_reads_exactly_as_before_in_its_old_channels(tiny, small) -> None:
@@ -33,11 +39,11 @@ def test_the_cnn_reads_exactly_as_before_in_its_old_channels(tiny, small) -> Non
     assert after[:, :, before.shape[2] :].std() > 0, "new channels must carry something to learn from"
 
 
-def test_logits_stay_close_and_fresh_weights_are_no_such_thing(tiny, small) -> None:
+def test_logits_stay_close_and_fresh_weights_are_no_such_thing(tiny, small, settings) -> None:
     images = torch.rand(2, 1, 48, 320)
     with torch.inference_mode():
         before, after = tiny.network()(images), small.network()(images)
-        other = grow_weights(tiny, "convtext-small", seed=2).network()(images)
+        other = grow_weights(tiny, "convtext-small", settings=settings, seed=2).network()(images)
     assert (after - before).norm() < 0.25 * before.norm()
     assert not torch.equal(other, after)
 
@@ -69,11 +75,14 @@ def test_only_larger_networks_of_the_family(tiny, small) -> None:
         grow_weights(tiny, "crnn")
     with pytest.raises(UsageError, match="heads of 48"):
         grow_weights(tiny, "convtext-base")
+    with pytest.raises(UsageError, match="smaller") as caught:
+        grow_weights(tiny, "convtext-tiny", settings={"blocks": [0, 1, 1]})
+    assert "--set" in caught.value.remedy
     with pytest.raises(UsageError, match="3 taps"):
         grow_weights(tiny, "convtext-tiny", settings={"kernel": 3})
 
 
-@pytest.mark.parametrize("settings", [{"blocks": [2, 1, 1]}, {"blocks": [2, 2, 2], "depth": 3}])
+@pytest.mark.parametrize("settings", [{"blocks": [2, 2, 1]}, {"blocks": [3, 2, 2], "depth": 3}])
 def test_settings_make_it_deeper_and_it_reads_exactly_as_before(tiny, settings) -> None:
     grown = grow_weights(tiny, "convtext-tiny", settings=settings)
     assert grown.config == {"height": 48, **settings}
