@@ -8,7 +8,7 @@ from inkport.benchmarks.peers.onnx_size import count_macs, count_parameters
 from inkport.benchmarks.peers.peer import Answer, Gray, timed
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import find_lm
-from inkport.core.decoder import load_decoder
+from inkport.core.decoder import load_text_decoder
 from inkport.core.files import sha256_file
 from inkport.core.preprocess import prepare
 from inkport.core.registry import load_runtime, probe
@@ -20,7 +20,7 @@ RUNTIME = "onnxruntime"
 
 
 class Ours:
-    """An ONNX artefact: ``prepare``, the session, greedy decoding or a beam with a language model.
+    """An ONNX artefact: ``prepare``, the session, greedy decoding or a beam with a language model, for the text alone.
 
     Args:
         artifact: In ONNX.
@@ -32,7 +32,7 @@ class Ours:
 
     def __init__(self, artifact: Artifact, *, lm: Path | None = None) -> None:
         self.name = f"{artifact.spec.name} {artifact.spec.version} {artifact.precision}"
-        self._decode = load_decoder(lm, artifact)
+        self._decode = load_text_decoder(lm, artifact)
         self.version = probe(RUNTIME).version
         self.parameters: int | None = count_parameters(artifact.file(".onnx"))
         self.bytes, self.sha256 = artifact.bytes, artifact.digest
@@ -55,7 +55,7 @@ class Ours:
         def everything() -> tuple[str, int]:
             images = prepare(gray, self._spec.preprocess)
             logits, network_ns = timed(lambda: self._session.run(images))
-            return self._decode(logits[0], self._spec.charset).text, network_ns
+            return self._decode(logits[0], self._spec.charset), network_ns
 
         (text, network_ns), total_ns = timed(everything)
         return Answer(text=text, total_ns=total_ns, network_ns=network_ns)

@@ -105,6 +105,10 @@ class BeamDecoder:
         # The best path of a text that greedy decoding reads is greedy's own.
         return greedy(logits, charset) if labels == path else align(logits, labels, charset)
 
+    def text(self, logits: npt.NDArray[np.float32], charset: Charset) -> str:
+        """Return the text alone, which spares placing it on frames; arguments and errors are those of ``greedy``."""
+        return charset.decode(self.search(logits, charset) if best_path(logits, charset) else ())
+
     def search(self, logits: npt.NDArray[np.float32], charset: Charset) -> list[int]:
         """Return the labels of the best text; ``logits`` float32 (t, k), finite, ``t`` at least 1."""
         root = _Prefix(None, BLANK, 1.0, self.model.start)

@@ -47,6 +47,8 @@ class Transcription:
 
 Decode = Callable[[npt.NDArray[np.float32], Charset], Transcription]
 """A decoder: ``greedy`` here, or ``inkport.core.beam.BeamDecoder``."""
+Read = Callable[[npt.NDArray[np.float32], Charset], str]
+"""A decoder that returns the text alone, for who needs no places: ``greedy_text``, or ``BeamDecoder.text``."""
 
 
 def frames_needed(labels: Sequence[int]) -> int:
@@ -63,6 +65,11 @@ def best_path(logits: npt.NDArray[np.float32], charset: Charset) -> list[int]:
     path = _path(logits, charset)
     labels: list[int] = path[_starts(path) & (path != BLANK)].tolist()
     return labels
+
+
+def greedy_text(logits: npt.NDArray[np.float32], charset: Charset) -> str:
+    """Return the text that ``greedy`` reads, without places and confidences; its arguments and errors."""
+    return charset.decode(best_path(logits, charset))
 
 
 def greedy(logits: npt.NDArray[np.float32], charset: Charset) -> Transcription:

@@ -7,7 +7,7 @@ from pathlib import Path
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
 from inkport.core.bundle import find_lm
-from inkport.core.ctc import Decode, greedy
+from inkport.core.ctc import Decode, Read, greedy, greedy_text
 from inkport.core.lm.files import load_fusion, load_model
 
 
@@ -32,3 +32,9 @@ def load_beam(lm: Path | None, artifact: Artifact) -> BeamDecoder | None:
 def load_decoder(lm: Path | None, artifact: Artifact) -> Decode:
     """Return ``greedy`` without a language model, else what ``load_beam`` returns; its errors are raised."""
     return load_beam(lm, artifact) or greedy
+
+
+def load_text_decoder(lm: Path | None, artifact: Artifact) -> Read:
+    """Return ``greedy_text`` without a language model, else ``BeamDecoder.text``; errors are those of ``load_beam``."""
+    beam = load_beam(lm, artifact)
+    return greedy_text if beam is None else beam.text

@@ -8,7 +8,7 @@ import pytest
 from inkport.core.align import align
 from inkport.core.beam import BeamDecoder
 from inkport.core.charset import Charset
-from inkport.core.ctc import frames_needed, greedy
+from inkport.core.ctc import frames_needed, greedy, greedy_text
 from inkport.core.errors import SpecMismatchError
 from inkport.core.lm.estimate import estimate
 from inkport.core.lm.files import Fusion
@@ -52,6 +52,23 @@ def test_an_unlimited_beam_finds_the_best_text_of_all(rng, alpha, beta):
         differs += CHARSET.decode(best) != greedy(logits, CHARSET).text
     # Else the test would pass with greedy decoding.
     assert differs
+
+
+def test_the_text_alone_is_that_of_the_whole_reading(rng):
+    decoder, texts = BeamDecoder(MODEL, Fusion(alpha=0.7, beta=0.5)), set()
+    for scale in (0.5, 2.0, 4.0):
+        for blank in (0.0, 20.0):
+            logits = (rng.normal(size=(12, CHARSET.size)) * scale).astype(np.float32)
+            logits[:, 0] += blank
+            assert decoder.text(logits, CHARSET) == decoder(logits, CHARSET).text
+            assert greedy_text(logits, CHARSET) == greedy(logits, CHARSET).text
+            texts |= {decoder.text(logits, CHARSET), greedy_text(logits, CHARSET)}
+    assert "" in texts
+    assert len(texts) > 4
+    for read in (decoder.text, greedy_text):
+        assert read(np.zeros((0, CHARSET.size), np.float32), CHARSET) == ""
+        with pytest.raises(SpecMismatchError, match="not finite"):
+            read(np.full((3, CHARSET.size), np.nan, np.float32), CHARSET)
 
 
 def test_what_the_threshold_drops_was_far_from_winning(rng):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import jiwer
 import numpy as np
@@ -16,7 +15,7 @@ from inkport.benchmarks.peers.peer import Answer
 from inkport.benchmarks.peers.run import WARM_UP, PeersReport, describe, median_line, read_in_turns
 from inkport.benchmarks.peers.view import render_markdown
 from inkport.core.bundle import bundled_artifacts
-from inkport.core.ctc import greedy
+from inkport.core.ctc import greedy_text
 from inkport.core.files import sha256_file
 from inkport.lines.line import Line
 
@@ -102,9 +101,9 @@ def test_ours_decodes_with_the_language_model_that_it_is_given(tmp_path, monkeyp
     lm.write_bytes(bytes(1000))
 
     def load(path, _artifact):
-        return greedy if path is None else lambda logits, charset: replace(greedy(logits, charset), text=path.name)
+        return greedy_text if path is None else lambda _logits, _charset: path.name
 
-    monkeypatch.setattr(ours, "load_decoder", load)
+    monkeypatch.setattr(ours, "load_text_decoder", load)
     artifact = bundled_artifacts()[0]
     gray = np.full((64, 200), 255, np.uint8)
     plain, beam = ours.Ours(artifact), ours.Ours(artifact, lm=lm)
