@@ -8,6 +8,8 @@ shapes of what it asks for: it never waits for the device to tell them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -23,6 +25,18 @@ CANVAS_MULTIPLE = 64
 """Canvas widths are multiples of this: each new shape costs the CPU kernels a compilation."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Augmented:
+    """A distorted batch of ``views * n`` lines, all first views before all second ones."""
+
+    images: Tensor
+    """float32 (views * n, 1, h, w'), 0 black .. 1 white."""
+    moved: Tensor
+    """The same lines with their geometry alone: nothing covers, ages or colours them."""
+    widths: Tensor
+    """int64 (views * n,) on the host, columns that belong to each line."""
+
+
 def augment(
     images: Tensor,
     widths: Tensor,
@@ -32,7 +46,7 @@ def augment(
     *,
     multiple: int,
     views: int = 1,
-) -> tuple[Tensor, Tensor]:
+) -> Augmented:
     """Distort a batch.
 
     Args:
@@ -44,10 +58,6 @@ def augment(
         multiple: The new widths are multiples of this.
         views: How many versions of each line to make. They share all geometry, so that their frames belong
             together, and differ in all else.
-
-    Returns:
-        The distorted batch, float32 (views * n, 1, h, w'), all first views before all second ones, and its widths,
-        int64 (views * n,) on the host.
     """
     device = images.device
     stretch = Draw(len(images), generators.host, widths.device).symmetric(recipe.scale_x)
@@ -60,6 +70,7 @@ def augment(
     if views > 1:
         draw = Draw(views * len(images), generators.device, device)
         images, new_widths = images.repeat(views, 1, 1, 1), new_widths.repeat(views)
+    moved = images
     if recipe.neighbours > 0:
         images = add_neighbours(images, recipe.neighbours, draw)
     images = _stroke(images, recipe, draw)
@@ -68,7 +79,7 @@ def augment(
     images = _tone(images, recipe, draw)
     if recipe.mask > 0:
         images = _mask(images, send(new_widths, device), recipe, draw)
-    return images.clamp(0, 1), new_widths
+    return Augmented(images=images.clamp(0, 1), moved=moved, widths=new_widths)
 
 
 def _stroke(images: Tensor, recipe: AugmentRecipe, draw: Draw) -> Tensor:

@@ -152,7 +152,7 @@ class Trainer:
     def _augmented(self, batch: Batch, seed: int) -> Step:
         recipe, stride = self.recipe, self.data.spec.stride
         count = views(recipe)
-        images, widths = augment(
+        augmented = augment(
             send(batch.images, self.device).float() / 255,
             batch.widths,
             batch.needed * stride,
@@ -161,10 +161,16 @@ class Trainer:
             multiple=recipe.preprocess.width_multiple,
             views=count,
         )
-        images = ((images - recipe.preprocess.mean) / recipe.preprocess.std).contiguous(
-            memory_format=torch.channels_last
+        return Step(
+            images=self._normalised(augmented.images),
+            moved=self._normalised(augmented.moved),
+            frames=augmented.widths // stride,
+            batch=batch.views(count),
         )
-        return Step(images=images, frames=widths // stride, batch=batch.views(count))
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        spec = self.recipe.preprocess
+        return ((images - spec.mean) / spec.std).contiguous(memory_format=torch.channels_last)
 
     def _differentiate(self, seen: Step, seed: int) -> Tensor:
         """Put the gradients of a batch, averaged over processes, onto the parameters; return the loss."""

@@ -21,6 +21,8 @@ class Step:
 
     images: Tensor
     """Augmented, normalised images, float32 (n, 1, h, w)."""
+    moved: Tensor
+    """The same lines, normalised, with the geometry of their augmentation alone."""
     frames: Tensor
     """int64 (n,) on the host, frames that belong to each line; later ones are padding."""
     batch: Batch

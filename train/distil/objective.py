@@ -16,7 +16,7 @@ from inkport.train.context import context_width
 from inkport.train.dataset import Sampler
 from inkport.train.distil.losses import feature_loss, frame_loss, line_frames, select_frames
 from inkport.train.distil.readings import ReadingRequest, Readings, keep_readings, load_readings
-from inkport.train.distil.recipe import DistilRecipe
+from inkport.train.distil.recipe import DistilRecipe, View
 from inkport.train.distil.teacher import ask
 from inkport.train.distributed import Group
 from inkport.train.objective import Step, ctc_of
@@ -72,7 +72,8 @@ class Distillation(nn.Module):
             loss = loss + recipe.sequence * ctc_of(output.logits, step.frames, targets, lengths)
         if recipe.frame == 0 and recipe.feature == 0:
             return loss
-        logits, context = ask(self._teacher[0], step.images, bf16=self.bf16)
+        images = step.images if recipe.view is View.STUDENT else step.moved
+        logits, context = ask(self._teacher[0], images, bf16=self.bf16)
         inside = line_frames(send(step.frames, logits.device), logits.shape[1])
         if recipe.frame > 0:
             chosen = select_frames(logits, inside, choice=recipe.frames, window=recipe.window)

@@ -18,6 +18,15 @@ class Frames(StrEnum):
     """Every frame of the line, for comparison: nearly all of them are blank."""
 
 
+class View(StrEnum):
+    """What the teacher sees of a line, where frames or features are compared."""
+
+    STUDENT = "student"
+    """The student's own augmented image."""
+    MOVED = "moved"
+    """The line with the geometry of that image alone: its strokes and light as they are, and nothing covered."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DistilRecipe:
     """What a teacher adds to a training; a weight of 0 switches a part off.
@@ -44,6 +53,8 @@ class DistilRecipe:
     """Which frames the frame-level loss compares."""
     window: int = 2
     """Frames on either side of each one that the teacher reads as a symbol; 0 leaves out every blank frame."""
+    view: View = View.STUDENT
+    """What the teacher sees."""
 
     def __post_init__(self) -> None:
         weights = {"ctc": self.ctc, "frame": self.frame, "sequence": self.sequence, "feature": self.feature}

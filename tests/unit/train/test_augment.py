@@ -16,7 +16,8 @@ OFF = AugmentRecipe(**dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0))
 def run(images, widths, recipe, seed=3, least=None):
     drawn = generators(torch.device("cpu"), seed)
     least = torch.zeros_like(widths) if least is None else least
-    return augment(images, widths, least, recipe, drawn, multiple=16)
+    done = augment(images, widths, least, recipe, drawn, multiple=16)
+    return done.images, done.widths
 
 
 @pytest.fixture
@@ -107,15 +108,29 @@ def only(**parts):
 def test_views_share_their_geometry_and_differ_in_what_covers_them(batch):
     moving = {"scale_x": 0.3, "shear": 0.4, "rotate": 0.02, "elastic": 1.5, "perspective": 0.2}
     drawn = generators(torch.device("cpu"), 3)
-    still, widths = augment(*batch, torch.zeros(4), only(**moving), drawn, multiple=16, views=2)
+    done = augment(*batch, torch.zeros(4), only(**moving), drawn, multiple=16, views=2)
+    still = done.images
     assert len(still) == 8
     assert torch.equal(still[:4], still[4:])
-    assert torch.equal(widths[:4], widths[4:])
+    assert torch.equal(done.widths[:4], done.widths[4:])
     drawn = generators(torch.device("cpu"), 3)
-    masked, _ = augment(*batch, torch.zeros(4), only(mask=1, spans=3, **moving), drawn, multiple=16, views=2)
-    covered = (masked != still).any(dim=(1, 2))
+    done = augment(*batch, torch.zeros(4), only(mask=1, spans=3, **moving), drawn, multiple=16, views=2)
+    covered = (done.images != still).any(dim=(1, 2))
     assert covered.any(dim=1).all()
     assert not torch.equal(covered[:4], covered[4:])
+
+
+def test_moved_lines_have_the_geometry_of_the_augmented_ones_and_nothing_else(batch):
+    moving = {"scale_x": 0.3, "shear": 0.4, "rotate": 0.02, "elastic": 1.5, "perspective": 0.2}
+    covering = {"stroke": 0.9, "contrast": 0.5, "gamma": 0.5, "shade": 0.2, "noise": 0.1, "blur": 0.9, "paper": 1.0}
+    still, _ = run(*batch, only(**moving))
+    drawn = generators(torch.device("cpu"), 3)
+    recipe = only(mask=1, spans=3, neighbours=1.0, **covering, **moving)
+    done = augment(*batch, torch.zeros(4), recipe, drawn, multiple=16, views=2)
+    assert done.moved.shape == done.images.shape
+    for view in done.moved.split(4):
+        torch.testing.assert_close(view.clamp(1e-4, 1), still, atol=2e-5, rtol=0)
+    assert (done.moved - done.images).abs().amax(dim=(1, 2, 3)).min() > 0.05
 
 
 def test_more_spans_cover_more():

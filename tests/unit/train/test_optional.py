@@ -96,7 +96,7 @@ def test_the_context_objective_is_the_weighted_loss_of_the_module_whatever_the_p
     objective = Context(ContextRecipe(weight=0.5, embedding=8, dropout=0.0), classes=6, dim=12, seed=1)
     features, targets, lengths = torch.randn(2, 7, 12), torch.tensor([1, 2, 3, 4, 5]), torch.tensor([3, 2])
     empty = torch.zeros(0)
-    step = Step(images=empty, frames=empty, batch=Batch(empty, empty, targets, lengths, lengths))
+    step = Step(images=empty, moved=empty, frames=empty, batch=Batch(empty, empty, targets, lengths, lengths))
     module = objective.module
     assert isinstance(module, TextualContext)
     expected = 0.5 * module(features.bfloat16().float(), pad_targets(targets, lengths), lengths)

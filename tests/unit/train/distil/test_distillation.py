@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -81,7 +82,8 @@ def test_weights_sum_to_what_the_parts_give(recipe, trainer):
 def test_the_frames_of_the_recipe_are_compared_and_padding_is_not(recipe, trainer, settings, window):
     run = trainer(recipe(f"ctc = 0\nframe = 1\ntemperature = 2\n{settings}"))
     batch = run.lines.batch(range(6))
-    seen = Step(images=batch.images.float() / 255, frames=batch.widths // 4, batch=batch)
+    images = batch.images.float() / 255
+    seen = Step(images=images, moved=images, frames=batch.widths // 4, batch=batch)
     output = run.network.forward_train(seen.images)
     teacher, bf16 = run.objectives["distil"]._teacher[0], run.recipe.optim.bf16
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
@@ -95,6 +97,21 @@ def test_the_frames_of_the_recipe_are_compared_and_padding_is_not(recipe, traine
     assert 0 < len(terms) < seen.frames.max() * 6
     found = run.objectives["distil"](output, seen)
     torch.testing.assert_close(found, 4 * torch.stack(terms).mean(), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("part", ["frame", "feature"])
+def test_the_teacher_sees_the_students_image_or_that_which_is_only_moved(recipe, trainer, part):
+    runs = {view: trainer(recipe(f'ctc = 0\n{part} = 1\nview = "{view}"')) for view in ("student", "moved")}
+
+    def loss(view, seen):
+        network = runs[view].network.eval()
+        return runs[view].objectives["distil"](network.forward_train(seen.images), seen).item()
+
+    seen = runs["moved"]._augmented(runs["moved"].lines.batch(range(6)), 1)
+    assert not torch.equal(seen.images, seen.moved)
+    same = replace(seen, moved=seen.images)
+    assert loss("student", seen) == loss("student", same) == loss("moved", same)
+    assert loss("moved", seen) != loss("student", seen)
 
 
 def test_readings_are_those_of_the_clean_lines_and_are_kept(recipe, trainer, tmp_path):
