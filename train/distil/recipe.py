@@ -32,7 +32,7 @@ class DistilRecipe:
     """What a teacher adds to a training; a weight of 0 switches a part off.
 
     Raises:
-        RecipeError: If a value is out of range, or all weights are 0.
+        RecipeError: If a value is out of range, all weights are 0, or ``view`` is set where nothing asks for it.
     """
 
     teacher: Path
@@ -63,6 +63,11 @@ class DistilRecipe:
         if self.temperature <= 0 or self.window < 0:
             raise RecipeError(
                 f"distil: temperature must be above 0 and window at least 0, found {self.temperature} and {self.window}"
+            )
+        if self.view is View.MOVED and max(self.frame, self.feature) == 0:
+            raise RecipeError(
+                'distil: view = "moved" changes nothing where neither frames nor features are compared',
+                remedy="give distil.frame or distil.feature a weight above 0, or leave distil.view out",
             )
 
     @property
