@@ -86,7 +86,9 @@ def test_peers_read_every_test_line_that_was_verified():
 def test_the_int8_experiment_is_quoted_with_the_weights_that_it_was_made_on():
     experiment = json.loads((ROOT / "docs/results/int8-settings.json").read_text(encoding="utf-8"))
     text = (ROOT / "docs/export.md").read_text(encoding="utf-8")
-    assert f"convtext-tiny 9 ({experiment['model']['root'][:12]})" in text
+    model = json.loads((ROOT / "docs/results/verify-val.json").read_text(encoding="utf-8"))["model"]
+    assert model["artifact"]["root"] == experiment["model"]["root"]
+    assert f"{model['name']} {model['version']} ({experiment['model']['root'][:12]})" in text
 
 
 def test_the_table_of_distillation_is_the_committed_report():
