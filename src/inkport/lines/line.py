@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.charset import normalise_text
 from inkport.core.image import load_gray
 
 
@@ -24,11 +27,37 @@ class Line:
     dataset: str = ""
     """Which data set the line belongs to; error rates are reported per data set."""
     writer: str = ""
-    """Writer or document; lines of one writer are not independent and are resampled together."""
+    """Who wrote it; empty where the source does not know."""
+    document: str = ""
+    """The document that it belongs to; empty where the source does not say."""
     seen_writer: bool = False
     """Whether the model may have seen this writer in training."""
     split: str = ""
     """Part of the data set: ``train``, ``val`` or ``test``; empty where the source does not say."""
+
+    @property
+    def unit(self) -> tuple[str, str, str] | None:
+        """The independent unit that the line belongs to, or None where neither writer nor document is known.
+
+        Data set, ``"writer"`` or ``"document"``, name. All documents of a known writer are one unit; names of
+        two data sets are not compared.
+        """
+        if self.writer:
+            return self.dataset, "writer", self.writer
+        return (self.dataset, "document", self.document) if self.document else None
+
+    @cached_property
+    def content(self) -> str:
+        """SHA-256 (hex) of the decoded image and the normalised text: what makes two lines the same line.
+
+        File names, ids, formats, data sets and splits play no part. Pixels count at 8 bits.
+
+        Raises:
+            ImageError: If the image is damaged.
+        """
+        pixels = np.rint(self.gray() * 255).astype(np.uint8)
+        header = f"{pixels.shape[0]} {pixels.shape[1]}\n".encode()
+        return hashlib.sha256(header + pixels.tobytes() + normalise_text(self.text).encode()).hexdigest()
 
     def gray(self) -> npt.NDArray[np.float32]:
         """Return the image, float32 (h, w), 0 black .. 1 white.

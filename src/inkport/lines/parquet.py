@@ -51,7 +51,8 @@ def _line(record: dict[str, Any], path: Path, row: int) -> Line:
         image=_image_bytes(record["image"], f"{path}: row {row}"),
         text=str(record["text"] or ""),
         dataset=str(record.get("dataset") or path.stem),
-        writer=str(record.get("writer_or_document") or record.get("writer") or ""),
+        writer=str(record.get("writer") or ""),
+        document=str(record.get("document") or record.get("writer_or_document") or ""),
         seen_writer=bool(record.get("seen_writer")),
         split=str(record.get("split") or ""),
     )
