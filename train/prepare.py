@@ -9,7 +9,7 @@ from pathlib import Path
 from inkport.core.charset import Charset
 from inkport.core.errors import LineDataError, SpecMismatchError, UnknownSymbolError
 from inkport.core.spec import RecogniserSpec
-from inkport.lines.audit import Audit, Problem, audit_lines
+from inkport.lines.audit import Audit, Problem, audit_lines, runs_right_to_left
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines, read_lines
@@ -121,7 +121,8 @@ def choose_charset(recipe: Recipe, lines: Sequence[Line], start: Weights | None)
         UnknownSymbolError: If the charset is that of ``start``, the lines have other symbols, and the recipe does
             not skip lines with unknown symbols.
     """
-    texts = [line.text for line in lines]
+    # An audit refuses or leaves out the others, and says why better than a list of their symbols.
+    texts = [line.text for line in lines if not runs_right_to_left(line.text)]
     if start is None or recipe.charset is CharsetSource.LINES:
         return Charset.from_texts(texts)
     charset = start.spec.charset

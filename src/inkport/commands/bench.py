@@ -17,6 +17,7 @@ from inkport.benchmarks.scenarios.queries import Scenario
 from inkport.benchmarks.scenarios.stopping import StopRule
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
+from inkport.commands._skip import Skip
 from inkport.core.files import write_atomically
 
 
@@ -38,7 +39,7 @@ def bench(
     loadgen: bool = False,
     loadgen_seconds: float = BenchOptions.loadgen_ms / 1000,
     threads: int = BenchOptions.threads,
-    skip: str = "",
+    skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:
     """Measure how fast targets are, as deeply as time allows; `inkport verify` says whether they read the same.
@@ -66,8 +67,7 @@ def bench(
         loadgen: Run the same scenarios through MLCommons LoadGen as well.
         loadgen_seconds: Shortest run under LoadGen.
         threads: Threads that every target computes with.
-        skip: Problems whose lines are left out, separated by commas: bad-image, empty-text, unknown-symbol,
-            too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     options = BenchOptions(

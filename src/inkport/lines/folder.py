@@ -38,7 +38,7 @@ def read_folder(path: Path, *, dataset: str) -> Iterator[Line]:
         LineDataError: If it cannot be listed, there is no image, a text cannot be read, or files do not pair up.
     """
     names = _names(path)
-    images = [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES]
+    images = _images(names)
     texts = {name[: -len(TEXT_SUFFIX)]: name for name in names if name.lower().endswith(TEXT_SUFFIX)}
     if not images and not texts:
         raise _no_image(path)
@@ -54,6 +54,17 @@ def read_folder(path: Path, *, dataset: str) -> Iterator[Line]:
         )
     for image, text in sorted((image, texts[stem]) for stem, (image,) in pairs.items()):
         yield Line(id=image, image=path / image, text=read_text(path / text), dataset=dataset)
+
+
+def list_images(path: Path) -> list[str]:
+    """Return the names of the folder's images, sorted; hidden files are none.
+
+    Raises:
+        LineDataError: If it cannot be listed, or there is none.
+    """
+    if not (images := _images(_names(path))):
+        raise _no_image(path)
+    return images
 
 
 def read_text(path: Path) -> str:
@@ -76,6 +87,10 @@ def _names(path: Path) -> list[str]:
         return sorted(p.name for p in path.iterdir() if not p.name.startswith(".") and p.is_file())
     except OSError as error:
         raise LineDataError(f"{path}: the folder cannot be read ({error})", remedy="check its permissions") from error
+
+
+def _images(names: Sequence[str]) -> list[str]:
+    return [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES]
 
 
 def _stem(image: str, texts: dict[str, str]) -> str:
