@@ -70,6 +70,8 @@ def build(
         write_arpa(out, ngrams)
     else:
         save_trie(out, build_trie(ngrams, charset))
+    if ngrams.order < order:
+        sys.stderr.write(f"order {ngrams.order}, not {order}: the text is so short that no longer n-gram is left\n")
     counts = ", ".join(str(len(level.keys)) for level in ngrams.levels)
     sys.stdout.write(f"{out}: order {ngrams.order}, n-grams by length {counts}, {out.stat().st_size / 1e6:.2f} MB\n")
 

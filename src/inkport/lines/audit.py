@@ -88,6 +88,18 @@ def runs_right_to_left(text: str) -> str:
     return next((symbol for symbol in text if unicodedata.bidirectional(symbol) in RIGHT_TO_LEFT_CLASSES), "")
 
 
+def find_right_to_left(line: Line) -> Finding | None:
+    """Return the finding on a line whose text does not run from left to right throughout."""
+    if not (symbol := runs_right_to_left(line.text)):
+        return None
+    return Finding(
+        line.id,
+        Problem.RIGHT_TO_LEFT,
+        f"{symbol!r} (U+{ord(symbol):04X}) is written from right to left, frames run from left to right, and texts are "
+        "not reordered",
+    )
+
+
 def check_line(
     line: Line, *, charset: Charset, preprocess: PreprocessSpec, stride: int
 ) -> npt.NDArray[np.float32] | Finding:
@@ -95,13 +107,8 @@ def check_line(
     text = normalise_text(line.text)
     if not text:
         return Finding(line.id, Problem.EMPTY_TEXT, "the transcription is empty")
-    if symbol := runs_right_to_left(text):
-        return Finding(
-            line.id,
-            Problem.RIGHT_TO_LEFT,
-            f"{symbol!r} (U+{ord(symbol):04X}) is written from right to left, frames run from left to right, and texts "
-            "are not reordered",
-        )
+    if finding := find_right_to_left(line):
+        return finding
     if unknown := charset.unknown(text):
         return Finding(line.id, Problem.UNKNOWN_SYMBOL, f"the charset lacks {list(unknown)}")
     try:
