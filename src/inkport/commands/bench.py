@@ -18,6 +18,7 @@ from inkport.benchmarks.scenarios.stopping import StopRule
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
+from inkport.commands._warn import warn_of_sharing
 from inkport.core.files import write_atomically
 
 
@@ -81,6 +82,7 @@ def bench(
         loadgen=loadgen,
         loadgen_ms=round(loadgen_seconds * 1000),
     )
+    warn_of_sharing(threads)
     prepared = prepare_request(
         model, targets=targets, lines=lines, calibration=calibration, skip=problems_of(skip), out=out
     )

@@ -18,6 +18,7 @@ from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on
 from inkport.commands._model import resolve_model
 from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
 from inkport.commands._skip import Skip
+from inkport.commands._warn import warn_of_sharing
 from inkport.core.decoder import load_beam
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
@@ -63,6 +64,8 @@ def verify(
     options = _options(threads, latency_lines, skip)
     if lm and on.device:
         raise UsageError("--lm decodes on this machine, other machines return text", remedy="leave --lm out")
+    if not on.device:
+        warn_of_sharing(threads)
     # What a kit is made of unless told otherwise: most of the other rows are about this machine.
     shipped = "kit/targets.toml" if on.device else "targets.toml"
     wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / shipped)
