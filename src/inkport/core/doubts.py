@@ -31,8 +31,8 @@ SMALL_WRITING = 0.15
 STRIPS = 4
 """Rows are counted in this many strips side by side, of which the median counts: rows slope, and margins have none."""
 STRIP_PX = 64
-"""Narrowest strip, in pixels. A narrower image is the crop of a letter or a short word, and no page: along so few pixels
-the noise of paper looks like writing."""
+"""Narrowest strip, in pixels. A narrower image is the crop of a letter or a short word, and no page: along so few
+pixels the noise of paper looks like writing."""
 PROFILE_ROWS = 256
 """A higher image is averaged to so many rows: of a page of 40 lines each has 6."""
 SMOOTHED_ROWS = 3
@@ -75,8 +75,8 @@ def text_rows(gray: npt.NDArray[np.float32]) -> tuple[float, float]:
     """Return how many rows of writing there are, and the height of the tallest as a share of the image's.
 
     Writing changes quickly along a row of pixels, the paper between rows of writing does not; ruled lines, shades and
-    dark paper do not change along it either. Both figures are medians over strips; rows are 0 where nothing is written, or
-    the image is narrower than a strip.
+    dark paper do not change along it either. Both figures are medians over strips; there are no rows where nothing is
+    written, or the image is narrower than a strip.
     """
     strips = min(STRIPS, gray.shape[1] // STRIP_PX)
     if not strips:
