@@ -26,6 +26,8 @@ PAGE_ROWS = 4
 """Rows of writing from which on an image is a page, whatever its shape; the crops of lines have 1 to 3."""
 PAGE_SHAPE = 2.0
 """Width over height below which an image has the shape of a page, if its writing is small as well."""
+PAGE_HEIGHT_PX = 200
+"""Height in pixels below which small writing does not make a page: nobody could read a page of so few."""
 SMALL_WRITING = 0.15
 """Height of the tallest row of writing, as a share of the image's height, below which it is small."""
 STRIPS = 4
@@ -54,10 +56,11 @@ def doubts(gray: npt.NDArray[np.float32]) -> tuple[str, ...]:
             "invert the image so that dark ink is on light paper"
         )
     rows, share = text_rows(gray)
-    small = gray.shape[1] < PAGE_SHAPE * gray.shape[0] and share < SMALL_WRITING
-    if rows >= PAGE_ROWS or (rows > 0 and small):
+    height, width = gray.shape
+    has_shape = height >= PAGE_HEIGHT_PX and width < PAGE_SHAPE * height
+    if rows >= PAGE_ROWS or (rows > 0 and has_shape and share < SMALL_WRITING):
         found.append(
-            f"looks like a page and not like one line ({gray.shape[1]} x {gray.shape[0]} px, "
+            f"looks like a page and not like one line ({width} x {height} px, "
             f"about {rows:.0f} row{'s' if rows > 1 else ''} of writing, each {share:.0%} of the height); "
             "the text is likely to be wrong: pass the crop of one line"
         )
@@ -95,9 +98,8 @@ def _profile(strip: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         return profile
     places = np.arange(height) * PROFILE_ROWS // height
     averaged = np.bincount(places, profile, PROFILE_ROWS) / np.bincount(places, minlength=PROFILE_ROWS)
-    return np.convolve(
-        np.pad(averaged, SMOOTHED_ROWS // 2, mode="edge"), np.full(SMOOTHED_ROWS, 1 / SMOOTHED_ROWS), "valid"
-    )
+    padded = np.pad(averaged, SMOOTHED_ROWS // 2, mode="edge")
+    return np.convolve(padded, np.full(SMOOTHED_ROWS, 1 / SMOOTHED_ROWS), "valid").astype(np.float64)
 
 
 def _rows_of(profile: npt.NDArray[np.float64]) -> tuple[float, float]:

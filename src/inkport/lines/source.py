@@ -48,18 +48,24 @@ def source_name(path: Path) -> str:
 
 
 def _open(path: Path) -> Iterator[Line]:
-    if path.suffix.lower() != SUFFIX or path.is_dir():
+    if path.suffix.lower() != SUFFIX:
         return _open_plain(path, PLAIN)
     description = read_description(path)
     return chain.from_iterable(_open_plain(inner, description) for inner in description.lines)
 
 
 def _open_plain(path: Path, meaning: Meaning) -> Iterator[Line]:
-    if path.is_dir():
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except OSError as error:
+        raise LineDataError(
+            f"{path}: cannot be opened ({error.strerror})", remedy="check path and permissions"
+        ) from error
+    if is_folder:
         if column := meaning.writer_column or meaning.document_column:
             raise LineDataError(f"{path}: a folder has no column {column!r}", remedy="use a .tsv manifest")
         return _said(read_folder(path, dataset=meaning.dataset or source_name(path)), meaning)
-    if not path.exists():
+    if not is_there:
         raise LineDataError(f"{path}: no such file or folder", remedy="check the path")
     if path.suffix.lower() == ".parquet":
         return read_parquet(path, meaning)

@@ -101,3 +101,9 @@ def test_one_letter_is_a_line():
     image = Image.new("L", (30, 90), 235)
     ImageDraw.Draw(image).line([(15, 12), (14, 78)], fill=40, width=7)
     assert doubts(np.asarray(image, np.float32) / 255) == ()
+
+
+def test_a_short_word_between_wide_margins_is_a_line(lines):
+    word = lines[0][20:44, :90]
+    paper = float(np.median(lines[0]))
+    assert doubts(np.pad(word, ((50, 50), (10, 10)), constant_values=paper)) == ()
