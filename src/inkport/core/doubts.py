@@ -3,7 +3,10 @@
 Two mistakes are common and give no error: white writing on black, and a whole page instead of a line. Both are told
 from the gray values alone. A doubt is a warning, never a refusal: nothing is inverted or cut here.
 
-Measured by ``scripts/first_doubts.py`` on all FIGURES
+Measured by ``scripts/first_doubts.py`` on every third of the 27,563 lines of ``docs/data.md`` and of the samples (dark and
+stained paper, pencil, registers, forms, single words), and on every third of 302 pages of the same sources: of 9,194
+lines none is doubted, of the same lines inverted 9,178 are found (99.8 %), of 100 pages 96. The pages that are missed have
+fewer than four lines, or a margin with other writing.
 """
 
 from __future__ import annotations
@@ -92,14 +95,15 @@ def text_rows(gray: npt.NDArray[np.float32]) -> tuple[float, float]:
 
 
 def _profile(strip: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    profile = strip.mean(axis=1, dtype=np.float64)
+    profile: npt.NDArray[np.float64] = strip.mean(axis=1, dtype=np.float64)
     height = len(profile)
     if height <= PROFILE_ROWS:
         return profile
     places = np.arange(height) * PROFILE_ROWS // height
     averaged = np.bincount(places, profile, PROFILE_ROWS) / np.bincount(places, minlength=PROFILE_ROWS)
     padded = np.pad(averaged, SMOOTHED_ROWS // 2, mode="edge")
-    return np.convolve(padded, np.full(SMOOTHED_ROWS, 1 / SMOOTHED_ROWS), "valid").astype(np.float64)
+    smoothed: npt.NDArray[np.float64] = np.convolve(padded, np.full(SMOOTHED_ROWS, 1 / SMOOTHED_ROWS), "valid")
+    return smoothed
 
 
 def _rows_of(profile: npt.NDArray[np.float64]) -> tuple[float, float]:
