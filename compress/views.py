@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inkport.benchmarks.environment import threads_on
 from inkport.benchmarks.views.rows import NONE, milliseconds, percent, points
 from inkport.benchmarks.views.text import aligned, wrap
 from inkport.compress.judge import Compared, Standing
@@ -92,10 +93,9 @@ def _headline(report: CompressReport) -> str:
     start = report.start
     lines = f"{report.val.lines} lines of val ({report.val.sha256[:12]})" if report.val else "no lines"
     test = f" and {report.test.lines} of test ({report.test.sha256[:12]})" if report.test else ""
-    threads = report.measure.threads
     return (
         f"{report.recipe}: {start.name} {start.version} ({start.artifact.sha256[:12]}) on {lines}{test}, "
-        f"{threads} thread{'s' if threads > 1 else ''}"
+        f"{threads_on(report.environment, report.measure.threads)}"
     )
 
 

@@ -71,7 +71,8 @@ def choose_calibration(
         except ImageError as error:
             if not skip_bad_images:
                 raise LineDataError(
-                    f"calibration line {line.id}: {error.message}", remedy="mend it, or pass --skip-bad-images"
+                    f"calibration line {line.id}: {error.message}",
+                    remedy="mend it, or pass --skip bad-image",
                 ) from error
             skipped.append(line.id)
             continue

@@ -9,7 +9,7 @@ from pathlib import Path
 from inkport.core.charset import Charset
 from inkport.core.errors import LineDataError, SpecMismatchError, UnknownSymbolError
 from inkport.core.spec import RecogniserSpec
-from inkport.lines.audit import Audit, Problem, audit_lines
+from inkport.lines.audit import Audit, Problem, audit_lines, find_right_to_left, refuse
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines, read_lines
@@ -118,10 +118,14 @@ def choose_charset(recipe: Recipe, lines: Sequence[Line], start: Weights | None)
         start: Weights whose charset may be taken: those to start from or the teacher's, where the recipe names some.
 
     Raises:
+        LineDataError: If a text runs from right to left, and the recipe does not skip such lines.
         UnknownSymbolError: If the charset is that of ``start``, the lines have other symbols, and the recipe does
             not skip lines with unknown symbols.
     """
-    texts = [line.text for line in lines]
+    # Before symbols are looked at: that they are unknown would be true, too, but not the reason.
+    findings = {line.id: finding for line in lines if (finding := find_right_to_left(line))}
+    refuse(findings.values(), skip=recipe.data.skip, found=f"{len(lines)} lines in all")
+    texts = [line.text for line in lines if line.id not in findings]
     if start is None or recipe.charset is CharsetSource.LINES:
         return Charset.from_texts(texts)
     charset = start.spec.charset

@@ -192,6 +192,7 @@ def _add_lines(
                 reading=greedy(logits[0], reference.artifact.spec.charset).text,
                 dataset=line.dataset,
                 writer=line.writer,
+                document=line.document,
                 seen_writer=line.seen_writer,
                 golden=files,
             )

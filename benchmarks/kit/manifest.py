@@ -97,11 +97,13 @@ class KitLine:
     dataset: str
     """Its data set."""
     writer: str
-    """Its writer or document."""
+    """Who wrote it; empty where the source does not know. Kits made before ``document`` may have a document here."""
     seen_writer: bool
     """Whether the model may have seen this writer in training."""
     golden: GoldenFiles | None
     """Golden values of the other stages; absent on lines that only count for the text."""
+    document: str = ""
+    """The document that it belongs to; empty where the source does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,6 +47,7 @@ class Kit:
                 text=line.text,
                 dataset=line.dataset,
                 writer=line.writer,
+                document=line.document,
                 seen_writer=line.seen_writer,
             )
             for line in self.manifest.lines

@@ -27,7 +27,7 @@ from inkport.core.config import to_plain
 from inkport.core.errors import InkportError, LineDataError
 from inkport.core.files import write_atomically
 from inkport.lines.line import Line
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.source import digest_lines, read_lines, source_name
 
 
 app = App(name="python -m inkport.benchmarks.peers", default_parameter=Parameter(negative=()))
@@ -73,7 +73,7 @@ def peers(
     report = PeersReport(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         data_sha256=digest_lines(chosen),
-        sources=tuple(path.name for path in lines),
+        sources=tuple(source_name(path) for path in lines),
         environment=environment,
         median_line=shape,
         compared_with=contestants[-1].name,

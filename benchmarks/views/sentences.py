@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from inkport.benchmarks.bootstrap import CONFIDENCE
+from inkport.benchmarks.environment import threads_on
 from inkport.benchmarks.report import Report
 from inkport.benchmarks.views.rows import NONE, percent
 from inkport.core.target import LineChoice
@@ -13,10 +14,10 @@ from inkport.core.target import LineChoice
 
 def headline(report: Report) -> str:
     """Return the sentence above the table: what was compared on how many lines."""
-    model, data, threads = report.model, report.data, report.options.threads
+    model, data = report.model, report.data
     return (
         f"{model.name} {model.version} ({model.artifact.sha256[:12]}) on {data.lines} lines "
-        f"of {', '.join(data.sources)} ({data.sha256[:12]}), {threads} thread{'s' if threads > 1 else ''}"
+        f"of {', '.join(data.sources)} ({data.sha256[:12]}), {threads_on(report.environment, report.options.threads)}"
     )
 
 
@@ -82,7 +83,7 @@ def facts(report: Report) -> Mapping[str, str]:
         "CPU features": " ".join(e.isa) or NONE,
         "system": f"{e.os}, Python {e.python}",
         "packages": ", ".join(f"{name} {version}" for name, version in e.packages.items()),
-        "threads per target": str(e.threads),
+        "threads per target": threads_on(e, e.threads),
         "frequency governor": e.governor or NONE,
         "load before the run": NONE if e.load_1min is None else f"{e.load_1min:g}",
         "model": report.model.artifact.sha256,

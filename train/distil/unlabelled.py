@@ -9,10 +9,10 @@ from pathlib import Path
 from inkport.core.errors import LineDataError
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit, audit_lines
-from inkport.lines.folder import IMAGE_SUFFIXES
+from inkport.lines.folder import list_images
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.source import digest_lines, read_lines, source_name
 from inkport.train.recipe import Recipe
 
 
@@ -59,7 +59,4 @@ def read_unlabelled(
 def _images(path: Path) -> list[Line]:
     if not path.is_dir():
         return list(read_lines([path]))
-    images = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-    if not images:
-        raise LineDataError(f"{path}: no image here (looked for {', '.join(IMAGE_SUFFIXES)})")
-    return [Line(id=image.name, image=image, text="", dataset=path.name) for image in images]
+    return [Line(id=name, image=path / name, text="", dataset=source_name(path)) for name in list_images(path)]

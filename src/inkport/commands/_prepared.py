@@ -11,12 +11,11 @@ from inkport.benchmarks.about import describe_data
 from inkport.benchmarks.harness import check_targets
 from inkport.benchmarks.report import DataInfo
 from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, provider, sample_lines
+from inkport.commands._request import audit_sources, calibrate, check_calibration, provider, sample_lines
 from inkport.core.artifact import Artifact
 from inkport.core.target import Target, load_targets
-from inkport.export.calibration import choose_calibration
 from inkport.lines.audit import Audit
-from inkport.lines.source import read_lines
+from inkport.lines.source import source_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +55,11 @@ def prepare_request(
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
     audit = audit_sources(artifact, sources, skip)
-    chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
+    chosen = calibrate(artifact, calibration, skip)
     return Prepared(
         model=artifact,
         targets=wanted,
         audit=audit,
-        data=describe_data(audit, [path.name for path in sources]),
+        data=describe_data(audit, [source_name(path) for path in sources]),
         provide=provider(artifact, work, chosen),
     )

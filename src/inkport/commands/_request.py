@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from inkport.commands._skip import say_skipped
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.errors import ArtifactNotFoundError, UsageError
 from inkport.core.registry import load_runtime
 from inkport.core.target import Target
-from inkport.export.calibration import CalibrationSet
+from inkport.export.calibration import CALIBRATION_LINES, CalibrationSet, choose_calibration
 from inkport.export.plan import build
 from inkport.lines.audit import Audit, Problem, audit_lines
 from inkport.lines.source import read_lines
@@ -30,19 +32,21 @@ def problems_of(skip: str) -> tuple[str, ...]:
 
 
 def audit_sources(artifact: Artifact, sources: Sequence[Path], skip: Sequence[str]) -> Audit:
-    """Read line sets and prepare them for a model.
+    """Read line sets, prepare them for a model, and count on stderr what was left out.
 
     Raises:
         LineDataError: If a line has a problem that is not in ``skip``, or a source is no line set.
     """
     spec = artifact.spec
-    return audit_lines(
+    audit = audit_lines(
         read_lines(sources),
         charset=spec.charset,
         preprocess=spec.preprocess,
         stride=spec.stride,
         skip=[Problem(name) for name in skip],
     )
+    say_skipped(audit.findings)
+    return audit
 
 
 def check_calibration(sources: Sequence[Path], calibration: Sequence[Path]) -> None:
@@ -57,6 +61,25 @@ def check_calibration(sources: Sequence[Path], calibration: Sequence[Path]) -> N
             f"{shared[0]} is both in --lines and in --calibration: an artefact must not be calibrated on its proof",
             remedy="calibrate on lines that the model was trained on",
         )
+
+
+def calibrate(
+    model: Artifact, sources: Sequence[Path], skip: Sequence[str], *, count: int = CALIBRATION_LINES
+) -> CalibrationSet | None:
+    """Choose the lines that int8 takes its ranges from; None if there is no source.
+
+    Raises:
+        LineDataError: If there is no usable line, one is a test line, or the image of a chosen one is bad and this is
+            not in ``skip``.
+    """
+    if not sources:
+        return None
+    chosen = choose_calibration(
+        read_lines(sources), model.spec.preprocess, count=count, skip_bad_images=Problem.BAD_IMAGE in skip
+    )
+    if chosen.skipped:
+        sys.stderr.write(f"left out of calibration: {len(chosen.skipped)} bad-image: {', '.join(chosen.skipped)}\n")
+    return chosen
 
 
 def sample_lines() -> Path:

@@ -16,12 +16,13 @@ from inkport.benchmarks.environment import read_environment
 from inkport.commands._adapt_plot import to_svg
 from inkport.commands._adapt_report import Curve, points_of, to_markdown
 from inkport.commands._request import problems_of
+from inkport.commands._skip import Skip
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import RecipeError, RuntimeUnavailableError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.source import digest_lines, read_lines, source_name
 
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def run(
     rehearse: Paths = (),
     extend_charset: bool = False,
     freeze: str = "",
-    skip: str = "",
+    skip: Skip = "",
     steps: int | None = None,
     seed: int | None = None,
     settings: Path | None = None,
@@ -62,8 +63,7 @@ def run(
         rehearse: Line sets of other hands, some lines of which are mixed in so that these are not forgotten.
         extend_charset: Add symbols that the recogniser lacks; without this they are an error.
         freeze: Parts that stay as they are, separated by commas: cnn, statistics.
-        skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
-            bad-image, empty-text, unknown-symbol, too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         steps: Optimiser steps; they grow with the number of lines if left out.
         seed: Seed of everything random.
         settings: TOML file with further settings; docs/adaptation.md lists them. Options above go first.
@@ -106,7 +106,7 @@ def curve(
     base_lines: Paths = (),
     extend_charset: bool = False,
     freeze: str = "",
-    skip: str = "",
+    skip: Skip = "",
     steps: int | None = None,
     seed: int | None = None,
     settings: Path | None = None,
@@ -212,7 +212,7 @@ def _check_exposure(weights: Path, held: Sequence[Path], lines: Sequence[Line], 
     from inkport.train.adapt.exposure import Verdict, exposure_by_lines, exposure_by_names
 
     provenance = load_weights(weights).provenance
-    names = exposure_by_names(provenance, [path.name for path in held], {line.dataset for line in lines})
+    names = exposure_by_names(provenance, [source_name(path) for path in held], {line.dataset for line in lines})
     exposure = names
     if names.verdict is not Verdict.SEEN and base_lines:
         exposure = exposure_by_lines(provenance, list(read_lines(base_lines)), lines)
@@ -239,7 +239,7 @@ def _describe_model(weights: Path, exposure: Exposure) -> dict[str, Any]:
 
 
 def _describe_lines(sources: Sequence[Path], lines: Sequence[Line]) -> dict[str, Any]:
-    return {"sources": [path.name for path in sources], "lines": len(lines), "sha256": digest_lines(lines)}
+    return {"sources": [source_name(path) for path in sources], "lines": len(lines), "sha256": digest_lines(lines)}
 
 
 def _first(lines: Any, most: int) -> list[Line]:

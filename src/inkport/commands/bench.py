@@ -17,6 +17,8 @@ from inkport.benchmarks.scenarios.queries import Scenario
 from inkport.benchmarks.scenarios.stopping import StopRule
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
+from inkport.commands._skip import Skip
+from inkport.commands._warn import warn_of_sharing
 from inkport.core.files import write_atomically
 
 
@@ -38,7 +40,7 @@ def bench(
     loadgen: bool = False,
     loadgen_seconds: float = BenchOptions.loadgen_ms / 1000,
     threads: int = BenchOptions.threads,
-    skip: str = "",
+    skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:
     """Measure how fast targets are, as deeply as time allows; `inkport verify` says whether they read the same.
@@ -66,8 +68,7 @@ def bench(
         loadgen: Run the same scenarios through MLCommons LoadGen as well.
         loadgen_seconds: Shortest run under LoadGen.
         threads: Threads that every target computes with.
-        skip: Problems whose lines are left out, separated by commas: bad-image, empty-text, unknown-symbol,
-            too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     options = BenchOptions(
@@ -81,6 +82,7 @@ def bench(
         loadgen=loadgen,
         loadgen_ms=round(loadgen_seconds * 1000),
     )
+    warn_of_sharing(threads)
     prepared = prepare_request(
         model, targets=targets, lines=lines, calibration=calibration, skip=problems_of(skip), out=out
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +13,12 @@ from inkport.benchmarks.debug.opened import DebugTarget, availability, runtime_f
 from inkport.benchmarks.debug.run import debug_targets
 from inkport.benchmarks.debug.view import render_debug
 from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._skip import Skip
 from inkport.core.artifact import SIDECAR, Artifact, load_artifact
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.target import Precision, Target
-from inkport.export.calibration import choose_calibration
 from inkport.lines.audit import Audit
-from inkport.lines.source import read_lines
 
 
 USUAL = {"safetensors": "torch", "onnx": "onnxruntime", "openvino": "openvino", "coreml": "coreml-mil"}
@@ -38,7 +37,7 @@ def debug(
     line: str | None = None,
     out: Path = Path("out/debug"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
-    skip: str = "",
+    skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:
     """Find the first operator where two targets part by more than their precisions explain.
@@ -58,14 +57,13 @@ def debug(
         line: Id of the line; one of middling width if left out.
         out: Folder for debug.json, the reproduction, and the exported artefacts, which the next run takes up again.
         json_: Print the result as JSON instead of text.
-        skip: Problems whose lines are left out, instead of refused, separated by commas: bad-image, empty-text,
-            unknown-symbol, too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     problems = problems_of(skip)
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
-    build = _builder(model, out / "artifacts", calibration)
+    build = _builder(model, out / "artifacts", calibration, problems)
     targets = (_target(a, build), _target(b, build))
     graph = _graph(targets, build)
     for target in targets:
@@ -82,12 +80,12 @@ def debug(
     return int(result.diverges)
 
 
-def _builder(model: str | None, work: Path, calibration: tuple[Path, ...]) -> Build:
+def _builder(model: str | None, work: Path, calibration: tuple[Path, ...], problems: Sequence[str]) -> Build:
     """Return a function that resolves the model only when something has to be made from it."""
 
     def build(format: str, precision: Precision) -> Artifact:  # noqa: A002 - the artefact's field
         source = resolve_model(model, work=work)
-        chosen = choose_calibration(read_lines(calibration), source.spec.preprocess) if calibration else None
+        chosen = calibrate(source, calibration, problems)
         runtime = next(name for made, name in USUAL.items() if made == format)
         return provider(source, work, chosen)(Target(name=format, runtime=runtime, precision=precision))
 

@@ -18,11 +18,10 @@ from inkport.benchmarks.kit.run import run_kit
 from inkport.benchmarks.kit.view import render_check
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._skip import Skip
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
-from inkport.export.calibration import choose_calibration
-from inkport.lines.source import read_lines
 from inkport.runtimes.child import TIMEOUT_S
 
 
@@ -38,7 +37,7 @@ def make(
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     count: int = KitRequest.lines,
     golden: int = KitRequest.golden,
-    skip: str = "",
+    skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     sign: Path | None = None,
 ) -> None:
@@ -54,8 +53,7 @@ def make(
         lines: Line sets to choose from: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
         count: Most lines in the kit, chosen so that they have the widths of all.
         golden: How many of them have golden values of every stage.
-        skip: Problems whose lines are left out, instead of refused, separated by commas: bad-image, empty-text,
-            unknown-symbol, too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
         sign: PEM file of an Ed25519 private key to sign the kit with.
     """
@@ -64,7 +62,7 @@ def make(
     artifact = resolve_model(model, work=work)
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
-    chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
+    chosen = calibrate(artifact, calibration, problems_of(skip))
     request = KitRequest(
         model=artifact,
         targets=wanted,

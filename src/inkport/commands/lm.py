@@ -14,6 +14,7 @@ from inkport.benchmarks.environment import read_environment
 from inkport.benchmarks.fusion import Trial, measure_cost, measure_gain, read_logits, tune as choose, with_digests
 from inkport.commands._model import resolve_model
 from inkport.commands._request import audit_sources, problems_of
+from inkport.commands._skip import Skip
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
 from inkport.core.bundle import bundled_artifacts, find_lm
@@ -32,7 +33,7 @@ from inkport.core.registry import open_session
 from inkport.core.runtime import SessionOptions
 from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.source import digest_lines, read_lines, source_name
 
 
 lm = App(name="lm", help="Build a character language model, choose its weights, measure its gain and cost.")
@@ -69,6 +70,8 @@ def build(
         write_arpa(out, ngrams)
     else:
         save_trie(out, build_trie(ngrams, charset))
+    if ngrams.order < order:
+        sys.stderr.write(f"order {ngrams.order}, not {order}: the text is so short that no longer n-gram is left\n")
     counts = ", ".join(str(len(level.keys)) for level in ngrams.levels)
     sys.stdout.write(f"{out}: order {ngrams.order}, n-grams by length {counts}, {out.stat().st_size / 1e6:.2f} MB\n")
 
@@ -109,7 +112,7 @@ def tune(
     runtime: str | None = None,
     beam: int = Fusion.beam,
     most_lines: int = 0,
-    skip: str = "",
+    skip: Skip = "",
     threads: int = 1,
 ) -> None:
     """Choose the language model's weights by the CER on validation lines, and write them beside it.
@@ -121,7 +124,7 @@ def tune(
         runtime: Name of a runtime; the first that opens the model if left out.
         beam: Most prefixes kept per frame.
         most_lines: Most lines per line set, the first ones; 0 for all.
-        skip: Problems whose lines are left out, separated by commas.
+        skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
     """
     artifact = _artifact(model)
@@ -150,7 +153,7 @@ def measure(
     out: Path = Path("out/lm.json"),
     runtime: str | None = None,
     most_lines: int = 0,
-    skip: str = "",
+    skip: Skip = "",
     threads: int = 1,
 ) -> None:
     """Measure what the language model gains in CER per line set, and what it costs in time, beside greedy decoding.
@@ -164,7 +167,7 @@ def measure(
         out: The report, in JSON.
         runtime: Name of a runtime; the first that opens the model if left out.
         most_lines: Most lines per line set, the first ones; 0 for all.
-        skip: Problems whose lines are left out, separated by commas.
+        skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
     """
     artifact = _artifact(model)
@@ -184,7 +187,7 @@ def measure(
         "artifact": {"sha256": artifact.digest, "format": artifact.format, "precision": str(artifact.precision)},
         "runtime": chosen_runtime,
         "lm": {"sha256": sha256_file(lm), "bytes": lm.stat().st_size, **to_plain(fusion)},
-        "data": {"sources": [path.name for path in lines], "sha256": digest_lines(audit.lines)},
+        "data": {"sources": [source_name(path) for path in lines], "sha256": digest_lines(audit.lines)},
         "environment": to_plain(read_environment(threads=threads)),
         "gain": [to_plain(gain) for gain in gains],
         "cost": to_plain(measure_cost({"greedy": greedy, "beam": decode}, logits, charset)),

@@ -14,6 +14,7 @@ from inkport.benchmarks.margins.text import render_margins
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
+from inkport.commands._skip import Skip
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
 
@@ -29,7 +30,7 @@ def margins(
     probes: int = PROBES,
     fragile: int = FRAGILE,
     predict_only: bool = False,
-    skip: str = "",
+    skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:
     """Predict how many lines ports will read differently, from the reference's margins and a few lines.
@@ -49,8 +50,7 @@ def margins(
         probes: Lines that each target reads to have its errors learnt from; they have the widths of all.
         fragile: How many of the lines that are closest to changing are listed.
         predict_only: Read no other lines than the probe lines.
-        skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
-            bad-image, empty-text, unknown-symbol, too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     if min(threads, probes) < 1 or fragile < 0:

@@ -16,6 +16,7 @@ from inkport.benchmarks.metamorphic.text import render_checks
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
+from inkport.commands._skip import Skip
 from inkport.core.errors import UsageError
 
 
@@ -29,7 +30,7 @@ def metamorphic(
     threads: int = 1,
     sample: int = SAMPLE,
     relations: str = "",
-    skip: str = "",
+    skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:
     """Check that nothing but a line's own image changes its text: no batch, order, padding, thread or repetition.
@@ -49,8 +50,7 @@ def metamorphic(
         threads: Threads that every target computes with.
         sample: Most lines that the relations are tried on; they have the widths of all.
         relations: Relations to try, separated by commas; all if left out.
-        skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
-            bad-image, empty-text, unknown-symbol, too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     options = _options(threads, sample, relations, skip)

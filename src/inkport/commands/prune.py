@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from inkport.commands._skip import Skip, say_skipped
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 
@@ -69,6 +70,7 @@ def scan(
     train_lines: int = 512,
     statistics: bool = False,
     cost: Literal["macs", "latency"] = "macs",
+    skip: Skip = "",
     threads: int = 1,
 ) -> None:
     """Measure the CER of every group pruned alone, without fine-tuning, and what that saves.
@@ -88,6 +90,7 @@ def scan(
         train_lines: How many of them to use, spread evenly over all.
         statistics: Take batch-norm statistics anew on the training lines in every trial.
         cost: What a trial saves: multiply-accumulates, or measured time in ONNX Runtime, fp32, one thread.
+        skip: Problems whose lines are left out and counted, instead of refused.
         threads: CPU threads of torch.
     """
     _need()
@@ -100,8 +103,8 @@ def scan(
 
     torch.set_num_threads(threads)
     loaded = load_weights(weights)
-    audit = _audit(lines, loaded, limit)
-    calibration = _calibration(loaded, train, train_lines)
+    audit = _audit(lines, loaded, limit, skip)
+    calibration = _calibration(loaded, train, train_lines, skip)
     begun = Scan(
         weights=sha256_file(weights),
         lines=digest_lines(audit.lines),
@@ -169,6 +172,7 @@ def apply(
     train: Paths = (),
     train_lines: int = 512,
     statistics: bool = False,
+    skip: Skip = "",
     version: str | None = None,
 ) -> None:
     """Remove what a recipe or ratios say, and write the smaller weights; fine-tune them with `inkport train`.
@@ -187,6 +191,7 @@ def apply(
         train: Training lines, for Taylor importance and statistics.
         train_lines: How many of them to use, spread evenly over all.
         statistics: Take batch-norm statistics of the result anew on the training lines.
+        skip: As in `scan`.
         version: Version of the result; that of the given weights if left out.
     """
     _need()
@@ -209,7 +214,7 @@ def apply(
         importance=base.importance if importance is None else Importance(importance),
         multiple=base.multiple if multiple is None else multiple,
     )
-    calibration = _calibration(loaded, train, train_lines)
+    calibration = _calibration(loaded, train, train_lines, skip)
     small = prune_weights(loaded, pruning, calibration=calibration, statistics=statistics, version=version)
     save_weights(out, small)
     before = count_macs(network, height=network.config.height)
@@ -225,6 +230,7 @@ def factorise(
     out: Path,
     train: Paths = (),
     train_lines: int = 512,
+    skip: Skip = "",
     version: str | None = None,
 ) -> None:
     """Make layers products of two thinner ones, and write the weights; fine-tune them with `inkport train`.
@@ -235,6 +241,7 @@ def factorise(
         out: The new weights file.
         train: Training lines whose inputs decide what is best for linear layers; the weights alone if left out.
         train_lines: How many of them to use, spread evenly over all.
+        skip: As in `scan`.
         version: Version of the result; that of the given weights if left out.
     """
     _need()
@@ -244,7 +251,8 @@ def factorise(
 
     loaded = load_weights(weights)
     ranks = {name: _whole(name, value) for name, value in _ratios(rank, "--rank").items()}
-    small = factorise_weights(loaded, ranks, calibration=_calibration(loaded, train, train_lines), version=version)
+    calibration = _calibration(loaded, train, train_lines, skip)
+    small = factorise_weights(loaded, ranks, calibration=calibration, version=version)
     save_weights(out, small)
     height = loaded.spec.preprocess.height
     before, after = (count_macs(some.network(), height=height) for some in (loaded, small))
@@ -260,8 +268,9 @@ def _need() -> None:
         ) from error
 
 
-def _audit(paths: tuple[Path, ...], weights: Weights, limit: int) -> Audit:
-    """Return prepared lines, at most ``limit``, spread evenly; unusable ones are passed over, test lines refused."""
+def _audit(paths: tuple[Path, ...], weights: Weights, limit: int, skip: str) -> Audit:
+    """Return prepared lines, at most ``limit``, spread evenly; test lines are refused."""
+    from inkport.commands._request import problems_of
     from inkport.lines.audit import Problem, audit_lines
     from inkport.lines.held_out import refuse_test_lines
     from inkport.lines.source import read_lines
@@ -271,22 +280,24 @@ def _audit(paths: tuple[Path, ...], weights: Weights, limit: int) -> Audit:
     lines = list(refuse_test_lines(read_lines(paths), purpose="pruning"))
     count = min(limit, len(lines))
     spec = weights.spec
-    return audit_lines(
+    audit = audit_lines(
         [lines[i * len(lines) // count] for i in range(count)],
         charset=spec.charset,
         preprocess=spec.preprocess,
         stride=spec.stride,
-        skip=tuple(Problem),
+        skip=[Problem(name) for name in problems_of(skip)],
     )
+    say_skipped(audit.findings)
+    return audit
 
 
-def _calibration(weights: Weights, paths: tuple[Path, ...], limit: int) -> Calibration | None:
+def _calibration(weights: Weights, paths: tuple[Path, ...], limit: int, skip: str) -> Calibration | None:
     from inkport.lines.source import digest_lines
     from inkport.train.prune.batches import calibration_of
 
     if not paths:
         return None
-    audit = _audit(paths, weights, limit)
+    audit = _audit(paths, weights, limit, skip)
     count = max(1, len(audit.lines) // 32)
     return calibration_of(audit, weights.spec, digest=digest_lines(audit.lines), count=count, size=32, seed=1)
 

@@ -12,11 +12,12 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.margins.run import PROBES
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, problems_of
+from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of
+from inkport.commands._skip import Skip
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.target import Precision
-from inkport.export.calibration import CALIBRATION_LINES, CalibrationSet, choose_calibration
+from inkport.export.calibration import CALIBRATION_LINES, CalibrationSet
 from inkport.export.from_onnx.accuracy import AccuracyControl, ValidationSet
 from inkport.export.from_onnx.int8 import Int8Options, int8_onnx_from_onnx
 from inkport.export.from_onnx.openvino_int8 import OpenVinoInt8Options, int8_openvino_from_onnx
@@ -24,7 +25,6 @@ from inkport.export.from_onnx.saturation import saturation_warning
 from inkport.export.plan import build
 from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
-from inkport.lines.source import read_lines
 from inkport.quantise.blank_bias import correct_blank_bias
 from inkport.quantise.meter import Meter
 from inkport.quantise.operators import Grouping, find_groups
@@ -52,6 +52,7 @@ def apply(
     calibration: Paths,
     out: Path,
     calibration_lines: int = CALIBRATION_LINES,
+    skip: Skip = "",
     options: Settings = Int8Options(),  # noqa: B008 - frozen
 ) -> None:
     """Make an int8 ONNX artefact with settings of your own; `inkport export` makes the one with the default ones.
@@ -61,12 +62,13 @@ def apply(
         calibration: Line sets that the ranges come from: lines of the training set, never test lines.
         out: The artefact's directory.
         calibration_lines: How many of their lines to use; the choice depends on the lines' ids alone.
+        skip: Problems whose calibration lines are left out; only bad-image matters here.
         options: What is quantised, and how.
     """
     source = _onnx(model, out)
     _print(
         int8_onnx_from_onnx(
-            source, out, calibration=_calibrate(source, calibration, calibration_lines), options=options
+            source, out, calibration=_calibrate(source, calibration, calibration_lines, skip), options=options
         )
     )
 
@@ -83,7 +85,7 @@ def openvino(
     everything: bool = False,
     calibration_lines: int = CALIBRATION_LINES,
     most_lines: int = 0,
-    skip: str = "",
+    skip: Skip = "",
 ) -> None:
     """Make an int8 OpenVINO artefact whose CER on validation lines is held: operators that do harm go back to fp32.
 
@@ -97,7 +99,7 @@ def openvino(
         everything: Start with everything in int8 (depthwise convolutions never are), not with the usual parts in fp32.
         calibration_lines: As in `apply`.
         most_lines: Most lines per line set, the first ones; 0 for all.
-        skip: Problems whose lines are left out, separated by commas.
+        skip: Problems whose lines are left out and counted, instead of refused.
     """
     check_calibration(lines, calibration)
     source = _onnx(model, out)
@@ -106,7 +108,7 @@ def openvino(
     artifact = int8_openvino_from_onnx(
         source,
         out,
-        calibration=_calibrate(source, calibration, calibration_lines),
+        calibration=_calibrate(source, calibration, calibration_lines, skip),
         options=options,
         validation=ValidationSet.of(_audit(source, lines, skip, most_lines)),
     )
@@ -128,7 +130,7 @@ def sensitivity(
     probes: int = PROBES,
     calibration_lines: int = CALIBRATION_LINES,
     most_lines: int = 0,
-    skip: str = "",
+    skip: Skip = "",
     threads: int = 1,
     options: Settings = Int8Options(),  # noqa: B008 - frozen
 ) -> None:
@@ -145,14 +147,14 @@ def sensitivity(
         probes: Lines that margins learn from.
         calibration_lines: As in `apply`.
         most_lines: Most lines per line set, the first ones; 0 for all.
-        skip: Problems whose lines are left out, separated by commas.
+        skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
         options: How is quantised; what is quantised is the scan's own choice.
     """
     check_calibration(lines, calibration)
     source = _onnx(model, out)
     meter = Meter(source, _audit(source, lines, skip, most_lines), probes=probes, threads=threads)
-    chosen = _calibrate(source, calibration, calibration_lines)
+    chosen = _calibrate(source, calibration, calibration_lines, skip)
     identity = identify(
         source, meter, calibration=chosen.record, settings=options, mode=mode, grouping=group, timed=timed
     )
@@ -191,7 +193,7 @@ def search(
     settings: Search = SearchOptions(),  # noqa: B008 - frozen
     calibration_lines: int = CALIBRATION_LINES,
     most_lines: int = 0,
-    skip: str = "",
+    skip: Skip = "",
     threads: int = 1,
 ) -> None:
     """Make an int8 artefact in which as many operators stay in fp32 as the CER budget needs.
@@ -205,7 +207,7 @@ def search(
         settings: The budget, and the order in which operators are tried.
         calibration_lines: As in `apply`.
         most_lines: Most lines per line set, the first ones; 0 for all.
-        skip: Problems whose lines are left out, separated by commas.
+        skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
     """
     check_calibration(lines, calibration)
@@ -218,7 +220,7 @@ def search(
         artifact = search_mixed(
             source,
             out,
-            calibration=_calibrate(source, calibration, calibration_lines),
+            calibration=_calibrate(source, calibration, calibration_lines, skip),
             options=report.identity.settings,
             meter=meter,
             sensitivity=report.scan,
@@ -243,7 +245,7 @@ def blank_bias(
     lines: Paths,
     out: Path,
     most_lines: int = 0,
-    skip: str = "",
+    skip: Skip = "",
     threads: int = 1,
 ) -> None:
     """Choose an offset on the blank's logit by the CER on validation lines, and fold it into the head's bias.
@@ -254,7 +256,7 @@ def blank_bias(
         lines: Line sets of validation; never those that a result is reported on.
         out: The corrected artefact's directory.
         most_lines: Most lines per line set, the first ones; 0 for all.
-        skip: Problems whose lines are left out, separated by commas.
+        skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
     """
     quantised = resolve_model(str(artifact))
@@ -282,8 +284,11 @@ def _onnx(model: str | None, out: Path) -> Artifact:
     return build(source, format="onnx", precision=Precision.FP32, work=work)
 
 
-def _calibrate(source: Artifact, calibration: Sequence[Path], count: int) -> CalibrationSet:
-    return choose_calibration(read_lines(calibration), source.spec.preprocess, count=count)
+def _calibrate(source: Artifact, calibration: Sequence[Path], count: int, skip: str) -> CalibrationSet:
+    chosen = calibrate(source, calibration, problems_of(skip), count=count)
+    if chosen is None:
+        raise LineDataError("no line to calibrate on", remedy="pass line sets with --calibration")
+    return chosen
 
 
 def _audit(source: Artifact, lines: Sequence[Path], skip: str, most_lines: int) -> Audit:

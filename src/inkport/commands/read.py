@@ -12,11 +12,13 @@ import numpy.typing as npt
 from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
+from inkport.commands._warn import warn, warn_of_sharing
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.choice import choose_runtime, opens
 from inkport.core.ctc import Transcription
 from inkport.core.decoder import load_decoder
+from inkport.core.doubts import doubts
 from inkport.core.errors import ImageError, UsageError
 from inkport.core.image import load_gray
 from inkport.core.preprocess import prepare
@@ -43,7 +45,7 @@ def read(
     """Print the text of line images: the text alone for one image, path, tab and text for several.
 
     An image holds one line of text. One that cannot be read is reported, the others are still read, and the
-    exit code is 2.
+    exit code is 2. What looks like white on black or like a whole page is read, with a warning on stderr.
 
     Args:
         images: Image files (PNG, JPEG, TIFF, WebP, ...), each the crop of one line.
@@ -59,6 +61,7 @@ def read(
     """
     if threads < 1:
         raise UsageError(f"threads must be at least 1, found {threads}")
+    warn_of_sharing(threads)
     artifact = _bundled(runtime) if model is None else resolve_model(model)
     chosen = runtime or choose_runtime(artifact)
     records: list[dict[str, Any]] = []
@@ -70,6 +73,8 @@ def read(
             except ImageError as error:
                 sys.stderr.write(f"inkport: {error}\n")
                 continue
+            for doubt in doubts(gray):
+                warn(f"{path}: {doubt}")
             reading = recogniser.read_prepared([prepared])[0]
             records.append({**_record(path, gray.shape, reading, artifact.spec), "runtime": chosen})
             records[-1]["artifact"] = {"sha256": artifact.digest}

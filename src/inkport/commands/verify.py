@@ -16,12 +16,13 @@ from inkport.benchmarks.report import Options
 from inkport.benchmarks.views.text import render_text
 from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on_devices
 from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._skip import Skip
+from inkport.commands._warn import warn_of_sharing
 from inkport.core.decoder import load_beam
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
-from inkport.export.calibration import choose_calibration
-from inkport.lines.source import read_lines
+from inkport.lines.source import source_name
 
 
 def verify(
@@ -33,7 +34,7 @@ def verify(
     json_: Annotated[bool, Parameter(name="--json")] = False,
     threads: int = Options.threads,
     latency_lines: int = Options.latency_lines,
-    skip: str = "",
+    skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     lm: Path | None = None,
     on: DeviceOptions = HERE,
@@ -54,8 +55,7 @@ def verify(
         json_: Print the report as JSON instead of the table.
         threads: Threads that every target computes with.
         latency_lines: Most lines timed per target; 0 leaves the latency out.
-        skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
-            bad-image, empty-text, unknown-symbol, too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
         lm: Language model to decode all logits with: fr-en, which comes with inkport, or a file with the weights
             of `inkport lm tune` beside it.
@@ -64,6 +64,8 @@ def verify(
     options = _options(threads, latency_lines, skip)
     if lm and on.device:
         raise UsageError("--lm decodes on this machine, other machines return text", remedy="leave --lm out")
+    if not on.device:
+        warn_of_sharing(threads)
     # What a kit is made of unless told otherwise: most of the other rows are about this machine.
     shipped = "kit/targets.toml" if on.device else "targets.toml"
     wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / shipped)
@@ -73,8 +75,8 @@ def verify(
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
     audit = audit_sources(artifact, sources, options.skip)
-    chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
-    names = tuple(path.name for path in sources)
+    chosen = calibrate(artifact, calibration, options.skip)
+    names = tuple(source_name(path) for path in sources)
     provide = provider(artifact, work, chosen)
     try:
         if on.device:

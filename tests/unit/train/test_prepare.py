@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from inkport.core.errors import LineDataError, RecipeError, SpecMismatchError, UnknownSymbolError  # noqa: E402
+from inkport.lines.audit import Problem  # noqa: E402
 from inkport.model.weights import load_weights  # noqa: E402
 from inkport.train.distributed import Group  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
@@ -144,3 +146,21 @@ def test_test_lines_are_refused_unless_the_recipe_allows_them(recipe, tmp_path, 
     (tmp_path / "recipe.toml").write_text(allowed, encoding="utf-8")
     data = prepare_data(load_recipe(tmp_path / "recipe.toml"), tmp_path)
     assert "z" in {line.id for line in (*data.train.lines, *data.val.lines)}
+
+
+@pytest.mark.parametrize("charset", ["lines", "start"])
+def test_lines_from_right_to_left_are_refused_with_the_reason_or_skipped(recipe, tmp_path, lines_folder, charset):
+    train_once(recipe(), tmp_path, tmp_path / "first")
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for path in lines_folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "line1.gt.txt").write_text("ܫܠܡܐ", encoding="utf-8")
+    extra = 'start = "first/last.safetensors"\ncharset = "start"' if charset == "start" else ""
+    with pytest.raises(LineDataError, match=r"1 unusable lines(.|\n)*line1\.png: right-to-left: 'ܫ' \(U\+072B\)"):
+        prepare_data(recipe(extra, train=folder), tmp_path)
+    given = recipe(extra, train=folder)
+    skipping = replace(given, data=replace(given.data, skip=(Problem.RIGHT_TO_LEFT,)))
+    prepared = prepare_data(skipping, tmp_path)
+    assert [(f.id, f.problem) for f in prepared.train.findings] == [("line1.png", Problem.RIGHT_TO_LEFT)]
+    assert not set("ܫܠܡܐ") & set(prepared.spec.charset.symbols)

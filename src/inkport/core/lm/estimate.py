@@ -30,13 +30,14 @@ def estimate(texts: Iterable[str], *, order: int, prune: Sequence[int] = ()) -> 
 
     Args:
         texts: Lines of text without control characters.
-        order: Length of the longest n-grams, at least 2.
+        order: Length of the longest n-grams, at least 2; the model's is lower where the text is so short that none of
+            this length is left.
         prune: Counts up to which n-grams are dropped, by length from 1; the last holds for all longer ones. The
             first must be 0, and none may be below the one before.
 
     Raises:
         UsageError: If the order or the pruning is out of range for these texts.
-        LineDataError: If there is no text.
+        LineDataError: If there is no text, or so little that no n-gram of two symbols is left.
 
     Source:
         Chen and Goodman, *An Empirical Study of Smoothing Techniques for Language Modeling* (1998), section 3;
@@ -55,6 +56,14 @@ def estimate(texts: Iterable[str], *, order: int, prune: Sequence[int] = ()) -> 
     levels: list[Level] = []
     for n in range(order):
         keep = raw[n][1] > thresholds[n]
+        if n and not keep.any():
+            # Neither is any longer one kept, which occurs no oftener: the model ends here.
+            if n == 1:
+                raise LineDataError(
+                    f"too little text: no two symbols follow one another more than {thresholds[n]} times",
+                    remedy="pass more text, or lower the second number of --prune",
+                )
+            break
         probability, gamma, contexts = _smooth(
             raw[n][0], adjusted[n], keep, levels[-1] if levels else None, bits=bits, length=n + 1
         )

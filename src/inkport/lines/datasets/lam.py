@@ -13,8 +13,12 @@ from inkport.lines.datasets.listed import Listed, Split, collapsed
 from inkport.lines.datasets.places import check_name, find_place, read_file, read_text
 
 
+WRITER = "muratori"
+"""He wrote all of it."""
+
+
 def list_lam(root: Path, split: Split) -> Iterator[Listed]:
-    """Yield the lines of the basic split; there is one author, so his decade stands for the document.
+    """Yield the lines of the basic split; the decade stands for the document.
 
     Raises:
         LineDataError: If a part of the layout is missing or malformed.
@@ -30,7 +34,8 @@ def list_lam(root: Path, split: Split) -> Iterator[Listed]:
         yield Listed(
             id=name,
             text=collapsed(text),
-            writer="" if decade is None else f"decade-{decade}",
+            writer=WRITER,
+            document="" if decade is None else f"decade-{decade}",
             image=partial(read_file, file),
             missing="" if file.is_file() else f"no image {file.relative_to(root)}",
         )

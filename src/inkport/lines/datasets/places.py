@@ -9,6 +9,8 @@ from inkport.core.errors import LineDataError
 
 DOCUMENT = "docs/datasets.md"
 """Where the layouts are shown."""
+MAX_NAME_BYTES = 240
+"""Longest name without its suffix: file systems take 255 bytes."""
 
 
 def find_place(root: Path, *choices: str) -> Path:
@@ -52,8 +54,10 @@ def check_name(name: str, where: Path) -> str:
     """Return ``name`` if it is the bare name of a file, so that no list leads out of its data set.
 
     Raises:
-        LineDataError: If it is empty or a path.
+        LineDataError: If it is empty, a path, or longer than a file's name can be.
     """
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise LineDataError(f"{where}: {name[:40]!r}... has {len(name)} letters, no file has so long a name")
     if not name or name in {".", ".."} or any(symbol in name for symbol in "/\\\0"):
         raise LineDataError(f"{where}: {name!r} is not the name of a file in the data set")
     return name

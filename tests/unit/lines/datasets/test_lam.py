@@ -11,11 +11,11 @@ from inkport.lines.datasets.lam import list_lam
 from inkport.lines.datasets.listed import Split
 
 
-def test_lines_in_the_order_of_the_list_with_their_decade(lam):
+def test_lines_in_the_order_of_the_list_with_their_author_and_decade(lam):
     lines = list(list_lam(lam, Split.TEST))
-    assert [(line.id, line.text, line.writer, line.missing) for line in lines] == [
-        ("000_00.jpg", "Sereniss.ma Altezza", "decade-0", ""),
-        ("001_01.jpg", "è più #", "decade-1", ""),
+    assert [(line.id, line.text, line.writer, line.document, line.missing) for line in lines] == [
+        ("000_00.jpg", "Sereniss.ma Altezza", "muratori", "decade-0", ""),
+        ("001_01.jpg", "è più #", "muratori", "decade-1", ""),
     ]
     assert lines[0].image() == (lam / "lines/img/000_00.jpg").read_bytes()
 
