@@ -134,10 +134,14 @@ def _parse_toml(text: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def _check(value: Any) -> None:
+def _check(root: Any) -> None:
     """Refuse what no document of ours holds, level by level."""
-    level: list[Any] = [[value]]
-    for depth in range(DEPTH + 1):
+    if not isinstance(root, dict | list):
+        if fault := _fault(root):
+            raise ValueError(fault)
+        return
+    level: list[Any] = [root]
+    for _ in range(DEPTH):
         below: list[Any] = []
         for table in level:
             named = isinstance(table, dict)
@@ -145,13 +149,26 @@ def _check(value: Any) -> None:
                 if isinstance(item, dict | list):
                     below.append(item)
                 elif fault := _fault(item):
-                    raise ValueError(f"{shorten(key)}: {fault}" if depth else fault)
+                    raise ValueError(f"{_place(root, table, key)}: {fault}")
                 if named and (fault := _text_fault(key)):
                     raise ValueError(fault)
         if not below:
             return
         level = below
     raise ValueError(f"nested deeper than {DEPTH} levels")
+
+
+def _place(root: Any, table: Any, key: str | int) -> str:
+    """Return where in a document a value is, as in ``target[0].budget``."""
+    waiting: list[tuple[Any, str]] = [(root, "")]
+    for node, place in waiting:
+        named = isinstance(node, dict)
+        if node is table:
+            return f"{place}.{key}".lstrip(".") if named else f"{place}[{key}]"
+        for name, item in node.items() if named else enumerate(node):
+            if isinstance(item, dict | list):
+                waiting.append((item, f"{place}.{name}".lstrip(".") if named else f"{place}[{name}]"))
+    return str(key)
 
 
 def _fault(item: Any) -> str | None:
@@ -163,7 +180,8 @@ def _fault(item: Any) -> str | None:
     if isinstance(item, int):
         return None if item in INTEGERS else f"the integer {shorten(item)} has more than 64 bits"
     if isinstance(item, float):
-        return None if math.isfinite(item) else f"expected a number, found {item}"
+        expected = "float" if math.isnan(item) else "a finite float"
+        return None if math.isfinite(item) else f"expected {expected}, found {item}"
     return f"a {type(item).__name__}, which no setting is"
 
 
