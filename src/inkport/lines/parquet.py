@@ -12,6 +12,7 @@ from typing import Any
 
 from inkport.core.errors import LineDataError
 from inkport.lines.line import Line
+from inkport.lines.tables import open_table
 
 
 def read_parquet(path: Path) -> Iterator[Line]:
@@ -21,28 +22,17 @@ def read_parquet(path: Path) -> Iterator[Line]:
         LineDataError: If pyarrow is missing, the file is not Parquet, a required column is absent, or a row
             names its image's file without holding its bytes.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ModuleNotFoundError as error:
-        raise LineDataError(
-            f"{path}: reading Parquet needs pyarrow", remedy="pip install 'inkport[parquet]'"
-        ) from error
-    try:
-        table = pq.ParquetFile(path)
-        columns = set(table.schema_arrow.names)
-        if missing := {"image", "text"} - columns:
+    with open_table(path) as table:
+        if missing := {"image", "text"} - set(table.names):
             raise LineDataError(
-                f"{path}: no column {sorted(missing)}, found {sorted(columns)}",
+                f"{path}: no column {sorted(missing)}, found {sorted(set(table.names))}",
                 remedy="follow the Hugging Face image convention: image{bytes, path} and text",
             )
         row = 0
-        for batch in table.iter_batches(batch_size=256):
+        for batch in table.batches():
             for record in batch.to_pylist():
                 yield _line(record, path, row)
                 row += 1
-    except (pa.ArrowException, OSError) as error:
-        raise LineDataError(f"{path}: not a readable Parquet file ({error})") from error
 
 
 def _line(record: dict[str, Any], path: Path, row: int) -> Line:
