@@ -54,5 +54,5 @@ def test_malformed_lists_are_refused(lam, content, message):
 
 def test_a_list_that_is_not_utf_8_is_refused(lam):
     (lam / "lines/split/basic/test.json").write_bytes(json.dumps([]).encode() + b"\xe9")
-    with pytest.raises(LineDataError, match="not readable as JSON .'utf-8' codec"):
+    with pytest.raises(LineDataError, match=r"not readable as JSON \('utf-8' codec"):
         list(list_lam(lam, Split.TEST))
