@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 import tomllib
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from inkport.core.documents import (
     DEPTH,
@@ -22,13 +21,16 @@ from inkport.core.documents import (
 from inkport.core.errors import ArtifactCorruptError, DataError, RecipeError
 
 
-SCALARS = (
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-)
+NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
-DOCUMENTS = st.recursive(SCALARS | TEXTS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=20)
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
+    max_leaves=10,
+)
 
 
+@settings(max_examples=50)
 @given(DOCUMENTS)
 def test_what_json_writes_is_read_as_it_was(document):
     assert parse_json(json.dumps(document).encode(), where="x") == document
@@ -111,11 +113,10 @@ def test_toml_that_is_refused(text, fault):
         "x = {k = '''\n\" ''', " + ".".join(["a"] * 50_000) + ' = 1, q = "" }',
     ],
 )
-def test_a_key_of_thousands_of_parts_takes_no_minutes(text):
-    begun = time.process_time()
+def test_a_key_of_thousands_of_parts_does_not_reach_the_parser_which_takes_minutes(text, monkeypatch):
+    monkeypatch.setattr(tomllib, "loads", lambda _text: pytest.fail("parsed"))
     with pytest.raises(RecipeError, match=f"nested deeper than {DEPTH} levels"):
         parse_toml(text, where="x")
-    assert time.process_time() - begun < 5
 
 
 def test_toml_is_what_the_parser_makes_of_it(tmp_path):

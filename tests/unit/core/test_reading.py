@@ -30,7 +30,7 @@ def test_what_is_no_regular_file_is_named(tmp_path):
         open_regular(tmp_path / "zero" if _link(tmp_path / "zero", "/dev/zero") else tmp_path)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "socket"))
-        with pytest.raises(OSError, match="socket|No such device"):
+        with pytest.raises(OSError, match=r"socket|No such device"):
             open_regular(tmp_path / "socket")
     with pytest.raises(OSError, match="no possible name of a file"):
         open_regular(tmp_path / "a\0b")
@@ -56,5 +56,5 @@ def test_no_reader_waits_for_a_pipe_or_reads_a_device(tmp_path, target):
         (read_toml, RecipeError),
         (read_file, LineDataError),
     ):
-        with pytest.raises(error, match="a pipe, not a file|a device"):
+        with pytest.raises(error, match=r"a pipe, not a file|a device"):
             read(path)
