@@ -144,13 +144,12 @@ def _check(root: Any) -> None:
     for _ in range(DEPTH):
         below: list[Any] = []
         for table in level:
-            named = isinstance(table, dict)
-            for key, item in table.items() if named else enumerate(table):
+            for key, item in table.items() if isinstance(table, dict) else enumerate(table):
                 if isinstance(item, dict | list):
                     below.append(item)
                 elif fault := _fault(item):
                     raise ValueError(f"{_place(root, table, key)}: {fault}")
-                if named and (fault := _text_fault(key)):
+                if isinstance(key, str) and (fault := _text_fault(key)):
                     raise ValueError(fault)
         if not below:
             return

@@ -98,11 +98,11 @@ def test_arrays_come_out_as_they_went_in(tmp_path):
         (head("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 1000000000000), }"), "with 0 bytes"),
         (head("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1000000000000), }"), "with 0 bytes"),
         (head("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, -1), }", bytes(4)), "with 4 bytes"),
-        (head("(" * 5000), ""),
-        (head("{'descr': '''"), ""),
-        (head("{[]: 1}"), ""),
-        (b"", ""),
-        (b"\x93NUMPY\x01\x00\xff\xff{", ""),
+        (head("(" * 5000), None),
+        (head("{'descr': '''"), None),
+        (head("{[]: 1}"), None),
+        (b"", None),
+        (b"\x93NUMPY\x01\x00\xff\xff{", None),
     ],
 )
 def test_arrays_that_are_refused_before_anything_is_allocated(data, fault):
@@ -110,16 +110,14 @@ def test_arrays_that_are_refused_before_anything_is_allocated(data, fault):
         parse_npy(data, dtype="<f4")
 
 
-def test_files_of_arrays_that_are_refused(tmp_path):
+def test_files_of_arrays_that_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("inkport.core.zips.FREE_BYTES", 10_000)
     path, good = tmp_path / "x.npz", npy(np.zeros(3, np.float32))
     for data, fault in (
         (zipped({"a.npy": good})[:-10], "not a zip"),
         (zipped({"b.npy": good}), "no array 'a'"),
         (zipped({"a.npy": good}, zipfile.ZIP_LZMA), "deflate"),
-        (
-            zipped({"a.npy": head("{'descr': '<f4', 'fortran_order': False, 'shape': (25000000,)}", bytes(10**8))}),
-            "100",
-        ),
+        (zipped({"a.npy": bytes(10**6)}), "1000000 bytes when unpacked"),
     ):
         path.write_bytes(data)
         with pytest.raises(ValueError, match=fault):
