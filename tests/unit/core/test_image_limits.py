@@ -110,14 +110,7 @@ def test_a_tiff_tile_larger_than_any_picture_is_refused():
 def test_a_tiff_of_more_strips_than_a_picture_has_rows_is_refused():
     count = 100_001
     data = bytes(8) + struct.pack("<I", 8) * count + struct.pack("<I", 8) * count
-    tags = [
-        (256, 4, 1, 8),
-        (257, 4, 1, count),
-        *GRAY,
-        (273, 4, count, 16),
-        (278, 4, 1, 1),
-        (279, 4, count, 16 + 4 * count),
-    ]
+    strips = [(273, 4, count, 16), (278, 4, 1, 1), (279, 4, count, 16 + 4 * count)]
     with pytest.raises(ImageError, match="100001 strips or tiles, at most 100000"):
         load_gray(tiff([(256, 4, 1, 8), (257, 4, 1, count), *GRAY, *strips], data))
 

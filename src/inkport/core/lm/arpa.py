@@ -108,7 +108,7 @@ def _sizes(rows: Iterator[str]) -> list[int]:
     """Return the numbers of n-grams by length, as the head says, up to the first of the sections."""
     sizes: list[int] = []
     for row in rows:
-        if found := re.fullmatch(r"ngram (\d{1,2})\s*=\s*(\d{1,15})", row):
+        if found := re.fullmatch(r"ngram (\d+)\s*=\s*(\d+)", row):
             if int(found[1]) != len(sizes) + 1:
                 raise ValueError(f"the number of {found[1]}-grams where that of {len(sizes) + 1}-grams is expected")
             sizes.append(int(found[2]))
