@@ -13,8 +13,8 @@ from inkport.benchmarks.report import Options
 from inkport.compress.graph import START, check_names, sorted_stages, suggestion
 from inkport.compress.lines import LineSets
 from inkport.compress.stage import Stage, find_kind
-from inkport.compress.table import read_table
 from inkport.core.config import parse_config
+from inkport.core.documents import read_toml
 from inkport.core.errors import InkportError, RecipeError
 
 
@@ -114,7 +114,7 @@ def load_compress_recipe(path: Path) -> CompressRecipe:
         RecipeError: If the file cannot be read, a key is unknown, a value is impossible, a name stands twice or
             leads nowhere, or stages wait for one another.
     """
-    found = parse_config(_File, read_table(path), where=str(path))
+    found = parse_config(_File, read_toml(path), where=str(path))
     rows = [_stage(table, where=f"{path}: stage {number}") for number, table in enumerate(found.stage, start=1)]
     check_names("stage", [row.name for row in rows], where=str(path))
     check_names("target", [target.label for target in found.target], where=str(path))

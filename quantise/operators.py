@@ -15,6 +15,7 @@ from inkport.core.artifact import Artifact
 from inkport.core.preprocess import PreprocessSpec
 from inkport.export.from_onnx.int8 import Part, nodes_of
 from inkport.export.from_onnx.ranges import watched
+from inkport.runtimes.onnx_files import load_onnx
 
 
 WEIGHTED = ("Conv", "MatMul")
@@ -50,9 +51,7 @@ class Group:
 
 def find_groups(source: Artifact, grouping: Grouping = Grouping.NODE) -> tuple[Group, ...]:
     """Return every convolution and matrix product of an ONNX artefact in groups, in the graph's order."""
-    import onnx
-
-    model = onnx.load(source.file(".onnx"))
+    model = load_onnx(source.file(".onnx"))
     nodes = [node for node in model.graph.node if node.op_type in WEIGHTED]
     macs = _products(model, nodes, source.spec.preprocess)
     weights = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}

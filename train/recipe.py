@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inkport.core.config import parse_config
+from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
 from inkport.core.preprocess import PreprocessSpec
 from inkport.lines.audit import Problem
@@ -245,10 +245,4 @@ def load_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recip
     Raises:
         RecipeError: If the file is missing, is not TOML, or has an unknown key or an impossible value.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: not valid TOML ({error})") from error
-    return parse_config(Recipe, merge(data, overrides or {}), where=str(path))
+    return parse_config(Recipe, merge(read_toml(path), overrides or {}), where=str(path))

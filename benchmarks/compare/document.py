@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from inkport.benchmarks.compare.node import Node
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.per_line import Group
 from inkport.benchmarks.report import SCHEMA
+from inkport.core.documents import read_json
 from inkport.core.errors import DataError
 
 
@@ -107,10 +107,7 @@ def read_report(path: Path) -> Run:
     Raises:
         DataError: If it cannot be read, is no report, or has another schema.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error})", remedy="pass a report.json") from error
+    document = read_json(path, remedy="pass a report.json")
     if not isinstance(document, dict) or not {"schema", "targets", "data"} <= document.keys():
         raise DataError(f"{path}: not a report", remedy="pass a report.json that `inkport verify` wrote")
     if document["schema"] != SCHEMA:

@@ -9,26 +9,24 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError
 from inkport.core.files import write_atomically
+from inkport.core.zips import FAULTS, read_member, unpacked_fault
 
 
 MEMBERS = 100_000
 """Most members of an archive."""
 TOTAL_BYTES = 2 << 30
-"""Largest sum of the members' sizes, unpacked."""
+"""Largest sum of the members' sizes, unpacked; ``inkport.core.zips`` allows small archives less."""
 NAME = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)*", re.ASCII)
 """What a member may be called: parts that start with a letter, a digit or ``_``, so that none is ``..`` or hidden."""
 NAME_BYTES = 200
 """Longest name of a member."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time that every member bears: the earliest that a zip archive can hold."""
-
-_FAULTS = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
@@ -72,8 +70,8 @@ def read_archive(path: Path, *, what: str) -> dict[str, bytes]:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
             _check(path, infos)
-            return {info.filename: archive.read(info) for info in infos}
-    except _FAULTS as error:
+            return {info.filename: read_member(archive, info) for info in infos}
+    except FAULTS as error:
         raise ArtifactCorruptError(
             f"{path}: not a whole zip archive ({error})", remedy=f"copy the {what} again"
         ) from error
@@ -82,8 +80,8 @@ def read_archive(path: Path, *, what: str) -> dict[str, bytes]:
 def _check(path: Path, infos: list[zipfile.ZipInfo]) -> None:
     if len(infos) > MEMBERS:
         raise ArtifactCorruptError(f"{path}: {len(infos)} members, at most {MEMBERS} are read")
-    if (total := sum(info.file_size for info in infos)) > TOTAL_BYTES:
-        raise ArtifactCorruptError(f"{path}: {total} bytes when unpacked, at most {TOTAL_BYTES} are")
+    if fault := unpacked_fault(infos, path.stat().st_size, most=TOTAL_BYTES):
+        raise ArtifactCorruptError(f"{path}: {fault}")
     seen: set[str] = set()
     for info in infos:
         # ``filename`` is what zipfile made of it: cut at a NUL, with other separators.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import parse_json
 from inkport.core.errors import ArtifactCorruptError, InkportError
 from inkport.core.target import Budget, Precision
 
@@ -195,10 +196,7 @@ def parse_document(data: bytes, *, where: str, schema: int) -> dict[str, Any]:
     Raises:
         ArtifactCorruptError: If it is none, or its schema is not ``schema``.
     """
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ArtifactCorruptError(f"{where}: not readable as JSON ({error})") from error
+    document = parse_json(data, where=where, error=ArtifactCorruptError)
     if not isinstance(document, dict) or type(document.get("schema")) is not int:
         raise ArtifactCorruptError(f"{where}: no schema version, so not a document of inkport's")
     if (found := document.pop("schema")) != schema:

@@ -15,6 +15,7 @@ from inkport.export.agreement import FP16_TOLERANCE, require_agreement
 from inkport.export.from_onnx.ranges import Ranges, activation_ranges
 from inkport.export.graph import onnx_forward, portable_bytes
 from inkport.export.record import derived_artifact
+from inkport.runtimes.onnx_files import load_onnx
 
 
 STAGE = "fp16_onnx_from_onnx"
@@ -37,11 +38,9 @@ def fp16_onnx_from_onnx(source: Artifact, out: Path) -> Artifact:
         ExportError: If a weight or an activation is too large for fp16, an operator has no fp16 form, or the
             logits differ from the source's by more than fp16's rounding explains.
     """
-    import onnx
-
     path = source.file(".onnx")
     try:
-        model = onnx.load(path)
+        model = load_onnx(path)
         _require_room(model, source.spec.preprocess)
         to_half(model)
         data = portable_bytes(model)

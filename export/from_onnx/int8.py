@@ -25,6 +25,7 @@ from inkport.export.from_onnx.ranges import Ranges, activation_ranges
 from inkport.export.graph import onnx_forward, portable_bytes
 from inkport.export.learned import LEARNED, learned, learned_calibration, learned_options
 from inkport.export.record import derived_artifact
+from inkport.runtimes.onnx_files import load_onnx
 
 
 STAGE = "int8_onnx_from_onnx"
@@ -87,10 +88,8 @@ def measure_ranges(source: Artifact, calibration: CalibrationSet, options: Int8O
     They follow from the calibration lines, ``ranges`` and ``percentile`` alone, so one measurement serves all choices
     of what is quantised.
     """
-    import onnx
-
     return activation_ranges(
-        onnx.load(source.file(".onnx")),
+        load_onnx(source.file(".onnx")),
         OPERATORS,
         calibration.inputs,
         method=options.ranges,
@@ -163,7 +162,7 @@ def _quantised(
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    model = onnx.load(path)
+    model = load_onnx(path)
     with TemporaryDirectory() as folder:
         shaped, quantised = Path(folder, "shaped.onnx"), Path(folder, "int8.onnx")
         # Its symbolic shape inference cannot follow the graphs of torch's exporter.

@@ -22,6 +22,7 @@ from inkport.export.from_onnx.accuracy import AccuracyControl, Drop, ValidationS
 from inkport.export.from_onnx.int8 import Int8Options, Part, nodes_of
 from inkport.export.from_onnx.openvino_ir import name_operations
 from inkport.export.record import derived_artifact
+from inkport.runtimes.onnx_files import load_onnx
 from inkport.runtimes.sdk import mute_openvino
 
 
@@ -66,7 +67,6 @@ def int8_openvino_from_onnx(
     """
     mute_openvino()
     import nncf
-    import onnx
     import openvino as ov
 
     options = options or OpenVinoInt8Options()
@@ -78,7 +78,7 @@ def int8_openvino_from_onnx(
         model = ov.Core().read_model(path)
         # Before too: NNCF keeps the names that it finds, and those are not the same twice.
         name_operations(model)
-        names = _operations(model, nodes_of(onnx.load(path), options.keep_fp32))
+        names = _operations(model, nodes_of(load_onnx(path), options.keep_fp32))
         # NNCF refuses to ignore what is not there.
         there = any(operation.get_type_name() == DEPTHWISE for operation in model.get_ordered_ops())
         scope = nncf.IgnoredScope(types=[DEPTHWISE] if there else [], names=names)

@@ -18,6 +18,7 @@ from inkport.export.from_onnx.trt_lint import lint_tensorrt
 from inkport.export.graph import onnx_forward
 from inkport.export.record import derived_artifact
 from inkport.runtimes.cuda_memory import cuda
+from inkport.runtimes.onnx_files import load_onnx
 from inkport.runtimes.trt import TensorRtRuntime
 from inkport.runtimes.trt_engine import EngineBinding, EngineSession, error_log
 
@@ -70,13 +71,11 @@ def tensorrt_from_onnx(source: Artifact, out: Path, *, options: TensorRtOptions 
             belongs to another GPU, or the fp32 logits differ from ONNX Runtime's.
         RuntimeUnavailableError: If TensorRT or the GPU is not here.
     """
-    import onnx
-
     if options is None:
         named = os.environ.get(TIMING_CACHE)
         options = TensorRtOptions(timing_cache=Path(named) if named else None)
     path = source.file(".onnx")
-    model = onnx.load(path)
+    model = load_onnx(path)
     if source.precision == Precision.INT8:
         model = symmetric_model(model)
     if problems := lint_tensorrt(model):

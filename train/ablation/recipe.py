@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from inkport.core.config import parse_config
+from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
 from inkport.lines.audit import Problem
 from inkport.train.overrides import merge
@@ -77,13 +77,7 @@ def load_ablation(path: Path) -> Ablation:
     Raises:
         RecipeError: If the file is missing, is not TOML, or has an unknown key or an impossible value.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: not valid TOML ({error})") from error
-    return parse_config(Ablation, data, where=str(path))
+    return parse_config(Ablation, read_toml(path), where=str(path))
 
 
 def plan_runs(ablation: Ablation, folder: Path) -> list[Run]:

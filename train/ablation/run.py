@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from inkport.core.config import to_plain
-from inkport.core.errors import TrainingError, UsageError
+from inkport.core.documents import read_json
+from inkport.core.errors import DataError, TrainingError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 from inkport.train.ablation.evaluate import EvaluationRequest, request_text
 from inkport.train.ablation.recipe import Ablation, Run
@@ -82,7 +83,7 @@ def _claim(run: Run, place: Place, ablation: Ablation) -> str:
     identity = {"arm": run.arm, "seed": run.seed, "recipe": run.recipe.digest, "files": files}
     path = place.out / run.name / "run.json"
     if path.exists():
-        if json.loads(path.read_text(encoding="utf-8")) != identity:
+        if read_json(path) != identity:
             raise UsageError(
                 f"{path.parent}: made by another recipe, start or teacher than arm {run.arm!r} has now",
                 remedy="give the ablation another --out folder, or delete this run",
@@ -95,8 +96,8 @@ def _claim(run: Run, place: Place, ablation: Ablation) -> str:
 
 def _finished(folder: Path, key: str) -> Mapping[str, Any] | None:
     try:
-        found: Mapping[str, Any] = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found: Mapping[str, Any] = read_json(folder / "evaluation.json")
+    except DataError:
         return None
     return found if found.get("key") == key else None
 

@@ -15,6 +15,7 @@ import torch
 
 from inkport.core.charset import normalise_text
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import read_json
 from inkport.core.errors import LineDataError, RecipeError
 from inkport.core.files import sha256_file, write_atomically
 from inkport.core.metrics import cer
@@ -197,10 +198,7 @@ def _file(out: Path, count: int, draw: int) -> Path:
 
 def _load(path: Path, key: str) -> Cell | None:
     """Return a stored cell; None if there is none, or one of another experiment."""
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise LineDataError(f"{path}: cannot be read ({error})", remedy="delete it") from error
+    stored = read_json(path, error=LineDataError, remedy="delete it")
     return parse_config(Cell, stored["cell"], where=str(path)) if stored.get("key") == key else None

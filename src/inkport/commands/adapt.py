@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -18,7 +17,8 @@ from inkport.commands._adapt_report import Curve, points_of, to_markdown
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
 from inkport.core.config import parse_config, to_plain
-from inkport.core.errors import RecipeError, RuntimeUnavailableError, UsageError
+from inkport.core.documents import read_toml
+from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
@@ -194,12 +194,7 @@ def _settings(
 ) -> AdaptSettings:
     from inkport.train.adapt.settings import AdaptSettings
 
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RecipeError(f"{path}: cannot be read as TOML ({error})") from error
+    values = {} if path is None else read_toml(path)
     given: dict[str, Any] = {"steps": steps, "seed": seed, "extend_charset": extend_charset or None}
     given["freeze"] = [part.strip() for part in freeze.split(",") if part.strip()] or None
     given["skip"] = list(problems_of(skip)) or None

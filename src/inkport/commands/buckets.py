@@ -17,6 +17,7 @@ from inkport.commands._model import resolve_model
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip, say_skipped
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import read_json
 from inkport.core.errors import DataError, RecipeError, UsageError
 from inkport.core.tables import Table
 from inkport.lines.audit import Finding, sized_lines
@@ -76,10 +77,10 @@ def _cost_of(path: Path, target: str | None) -> CostModel:
         DataError: If the file is no report, has no such target, or holds no curve of it.
     """
     try:
-        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["targets"]
+        rows: list[dict[str, Any]] = read_json(path)["targets"]
         # A report of verify keeps the curve with the latency, one of bench with the target.
         curves = {row["name"]: row.get("curve") or (row.get("latency") or {}).get("curve") for row in rows}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: not a report of inkport ({error!r})", remedy="pass report.json or bench.json"
         ) from error

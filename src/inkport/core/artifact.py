@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import read_json
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, InkportError, UsageError
 from inkport.core.files import new_directory, sha256_file
 from inkport.core.spec import RecogniserSpec
@@ -26,6 +27,8 @@ SIDECAR = "recogniser.json"
 """Name of the sidecar in an artefact's directory."""
 SCHEMA = 1
 """Version of the sidecar; a newer one is refused."""
+COPY_AGAIN = "copy or export the artefact again"
+"""What helps against damage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,14 +150,11 @@ def load_artifact(path: Path) -> Artifact:
 
 
 def _corrupt(message: str) -> ArtifactCorruptError:
-    return ArtifactCorruptError(message, remedy="copy or export the artefact again")
+    return ArtifactCorruptError(message, remedy=COPY_AGAIN)
 
 
 def _read_json(sidecar: Path) -> Mapping[str, Any]:
-    try:
-        data = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _corrupt(f"{sidecar}: not readable as JSON ({error})") from error
+    data = read_json(sidecar, error=ArtifactCorruptError, remedy=COPY_AGAIN)
     schema = data.get("schema") if isinstance(data, dict) else None
     if type(schema) is not int:
         raise _corrupt(f"{sidecar}: no schema version, so not an inkport sidecar")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from inkport.core.config import parse_config
+from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
 
 
@@ -109,13 +109,7 @@ def load_targets(path: Path) -> tuple[Target, ...]:
     Raises:
         RecipeError: If it cannot be read, a key is unknown, a value is impossible, or a name stands twice.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: not valid TOML ({error})") from error
-    targets = parse_config(_TargetsFile, data, where=str(path)).target
+    targets = parse_config(_TargetsFile, read_toml(path), where=str(path)).target
     names = [target.name for target in targets]
     if not names or len(set(names)) < len(names):
         raise RecipeError(f"{path}: needs at least one target and unique names, found {names}")

@@ -14,10 +14,9 @@ from typing import Any
 from inkport.core.errors import LineDataError
 from inkport.lines.fields import PLAIN, Meaning, check_columns, to_line, wanted_columns
 from inkport.lines.line import Line
+from inkport.lines.tables import open_table
 
 
-BATCH_ROWS = 256
-"""Rows decoded at once."""
 IMAGE_REMEDY = "follow the Hugging Face image convention: image{bytes, path}, or image as binary, with the encoded file"
 
 
@@ -29,26 +28,15 @@ def read_parquet(path: Path, meaning: Meaning = PLAIN) -> Iterator[Line]:
         meaning: What is said about its columns.
 
     Raises:
-        LineDataError: If pyarrow is missing, the file is not Parquet, a required column is absent or one stands twice,
+        LineDataError: If pyarrow is missing, the file is not Parquet, a required column is absent or one appears twice,
             a cell is not what its column holds, or a row names its image's file without holding its bytes.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ModuleNotFoundError as error:
-        raise LineDataError(
-            f"{path}: reading Parquet needs pyarrow", remedy="pip install 'inkport[parquet]'"
-        ) from error
-    try:
-        table = pq.ParquetFile(path)
-        names = table.schema_arrow.names
-        check_columns(names, meaning, str(path))
+    with open_table(path) as table:
+        check_columns(table.names, meaning, str(path))
         first = 0
-        for batch in table.iter_batches(batch_size=BATCH_ROWS, columns=wanted_columns(names, meaning)):
+        for batch in table.batches(wanted_columns(table.names, meaning)):
             yield from _lines(batch, path, first, meaning)
             first += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
-        raise LineDataError(f"{path}: not a readable Parquet file ({error})") from error
 
 
 def _lines(batch: Any, path: Path, first: int, meaning: Meaning) -> Iterator[Line]:

@@ -13,13 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.errors import LineDataError, UsageError
-from inkport.core.lm.ngrams import END, SPECIAL, START, UNKNOWN, Level, NGrams, bits_for
+from inkport.core.lm.ngrams import END, KEY_BITS, SPECIAL, START, UNKNOWN, Level, NGrams, bits_for
 
 
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 """For lengths whose counts give none, as ``lmplz --discount_fallback`` takes them; unigrams of characters are so."""
-KEY_BITS = 64
-"""Bits of an n-gram's key."""
 
 Keys = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int64]

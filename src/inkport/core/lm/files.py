@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from inkport.core.arrays import read_npz
 from inkport.core.charset import Charset
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import parse_json, read_json, shorten
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, RecipeError, SpecMismatchError
 from inkport.core.files import sha256_file, write_atomically
 from inkport.core.lm.arpa import read_arpa
@@ -20,8 +21,14 @@ from inkport.core.lm.model import CharModel, Trie, build_trie
 
 VERSION = 1
 """Version of the file."""
+ARRAYS = {"head": "|u1", "points": "<u4", "children": "<u2", "log_prob": "<f2", "backoff": "<f2"}
+"""Arrays of the file and their types; the head is JSON in UTF-8."""
 ARPA_SUFFIXES = (".arpa", ".arpa.gz")
 """Names of files that other tools read."""
+
+
+MOST_WEIGHT = 100.0
+"""Largest weight of a language model. Chosen ones are below 3; above 700 the exponential of one is infinite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +53,10 @@ class Fusion:
     """Digest of the recogniser's weights, which all of its ports descend from."""
 
     def __post_init__(self) -> None:
-        if self.alpha < 0 or self.beam < 1:
-            raise ValueError(f"alpha must be at least 0 and beam at least 1: {self}")
+        if not (0 <= self.alpha <= MOST_WEIGHT and abs(self.beta) <= MOST_WEIGHT and self.beam >= 1):
+            raise ValueError(
+                f"alpha must be within 0..{MOST_WEIGHT}, beta at most that far from 0, and beam at least 1: {self}"
+            )
 
 
 def is_arpa(path: Path) -> bool:
@@ -88,20 +97,20 @@ def load_model(path: Path, charset: Charset) -> CharModel:
     if not path.is_file():
         raise ArtifactNotFoundError(f"{path}: no such file", remedy="build one with inkport lm build")
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
-            head = json.loads(stored["head"].tobytes())
-            if head["version"] != VERSION:
-                raise ArtifactCorruptError(f"{path}: version {head['version']}, expected {VERSION}")
-            trie = Trie(
-                order=int(head["order"]),
-                charset_sha256=str(head["charset_sha256"]),
-                unknown=float(head["unknown"]),
-                points=stored["points"],
-                children=stored["children"],
-                log_prob=stored["log_prob"],
-                backoff=stored["backoff"],
-            )
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        stored = read_npz(path, ARRAYS)
+        head = parse_json(stored["head"].tobytes(), where=str(path), error=ArtifactCorruptError)
+        if head["version"] != VERSION:
+            raise ArtifactCorruptError(f"{path}: version {shorten(head['version'])}, expected {VERSION}")
+        trie = Trie(
+            order=int(head["order"]),
+            charset_sha256=str(head["charset_sha256"]),
+            unknown=float(head["unknown"]),
+            points=stored["points"],
+            children=stored["children"],
+            log_prob=stored["log_prob"],
+            backoff=stored["backoff"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactCorruptError(
             f"{path}: not a readable language model ({error})", remedy="build it again"
         ) from error
@@ -169,14 +178,14 @@ def read_fusions(path: Path) -> list[Fusion]:
         ArtifactCorruptError: If the file cannot be read.
     """
     place = fusion_path(path)
+    if not place.exists():
+        return []
     try:
-        entries = json.loads(place.read_text(encoding="utf-8"))
+        entries = read_json(place, error=ArtifactCorruptError, remedy="delete it and run inkport lm tune again")
         if not isinstance(entries, list):
             raise TypeError(f"expected a list, found {type(entries).__name__}")
         return [parse_config(Fusion, entry, where=place.name) for entry in entries]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, TypeError, RecipeError) as error:
+    except (ValueError, TypeError, RecipeError) as error:
         raise ArtifactCorruptError(
             f"{place}: not readable ({error})", remedy="delete it and run inkport lm tune again"
         ) from error

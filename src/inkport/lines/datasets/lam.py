@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from inkport.core.documents import read_json
 from inkport.core.errors import LineDataError
 from inkport.lines.datasets.listed import Listed, Split, collapsed
-from inkport.lines.datasets.places import check_name, find_place, read_file, read_text
+from inkport.lines.datasets.places import check_name, find_place, read_file
 
 
 WRITER = "muratori"
@@ -42,10 +42,7 @@ def list_lam(root: Path, split: Split) -> Iterator[Listed]:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    try:
-        records = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise LineDataError(f"{path}: not valid JSON ({error})") from error
+    records = read_json(path, error=LineDataError)
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise LineDataError(f"{path}: expected a list of objects with img and text")
     return records

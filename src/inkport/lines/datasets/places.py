@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from inkport.core.errors import LineDataError
+from inkport.core.reading import read_bytes
 
 
+MAX_BYTES = 256 << 20
+"""Largest file of a data set that is read whole; pages, the largest, have a few megabytes."""
 DOCUMENT = "docs/datasets.md"
 """Where the layouts are shown."""
 MAX_NAME_BYTES = 240
@@ -70,7 +73,7 @@ def read_text(path: Path) -> str:
         LineDataError: If it cannot be read as such.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_bytes(path, limit=MAX_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise LineDataError(f"{path}: cannot be read as UTF-8 text ({error})") from error
 
@@ -82,7 +85,7 @@ def read_file(path: Path) -> bytes:
         LineDataError: If it cannot be read.
     """
     try:
-        return path.read_bytes()
+        return read_bytes(path, limit=MAX_BYTES)
     except OSError as error:
         raise LineDataError(f"{path}: cannot be read ({error})") from error
 

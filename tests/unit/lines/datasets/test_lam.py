@@ -37,7 +37,7 @@ def test_a_missing_list_is_refused(lam):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[", "not valid JSON"),
+        ("[", "not readable as JSON"),
         ('{"img": "a.jpg", "text": "a"}', "expected a list of objects"),
         ('["a.jpg"]', "expected a list of objects"),
         ('[{"img": "a.jpg"}]', r"entry 0: text is None, expected a text \(found keys \['img'\]\)"),
@@ -54,5 +54,5 @@ def test_malformed_lists_are_refused(lam, content, message):
 
 def test_a_list_that_is_not_utf_8_is_refused(lam):
     (lam / "lines/split/basic/test.json").write_bytes(json.dumps([]).encode() + b"\xe9")
-    with pytest.raises(LineDataError, match="cannot be read as UTF-8"):
+    with pytest.raises(LineDataError, match=r"not readable as JSON \('utf-8' codec"):
         list(list_lam(lam, Split.TEST))
