@@ -8,9 +8,14 @@ from pathlib import Path
 
 from inkport.core.errors import LineDataError
 from inkport.lines.audit import Problem
-from inkport.lines.held_out import TEST, is_listed
+from inkport.lines.held_out import is_listed
 from inkport.lines.line import Line
+from inkport.lines.roles import is_test_split, name_lines, refuse_shared
 from inkport.lines.source import digest_lines, read_lines
+
+
+TEST = "test"
+"""The role of lines that only confirm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +44,12 @@ class LineSets:
 @dataclass(frozen=True)
 class _Read:
     digest: str
-    ids: frozenset[str]
+    named: Mapping[str, str]
     held_out: str | None
 
 
 class LineIndex:
-    """Ids and digests of line sets, each read once."""
+    """Content and digests of line sets, each read once."""
 
     def __init__(self) -> None:
         self._read: dict[Path, _Read] = {}
@@ -73,30 +78,29 @@ class LineIndex:
                         f"{path.name}: {name!r} is a test line, and in {role}",
                         remedy="nothing is trained or chosen by test lines: name them in lines.test",
                     )
-        owners: dict[str, str] = {}
+        named: dict[str, dict[str, str]] = {role: {} for role in roles}
         for role, paths in roles.items():
-            ids = frozenset[str]().union(*(self._find(path).ids for path in paths))
-            shared = sorted(name for name in ids if owners.get(name, role) != role)
-            if shared:
-                raise LineDataError(
-                    f"{len(shared)} lines are in both {owners[shared[0]]} and {role}, for example {shared[0]!r}",
-                    remedy="a line trains, chooses or confirms: name each line set in one role",
-                )
-            owners |= dict.fromkeys(ids, role)
+            for path in paths:
+                named[role].update(self._find(path).named)
+        refuse_shared(
+            named,
+            because="a line trains, chooses or confirms",
+            remedy="name each line in one role",
+        )
 
     def _find(self, path: Path) -> _Read:
         key = path.resolve()
         if key not in self._read:
-            ids: set[str] = set()
             held_out: list[str] = []
 
             def noted() -> Iterator[Line]:
                 for line in read_lines([path]):
-                    ids.add(line.id)
-                    if not held_out and (line.split == TEST or is_listed(line.id)):
+                    if not held_out and (is_test_split(line.split) or is_listed(line)):
                         held_out.append(line.id)
+                    named.update(name_lines([line]))
                     yield line
 
+            named: dict[str, str] = {}
             digest = digest_lines(noted())
-            self._read[key] = _Read(digest, frozenset(ids), next(iter(held_out), None))
+            self._read[key] = _Read(digest, named, next(iter(held_out), None))
         return self._read[key]

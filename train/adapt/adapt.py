@@ -17,6 +17,7 @@ from inkport.core.metrics import ErrorRate, cer
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit, audit_lines
 from inkport.lines.line import Line
+from inkport.lines.roles import LINE_DIGESTS, Role, record_lines
 from inkport.lines.source import digest_lines
 from inkport.model.average import average_tensors
 from inkport.model.weights import Weights, load_weights
@@ -200,6 +201,7 @@ def _provenance(job: _Job, own: Audit, share: float, trials: Sequence[Trial], gi
             "share": share,
             "trials": [to_plain(trial) for trial in trials],
             "settings": to_plain(request.settings),
+            LINE_DIGESTS: record_lines({Role.TRAIN: [*own.lines, *job.rehearsal.lines]}),
             "lines": {"count": len(own.lines), "sha256": digest_lines(own.lines)},
             "rehearsal": {"count": len(job.rehearsal.lines), "sha256": digest_lines(job.rehearsal.lines)},
             "new_symbols": list(job.spec.charset.symbols[len(given.spec.charset.symbols) :]),

@@ -24,6 +24,7 @@ from inkport.export.from_onnx.saturation import saturation_warning
 from inkport.export.plan import build
 from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
+from inkport.lines.roles import Role, refuse_recorded
 from inkport.lines.source import read_lines
 from inkport.quantise.blank_bias import correct_blank_bias
 from inkport.quantise.meter import Meter
@@ -263,7 +264,16 @@ def blank_bias(
     source = _onnx(fp32, out)
     if source.spec != quantised.spec:
         raise UsageError(f"{artifact} is not of this recogniser", remedy="name the model that it was made from: --fp32")
-    meter = Meter(source, _audit(source, lines, skip, most_lines), probes=1, threads=threads)
+    audit = _audit(source, lines, skip, most_lines)
+    refuse_recorded(
+        quantised.provenance.line_digests,
+        audit.lines,
+        [Role.CALIBRATION],
+        owner=str(artifact),
+        because="what is calibrated is not tuned on the same lines",
+        remedy="choose by validation lines",
+    )
+    meter = Meter(source, audit, probes=1, threads=threads)
     made, found = correct_blank_bias(quantised, out, meter=meter)
     _print(made)
     for name, rate, edits in (("before", found.cer_before, found.edits_before), ("after", found.cer, found.edits)):

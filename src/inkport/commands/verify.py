@@ -16,6 +16,7 @@ from inkport.benchmarks.report import Options
 from inkport.benchmarks.views.text import render_text
 from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on_devices
 from inkport.commands._model import resolve_model
+from inkport.commands._proof import check_proof
 from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
 from inkport.core.decoder import load_beam
 from inkport.core.errors import UsageError
@@ -74,6 +75,7 @@ def verify(
     check_calibration(sources, calibration)
     audit = audit_sources(artifact, sources, options.skip)
     chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
+    check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen, lm=lm)
     names = tuple(path.name for path in sources)
     provide = provider(artifact, work, chosen)
     try:

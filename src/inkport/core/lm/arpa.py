@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -23,15 +24,30 @@ NEVER = -99.0
 """Their logarithm of zero, which the line's start has as a unigram."""
 
 
+COMMENT = "# inkport line_digests "
+"""Begins a comment with digests of lines. Toolkits skip text before the data; KenLM asks that it begins with ``#``."""
+COMMENT_DIGITS = 960
+"""Characters of digests per comment, so that no reader meets a line of unusual length."""
+
+
 def to_tokens(text: str) -> str:
     """Return a line as tokens separated by spaces: what another toolkit is trained on."""
     return " ".join(SPACE if symbol == " " else symbol for symbol in text)
 
 
-def write_arpa(path: Path, ngrams: NGrams) -> None:
-    """Write a model as ARPA, compressed if the name ends in ``.gz``; the file is replaced in one step."""
+def write_arpa(path: Path, ngrams: NGrams, *, line_digests: Mapping[str, str] | None = None) -> None:
+    """Write a model as ARPA, compressed if the name ends in ``.gz``; the file is replaced in one step.
+
+    Args:
+        path: The file.
+        ngrams: The model.
+        line_digests: Digests of the lines that it was built on, as comments before the data.
+    """
     names = [SPACE if name == " " else name for name in ngrams.symbols]
     out = io.StringIO()
+    for role, digests in (line_digests or {}).items():
+        for at in range(0, len(digests), COMMENT_DIGITS):
+            out.write(f"{COMMENT}{role} {digests[at : at + COMMENT_DIGITS]}\n")
     out.write("\\data\\\n")
     for length, level in enumerate(ngrams.levels, start=1):
         out.write(f"ngram {length}={len(level.keys)}\n")
@@ -47,6 +63,32 @@ def write_arpa(path: Path, ngrams: NGrams) -> None:
     write_atomically(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
+def arpa_digests(path: Path) -> dict[str, str]:
+    """Return the digests of lines that ``write_arpa`` wrote, by role; empty if the file has none.
+
+    Raises:
+        ArtifactCorruptError: If the file cannot be read.
+    """
+    found: dict[str, str] = {}
+    try:
+        with _text(path) as file:
+            for line in file:
+                if line.startswith("\\"):
+                    break
+                if line.startswith(COMMENT):
+                    role, _, digests = line.removeprefix(COMMENT).strip().partition(" ")
+                    found[role] = found.get(role, "") + digests
+    except (OSError, EOFError, ValueError) as error:
+        raise ArtifactCorruptError(f"{path}: not a readable ARPA file ({error})", remedy="build it again") from error
+    return found
+
+
+def _text(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")
+
+
 def read_arpa(path: Path) -> NGrams:
     """Read a model of single symbols.
 
@@ -57,7 +99,7 @@ def read_arpa(path: Path) -> NGrams:
     if not path.is_file():
         raise ArtifactNotFoundError(f"{path}: no such file", remedy="check the path")
     try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+        with _text(path) as file:
             return _parse(file, path)
     except (OSError, EOFError, UnicodeDecodeError, ValueError) as error:
         raise ArtifactCorruptError(f"{path}: not a readable ARPA file ({error})", remedy="build it again") from error
