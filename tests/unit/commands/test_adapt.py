@@ -6,7 +6,9 @@ from statistics import fmean
 from xml.etree import ElementTree as ET
 
 import jsonschema
+import numpy as np
 import pytest
+from PIL import Image
 
 from inkport.commands._adapt_report import mean_interval
 
@@ -27,6 +29,18 @@ def sets(lines_folder, tmp_path):
 
 
 @pytest.fixture
+def others(lines_folder, tmp_path):
+    """Lines of another hand: the same texts, a shade darker."""
+    folder = tmp_path / "others-toy"
+    folder.mkdir()
+    for number in range(3):
+        pixels = np.asarray(Image.open(lines_folder / f"line{number}.png"))
+        Image.fromarray(pixels - np.uint8(9)).save(folder / f"line{number}.png")
+        (folder / f"line{number}.gt.txt").write_bytes((lines_folder / f"line{number}.gt.txt").read_bytes())
+    return folder
+
+
+@pytest.fixture
 def curve(inkport, toy_artifact, sets, tmp_path):
     pool, test = sets
     fixed = ["--pool", pool, "--test", test, "--out", tmp_path / "out", "--steps", "1"]
@@ -39,8 +53,8 @@ def curve(inkport, toy_artifact, sets, tmp_path):
     return call
 
 
-def test_a_curve_leaves_a_report_that_fits_its_schema_a_page_and_a_drawing(curve, sets, tmp_path):
-    run = curve("--counts", "1", "3", "--draws", "2", "--others", sets[0], "--most-others", "2")
+def test_a_curve_leaves_a_report_that_fits_its_schema_a_page_and_a_drawing(curve, others, tmp_path):
+    run = curve("--counts", "1", "3", "--draws", "2", "--others", others, "--most-others", "2")
     assert run.code == 0, run.err
     assert "not decided whether the weights have seen the hand" in run.err
     report = json.loads((tmp_path / "out/curve.json").read_text())
@@ -72,8 +86,20 @@ def test_adapted_weights_are_refused_where_they_have_seen_the_hand(inkport, curv
     refused = curve("--weights", adapted, "--counts", "1")
     assert refused.code == 2
     assert "has seen the hand" in refused.err
-    assert "pool-toy" in refused.err
+    assert "4 of the lines, for example 'line0.png', are recorded among those for train" in refused.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("option", "shared"), [("--test", "pool and test"), ("--others", "pool and others")])
+def test_what_is_adapted_to_is_not_what_is_read(curve, sets, tmp_path, option, shared):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    Image.open(sets[0] / "line1.png").save(copy / "another name.bmp")
+    (copy / "another name.gt.txt").write_bytes((sets[0] / "line1.gt.txt").read_bytes())
+    run = curve("--counts", "1", option, copy)
+    assert run.code == 2
+    assert f"1 line is in both {shared}, for example 'line1.png'" in run.err
+    assert "'another name.bmp'" in run.err
 
 
 def test_settings_come_from_a_file_and_options_go_first(inkport, toy_artifact, sets, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -193,9 +194,12 @@ def test_a_kill_is_not_a_failure_of_a_stage(run):
     assert run(*TREE)[0] == ["b again", "c", "d"]
 
 
-def test_a_line_has_one_role_whoever_names_it(run, line_set):
-    with pytest.raises(LineDataError, match=r"1 lines are in both train and val, for example 'v.png'"):
-        run(row("a", lines=(line_set("more", "v", "w"),)))
+def test_a_line_has_one_role_whoever_names_it(run, line_set, context):
+    copy = line_set("more", "w")
+    (copy / "renamed.gt.txt").write_text("abc", encoding="utf-8")
+    shutil.copyfile(context.found.val[0] / "v.png", copy / "renamed.png")
+    with pytest.raises(LineDataError, match=r"1 line is in both train and val, for example 'renamed.png' .*'v.png'"):
+        run(row("a", lines=(copy,)))
     assert Appends.calls == [], "nothing is made"
     assert run(row("a", lines=(line_set("other", "x"),)))[0] == ["a"]
 
@@ -205,10 +209,15 @@ def test_test_lines_that_train_are_refused(context, line_set):
         context.index.check_roles({"train": context.lines.train, "val": (), "test": (line_set("test", "t", "u"),)})
 
 
+def test_a_name_is_not_a_line(context, line_set):
+    other = line_set("other", "t", text="another text")
+    context.index.check_roles({"train": context.lines.train, "val": (other,)})
+
+
 def test_lines_whose_split_is_test_neither_train_nor_choose(context, tmp_path):
     (tmp_path / "x.png").write_bytes(b"x")
     manifest = tmp_path / "lines.tsv"
-    manifest.write_text("image\ttext\tid\tsplit\nx.png\tabc\tx\ttest\n", encoding="utf-8")
+    manifest.write_text("image\ttext\tid\tsplit\nx.png\tabc\tx\tTEST\n", encoding="utf-8")
     for role in ("train", "val"):
         with pytest.raises(LineDataError, match=f"'x' is a test line, and in {role}"):
             context.index.check_roles({role: (manifest,)})
