@@ -14,8 +14,8 @@ from inkport.train.ablation.recipe import Ablation, Run
 def check_roles(ablation: Ablation, runs: Sequence[Run], folder: Path) -> None:
     """Refuse a line that a run trains on and is evaluated on, and one of validation in a role for testing.
 
-    Validation lines may be evaluated on under a role of any other name, which is what ``val`` is for. Transcriptions
-    are left aside: lines without them are compared by their images.
+    Training lines may be evaluated on in a role of the name ``train``, which says what is measured, and validation
+    lines in any that is not for testing. Images decide, whatever their texts: a training may leave these aside.
 
     Args:
         ablation: What is evaluated on.
@@ -38,7 +38,8 @@ def check_roles(ablation: Ablation, runs: Sequence[Run], folder: Path) -> None:
     for arm, lines in data.items():
         for role, paths in ablation.evaluate.items():
             judged = {f"evaluate.{role}": union(folder / path for path in paths)}
-            sources = {"train": lines.train} | ({"val": lines.val} if is_test_split(role) else {})
+            learnt = {} if role == "train" else {"train": lines.train, "unlabelled": lines.unlabelled}
+            sources = learnt | ({"val": lines.val} if is_test_split(role) else {})
             for name, some in sources.items():
                 refuse_shared(
                     {f"{name} of arm {arm!r}": union(base / path for path in some), **judged},

@@ -6,7 +6,6 @@ from statistics import fmean
 from xml.etree import ElementTree as ET
 
 import jsonschema
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -29,18 +28,6 @@ def sets(lines_folder, tmp_path):
 
 
 @pytest.fixture
-def others(lines_folder, tmp_path):
-    """Lines of another hand: the same texts, a shade darker."""
-    folder = tmp_path / "others-toy"
-    folder.mkdir()
-    for number in range(3):
-        pixels = np.asarray(Image.open(lines_folder / f"line{number}.png"))
-        Image.fromarray(pixels - np.uint8(9)).save(folder / f"line{number}.png")
-        (folder / f"line{number}.gt.txt").write_bytes((lines_folder / f"line{number}.gt.txt").read_bytes())
-    return folder
-
-
-@pytest.fixture
 def curve(inkport, toy_artifact, sets, tmp_path):
     pool, test = sets
     fixed = ["--pool", pool, "--test", test, "--out", tmp_path / "out", "--steps", "1"]
@@ -53,8 +40,8 @@ def curve(inkport, toy_artifact, sets, tmp_path):
     return call
 
 
-def test_a_curve_leaves_a_report_that_fits_its_schema_a_page_and_a_drawing(curve, others, tmp_path):
-    run = curve("--counts", "1", "3", "--draws", "2", "--others", others, "--most-others", "2")
+def test_a_curve_leaves_a_report_that_fits_its_schema_a_page_and_a_drawing(curve, other_lines, tmp_path):
+    run = curve("--counts", "1", "3", "--draws", "2", "--others", other_lines, "--most-others", "2")
     assert run.code == 0, run.err
     assert "not decided whether the weights have seen the hand" in run.err
     report = json.loads((tmp_path / "out/curve.json").read_text())

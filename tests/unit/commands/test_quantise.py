@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
 
 from inkport.core.artifact import Provenance, load_artifact, new_artifact
 from inkport.core.target import Precision
@@ -53,14 +52,9 @@ def model(toy_spec, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def calibration(lines_folder, tmp_path_factory):
-    """Other lines, a shade darker: the commands refuse to calibrate on the proof."""
-    folder = tmp_path_factory.mktemp("calibration")
-    for file in lines_folder.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    for image in folder.glob("*.png"):
-        Image.fromarray(np.asarray(Image.open(image)) - np.uint8(9)).save(image)
-    return folder
+def calibration(other_lines):
+    """The commands refuse to calibrate on the proof."""
+    return other_lines
 
 
 def test_apply_makes_the_artefact_that_the_settings_ask_for(inkport, model, calibration, tmp_path):
