@@ -201,12 +201,12 @@ def _provenance(job: _Job, own: Audit, share: float, trials: Sequence[Trial], gi
             "share": share,
             "trials": [to_plain(trial) for trial in trials],
             "settings": to_plain(request.settings),
-            LINE_DIGESTS: record_lines({Role.TRAIN: [*own.lines, *job.rehearsal.lines]}),
             "lines": {"count": len(own.lines), "sha256": digest_lines(own.lines)},
             "rehearsal": {"count": len(job.rehearsal.lines), "sha256": digest_lines(job.rehearsal.lines)},
             "new_symbols": list(job.spec.charset.symbols[len(given.spec.charset.symbols) :]),
             "recipe": to_plain(recipe) | {"digest": recipe.digest},
             "start_sha256": sha256_file(request.start),
             "start": given.provenance,
-        }
+        },
+        LINE_DIGESTS: record_lines({Role.TRAIN: [*own.lines, *job.rehearsal.lines]}),
     }

@@ -44,10 +44,10 @@ calibration_lines = 4
 
 
 @pytest.fixture
-def recipe(tmp_path, lines_folder, toy_artifact):
+def recipe(tmp_path, lines_folder, other_lines, toy_artifact):
     (tmp_path / "val").mkdir()
     for suffix in (".png", ".gt.txt"):
-        (tmp_path / "val" / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
+        (tmp_path / "val" / f"v{suffix}").write_bytes((other_lines / f"line0{suffix}").read_bytes())
 
     def write(qat: str = "", lr: float = 1e-3):
         path = tmp_path / "recipe.toml"
