@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError
 from inkport.lines.audit import Problem
 from inkport.lines.held_out import is_listed
 from inkport.lines.line import Line
-from inkport.lines.roles import is_test_split, name_lines, refuse_shared
+from inkport.lines.roles import Role, is_test_split, name_lines, refuse_recorded, refuse_shared
 from inkport.lines.source import digest_lines, read_lines
 
 
@@ -38,6 +39,24 @@ class LineSets:
             val=tuple(base / path for path in self.val),
             test=tuple(base / path for path in self.test),
             skip=self.skip,
+        )
+
+
+def refuse_known(start: Artifact, lines: LineSets) -> None:
+    """Refuse lines to choose or confirm by that made what a compression starts from, as far as its provenance tells.
+
+    Raises:
+        LineDataError: If there is one, or a path is no line set.
+    """
+    learnt = (Role.TRAIN, Role.UNLABELLED, Role.CALIBRATION)
+    for role, paths, made in (("val", lines.val, learnt), (TEST, lines.test, (*learnt, Role.VAL, Role.TUNING))):
+        refuse_recorded(
+            start.provenance.line_digests,
+            read_lines(paths),
+            made,
+            owner=f"the start {start.path}",
+            because=f"they are no lines of {role}",
+            remedy=f"take them out of lines.{role}",
         )
 
 

@@ -80,19 +80,45 @@ def refuse_made_by(lines: Iterable[Line], artifacts: Iterable[Artifact]) -> None
         )
 
 
-def refuse_lm_lines(lines: Iterable[Line], lm: Path, model: Artifact) -> None:
-    """Refuse lines that a language model was built on, or its weights chosen by for this recogniser.
+def refuse_tuning(lines: Iterable[Line], artifact: Artifact, *, name: str) -> None:
+    """Refuse lines that are to choose a setting, if the artefact learnt from them: it knows them too well.
+
+    Args:
+        lines: The lines to choose by.
+        artifact: What the setting is for.
+        name: What errors call it.
+
+    Raises:
+        LineDataError: If there is one.
+    """
+    refuse_recorded(
+        artifact.provenance.line_digests,
+        lines,
+        (*LEARNT, Role.CALIBRATION),
+        owner=name,
+        because="what is chosen by lines that it knows fits no others",
+        remedy="choose by validation lines",
+    )
+
+
+def refuse_lm_lines(lines: Iterable[Line], lm: Path, model: Artifact | None = None) -> None:
+    """Refuse lines that a language model was built on, or its weights chosen by.
+
+    Args:
+        lines: Lines to measure with it, or to choose its weights by.
+        lm: Its file, or the name of one that comes with inkport.
+        model: The recogniser whose weights count; none if left out.
 
     Raises:
         LineDataError: If there is one.
         ArtifactError: If the language model cannot be read.
     """
     refuse_recorded(
-        lm_digests(find_lm(lm), root=model.root),
+        lm_digests(find_lm(lm), root=model.root if model else ""),
         lines,
         (Role.TEXT, Role.TUNING),
         owner=f"the language model {lm}",
-        because="it knows their text, and its gain on them says nothing",
+        because="it knows their texts, and what it gains on them says nothing of others",
         remedy="take lines that it has not seen",
     )
 

@@ -14,7 +14,7 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.environment import read_environment
 from inkport.benchmarks.fusion import Trial, measure_cost, measure_gain, read_logits, tune as choose, with_digests
 from inkport.commands._model import resolve_model
-from inkport.commands._proof import refuse_lm_lines, refuse_made_by
+from inkport.commands._proof import refuse_lm_lines, refuse_made_by, refuse_tuning
 from inkport.commands._request import audit_sources, problems_of
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
@@ -30,7 +30,6 @@ from inkport.core.lm.estimate import estimate
 from inkport.core.lm.files import (
     Fusion,
     is_arpa,
-    lm_digests,
     load_fusion,
     load_model,
     read_fusions,
@@ -44,7 +43,7 @@ from inkport.core.runtime import SessionOptions
 from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
-from inkport.lines.roles import Role, name_lines, record_digests, record_lines, refuse_recorded
+from inkport.lines.roles import Role, name_lines, record_digests, record_lines
 from inkport.lines.source import digest_lines, read_lines
 
 
@@ -241,18 +240,8 @@ def _audit(artifact: Artifact, sources: Sequence[Path], skip: str, most_lines: i
 def _check_tuning(lines: Sequence[Line], lm: Path, artifact: Artifact) -> None:
     """Refuse lines for testing, and those that made the language model or the recogniser: both know them too well."""
     list(refuse_test_lines(lines, purpose="lm tune"))
-    because, remedy = "the weights would be those for lines that it knows by heart", "choose by validation lines"
-    refuse_recorded(
-        lm_digests(lm), lines, [Role.TEXT], owner=f"the language model {lm}", because=because, remedy=remedy
-    )
-    refuse_recorded(
-        artifact.provenance.line_digests,
-        lines,
-        [Role.TRAIN, Role.UNLABELLED, Role.CALIBRATION],
-        owner=str(artifact.path),
-        because=because,
-        remedy=remedy,
-    )
+    refuse_lm_lines(lines, lm)
+    refuse_tuning(lines, artifact, name=str(artifact.path))
 
 
 def _texts(

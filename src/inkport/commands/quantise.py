@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.margins.run import PROBES
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
+from inkport.commands._proof import refuse_tuning
 from inkport.commands._request import audit_sources, check_calibration, problems_of
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, UsageError
@@ -24,7 +25,6 @@ from inkport.export.from_onnx.saturation import saturation_warning
 from inkport.export.plan import build
 from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
-from inkport.lines.roles import Role, refuse_recorded
 from inkport.lines.source import read_lines
 from inkport.quantise.blank_bias import correct_blank_bias
 from inkport.quantise.meter import Meter
@@ -265,14 +265,7 @@ def blank_bias(
     if source.spec != quantised.spec:
         raise UsageError(f"{artifact} is not of this recogniser", remedy="name the model that it was made from: --fp32")
     audit = _audit(source, lines, skip, most_lines)
-    refuse_recorded(
-        quantised.provenance.line_digests,
-        audit.lines,
-        [Role.CALIBRATION],
-        owner=str(artifact),
-        because="what is calibrated is not tuned on the same lines",
-        remedy="choose by validation lines",
-    )
+    refuse_tuning(audit.lines, quantised, name=str(artifact))
     meter = Meter(source, audit, probes=1, threads=threads)
     made, found = correct_blank_bias(quantised, out, meter=meter)
     _print(made)
@@ -299,6 +292,7 @@ def _calibrate(source: Artifact, calibration: Sequence[Path], count: int) -> Cal
 def _audit(source: Artifact, lines: Sequence[Path], skip: str, most_lines: int) -> Audit:
     audit = audit_sources(source, lines, problems_of(skip))
     audit.lines[:] = refuse_test_lines(audit.lines, purpose="a choice by CER")
+    refuse_tuning(audit.lines, source, name=str(source.path))
     if not audit.lines:
         raise LineDataError("there is no usable line", remedy="pass line sets with --lines")
     if not most_lines:

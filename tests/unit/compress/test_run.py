@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
 
+from inkport.compress.lines import refuse_known
 from inkport.compress.recipe import StageRow
 from inkport.compress.run import Status, run_stages
 from inkport.compress.stage import Inputs
@@ -16,6 +17,8 @@ from inkport.compress.store import kept
 from inkport.core.artifact import Provenance, load_artifact, new_artifact
 from inkport.core.errors import ExportError, LineDataError, RuntimeUnavailableError
 from inkport.core.target import Precision
+from inkport.lines.roles import Role, record_lines
+from inkport.lines.source import read_lines
 
 
 def write_artifact(path, spec, text, parent=None):
@@ -212,6 +215,22 @@ def test_test_lines_that_train_are_refused(context, line_set):
 def test_a_name_is_not_a_line(context, line_set):
     other = line_set("other", "t", text="another text")
     context.index.check_roles({"train": context.lines.train, "val": (other,)})
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "told"),
+    [(Role.TRAIN, "val", "no lines of val"), (Role.VAL, "val", None), (Role.VAL, "test", "no lines of test")],
+)
+def test_what_the_start_was_made_by_does_not_judge_it(context, line_set, toy_artifact, role, name, told):  # noqa: PLR0917
+    judged = line_set("judged", "a", "b")
+    record = record_lines({role: read_lines([line_set("learnt", "b")])})
+    start = replace(toy_artifact, provenance=replace(toy_artifact.provenance, line_digests=record))
+    lines = replace(context.lines, **{name: (judged,)})
+    if told is None:
+        refuse_known(start, lines)
+        return
+    with pytest.raises(LineDataError, match=f"1 line is among those that the start .*'b.png'.*{told}"):
+        refuse_known(start, lines)
 
 
 def test_lines_whose_split_is_test_neither_train_nor_choose(context, tmp_path):
