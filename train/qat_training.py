@@ -61,10 +61,13 @@ def learned(network: Recogniser, recipe: Recipe, data: Prepared) -> dict[str, An
 def calibration_lines(lines: Iterable[Line], count: int) -> list[Line]:
     """Choose training lines by their ids alone: data sets take turns, each in the order of its ids' SHA-256.
 
-    A line that is there several times, to weigh more in training, counts once.
+    A line that is there several times, to weigh more in training, counts once, whatever its copies are called.
     """
+    once: dict[str, Line] = {}
+    for line in lines:
+        once.setdefault(line.content, line)
     sets: dict[str, list[Line]] = defaultdict(list)
-    for line in {line.id: line for line in lines}.values():
+    for line in once.values():
         sets[line.dataset].append(line)
     ranked = [
         (turn, name, line)
