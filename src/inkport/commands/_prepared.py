@@ -63,6 +63,6 @@ def prepare_request(
         model=artifact,
         targets=wanted,
         audit=audit,
-        data=describe_data(audit, [path.name for path in sources]),
+        data=describe_data(audit, [path.name for path in sources], artifact),
         provide=provider(artifact, work, chosen),
     )

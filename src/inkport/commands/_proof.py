@@ -17,13 +17,11 @@ from inkport.core.target import Target
 from inkport.export.calibration import CalibrationSet
 from inkport.export.plan import find_made
 from inkport.lines.line import Line
-from inkport.lines.roles import Role, recorded, refuse_recorded
+from inkport.lines.roles import LEARNT, Role, recorded, refuse_recorded
 
 
 NO_PROOF = (Role.CALIBRATION, Role.TUNING)
 """What made a port and its settings does not prove it."""
-LEARNT = (Role.TRAIN, Role.UNLABELLED)
-"""What weights learnt from. Ports may be compared on such lines, but reading is easier there, and so is agreeing."""
 REMEDY = "prove it on other lines, or make it again from others"
 
 

@@ -41,6 +41,8 @@ class Role(StrEnum):
 
 BY_IMAGE = frozenset({Role.UNLABELLED, Role.CALIBRATION})
 """Roles that look at the image alone."""
+LEARNT = (Role.TRAIN, Role.UNLABELLED)
+"""What weights learnt from. Ports may be compared on such lines, but reading is easier there, and so is agreeing."""
 TEST_WORDS = frozenset({"test", "tests", "testing", "testset"})
 """A split is for testing if one of its words is among these, in any case: ``TEST``, ``test-clean``, ``unseen_test``.
 
