@@ -102,6 +102,8 @@ class DataInfo:
     """Lines read."""
     skipped: tuple[SkippedLine, ...]
     """Lines left out."""
+    trained_on: int | None = None
+    """Lines read that the model was trained on; absent where its provenance does not record its lines."""
 
 
 @dataclass(frozen=True, kw_only=True)

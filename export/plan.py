@@ -198,14 +198,9 @@ def build(
             installed, or it needs calibration lines and ``calibration`` is None.
     """
     path = _path(source, (format, precision))
-    current, done = source, 0
     # What is there does not say which widths were asked for, only which it has.
     kept = next((i for i, stage in enumerate(path) if widths and stage.flexible), len(path))
-    for index in reversed(range(kept)):
-        found = _existing(path[index], source, work, calibration, reuse)
-        if found is not None:
-            current, done = found, index + 1
-            break
+    current, done = _nearest(path[:kept], source, work, calibration, reuse)
     if calibration is None and any(_needs_lines(stage, source) for stage in path[done:]):
         raise ExportError(
             f"{format} {precision} needs lines to calibrate on, none were given",
@@ -214,6 +209,26 @@ def build(
     for stage in path[done:]:
         current = _run(stage, current, work / "-".join(stage.target), calibration, widths)
     return current
+
+
+def find_made(
+    source: Artifact,
+    *,
+    format: str,  # noqa: A002 - the artefact's field
+    precision: Precision,
+    work: Path,
+    calibration: CalibrationSet | None = None,
+    reuse: Sequence[Artifact] = (),
+) -> Artifact:
+    """Return the artefact that ``build`` would take as it is on its way; arguments are those of ``build``.
+
+    Returns:
+        The one nearest to what is wanted, ``source`` if there is none.
+
+    Raises:
+        ExportError: If no chain of stages leads there.
+    """
+    return _nearest(_path(source, (format, precision)), source, work, calibration, reuse)[0]
 
 
 def takes_widths(source: Artifact, target: tuple[str, Precision]) -> bool:
@@ -239,6 +254,21 @@ def _path(source: Artifact, target: tuple[str, Precision]) -> tuple[Stage, ...]:
         path.insert(0, stage)
         wanted = stage.source
     return tuple(path)
+
+
+def _nearest(
+    path: Sequence[Stage],
+    source: Artifact,
+    work: Path,
+    calibration: CalibrationSet | None,
+    reuse: Sequence[Artifact],
+) -> tuple[Artifact, int]:
+    """Return the artefact to go on from, and how many stages of the path it spares."""
+    for index in reversed(range(len(path))):
+        found = _existing(path[index], source, work, calibration, reuse)
+        if found is not None:
+            return found, index + 1
+    return source, 0
 
 
 def _existing(

@@ -21,6 +21,7 @@ from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, Rec
 from inkport.core.files import write_atomically
 from inkport.core.reading import open_regular
 from inkport.core.spec import RecogniserSpec
+from inkport.lines.roles import flat_provenance
 from inkport.model.recogniser import Recogniser
 from inkport.model.zoo import build, plan
 
@@ -72,12 +73,18 @@ def _describe(tensor: Tensor | None) -> str:
 
 
 def save_weights(path: Path, weights: Weights) -> None:
-    """Write ``weights`` to a safetensors file, atomically; equal weights give equal bytes."""
+    """Write ``weights`` to a safetensors file, atomically; equal weights give equal bytes.
+
+    The digests of lines in the provenance of all that they descend from become one record (``inkport.lines.roles``).
+
+    Raises:
+        ArtifactCorruptError: If such a record is malformed.
+    """
     metadata = {
         "schema": SCHEMA,
         "spec": weights.spec.to_dict(),
         "config": weights.config,
-        "provenance": weights.provenance,
+        "provenance": flat_provenance(weights.provenance),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()}
     text = json.dumps(metadata, ensure_ascii=False, sort_keys=True)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from inkport.core.config import to_plain
 from inkport.core.errors import CheckpointError, RecipeError
 from inkport.core.files import write_atomically
+from inkport.lines.roles import LINE_DIGESTS
 from inkport.model.weights import Weights, deploy_tensors, save_weights
 from inkport.model.zoo import build
 from inkport.train.aside import Aside
@@ -201,6 +202,7 @@ class Trainer:
                     "step": self.step,
                     "train_lines": {"count": len(self.lines), "sha256": self.data.digest},
                     "val_cer": rates["all"].rate,
+                    LINE_DIGESTS: self.data.line_digests,
                     **lineage(self.data, self.objectives),
                     **learned(network, self.recipe, self.data),
                 },

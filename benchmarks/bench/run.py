@@ -213,7 +213,7 @@ def run_bench(request: BenchRequest, *, progress: Progress = silent) -> BenchRep
     return BenchReport(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         model=describe_model(request.model),
-        data=describe_data(request.audit, request.sources),
+        data=describe_data(request.audit, request.sources, request.model),
         options=options,
         environment=environment,
         baseline=baseline,

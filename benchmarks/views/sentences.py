@@ -62,6 +62,8 @@ def notes(report: Report) -> list[str]:
         counts = Counter(line.problem for line in skipped)
         kinds = ", ".join(f"{count} {problem}" for problem, count in sorted(counts.items()))
         sentences.append(f"skipped: {len(skipped)} lines ({kinds})")
+    if seen := report.data.trained_on:
+        sentences.append(f"the model was trained on {seen} of the lines, and reads them more surely than others")
     return sentences
 
 

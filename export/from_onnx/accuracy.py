@@ -16,7 +16,7 @@ from inkport.core.metrics import cer
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
-from inkport.lines.source import digest_lines
+from inkport.lines.roles import Role, describe_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class ValidationSet:
         return cls(
             inputs=tuple(audit.inputs),
             texts=tuple(line.text for line in audit.lines),
-            record=Calibration(ids=tuple(line.id for line in audit.lines), sha256=digest_lines(audit.lines)),
+            record=describe_lines(audit.lines, Role.TUNING),
         )
 
 

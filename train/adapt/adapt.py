@@ -17,6 +17,7 @@ from inkport.core.metrics import ErrorRate, cer
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit, audit_lines
 from inkport.lines.line import Line
+from inkport.lines.roles import LINE_DIGESTS, Role, record_lines
 from inkport.lines.source import digest_lines
 from inkport.model.average import average_tensors
 from inkport.model.weights import Weights, load_weights
@@ -206,5 +207,6 @@ def _provenance(job: _Job, own: Audit, share: float, trials: Sequence[Trial], gi
             "recipe": to_plain(recipe) | {"digest": recipe.digest},
             "start_sha256": sha256_file(request.start),
             "start": given.provenance,
-        }
+        },
+        LINE_DIGESTS: record_lines({Role.TRAIN: [*own.lines, *job.rehearsal.lines]}),
     }

@@ -22,6 +22,7 @@ from inkport.core.metrics import cer
 from inkport.core.preprocess import prepare
 from inkport.lines.audit import Audit
 from inkport.lines.line import Line
+from inkport.lines.roles import name_lines, refuse_shared
 from inkport.lines.source import digest_lines
 from inkport.model.weights import Weights, load_weights
 from inkport.train.adapt.adapt import Request, adapt
@@ -51,7 +52,8 @@ class Experiment:
 
     Raises:
         RecipeError: If counts or draws are below 1, or a count stands twice.
-        LineDataError: If the pool is too small, shares lines with the test, or a line to be read has no text.
+        LineDataError: If the pool is too small, a line that is adapted to or rehearsed is also read, or a line to be
+            read has no text.
     """
 
     weights: Path
@@ -76,8 +78,15 @@ class Experiment:
             raise RecipeError(f"counts {self.counts} must differ and be at least 1, and so must draws, {self.draws}")
         if max(self.counts) > len(self.pool):
             raise LineDataError(f"the pool has {len(self.pool)} lines, {max(self.counts)} are to be drawn from it")
-        if shared := {line.id for line in self.pool} & {line.id for line in self.test}:
-            raise LineDataError(f"{len(shared)} lines are in both pool and test, for example {min(shared)!r}")
+        learnt = {"pool": name_lines(self.pool), "rehearse": name_lines(self.rehearse)}
+        read = {"test": name_lines(self.test), "others": name_lines(self.others)}
+        for role, named in learnt.items():
+            for other, also in read.items():
+                refuse_shared(
+                    {role: named, other: also},
+                    because="what is adapted to says nothing of the lines it is measured on",
+                    remedy="take it out of one of them",
+                )
         if empty := [line.id for line in (*self.test, *self.others) if not normalise_text(line.text)]:
             raise LineDataError(f"{len(empty)} lines to be read have no text, for example {empty[0]!r}")
 

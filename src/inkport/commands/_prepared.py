@@ -11,6 +11,7 @@ from inkport.benchmarks.about import describe_data
 from inkport.benchmarks.harness import check_targets
 from inkport.benchmarks.report import DataInfo
 from inkport.commands._model import resolve_model
+from inkport.commands._proof import check_proof
 from inkport.commands._request import audit_sources, calibrate, check_calibration, provider, sample_lines
 from inkport.core.artifact import Artifact
 from inkport.core.target import Target, load_targets
@@ -56,10 +57,11 @@ def prepare_request(
     check_calibration(sources, calibration)
     audit = audit_sources(artifact, sources, skip)
     chosen = calibrate(artifact, calibration, skip)
+    check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen)
     return Prepared(
         model=artifact,
         targets=wanted,
         audit=audit,
-        data=describe_data(audit, [source_name(path) for path in sources]),
+        data=describe_data(audit, [source_name(path) for path in sources], artifact),
         provide=provider(artifact, work, chosen),
     )

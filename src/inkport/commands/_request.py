@@ -16,6 +16,7 @@ from inkport.core.target import Target
 from inkport.export.calibration import CALIBRATION_LINES, CalibrationSet, choose_calibration
 from inkport.export.plan import build
 from inkport.lines.audit import Audit, Problem, audit_lines
+from inkport.lines.roles import name_lines, refuse_shared
 from inkport.lines.source import read_lines
 
 
@@ -50,15 +51,18 @@ def audit_sources(artifact: Artifact, sources: Sequence[Path], skip: Sequence[st
 
 
 def check_calibration(sources: Sequence[Path], calibration: Sequence[Path]) -> None:
-    """Refuse to calibrate on the lines that are to prove the result.
+    """Refuse to calibrate on the lines that are to prove the result, by their images.
 
     Raises:
-        UsageError: If a line set is both.
+        LineDataError: If a line is both.
     """
-    verified = {path.resolve() for path in sources}
-    if shared := [path for path in calibration if path.resolve() in verified]:
-        raise UsageError(
-            f"{shared[0]} is both in --lines and in --calibration: an artefact must not be calibrated on its proof",
+    if calibration:
+        refuse_shared(
+            {
+                "--lines": name_lines(read_lines(sources), by_image=True),
+                "--calibration": name_lines(read_lines(calibration), by_image=True),
+            },
+            because="an artefact must not be calibrated on its proof",
             remedy="calibrate on lines that the model was trained on",
         )
 
@@ -102,10 +106,7 @@ def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) ->
         work: Folder of the artefacts.
         calibration: What int8 takes its ranges from, if it must be made.
     """
-    try:
-        reuse = bundled_artifacts()
-    except ArtifactNotFoundError:
-        reuse = ()
+    reuse = shipped_artifacts()
 
     def provide(target: Target) -> Artifact:
         return build(
@@ -118,3 +119,11 @@ def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) ->
         )
 
     return provide
+
+
+def shipped_artifacts() -> tuple[Artifact, ...]:
+    """Return the int8 artefacts that come with the package; none if this build has none."""
+    try:
+        return bundled_artifacts()
+    except ArtifactNotFoundError:
+        return ()

@@ -31,12 +31,14 @@ def ablate(ablation: Path, *, out: Path, jobs: int = 1, threads: int = 1) -> Non
         threads: CPU threads of each.
     """
     from inkport.train.ablation.recipe import load_ablation, plan_runs
+    from inkport.train.ablation.roles import check_roles
     from inkport.train.ablation.run import Place, run_all
 
     if jobs < 1 or threads < 1:
         raise UsageError(f"--jobs {jobs} --threads {threads}: both must be at least 1")
     settings = load_ablation(ablation)
     runs = plan_runs(settings, ablation.parent)
+    check_roles(settings, runs, ablation.parent)
     place = Place(folder=ablation.parent, out=out, jobs=jobs, threads=threads)
     report = _report(settings, runs, run_all(settings, runs, place, _say))
     write_atomically(out / "ablation.json", report.to_json())

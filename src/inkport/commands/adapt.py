@@ -204,11 +204,11 @@ def _settings(
 
 def _check_exposure(weights: Path, held: Sequence[Path], lines: Sequence[Line], base_lines: Sequence[Path]) -> Exposure:
     from inkport.model.weights import load_weights
-    from inkport.train.adapt.exposure import Verdict, exposure_by_lines, exposure_by_names
+    from inkport.train.adapt.exposure import Verdict, exposure_by_contents, exposure_by_lines, exposure_by_names
 
     provenance = load_weights(weights).provenance
     names = exposure_by_names(provenance, [source_name(path) for path in held], {line.dataset for line in lines})
-    exposure = names
+    exposure = exposure_by_contents(provenance, lines) or names
     if names.verdict is not Verdict.SEEN and base_lines:
         exposure = exposure_by_lines(provenance, list(read_lines(base_lines)), lines)
     if exposure.verdict is Verdict.SEEN:

@@ -13,6 +13,7 @@ from inkport.benchmarks.debug.opened import DebugTarget, availability, runtime_f
 from inkport.benchmarks.debug.run import debug_targets
 from inkport.benchmarks.debug.view import render_debug
 from inkport.commands._model import resolve_model
+from inkport.commands._proof import refuse_made_by
 from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
 from inkport.commands._skip import Skip
 from inkport.core.artifact import SIDECAR, Artifact, load_artifact
@@ -75,6 +76,7 @@ def debug(
             )
     audit = audit_sources(graph, sources, problems)
     index = _choose(audit, line)
+    refuse_made_by([audit.lines[index]], [target.artifact for target in targets])
     result = debug_targets(targets, graph, line=audit.lines[index].id, images=audit.inputs[index], out=out)
     sys.stdout.write(result.to_json() if json_ else render_debug(result))
     return int(result.diverges)

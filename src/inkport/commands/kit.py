@@ -18,6 +18,7 @@ from inkport.benchmarks.kit.run import run_kit
 from inkport.benchmarks.kit.view import render_check
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
+from inkport.commands._proof import check_proof
 from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
 from inkport.commands._skip import Skip
 from inkport.core.errors import UsageError
@@ -63,10 +64,12 @@ def make(
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
     chosen = calibrate(artifact, calibration, problems_of(skip))
+    audit = audit_sources(artifact, sources, problems_of(skip))
+    check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen)
     request = KitRequest(
         model=artifact,
         targets=wanted,
-        audit=audit_sources(artifact, sources, problems_of(skip)),
+        audit=audit,
         provide=provider(artifact, work, chosen),
         lines=count,
         golden=golden,

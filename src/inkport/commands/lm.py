@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.environment import read_environment
 from inkport.benchmarks.fusion import Trial, measure_cost, measure_gain, read_logits, tune as choose, with_digests
 from inkport.commands._model import resolve_model
+from inkport.commands._proof import refuse_lm_lines, refuse_made_by, refuse_tuning
 from inkport.commands._request import audit_sources, problems_of
 from inkport.commands._skip import Skip
 from inkport.core.artifact import Artifact
@@ -24,15 +26,25 @@ from inkport.core.config import to_plain
 from inkport.core.ctc import greedy
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.files import sha256_file, write_atomically
-from inkport.core.lm.arpa import read_arpa, to_tokens, write_arpa
+from inkport.core.lm.arpa import arpa_digests, read_arpa, to_tokens, write_arpa
 from inkport.core.lm.estimate import estimate
-from inkport.core.lm.files import Fusion, is_arpa, load_fusion, load_model, read_fusions, save_fusion, save_trie
+from inkport.core.lm.files import (
+    Fusion,
+    is_arpa,
+    load_fusion,
+    load_model,
+    read_fusions,
+    save_fusion,
+    save_trie,
+)
 from inkport.core.lm.model import build_trie
 from inkport.core.lm.text import as_lines, in_charset
 from inkport.core.registry import open_session
 from inkport.core.runtime import SessionOptions
 from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
+from inkport.lines.line import Line
+from inkport.lines.roles import Role, name_lines, record_digests, record_lines
 from inkport.lines.source import digest_lines, read_lines, source_name
 
 
@@ -65,11 +77,13 @@ def build(
         width: Symbols per line that text is cut into.
     """
     charset = resolve_model(model).spec.charset
-    ngrams = estimate(_texts(text, lines, charset, width), order=order, prune=prune)
+    digests: set[str] = set()
+    ngrams = estimate(_texts(text, lines, charset, width, seen=digests), order=order, prune=prune)
+    record = record_digests({Role.TEXT: digests})
     if is_arpa(out):
-        write_arpa(out, ngrams)
+        write_arpa(out, ngrams, line_digests=record)
     else:
-        save_trie(out, build_trie(ngrams, charset))
+        save_trie(out, build_trie(ngrams, charset), line_digests=record)
     if ngrams.order < order:
         sys.stderr.write(f"order {ngrams.order}, not {order}: the text is so short that no longer n-gram is left\n")
     counts = ", ".join(str(len(level.keys)) for level in ngrams.levels)
@@ -99,7 +113,7 @@ def pack(arpa: Path, model: str | None = None, *, out: Path) -> None:
         model: The recogniser, as in `build`.
         out: The .npz file.
     """
-    save_trie(out, build_trie(read_arpa(arpa), resolve_model(model).spec.charset))
+    save_trie(out, build_trie(read_arpa(arpa), resolve_model(model).spec.charset), line_digests=arpa_digests(arpa))
     sys.stdout.write(f"{out}: {out.stat().st_size / 1e6:.2f} MB\n")
 
 
@@ -133,14 +147,17 @@ def tune(
     # Weights of before that cannot be read, and so not be kept, are better found out before the work than after it.
     read_fusions(lm)
     audit = _audit(artifact, lines, skip, most_lines)
-    audit.lines[:] = refuse_test_lines(audit.lines, purpose="lm tune")
+    _check_tuning(audit.lines, lm, artifact)
     chosen_runtime = runtime or choose_runtime(artifact)
     with open_session(
         artifact, runtime=chosen_runtime, device="cpu", options=SessionOptions(threads=threads)
     ) as session:
         logits = read_logits(session, audit)
     fusion, trials = choose(language, logits, audit.lines, charset, beam=beam)
-    save_fusion(lm, with_digests(fusion, sha256_file(lm), artifact))
+    fusion = replace(
+        with_digests(fusion, sha256_file(lm), artifact), line_digests=record_lines({Role.TUNING: audit.lines})
+    )
+    save_fusion(lm, fusion)
     sys.stdout.write(_table(trials, fusion, len(audit.lines)))
 
 
@@ -176,6 +193,8 @@ def measure(
     fusion = load_fusion(lm, charset, root=artifact.root)
     decode = BeamDecoder(load_model(lm, charset), fusion)
     audit = _audit(artifact, lines, skip, most_lines)
+    refuse_made_by(audit.lines, [artifact])
+    refuse_lm_lines(audit.lines, lm, artifact)
     chosen_runtime = runtime or choose_runtime(artifact)
     with open_session(
         artifact, runtime=chosen_runtime, device="cpu", options=SessionOptions(threads=threads)
@@ -221,7 +240,17 @@ def _audit(artifact: Artifact, sources: Sequence[Path], skip: str, most_lines: i
     return audit.pick(indices)
 
 
-def _texts(text: Sequence[Path], lines: Sequence[Path], charset: Charset, width: int) -> Iterator[str]:
+def _check_tuning(lines: Sequence[Line], lm: Path, artifact: Artifact) -> None:
+    """Refuse lines for testing, and those that made the language model or the recogniser: both know them too well."""
+    list(refuse_test_lines(lines, purpose="lm tune"))
+    refuse_lm_lines(lines, lm)
+    refuse_tuning(lines, artifact, name=str(artifact.path))
+
+
+def _texts(
+    text: Sequence[Path], lines: Sequence[Path], charset: Charset, width: int, *, seen: set[str] | None = None
+) -> Iterator[str]:
+    """Yield the lines to estimate on; ``seen`` gets the digests of those that are of line sets."""
     if width < 1:
         raise UsageError(f"width must be at least 1, found {width}")
     for path in text:
@@ -230,8 +259,11 @@ def _texts(text: Sequence[Path], lines: Sequence[Path], charset: Charset, width:
         except (OSError, UnicodeDecodeError) as error:
             raise LineDataError(f"{path}: cannot be read as UTF-8 text ({error})", remedy="pass a text file") from error
         yield from as_lines(content.splitlines(), charset, width=width)
-    known = refuse_test_lines(read_lines(lines), purpose="language model")
-    yield from in_charset((line.text for line in known), charset)
+    for line in refuse_test_lines(read_lines(lines), purpose="language model"):
+        for known in in_charset([line.text], charset):
+            if seen is not None:
+                seen.update(name_lines([line]))
+            yield known
 
 
 def _table(trials: Sequence[Trial], fusion: Fusion, lines: int) -> str:

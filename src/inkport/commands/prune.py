@@ -103,6 +103,7 @@ def scan(
 
     torch.set_num_threads(threads)
     loaded = load_weights(weights)
+    _check_roles(lines, train)
     audit = _audit(lines, loaded, limit, skip)
     calibration = _calibration(loaded, train, train_lines, skip)
     begun = Scan(
@@ -300,6 +301,18 @@ def _calibration(weights: Weights, paths: tuple[Path, ...], limit: int, skip: st
     audit = _audit(paths, weights, limit, skip)
     count = max(1, len(audit.lines) // 32)
     return calibration_of(audit, weights.spec, digest=digest_lines(audit.lines), count=count, size=32, seed=1)
+
+
+def _check_roles(lines: tuple[Path, ...], train: tuple[Path, ...]) -> None:
+    from inkport.lines.roles import name_lines, refuse_shared
+    from inkport.lines.source import read_lines
+
+    if train:
+        refuse_shared(
+            {"--lines": name_lines(read_lines(lines)), "--train": name_lines(read_lines(train))},
+            because="what chooses the channels does not measure the loss",
+            remedy="measure it on validation lines",
+        )
 
 
 def _whole(name: str, value: float) -> int:

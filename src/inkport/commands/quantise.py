@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.margins.run import PROBES
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
+from inkport.commands._proof import refuse_tuning
 from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of
 from inkport.commands._skip import Skip
 from inkport.core.artifact import Artifact
@@ -265,7 +266,9 @@ def blank_bias(
     source = _onnx(fp32, out)
     if source.spec != quantised.spec:
         raise UsageError(f"{artifact} is not of this recogniser", remedy="name the model that it was made from: --fp32")
-    meter = Meter(source, _audit(source, lines, skip, most_lines), probes=1, threads=threads)
+    audit = _audit(source, lines, skip, most_lines)
+    refuse_tuning(audit.lines, quantised, name=str(artifact))
+    meter = Meter(source, audit, probes=1, threads=threads)
     made, found = correct_blank_bias(quantised, out, meter=meter)
     _print(made)
     for name, rate, edits in (("before", found.cer_before, found.edits_before), ("after", found.cer, found.edits)):
@@ -294,6 +297,7 @@ def _calibrate(source: Artifact, calibration: Sequence[Path], count: int, skip: 
 def _audit(source: Artifact, lines: Sequence[Path], skip: str, most_lines: int) -> Audit:
     audit = audit_sources(source, lines, problems_of(skip))
     audit.lines[:] = refuse_test_lines(audit.lines, purpose="a choice by CER")
+    refuse_tuning(audit.lines, source, name=str(source.path))
     if not audit.lines:
         raise LineDataError("there is no usable line", remedy="pass line sets with --lines")
     if not most_lines:

@@ -16,6 +16,7 @@ from inkport.benchmarks.report import Options
 from inkport.benchmarks.views.text import render_text
 from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on_devices
 from inkport.commands._model import resolve_model
+from inkport.commands._proof import check_proof
 from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
 from inkport.commands._skip import Skip
 from inkport.commands._warn import warn_of_sharing
@@ -76,6 +77,7 @@ def verify(
     check_calibration(sources, calibration)
     audit = audit_sources(artifact, sources, options.skip)
     chosen = calibrate(artifact, calibration, options.skip)
+    check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen, lm=lm)
     names = tuple(source_name(path) for path in sources)
     provide = provider(artifact, work, chosen)
     try:

@@ -39,6 +39,8 @@ class Calibration:
     """Ids of the lines, in order."""
     sha256: str
     """Digest of ids, texts and images (``inkport.lines.source.digest_lines``)."""
+    line_digests: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Their digests by role (``inkport.lines.roles``), until the provenance of what they made takes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,11 @@ class Provenance:
     """Settings of the stage."""
     calibration: Calibration | None = None
     """Lines that a quantised artefact was calibrated on."""
+    line_digests: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the lines that made it and what it descends from, by role (``inkport.lines.roles``).
+
+    Nothing is known of what was made before they were recorded.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
                 repeats[line.id] += 1
                 name = f"{line.id}#{repeats[line.id] + 1}"
             taken.add(name)
-            yield replace(line, id=name)
+            yield replace(line, id=name, source=str(path))
 
 
 def source_name(path: Path) -> str:

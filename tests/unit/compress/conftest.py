@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from inkport.benchmarks.equivalence import Equivalence, Verdict
 from inkport.compress.judge import Judged, Standing
@@ -56,13 +57,13 @@ def write(tmp_path):
 
 @pytest.fixture
 def line_set(tmp_path):
-    """Make a folder of lines with these ids; an image is its id, and no image."""
+    """Make a folder of lines with these ids; an image shows the bytes of its id."""
 
     def make(name: str, *ids: str, text: str = "abc") -> Path:
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         for line in ids:
-            (folder / f"{line}.png").write_bytes(line.encode())
+            Image.frombytes("L", (len(line), 1), line.encode()).save(folder / f"{line}.png")
             (folder / f"{line}.gt.txt").write_text(text, encoding="utf-8")
         return folder
 

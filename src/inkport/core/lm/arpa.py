@@ -8,7 +8,8 @@ import os
 import re
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,6 +38,11 @@ MOST_TEXT = 1 << 30
 """Most bytes of a file, unpacked: 30 million n-grams, a minute's work. Packed files are allowed less
 (``inkport.core.zips``)."""
 
+COMMENT = "# inkport line_digests "
+"""Begins a comment with digests of lines. Toolkits skip text before the data; KenLM asks that it begins with ``#``."""
+COMMENT_DIGITS = 960
+"""Characters of digests per comment, so that no reader meets a line of unusual length."""
+
 Entry = tuple[list[str], float, float]
 
 
@@ -45,10 +51,19 @@ def to_tokens(text: str) -> str:
     return " ".join(SPACE if symbol == " " else symbol for symbol in text)
 
 
-def write_arpa(path: Path, ngrams: NGrams) -> None:
-    """Write a model as ARPA, compressed if the name ends in ``.gz``; the file is replaced in one step."""
+def write_arpa(path: Path, ngrams: NGrams, *, line_digests: Mapping[str, str] | None = None) -> None:
+    """Write a model as ARPA, compressed if the name ends in ``.gz``; the file is replaced in one step.
+
+    Args:
+        path: The file.
+        ngrams: The model.
+        line_digests: Digests of the lines that it was built on, as comments before the data.
+    """
     names = [SPACE if name == " " else name for name in ngrams.symbols]
     out = io.StringIO()
+    for role, digests in (line_digests or {}).items():
+        for at in range(0, len(digests), COMMENT_DIGITS):
+            out.write(f"{COMMENT}{role} {digests[at : at + COMMENT_DIGITS]}\n")
     out.write("\\data\\\n")
     for length, level in enumerate(ngrams.levels, start=1):
         out.write(f"ngram {length}={len(level.keys)}\n")
@@ -64,6 +79,38 @@ def write_arpa(path: Path, ngrams: NGrams) -> None:
     write_atomically(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
+def arpa_digests(path: Path) -> dict[str, str]:
+    """Return the digests of lines that ``write_arpa`` wrote, by role; empty if the file has none.
+
+    Raises:
+        ArtifactCorruptError: If the file cannot be read.
+    """
+    found: dict[str, str] = {}
+    try:
+        with _rows_of(path) as rows:
+            for row in rows:
+                if row.startswith("\\"):
+                    break
+                if row.startswith(COMMENT):
+                    role, _, digests = row.removeprefix(COMMENT).partition(" ")
+                    found[role] = found.get(role, "") + digests
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise ArtifactCorruptError(f"{path}: not a readable ARPA file ({error})", remedy="build it again") from error
+    return found
+
+
+@contextmanager
+def _rows_of(path: Path) -> Iterator[Iterator[str]]:
+    """Open a file, packed or not, as its rows, within the limits of what it may hold."""
+    with open_regular(path) as file:
+        if path.suffix != ".gz":
+            yield _rows(file, most=MOST_TEXT)
+            return
+        size = os.fstat(file.fileno()).st_size
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            yield _rows(unpacked, most=min(MOST_TEXT, FREE_BYTES + RATIO * size))
+
+
 def read_arpa(path: Path) -> NGrams:
     """Read a model of single symbols.
 
@@ -74,12 +121,8 @@ def read_arpa(path: Path) -> NGrams:
     if not path.exists():
         raise ArtifactNotFoundError(f"{path}: no such file", remedy="check the path")
     try:
-        with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            if path.suffix != ".gz":
-                return _parse(_rows(file, most=MOST_TEXT), path)
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                return _parse(_rows(unpacked, most=min(MOST_TEXT, FREE_BYTES + RATIO * size)), path)
+        with _rows_of(path) as rows:
+            return _parse(rows, path)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise ArtifactCorruptError(f"{path}: not a readable ARPA file ({error})", remedy="build it again") from error
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import parse_json, read_json, shorten
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, RecipeError, SpecMismatchError
 from inkport.core.files import sha256_file, write_atomically
-from inkport.core.lm.arpa import read_arpa
+from inkport.core.lm.arpa import arpa_digests, read_arpa
 from inkport.core.lm.model import CharModel, Trie, build_trie
 
 
@@ -51,6 +52,8 @@ class Fusion:
     """Digest of the recogniser's charset."""
     root: str = ""
     """Digest of the recogniser's weights, which all of its ports descend from."""
+    line_digests: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the lines that the numbers were chosen by (``inkport.lines.roles``); empty where not recorded."""
 
     def __post_init__(self) -> None:
         if not (0 <= self.alpha <= MOST_WEIGHT and abs(self.beta) <= MOST_WEIGHT and self.beam >= 1):
@@ -64,13 +67,20 @@ def is_arpa(path: Path) -> bool:
     return path.name.endswith(ARPA_SUFFIXES)
 
 
-def save_trie(path: Path, trie: Trie) -> None:
-    """Write a model for devices, compressed; the same model gives the same bytes."""
+def save_trie(path: Path, trie: Trie, *, line_digests: Mapping[str, str] | None = None) -> None:
+    """Write a model for devices, compressed; the same model gives the same bytes.
+
+    Args:
+        path: The file.
+        trie: The model.
+        line_digests: Digests of the lines whose texts it was built on (``inkport.lines.roles``).
+    """
     head = {
         "version": VERSION,
         "order": trie.order,
         "charset_sha256": trie.charset_sha256,
         "unknown": trie.unknown,
+        **({"line_digests": dict(line_digests)} if line_digests else {}),
     }
     out = io.BytesIO()
     np.savez_compressed(
@@ -122,6 +132,37 @@ def load_model(path: Path, charset: Charset) -> CharModel:
     return CharModel(trie)
 
 
+def lm_digests(path: Path, *, root: str = "") -> dict[str, str]:
+    """Return the digests of the lines that a language model was built on, and of those its weights were chosen by.
+
+    Args:
+        path: Its file.
+        root: Digest of the recogniser's weights that the weights beside the file must be for; for none if left out.
+
+    Returns:
+        Records by role (``inkport.lines.roles``); what is older than such records, or another tool made, has none.
+
+    Raises:
+        ArtifactCorruptError: If a file cannot be read.
+    """
+    built = arpa_digests(path) if is_arpa(path) else _trie_digests(path)
+    sha256 = sha256_file(path)
+    for fusion in read_fusions(path):
+        if root and (fusion.lm_sha256, fusion.root) == (sha256, root):
+            return built | dict(fusion.line_digests)
+    return built
+
+
+def _trie_digests(path: Path) -> dict[str, str]:
+    try:
+        head = parse_json(read_npz(path, ARRAYS)["head"].tobytes(), where=str(path), error=ArtifactCorruptError)
+        return {str(role): str(digests) for role, digests in head.get("line_digests", {}).items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArtifactCorruptError(
+            f"{path}: not a readable language model ({error})", remedy="build it again"
+        ) from error
+
+
 def fusion_path(path: Path) -> Path:
     """Return where the weights of a language model are kept: beside it."""
     return path.with_name(path.name + ".fusion.json")
@@ -163,7 +204,8 @@ def load_fusion(path: Path, charset: Charset, *, root: str) -> Fusion:
         )
     for fusion in fitting:
         if fusion.root == root:
-            return fusion
+            # Decoding has no use for them, and reports name the file by its digest.
+            return replace(fusion, line_digests={})
     known = ", ".join(fusion.root[:12] or "(unknown)" for fusion in fitting)
     raise SpecMismatchError(
         f"{place}: chosen for the recogniser with weights {known}, this one descends from {root[:12]}",
