@@ -11,7 +11,7 @@ from inkport.benchmarks.about import describe_data
 from inkport.benchmarks.harness import check_targets
 from inkport.benchmarks.report import DataInfo
 from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, provider, sample_lines
+from inkport.commands._request import audit_sources, check_calibration, provider, require_calibration, sample_lines
 from inkport.core.artifact import Artifact
 from inkport.core.target import Target, load_targets
 from inkport.export.calibration import choose_calibration
@@ -55,6 +55,8 @@ def prepare_request(
     artifact = resolve_model(model, work=work)
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
+    if not calibration:
+        require_calibration(artifact, work, wanted)
     audit = audit_sources(artifact, sources, skip)
     chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
     return Prepared(

@@ -9,10 +9,10 @@ from pathlib import Path
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.errors import ArtifactNotFoundError, UsageError
-from inkport.core.registry import load_runtime
+from inkport.core.registry import load_runtime, probe
 from inkport.core.target import Target
 from inkport.export.calibration import CalibrationSet
-from inkport.export.plan import build
+from inkport.export.plan import build, lacks_calibration
 from inkport.lines.audit import Audit, Problem, audit_lines
 from inkport.lines.source import read_lines
 
@@ -71,6 +71,34 @@ def sample_lines() -> Path:
     return manifest
 
 
+def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) -> None:
+    """Refuse targets that can run here and would have to be calibrated, where no lines were given to do it on.
+
+    Args:
+        model: What everything descends from.
+        work: Folder of the artefacts.
+        targets: What is to be proven, the runtimes registered.
+
+    Raises:
+        UsageError: If there is one.
+    """
+    reuse = _shipped_artifacts()
+    for target in targets:
+        wanted = (load_runtime(target.runtime).formats[0], target.precision)
+        if lacks_calibration(model, wanted, work=work, reuse=reuse) and probe(target.runtime).ok:
+            raise UsageError(
+                f"target {target.name!r}: {' '.join(wanted)} needs lines to calibrate on, none were given",
+                remedy="pass --calibration with lines the model was trained on, or --targets without this row",
+            )
+
+
+def _shipped_artifacts() -> tuple[Artifact, ...]:
+    try:
+        return tuple(bundled_artifacts())
+    except ArtifactNotFoundError:
+        return ()
+
+
 def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) -> Callable[[Target], Artifact]:
     """Return a function that gives each target its artefact, exporting it into ``work`` where it is not there yet.
 
@@ -79,10 +107,7 @@ def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) ->
         work: Folder of the artefacts.
         calibration: What int8 takes its ranges from, if it must be made.
     """
-    try:
-        reuse = bundled_artifacts()
-    except ArtifactNotFoundError:
-        reuse = ()
+    reuse = _shipped_artifacts()
 
     def provide(target: Target) -> Artifact:
         return build(

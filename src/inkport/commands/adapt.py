@@ -15,6 +15,8 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.environment import read_environment
 from inkport.commands._adapt_plot import to_svg
 from inkport.commands._adapt_report import Curve, points_of, to_markdown
+from inkport.commands._deliver import deliver
+from inkport.commands._options import OutFile, OutFolder
 from inkport.commands._request import problems_of
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import RecipeError, RuntimeUnavailableError, UsageError
@@ -38,7 +40,7 @@ Counts = Annotated[tuple[int, ...], Parameter(consume_multiple=True)]
 def run(
     *,
     lines: Paths,
-    out: Path,
+    out: OutFile,
     weights: Path | None = None,
     rehearse: Paths = (),
     extend_charset: bool = False,
@@ -96,7 +98,7 @@ def curve(
     *,
     pool: Paths,
     test: Paths,
-    out: Path,
+    out: OutFolder,
     weights: Path | None = None,
     others: Paths = (),
     most_others: int = 0,
@@ -112,7 +114,7 @@ def curve(
     settings: Path | None = None,
     jobs: int = 1,
     threads: int | None = None,
-) -> None:
+) -> int:
     """Measure what lines of a hand that the recogniser has never seen bring: CER against their number.
 
     Weights that have seen the hand are refused, as far as their provenance tells. Killed and started again with the
@@ -168,11 +170,13 @@ def curve(
         environment=to_plain(read_environment(threads=threads or 0)),
         points=points_of(experiment, cells),
     )
-    write_atomically(out / "curve.json", report.to_json())
-    write_atomically(out / "curve.md", to_markdown(report))
-    write_atomically(out / "curve.svg", to_svg(report))
-    sys.stdout.write(to_markdown(report))
-    sys.stderr.write(f"report: {out / 'curve.json'}\n")
+
+    def write() -> None:
+        write_atomically(out / "curve.json", report.to_json())
+        write_atomically(out / "curve.md", to_markdown(report))
+        write_atomically(out / "curve.svg", to_svg(report))
+
+    return deliver(to_markdown(report), files=write, where=str(out / "curve.json"))
 
 
 def _torch() -> Any:

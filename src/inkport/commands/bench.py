@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +14,11 @@ from inkport.benchmarks.outcome import Outcome, exit_code
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.benchmarks.scenarios.queries import Scenario
 from inkport.benchmarks.scenarios.stopping import StopRule
+from inkport.commands._deliver import deliver
+from inkport.commands._options import OutFolder
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
+from inkport.core.console import json_for_stdout
 from inkport.core.files import write_atomically
 
 
@@ -25,7 +27,7 @@ def bench(
     *,
     targets: Path | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    out: Path = Path("out/bench"),
+    out: OutFolder = Path("out/bench"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
     scenario: Annotated[tuple[Scenario, ...], Parameter(consume_multiple=True)] = BenchOptions.scenarios,
     precision: float = StopRule.precision,
@@ -98,12 +100,18 @@ def bench(
     finally:
         clear_progress()
     text = render_bench(report)
-    write_atomically(out / "bench.txt", text)
-    write_atomically(out / "bench.json", report.to_json())
-    sys.stdout.write(report.to_json() if json_ else text)
-    sys.stderr.write(f"report: {out / 'bench.json'} (also .txt)\n")
+
+    def write() -> None:
+        write_atomically(out / "bench.txt", text)
+        write_atomically(out / "bench.json", report.to_json())
+
     required = {target.name: target.required for target in prepared.targets}
-    return _exit_code(report, required)
+    return deliver(
+        json_for_stdout(report.to_json()) if json_ else text,
+        files=write,
+        where=f"{out / 'bench.json'} (also .txt)",
+        code=_exit_code(report, required),
+    )
 
 
 def _exit_code(report: BenchReport, required: dict[str, bool]) -> int:

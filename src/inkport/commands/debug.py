@@ -13,8 +13,10 @@ from inkport.benchmarks.debug.opened import DebugTarget, availability, runtime_f
 from inkport.benchmarks.debug.run import debug_targets
 from inkport.benchmarks.debug.view import render_debug
 from inkport.commands._model import resolve_model
+from inkport.commands._options import OutFolder
 from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
 from inkport.core.artifact import SIDECAR, Artifact, load_artifact
+from inkport.core.console import json_for_stdout
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.target import Precision, Target
 from inkport.export.calibration import choose_calibration
@@ -36,7 +38,7 @@ def debug(
     model: str | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     line: str | None = None,
-    out: Path = Path("out/debug"),
+    out: OutFolder = Path("out/debug"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
     skip: str = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
@@ -78,7 +80,7 @@ def debug(
     audit = audit_sources(graph, sources, problems)
     index = _choose(audit, line)
     result = debug_targets(targets, graph, line=audit.lines[index].id, images=audit.inputs[index], out=out)
-    sys.stdout.write(result.to_json() if json_ else render_debug(result))
+    sys.stdout.write(json_for_stdout(result.to_json()) if json_ else render_debug(result))
     return int(result.diverges)
 
 

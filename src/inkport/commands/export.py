@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
+from inkport.commands._options import OutFolder
 from inkport.core.artifact import Artifact
 from inkport.core.errors import UsageError
 from inkport.core.target import Precision
@@ -26,7 +27,7 @@ def export(
     calibration_lines: int = CALIBRATION_LINES,
     skip_bad_images: bool = False,
     widths: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (),
-    out: Path = Path("exported"),
+    out: OutFolder = Path("exported"),
 ) -> None:
     """Make artefacts from trained weights, one directory each; what is already there is not made again.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from inkport.commands._options import OutFile
 from inkport.core.errors import RuntimeUnavailableError
 
 
@@ -15,7 +16,7 @@ def grow(
     weights: Path,
     *,
     to: str,
-    out: Path,
+    out: OutFile,
     set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
     seed: int = 1,
     version: str | None = None,

@@ -18,7 +18,9 @@ from inkport.benchmarks.kit.run import run_kit
 from inkport.benchmarks.kit.view import render_check
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
+from inkport.commands._options import OutFile
 from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.core.console import json_for_stdout
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
 from inkport.export.calibration import choose_calibration
@@ -33,7 +35,7 @@ kit = App(name="kit", help="Lock a model with its proof into one archive, run it
 def make(
     model: str | None = None,
     *,
-    out: Path = Path("out/kit/model.inkport-kit.zip"),
+    out: OutFile = Path("out/kit/model.inkport-kit.zip"),
     targets: Path | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     count: int = KitRequest.lines,
@@ -90,7 +92,7 @@ def run(
     device: str | None = None,
     threads: int = 1,
     timeout_s: float = TIMEOUT_S,
-    out: Path = Path("out/kit/result.zip"),
+    out: OutFile = Path("out/kit/result.zip"),
     public_key: Path | None = None,
 ) -> None:
     """Read every line of a kit with a runtime, or with a program of your own, and write the result.
@@ -145,7 +147,7 @@ def check(
         public_key: PEM file of the Ed25519 key that must have signed the kit.
     """
     found = check_kit(open_kit(kit, public_key=public_key), open_result(result))
-    sys.stdout.write(found.to_json() if json_ else render_check(found))
+    sys.stdout.write(json_for_stdout(found.to_json()) if json_ else render_check(found))
     return found.exit_code
 
 

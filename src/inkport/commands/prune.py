@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from inkport.commands._options import OutFile
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 
@@ -59,7 +60,7 @@ def scan(
     weights: Path,
     *,
     lines: Paths,
-    out: Path,
+    out: OutFile,
     limit: int = 200,
     ratios: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.125, 0.25, 0.5),
     group: Words = (),
@@ -127,7 +128,7 @@ def scan(
 
 
 @prune.command
-def plan(weights: Path, *, scan: Path, share: float, out: Path, most_loss: float | None = None) -> None:
+def plan(weights: Path, *, scan: Path, share: float, out: OutFile, most_loss: float | None = None) -> None:
     """Turn a scan into ratios per group that bring the cost down to a share, at the least CER per saved cost.
 
     Multiply-accumulates of the whole plan are counted, measured times are taken to add up.
@@ -160,7 +161,7 @@ def plan(weights: Path, *, scan: Path, share: float, out: Path, most_loss: float
 def apply(
     weights: Path,
     *,
-    out: Path,
+    out: OutFile,
     recipe: Path | None = None,
     ratio: Words = (),
     every: float | None = None,
@@ -222,7 +223,7 @@ def factorise(
     weights: Path,
     *,
     rank: Words,
-    out: Path,
+    out: OutFile,
     train: Paths = (),
     train_lines: int = 512,
     version: str | None = None,

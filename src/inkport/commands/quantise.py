@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.margins.run import PROBES
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
+from inkport.commands._options import OutArtifact, OutFile
 from inkport.commands._request import audit_sources, check_calibration, problems_of
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, UsageError
@@ -50,7 +51,7 @@ def apply(
     model: str | None = None,
     *,
     calibration: Paths,
-    out: Path,
+    out: OutArtifact,
     calibration_lines: int = CALIBRATION_LINES,
     options: Settings = Int8Options(),  # noqa: B008 - frozen
 ) -> None:
@@ -77,7 +78,7 @@ def openvino(
     *,
     calibration: Paths,
     lines: Paths,
-    out: Path,
+    out: OutArtifact,
     max_drop: float = AccuracyControl.max_drop,
     ranking_lines: int = AccuracyControl.ranking_lines,
     everything: bool = False,
@@ -121,7 +122,7 @@ def sensitivity(
     *,
     calibration: Paths,
     lines: Paths,
-    out: Path = Path("out/sensitivity.json"),
+    out: OutFile = Path("out/sensitivity.json"),
     mode: Mode = Mode.ONLY,
     group: Grouping = Grouping.NODE,
     timed: bool = False,
@@ -187,7 +188,7 @@ def search(
     sensitivity: Path,
     calibration: Paths,
     lines: Paths,
-    out: Path,
+    out: OutArtifact,
     settings: Search = SearchOptions(),  # noqa: B008 - frozen
     calibration_lines: int = CALIBRATION_LINES,
     most_lines: int = 0,
@@ -241,7 +242,7 @@ def blank_bias(
     *,
     fp32: str | None = None,
     lines: Paths,
-    out: Path,
+    out: OutArtifact,
     most_lines: int = 0,
     skip: str = "",
     threads: int = 1,

@@ -15,6 +15,7 @@ from inkport.commands._model import resolve_model
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.choice import choose_runtime, opens
+from inkport.core.console import json_for_stdout
 from inkport.core.ctc import Transcription
 from inkport.core.decoder import load_decoder
 from inkport.core.errors import ImageError, UsageError
@@ -76,7 +77,7 @@ def read(
             if not json_:
                 sys.stdout.write(f"{path}\t{reading.text}\n" if len(images) > 1 else f"{reading.text}\n")
     if json_:
-        sys.stdout.write(json.dumps(records, ensure_ascii=False, indent=1) + "\n")
+        sys.stdout.write(json_for_stdout(json.dumps(records, ensure_ascii=False, indent=1) + "\n"))
     return EXIT_BAD_IMAGE if len(records) < len(images) else 0
 
 

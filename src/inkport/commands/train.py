@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from inkport.commands._options import OutFolder
 from inkport.core.errors import UsageError
 
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def train(
     recipe: Path,
     *,
-    out: Path,
+    out: OutFolder,
     threads: int | None = None,
     set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +13,19 @@ from inkport.benchmarks.harness import Request, check_targets, verify as run_har
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.benchmarks.report import Options
 from inkport.benchmarks.views.text import render_text
+from inkport.commands._deliver import deliver
 from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on_devices
 from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._options import OutFolder
+from inkport.commands._request import (
+    audit_sources,
+    check_calibration,
+    problems_of,
+    provider,
+    require_calibration,
+    sample_lines,
+)
+from inkport.core.console import json_for_stdout
 from inkport.core.decoder import load_beam
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
@@ -29,7 +38,7 @@ def verify(
     *,
     targets: Path | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    out: Path = Path("out/verify"),
+    out: OutFolder = Path("out/verify"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
     threads: int = Options.threads,
     latency_lines: int = Options.latency_lines,
@@ -72,6 +81,8 @@ def verify(
     artifact = resolve_model(model, work=work)
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
+    if not calibration and not on.device:
+        require_calibration(artifact, work, wanted)
     audit = audit_sources(artifact, sources, options.skip)
     chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
     names = tuple(path.name for path in sources)
@@ -99,10 +110,12 @@ def verify(
             report, read = run_harness(request, progress=terminal_progress()), tuple(audit.lines)
     finally:
         clear_progress()
-    write_report(report, read, out)
-    sys.stdout.write(report.to_json() if json_ else render_text(report))
-    sys.stderr.write(f"report: {out / 'report.html'} (also .md and .json)\n")
-    return report.exit_code
+    return deliver(
+        json_for_stdout(report.to_json()) if json_ else render_text(report),
+        files=lambda: write_report(report, read, out),
+        where=f"{out / 'report.html'} (also .md and .json)",
+        code=report.exit_code,
+    )
 
 
 def _options(threads: int, latency_lines: int, skip: str) -> Options:
