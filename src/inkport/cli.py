@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sys
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from inkport import __version__
-from inkport.commands._options import refuse_impossible_numbers
+from inkport.commands._options import EVERY_OPTION
 from inkport.core.program import run_program
 
 
@@ -46,7 +46,7 @@ COMMANDS = {
 app = App(
     name="inkport",
     version=__version__,
-    default_parameter=Parameter(negative=(), validator=refuse_impossible_numbers),
+    default_parameter=EVERY_OPTION,
     help="Port a handwriting recogniser to every device, and prove that it still reads the same text.",
 )
 for _name, _summary in COMMANDS.items():

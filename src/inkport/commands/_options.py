@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from cyclopts import Parameter, Token
+from cyclopts import Parameter, Token, convert
 
 from inkport.core.config import LARGEST
 from inkport.core.writable import require_artifact, require_file, require_folder
@@ -37,22 +37,40 @@ def refuse_impossible_numbers(_: object, value: object) -> None:
                 raise ValueError(f"--{field.name.replace('_', '-')}: {error}") from error
 
 
+def convert_strictly(type_: Any, tokens: Sequence[Token]) -> Any:
+    """Convert what stands behind an option to its type, and repair nothing; the converter of every option.
+
+    Raises:
+        ValueError: If it is a fraction where a whole number is wanted, or an empty text where a path is, which a shell
+            makes of a variable that is not set: they would be rounded, and taken for the current folder.
+    """
+    leaves = _leaves(type_)
+    for token in tokens:
+        if int in leaves and "." in token.value:
+            raise ValueError(f"expected a whole number, found {token.value!r}")
+        if Path in leaves and not token.value:
+            raise ValueError("expected a path, found an empty text")
+    return convert(type_, tokens)
+
+
+def _leaves(hint: Any) -> set[Any]:
+    """Return the types that a hint is made of: ``int`` for ``tuple[int, ...] | None``."""
+    parts = get_args(hint)
+    return set().union(*map(_leaves, parts)) if parts else {hint}
+
+
 def _output(check: Callable[[Path], None]) -> Parameter:
     """Return the declaration of an option that names where a result goes: checked before anything is read."""
-
-    def convert(_: object, tokens: Sequence[Token]) -> Path:
-        # "" is what a shell makes of a variable that is not set; Path would take it for the current folder.
-        if not tokens[0].value:
-            raise ValueError("expected a path, found an empty text")
-        return Path(tokens[0].value)
 
     def validate(_: object, value: Any) -> None:
         if isinstance(value, Path):
             check(value)
 
-    return Parameter(converter=convert, validator=validate)
+    return Parameter(validator=validate)
 
 
+EVERY_OPTION = Parameter(negative=(), converter=convert_strictly, validator=refuse_impossible_numbers)
+"""What holds for every option of every command."""
 OutFolder = Annotated[Path, _output(require_folder)]
 """A folder that files are written into."""
 OutFile = Annotated[Path, _output(require_file)]
