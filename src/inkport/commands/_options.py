@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args
 from cyclopts import Parameter, Token, convert
 
 from inkport.core.config import LARGEST
+from inkport.core.parallel import require_threads
 from inkport.core.writable import require_artifact, require_file, require_folder
 
 
@@ -71,6 +72,22 @@ def _output(check: Callable[[Path], None]) -> Parameter:
 
 EVERY_OPTION = Parameter(negative=(), converter=convert_strictly, validator=refuse_impossible_numbers)
 """What holds for every option of every command."""
+
+
+def _parallel(name: str) -> Parameter:
+    """Return the declaration of an option that says how many threads or processes run."""
+
+    def validate(_: object, value: Any) -> None:
+        if value is not None:
+            require_threads(value, name)
+
+    return Parameter(validator=validate)
+
+
+Threads = Annotated[int, _parallel("threads")]
+"""Threads of a computation."""
+Jobs = Annotated[int, _parallel("jobs")]
+"""Processes side by side."""
 OutFolder = Annotated[Path, _output(require_folder)]
 """A folder that files are written into."""
 OutFile = Annotated[Path, _output(require_file)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from inkport.benchmarks.ablation.markdown import render_ablation
 from inkport.benchmarks.ablation.report import AblationReport, ArmInfo, gather, rows_of
 from inkport.commands._deliver import deliver
-from inkport.commands._options import OutFolder
+from inkport.commands._options import Jobs, OutFolder, Threads
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inkport.train.ablation.recipe import Ablation, Run
 
 
-def ablate(ablation: Path, *, out: OutFolder, jobs: int = 1, threads: int = 1) -> int:
+def ablate(ablation: Path, *, out: OutFolder, jobs: Jobs = 1, threads: Threads = 1) -> int:
     """Train every arm of an ablation with every seed, and compare the arms with intervals.
 
     Each run is an ordinary training in OUT/<arm>-<seed>. Killed and started again with the same arguments, it goes on:

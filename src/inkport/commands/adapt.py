@@ -16,7 +16,7 @@ from inkport.benchmarks.environment import read_environment
 from inkport.commands._adapt_plot import to_svg
 from inkport.commands._adapt_report import Curve, points_of, to_markdown
 from inkport.commands._deliver import deliver
-from inkport.commands._options import OutFile, OutFolder
+from inkport.commands._options import Jobs, OutFile, OutFolder, Threads
 from inkport.commands._request import problems_of
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import RecipeError, RuntimeUnavailableError, UsageError
@@ -50,7 +50,7 @@ def run(
     seed: int | None = None,
     settings: Path | None = None,
     version: str | None = None,
-    threads: int | None = None,
+    threads: Threads | None = None,
 ) -> None:
     """Fine-tune weights on a few lines of one hand.
 
@@ -112,8 +112,8 @@ def curve(
     steps: int | None = None,
     seed: int | None = None,
     settings: Path | None = None,
-    jobs: int = 1,
-    threads: int | None = None,
+    jobs: Jobs = 1,
+    threads: Threads | None = None,
 ) -> int:
     """Measure what lines of a hand that the recogniser has never seen bring: CER against their number.
 

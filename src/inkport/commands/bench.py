@@ -15,7 +15,7 @@ from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.benchmarks.scenarios.queries import Scenario
 from inkport.benchmarks.scenarios.stopping import StopRule
 from inkport.commands._deliver import deliver
-from inkport.commands._options import OutFolder
+from inkport.commands._options import OutFolder, Threads
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.core.console import json_for_stdout
@@ -39,7 +39,7 @@ def bench(
     sustained: int = BenchOptions.sustained_minutes,
     loadgen: bool = False,
     loadgen_seconds: float = BenchOptions.loadgen_ms / 1000,
-    threads: int = BenchOptions.threads,
+    threads: Threads = BenchOptions.threads,
     skip: str = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutArtifact, OutFolder
+from inkport.commands._options import OutArtifact, OutFolder, Threads
 from inkport.compress.choice import parse_budget
 from inkport.compress.compress import Compressed, CompressRequest, compress as run_compress
 from inkport.compress.copy import copy_artifact
@@ -30,7 +30,7 @@ def compress(
     out: OutFolder = Path("out/compress"),
     budget: str | None = None,
     select_out: OutArtifact | None = None,
-    threads: int | None = None,
+    threads: Threads | None = None,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
     """Make smaller and faster models from one checkpoint, stage by stage, and find those worth having.

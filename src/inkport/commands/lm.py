@@ -14,7 +14,7 @@ from inkport.benchmarks.environment import read_environment
 from inkport.benchmarks.fusion import Trial, measure_cost, measure_gain, read_logits, tune as choose, with_digests
 from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFile
+from inkport.commands._options import OutFile, Threads
 from inkport.commands._request import audit_sources, problems_of
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
@@ -112,7 +112,7 @@ def tune(
     beam: int = Fusion.beam,
     most_lines: int = 0,
     skip: str = "",
-    threads: int = 1,
+    threads: Threads = 1,
 ) -> None:
     """Choose the language model's weights by the CER on validation lines, and write them beside it.
 
@@ -153,7 +153,7 @@ def measure(
     runtime: str | None = None,
     most_lines: int = 0,
     skip: str = "",
-    threads: int = 1,
+    threads: Threads = 1,
 ) -> int:
     """Measure what the language model gains in CER per line set, and what it costs in time, beside greedy decoding.
 

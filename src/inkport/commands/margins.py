@@ -12,7 +12,7 @@ from inkport.benchmarks.margins.run import FRAGILE, PROBES, Request, forecast_fl
 from inkport.benchmarks.margins.text import render_margins
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._deliver import deliver
-from inkport.commands._options import OutFolder
+from inkport.commands._options import OutFolder, Threads
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.core.console import json_for_stdout
@@ -27,7 +27,7 @@ def margins(
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     out: OutFolder = Path("out/margins"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
-    threads: int = 1,
+    threads: Threads = 1,
     probes: int = PROBES,
     fragile: int = FRAGILE,
     predict_only: bool = False,

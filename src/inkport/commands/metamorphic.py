@@ -14,7 +14,7 @@ from inkport.benchmarks.metamorphic.run import SAMPLE, Request, check_relations
 from inkport.benchmarks.metamorphic.text import render_checks
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._deliver import deliver
-from inkport.commands._options import OutFolder
+from inkport.commands._options import OutFolder, Threads
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.core.console import json_for_stdout
@@ -28,7 +28,7 @@ def metamorphic(
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     out: OutFolder = Path("out/metamorphic"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
-    threads: int = 1,
+    threads: Threads = 1,
     sample: int = SAMPLE,
     relations: str = "",
     skip: str = "",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from inkport.commands._options import OutFile
+from inkport.commands._options import OutFile, Threads
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 
@@ -70,7 +70,7 @@ def scan(
     train_lines: int = 512,
     statistics: bool = False,
     cost: Literal["macs", "latency"] = "macs",
-    threads: int = 1,
+    threads: Threads = 1,
 ) -> None:
     """Measure the CER of every group pruned alone, without fine-tuning, and what that saves.
 

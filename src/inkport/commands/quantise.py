@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.margins.run import PROBES
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutArtifact, OutFile
+from inkport.commands._options import OutArtifact, OutFile, Threads
 from inkport.commands._request import audit_sources, check_calibration, problems_of
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, UsageError
@@ -130,7 +130,7 @@ def sensitivity(
     calibration_lines: int = CALIBRATION_LINES,
     most_lines: int = 0,
     skip: str = "",
-    threads: int = 1,
+    threads: Threads = 1,
     options: Settings = Int8Options(),  # noqa: B008 - frozen
 ) -> None:
     """Measure the harm of every operator in int8, by CER and by margins; an interrupted scan is taken up again.
@@ -193,7 +193,7 @@ def search(
     calibration_lines: int = CALIBRATION_LINES,
     most_lines: int = 0,
     skip: str = "",
-    threads: int = 1,
+    threads: Threads = 1,
 ) -> None:
     """Make an int8 artefact in which as many operators stay in fp32 as the CER budget needs.
 
@@ -245,7 +245,7 @@ def blank_bias(
     out: OutArtifact,
     most_lines: int = 0,
     skip: str = "",
-    threads: int = 1,
+    threads: Threads = 1,
 ) -> None:
     """Choose an offset on the blank's logit by the CER on validation lines, and fold it into the head's bias.
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
+from inkport.commands._options import Threads
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.choice import choose_runtime, opens
@@ -37,7 +38,7 @@ def read(
     model: str | None = None,
     runtime: str | None = None,
     device: str = "cpu",
-    threads: int = 1,
+    threads: Threads = 1,
     lm: Path | None = None,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:

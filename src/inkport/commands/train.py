@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from inkport.commands._options import OutFolder
+from inkport.commands._options import OutFolder, Threads
 from inkport.core.errors import UsageError
 
 
@@ -22,7 +22,7 @@ def train(
     recipe: Path,
     *,
     out: OutFolder,
-    threads: int | None = None,
+    threads: Threads | None = None,
     set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
 ) -> None:
     """Train a recogniser from a recipe, on CUDA if there is one, else on the CPU.

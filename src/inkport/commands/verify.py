@@ -16,7 +16,7 @@ from inkport.benchmarks.views.text import render_text
 from inkport.commands._deliver import deliver
 from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on_devices
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFolder
+from inkport.commands._options import OutFolder, Threads
 from inkport.commands._request import (
     audit_sources,
     check_calibration,
@@ -40,7 +40,7 @@ def verify(
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     out: OutFolder = Path("out/verify"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
-    threads: int = Options.threads,
+    threads: Threads = Options.threads,
     latency_lines: int = Options.latency_lines,
     skip: str = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),

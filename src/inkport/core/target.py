@@ -10,6 +10,7 @@ from pathlib import Path
 
 from inkport.core.config import parse_config
 from inkport.core.errors import RecipeError
+from inkport.core.parallel import MOST_THREADS
 
 
 class Precision(StrEnum):
@@ -66,7 +67,8 @@ class Target:
     """One row of a targets file.
 
     Raises:
-        RecipeError: If ``lines`` is below 1, or is left out where ``choose`` is not ``widths``.
+        RecipeError: If ``lines`` is below 1, or is left out where ``choose`` is not ``widths``, or ``options`` asks for
+            an impossible number of threads.
     """
 
     name: str
@@ -95,6 +97,12 @@ class Target:
             raise RecipeError(
                 f"target {self.name!r}: choose = {str(self.choose)!r} needs to know how many lines",
                 remedy="add lines = 120, or however many the device can read",
+            )
+        threads = self.options.get("threads", "1")
+        if not (threads.isascii() and threads.isdecimal() and len(threads) < 5 and 1 <= int(threads) <= MOST_THREADS):
+            raise RecipeError(
+                f"target {self.name!r}: threads must be a number of at least 1 and at most {MOST_THREADS:,}, "
+                f"found {threads!r}"
             )
 
 
