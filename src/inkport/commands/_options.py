@@ -15,6 +15,10 @@ from inkport.core.parallel import require_threads
 from inkport.core.writable import require_artifact, require_file, require_folder
 
 
+LONGEST_S = 10_000_000
+"""Longest that anything may take, in seconds: 115 days. Clocks of the system overflow at some hundred years."""
+
+
 def refuse_impossible_numbers(_: object, value: object) -> None:
     """Refuse NaN, infinity, and integers that no library takes; the validator of every option.
 
@@ -25,7 +29,7 @@ def refuse_impossible_numbers(_: object, value: object) -> None:
     """
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"expected a finite number, found {value}")
-    if isinstance(value, int) and abs(value) > LARGEST:
+    if isinstance(value, int | float) and abs(value) > LARGEST:
         raise ValueError("expected a number of at most 64 bits")
     if isinstance(value, list | tuple):
         for item in value:
@@ -84,6 +88,13 @@ def _parallel(name: str) -> Parameter:
     return Parameter(validator=validate)
 
 
+def _require_seconds(_: object, value: Any) -> None:
+    if value is not None and not 0 < value <= LONGEST_S:
+        raise ValueError(f"expected seconds above 0 and at most {LONGEST_S:,}, found {value:g}")
+
+
+Seconds = Annotated[float, Parameter(validator=_require_seconds)]
+"""How long something may take."""
 Threads = Annotated[int, _parallel("threads")]
 """Threads of a computation."""
 Jobs = Annotated[int, _parallel("jobs")]

@@ -15,7 +15,7 @@ from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.benchmarks.scenarios.queries import Scenario
 from inkport.benchmarks.scenarios.stopping import StopRule
 from inkport.commands._deliver import deliver
-from inkport.commands._options import OutFolder, Threads
+from inkport.commands._options import OutFolder, Seconds, Threads
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.core.console import json_for_stdout
@@ -31,14 +31,14 @@ def bench(
     json_: Annotated[bool, Parameter(name="--json")] = False,
     scenario: Annotated[tuple[Scenario, ...], Parameter(consume_multiple=True)] = BenchOptions.scenarios,
     precision: float = StopRule.precision,
-    most_seconds: float = StopRule.most_s,
+    most_seconds: Seconds = StopRule.most_s,
     most_queries: int = StopRule.most_queries,
     fresh: int = BenchOptions.fresh,
     no_peaks: bool = False,
     overhead: bool = False,
     sustained: int = BenchOptions.sustained_minutes,
     loadgen: bool = False,
-    loadgen_seconds: float = BenchOptions.loadgen_ms / 1000,
+    loadgen_seconds: Seconds = BenchOptions.loadgen_ms / 1000,
     threads: Threads = BenchOptions.threads,
     skip: str = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),

@@ -18,7 +18,7 @@ from inkport.benchmarks.kit.run import run_kit
 from inkport.benchmarks.kit.view import render_check
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFile, Threads
+from inkport.commands._options import OutFile, Seconds, Threads
 from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
 from inkport.core.console import json_for_stdout
 from inkport.core.errors import UsageError
@@ -91,7 +91,7 @@ def run(
     target: str | None = None,
     device: str | None = None,
     threads: Threads = 1,
-    timeout_s: float = TIMEOUT_S,
+    timeout_s: Seconds = TIMEOUT_S,
     out: OutFile = Path("out/kit/result.zip"),
     public_key: Path | None = None,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from inkport.commands._options import OutFile, Threads
+from inkport.commands._options import OutFile, Threads, refuse_impossible_numbers
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 
@@ -304,6 +304,7 @@ def _ratios(words: tuple[str, ...], option: str = "--ratio") -> dict[str, float]
         name, _, value = word.partition("=")
         try:
             found[name] = float(value)
+            refuse_impossible_numbers(float, found[name])
         except ValueError as error:
             raise UsageError(f"{option} {word!r}: expected NAME=NUMBER, for example stage.0=0.25") from error
     return found

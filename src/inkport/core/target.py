@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,7 +47,7 @@ class Budget:
     """What a target may lose against the reference; a limit left out is not checked.
 
     Raises:
-        RecipeError: If a limit is negative.
+        RecipeError: If a limit is negative or not finite.
     """
 
     cer_margin: float = 0.005
@@ -58,8 +59,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         limits = (self.cer_margin, self.flipped_lines, self.p90_ms)
-        if any(limit is not None and limit < 0 for limit in limits):
-            raise RecipeError(f"budget limits must not be negative: {self}")
+        # Not `limit < 0`, which NaN passes.
+        if not all(limit is None or 0 <= limit < math.inf for limit in limits):
+            raise RecipeError(f"budget limits must not be negative, and finite: {self}")
 
 
 @dataclass(frozen=True, kw_only=True)
