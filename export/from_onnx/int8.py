@@ -19,6 +19,7 @@ import numpy.typing as npt
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import to_plain
 from inkport.core.errors import ExportError, ExportRequestError
+from inkport.core.exits import is_refusal
 from inkport.core.target import Precision
 from inkport.export.calibration import CalibrationSet
 from inkport.export.from_onnx.ranges import Ranges, activation_ranges
@@ -138,6 +139,8 @@ def int8_onnx_from_onnx(
     except (ModuleNotFoundError, ExportError):
         raise
     except Exception as error:
+        if is_refusal(error):
+            raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportError(f"{STAGE}: {path}: {reason}") from error
     with derived_artifact(

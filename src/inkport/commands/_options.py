@@ -93,6 +93,23 @@ def _require_seconds(_: object, value: Any) -> None:
         raise ValueError(f"expected seconds above 0 and at most {LONGEST_S:,}, found {value:g}")
 
 
+def _at_least(least: int) -> Parameter:
+    """Return the declaration of an option that counts something."""
+
+    def validate(hint: object, value: Any) -> None:
+        refuse_impossible_numbers(hint, value)
+        if value is not None and value < least:
+            raise ValueError(f"expected at least {least}, found {value}")
+
+    return Parameter(validator=validate)
+
+
+Most = Annotated[int, _at_least(0)]
+"""How many of something are taken at most, where 0 takes all or none."""
+Seed = Annotated[int, _at_least(0)]
+"""Seed of random numbers: no library takes one below 0."""
+Count = Annotated[int, _at_least(1)]
+"""How many of something there are to be."""
 Seconds = Annotated[float, Parameter(validator=_require_seconds)]
 """How long something may take."""
 Threads = Annotated[int, _parallel("threads")]

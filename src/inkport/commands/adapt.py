@@ -16,7 +16,7 @@ from inkport.benchmarks.environment import read_environment
 from inkport.commands._adapt_plot import to_svg
 from inkport.commands._adapt_report import Curve, points_of, to_markdown
 from inkport.commands._deliver import deliver
-from inkport.commands._options import Jobs, OutFile, OutFolder, Threads
+from inkport.commands._options import Jobs, OutFile, OutFolder, Seed, Threads
 from inkport.commands._request import problems_of
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import RecipeError, RuntimeUnavailableError, UsageError
@@ -47,7 +47,7 @@ def run(
     freeze: str = "",
     skip: str = "",
     steps: int | None = None,
-    seed: int | None = None,
+    seed: Seed | None = None,
     settings: Path | None = None,
     version: str | None = None,
     threads: Threads | None = None,
@@ -110,7 +110,7 @@ def curve(
     freeze: str = "",
     skip: str = "",
     steps: int | None = None,
-    seed: int | None = None,
+    seed: Seed | None = None,
     settings: Path | None = None,
     jobs: Jobs = 1,
     threads: Threads | None = None,

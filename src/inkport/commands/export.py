@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFolder
+from inkport.commands._options import Count, OutFolder
 from inkport.core.artifact import Artifact
 from inkport.core.errors import UsageError
 from inkport.core.target import Precision
@@ -24,7 +24,7 @@ def export(
     *,
     to: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ("onnx-fp32", "openvino-fp32", "onnx-int8"),
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    calibration_lines: int = CALIBRATION_LINES,
+    calibration_lines: Count = CALIBRATION_LINES,
     skip_bad_images: bool = False,
     widths: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (),
     out: OutFolder = Path("exported"),

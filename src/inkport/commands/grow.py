@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.commands._options import OutFile
+from inkport.commands._options import OutFile, Seed
 from inkport.core.errors import RuntimeUnavailableError
 
 
@@ -18,7 +18,7 @@ def grow(
     to: str,
     out: OutFile,
     set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
-    seed: int = 1,
+    seed: Seed = 1,
     version: str | None = None,
 ) -> None:
     """Grow weights into a larger network of the convtext family that starts out reading as well.

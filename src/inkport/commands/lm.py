@@ -14,7 +14,7 @@ from inkport.benchmarks.environment import read_environment
 from inkport.benchmarks.fusion import Trial, measure_cost, measure_gain, read_logits, tune as choose, with_digests
 from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFile, Threads
+from inkport.commands._options import Most, OutFile, Threads
 from inkport.commands._request import audit_sources, problems_of
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
@@ -110,7 +110,7 @@ def tune(
     lines: Paths,
     runtime: str | None = None,
     beam: int = Fusion.beam,
-    most_lines: int = 0,
+    most_lines: Most = 0,
     skip: str = "",
     threads: Threads = 1,
 ) -> None:
@@ -151,7 +151,7 @@ def measure(
     lines: Paths,
     out: OutFile = Path("out/lm.json"),
     runtime: str | None = None,
-    most_lines: int = 0,
+    most_lines: Most = 0,
     skip: str = "",
     threads: Threads = 1,
 ) -> int:

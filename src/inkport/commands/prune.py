@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from inkport.commands._options import OutFile, Threads, refuse_impossible_numbers
+from inkport.commands._options import Count, OutFile, Threads, refuse_impossible_numbers
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 
@@ -61,13 +61,13 @@ def scan(
     *,
     lines: Paths,
     out: OutFile,
-    limit: int = 200,
+    limit: Count = 200,
     ratios: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.125, 0.25, 0.5),
     group: Words = (),
     importance: Measure = "group-l2",
-    multiple: int = 8,
+    multiple: Count = 8,
     train: Paths = (),
-    train_lines: int = 512,
+    train_lines: Count = 512,
     statistics: bool = False,
     cost: Literal["macs", "latency"] = "macs",
     threads: Threads = 1,
@@ -166,9 +166,9 @@ def apply(
     ratio: Words = (),
     every: float | None = None,
     importance: Measure | None = None,
-    multiple: int | None = None,
+    multiple: Count | None = None,
     train: Paths = (),
-    train_lines: int = 512,
+    train_lines: Count = 512,
     statistics: bool = False,
     version: str | None = None,
 ) -> None:
@@ -225,7 +225,7 @@ def factorise(
     rank: Words,
     out: OutFile,
     train: Paths = (),
-    train_lines: int = 512,
+    train_lines: Count = 512,
     version: str | None = None,
 ) -> None:
     """Make layers products of two thinner ones, and write the weights; fine-tune them with `inkport train`.

@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.margins.run import PROBES
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutArtifact, OutFile, Threads
+from inkport.commands._options import Count, Most, OutArtifact, OutFile, Threads
 from inkport.commands._request import audit_sources, check_calibration, problems_of
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, UsageError
@@ -52,7 +52,7 @@ def apply(
     *,
     calibration: Paths,
     out: OutArtifact,
-    calibration_lines: int = CALIBRATION_LINES,
+    calibration_lines: Count = CALIBRATION_LINES,
     options: Settings = Int8Options(),  # noqa: B008 - frozen
 ) -> None:
     """Make an int8 ONNX artefact with settings of your own; `inkport export` makes the one with the default ones.
@@ -80,10 +80,10 @@ def openvino(
     lines: Paths,
     out: OutArtifact,
     max_drop: float = AccuracyControl.max_drop,
-    ranking_lines: int = AccuracyControl.ranking_lines,
+    ranking_lines: Count = AccuracyControl.ranking_lines,
     everything: bool = False,
-    calibration_lines: int = CALIBRATION_LINES,
-    most_lines: int = 0,
+    calibration_lines: Count = CALIBRATION_LINES,
+    most_lines: Most = 0,
     skip: str = "",
 ) -> None:
     """Make an int8 OpenVINO artefact whose CER on validation lines is held: operators that do harm go back to fp32.
@@ -126,9 +126,9 @@ def sensitivity(
     mode: Mode = Mode.ONLY,
     group: Grouping = Grouping.NODE,
     timed: bool = False,
-    probes: int = PROBES,
-    calibration_lines: int = CALIBRATION_LINES,
-    most_lines: int = 0,
+    probes: Count = PROBES,
+    calibration_lines: Count = CALIBRATION_LINES,
+    most_lines: Most = 0,
     skip: str = "",
     threads: Threads = 1,
     options: Settings = Int8Options(),  # noqa: B008 - frozen
@@ -190,8 +190,8 @@ def search(
     lines: Paths,
     out: OutArtifact,
     settings: Search = SearchOptions(),  # noqa: B008 - frozen
-    calibration_lines: int = CALIBRATION_LINES,
-    most_lines: int = 0,
+    calibration_lines: Count = CALIBRATION_LINES,
+    most_lines: Most = 0,
     skip: str = "",
     threads: Threads = 1,
 ) -> None:
@@ -243,7 +243,7 @@ def blank_bias(
     fp32: str | None = None,
     lines: Paths,
     out: OutArtifact,
-    most_lines: int = 0,
+    most_lines: Most = 0,
     skip: str = "",
     threads: Threads = 1,
 ) -> None:

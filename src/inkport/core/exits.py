@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from inkport.core.errors import (
     ArtifactError,
     CheckpointError,
@@ -42,6 +44,17 @@ USAGE = (
     UnsupportedFormatError,
 )
 """Errors whose cause is in what was asked or handed in."""
+
+
+REFUSALS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}
+)
+"""What the system says where it has no room for anybody: no converter, runtime or target is at fault."""
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the machine, and not what ran on it, is the reason of an error; no other target would fare better."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in REFUSALS)
 
 
 def exit_code(error: InkportError) -> int:

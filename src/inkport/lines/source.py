@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from inkport.core.errors import LineDataError
+from inkport.core.files import printable
 from inkport.lines.folder import read_folder, read_manifest
 from inkport.lines.line import Line
 from inkport.lines.parquet import read_parquet
@@ -27,12 +28,13 @@ def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
     taken: set[str] = set()
     for path in paths:
         for line in _open(path):
-            name = line.id
+            known = printable(line.id)
+            name = known
             while name in taken:
-                repeats[line.id] += 1
-                name = f"{line.id}#{repeats[line.id] + 1}"
+                repeats[known] += 1
+                name = f"{known}#{repeats[known] + 1}"
             taken.add(name)
-            yield replace(line, id=name)
+            yield replace(line, id=name, dataset=printable(line.dataset))
 
 
 def _open(path: Path) -> Iterator[Line]:
