@@ -16,6 +16,7 @@ from inkport.compress.stage import Stage, find_kind
 from inkport.compress.table import read_table
 from inkport.core.config import parse_config
 from inkport.core.errors import InkportError, RecipeError
+from inkport.core.numbers import require_seed, require_threads
 
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -75,11 +76,10 @@ class MeasureRecipe:
     """Of the bootstrap and of the order of the timed lines."""
 
     def __post_init__(self) -> None:
-        if self.threads < 1 or self.latency_lines < 0:
-            raise RecipeError(
-                f"measure: threads must be at least 1 and latency_lines at least 0, found {self.threads} and "
-                f"{self.latency_lines}"
-            )
+        require_threads(self.threads)
+        require_seed(self.seed)
+        if self.latency_lines < 0:
+            raise RecipeError(f"measure: latency_lines must be at least 0, found {self.latency_lines}")
 
 
 @dataclass(frozen=True, kw_only=True)

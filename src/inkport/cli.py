@@ -47,6 +47,8 @@ app = App(
     name="inkport",
     version=__version__,
     default_parameter=EVERY_OPTION,
+    # It would end the process in silence.
+    suppress_keyboard_interrupt=False,
     help="Port a handwriting recogniser to every device, and prove that it still reads the same text.",
 )
 for _name, _summary in COMMANDS.items():

@@ -10,8 +10,7 @@ from typing import Annotated, Any, get_args
 
 from cyclopts import Parameter, Token, convert
 
-from inkport.core.config import LARGEST
-from inkport.core.parallel import require_threads
+from inkport.core.numbers import LARGEST, require_seed, require_threads
 from inkport.core.writable import require_artifact, require_file, require_folder
 
 
@@ -88,6 +87,11 @@ def _parallel(name: str) -> Parameter:
     return Parameter(validator=validate)
 
 
+def _require_seed(_: object, value: Any) -> None:
+    if value is not None:
+        require_seed(value)
+
+
 def _require_seconds(_: object, value: Any) -> None:
     if value is not None and not 0 < value <= LONGEST_S:
         raise ValueError(f"expected seconds above 0 and at most {LONGEST_S:,}, found {value:g}")
@@ -106,8 +110,8 @@ def _at_least(least: int) -> Parameter:
 
 Most = Annotated[int, _at_least(0)]
 """How many of something are taken at most, where 0 takes all or none."""
-Seed = Annotated[int, _at_least(0)]
-"""Seed of random numbers: no library takes one below 0."""
+Seed = Annotated[int, Parameter(validator=_require_seed)]
+"""Seed of random numbers."""
 Count = Annotated[int, _at_least(1)]
 """How many of something there are to be."""
 Seconds = Annotated[float, Parameter(validator=_require_seconds)]

@@ -133,7 +133,7 @@ def tune(
     read_fusions(lm)
     audit = _audit(artifact, lines, skip, most_lines)
     audit.lines[:] = refuse_test_lines(audit.lines, purpose="lm tune")
-    chosen_runtime = runtime or choose_runtime(artifact)
+    chosen_runtime = choose_runtime(artifact) if runtime is None else runtime
     with open_session(
         artifact, runtime=chosen_runtime, device="cpu", options=SessionOptions(threads=threads)
     ) as session:
@@ -175,7 +175,7 @@ def measure(
     fusion = load_fusion(lm, charset, root=artifact.root)
     decode = BeamDecoder(load_model(lm, charset), fusion)
     audit = _audit(artifact, lines, skip, most_lines)
-    chosen_runtime = runtime or choose_runtime(artifact)
+    chosen_runtime = choose_runtime(artifact) if runtime is None else runtime
     with open_session(
         artifact, runtime=chosen_runtime, device="cpu", options=SessionOptions(threads=threads)
     ) as session:

@@ -62,7 +62,7 @@ def read(
     if threads < 1:
         raise UsageError(f"threads must be at least 1, found {threads}")
     artifact = _bundled(runtime) if model is None else resolve_model(model)
-    chosen = runtime or choose_runtime(artifact)
+    chosen = choose_runtime(artifact) if runtime is None else runtime
     records: list[dict[str, Any]] = []
     with open_session(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads)) as session:
         recogniser = Recogniser(artifact.spec, session, decode=load_decoder(lm, artifact))

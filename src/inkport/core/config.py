@@ -19,12 +19,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from inkport.core.errors import RecipeError
+from inkport.core.numbers import LARGEST
 
 
 T = TypeVar("T")
-
-LARGEST = 2**63 - 1
-"""Largest integer that TOML promises to carry, and that the libraries we hand numbers to can take."""
 
 
 def parse_config(cls: type[T], data: object, *, where: str) -> T:
