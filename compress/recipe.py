@@ -16,7 +16,7 @@ from inkport.compress.stage import Stage, find_kind
 from inkport.compress.table import read_table
 from inkport.core.config import parse_config
 from inkport.core.errors import InkportError, RecipeError
-from inkport.core.numbers import require_seed, require_threads
+from inkport.core.numbers import MOST_THREADS, require_seed
 
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -76,10 +76,12 @@ class MeasureRecipe:
     """Of the bootstrap and of the order of the timed lines."""
 
     def __post_init__(self) -> None:
-        require_threads(self.threads)
         require_seed(self.seed)
-        if self.latency_lines < 0:
-            raise RecipeError(f"measure: latency_lines must be at least 0, found {self.latency_lines}")
+        if not 1 <= self.threads <= MOST_THREADS or self.latency_lines < 0:
+            raise RecipeError(
+                f"measure: threads must be at least 1 and at most {MOST_THREADS:,}, latency_lines at least 0, "
+                f"found {self.threads} and {self.latency_lines}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

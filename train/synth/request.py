@@ -70,7 +70,8 @@ class LineSet:
             raise UsageError(f"the texts need different names, found {names}", remedy="rename a text file")
         if not 1 <= self.least <= self.most or not 2 <= self.levels <= 256:
             raise UsageError(
-                f"expected 1 <= least <= most and 2 to 256 gray levels, found {self.least}, {self.most} and {self.levels}"
+                f"expected 1 <= least <= most and 2 to 256 gray levels, found {self.least}, {self.most} and "
+                f"{self.levels}"
             )
         require_seed(self.seed)
         if not 0 < self.held_share < 1:

@@ -24,18 +24,7 @@ def require_folder(path: Path) -> None:
         UsageError: If it, or what it would be made in, is no folder or cannot be written to.
     """
     _require_name(path)
-    nearest = next((place for place in (path, *path.absolute().parents) if os.path.lexists(place)), path)
-    if not nearest.is_dir():
-        what = "a symbolic link that leads nowhere" if nearest.is_symlink() and not nearest.exists() else "no folder"
-        raise UsageError(f"{path} cannot be written to: {nearest} is {what}", remedy=REMEDY)
-    try:
-        # Whoever may do everything is told nothing by permission bits, and a full disk has none: hence a file.
-        with tempfile.TemporaryFile(dir=nearest) as probe:
-            probe.write(b"inkport")
-            probe.flush()
-    except OSError as error:
-        reason = error.strerror or describe_os_error(error)
-        raise UsageError(f"{path} cannot be written to: {nearest}: {reason}", remedy=REMEDY) from error
+    _require_room(path, path)
 
 
 def require_file(path: Path) -> None:
@@ -50,7 +39,7 @@ def require_file(path: Path) -> None:
     if (path.exists() and not path.is_file()) or _is_device(path):
         # A file is replaced in one step, and so would be /dev/null or the link /dev/stdout, for everybody.
         raise UsageError(f"{path} cannot be written: it is no regular file", remedy="name a file")
-    require_folder(path.parent)
+    _require_room(path, path.parent)
 
 
 def require_artifact(path: Path) -> None:
@@ -61,6 +50,21 @@ def require_artifact(path: Path) -> None:
     """
     require_folder(path)
     refuse_to_replace(path)
+
+
+def _require_room(path: Path, folder: Path) -> None:
+    nearest = next((place for place in (folder, *folder.absolute().parents) if os.path.lexists(place)), folder)
+    if not nearest.is_dir():
+        what = "a symbolic link that leads nowhere" if nearest.is_symlink() and not nearest.exists() else "no folder"
+        raise UsageError(f"{path} cannot be written to: {nearest} is {what}", remedy=REMEDY)
+    try:
+        # Whoever may do everything is told nothing by permission bits, and a full disk has none: hence a file.
+        with tempfile.TemporaryFile(dir=nearest) as probe:
+            probe.write(b"inkport")
+            probe.flush()
+    except OSError as error:
+        reason = error.strerror or describe_os_error(error)
+        raise UsageError(f"{path} cannot be written to: {nearest}: {reason}", remedy=REMEDY) from error
 
 
 def _is_device(path: Path) -> bool:

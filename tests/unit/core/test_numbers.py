@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import numpy as np
 import pytest
 
@@ -17,7 +15,6 @@ def test_every_generator_takes_the_seeds_that_pass():
         require_seed(seed)
         np.random.RandomState(seed)
         np.random.default_rng([seed, 1])
-        random.Random(seed)
         torch.Generator().manual_seed(seed)
 
 
