@@ -101,12 +101,7 @@ def test_no_limit_is_endless(inkport, value):
         ["compare", "a", "b", f"--max-slower={value}"],
         ["average", "a", "b", "--out", "c", "--shares", "0.5", value],
         ["verify", "--device", "ssh://x", f"--cool-below={value}"],
-        [
-            "quantise",
-            "search",
-            *["--sensitivity", "s", "--calibration", "c", "--lines", "l", "--out", "o"],
-            f"--budget={value}",
-        ],
+        ["bench", f"--precision={value}"],
     ):
         done = inkport(*arguments)
         assert done.code == 2
