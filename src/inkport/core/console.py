@@ -11,7 +11,7 @@ import io
 import os
 import select
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 
 UNICODE = ("utf-8", "utf8")
@@ -103,7 +103,7 @@ def _guard(name: str) -> GuardedWriter:
     stream: TextIO | None = getattr(sys, name)
     if stream is None:
         writer = GuardedWriter(None)
-        setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(writer), encoding="utf-8", errors="backslashreplace"))
+        setattr(sys, name, io.TextIOWrapper(_bytes_of(writer), encoding="utf-8", errors="backslashreplace"))
         return writer
     if not isinstance(stream, io.TextIOWrapper):
         return GuardedWriter(None)
@@ -113,7 +113,7 @@ def _guard(name: str) -> GuardedWriter:
     writer = GuardedWriter(stream.fileno())
     guarded = io.TextIOWrapper(
         # Without a buffer where the interpreter was told to use none.
-        writer if stream.write_through else io.BufferedWriter(writer),  # type: ignore[arg-type]
+        _bytes_of(writer, buffered=not stream.write_through),
         encoding=stream.encoding,
         # A terminal that lacks a symbol, or a file name that is no UTF-8, must not end a reading in a traceback.
         errors="backslashreplace",
@@ -122,6 +122,12 @@ def _guard(name: str) -> GuardedWriter:
     )
     setattr(sys, name, guarded)
     return writer
+
+
+def _bytes_of(writer: GuardedWriter, *, buffered: bool = True) -> Any:
+    """Return what a text layer goes on; typed as little as it is, for the types of ``io`` want a whole file."""
+    raw: Any = writer
+    return io.BufferedWriter(raw) if buffered else raw
 
 
 def json_for_stdout(text: str) -> str:
