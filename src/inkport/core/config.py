@@ -82,8 +82,7 @@ def _scalar(hint: Any, value: Any, where: str) -> Any:
     if hint is Path:
         return Path(_path(_scalar(str, value, where), where))
     if type(value) is int and abs(value) > LARGEST:
-        # Not shown: Python refuses to print integers of more than 4,300 digits.
-        raise RecipeError(f"{where}: expected a number of at most 64 bits, found a larger one")
+        raise _wrong(where, hint.__name__, value)
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint:
@@ -105,7 +104,9 @@ def _path(text: str, where: str) -> str:
 
 
 def _wrong(where: str, expected: str, value: object) -> RecipeError:
-    return RecipeError(f"{where}: expected {expected}, found {value!r}")
+    # Python refuses to print integers of more than 4,300 digits.
+    long = type(value) is int and abs(value) > LARGEST
+    return RecipeError(f"{where}: expected {expected}, found {'a number beyond 64 bits' if long else repr(value)}")
 
 
 def to_plain(value: Any) -> Any:
