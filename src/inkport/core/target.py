@@ -69,8 +69,7 @@ class Target:
     """One row of a targets file.
 
     Raises:
-        RecipeError: If ``lines`` is below 1, or is left out where ``choose`` is not ``widths``, or ``options`` asks for
-            an impossible number of threads.
+        RecipeError: If ``lines`` is below 1, or is left out where ``choose`` is not ``widths``.
     """
 
     name: str
@@ -100,12 +99,6 @@ class Target:
                 f"target {self.name!r}: choose = {str(self.choose)!r} needs to know how many lines",
                 remedy="add lines = 120, or however many the device can read",
             )
-        threads = self.options.get("threads", "1")
-        if not (threads.isascii() and threads.isdecimal() and len(threads) < 5 and 1 <= int(threads) <= MOST_THREADS):
-            raise RecipeError(
-                f"target {self.name!r}: threads must be a number of at least 1 and at most {MOST_THREADS:,}, "
-                f"found {threads!r}"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,4 +122,15 @@ def load_targets(path: Path) -> tuple[Target, ...]:
     names = [target.name for target in targets]
     if not names or len(set(names)) < len(names):
         raise RecipeError(f"{path}: needs at least one target and unique names, found {names}")
+    for target in targets:
+        _check_threads(target)
     return targets
+
+
+def _check_threads(target: Target) -> None:
+    threads = target.options.get("threads", "1")
+    if not (threads.isascii() and threads.isdecimal() and len(threads) < 5 and 1 <= int(threads) <= MOST_THREADS):
+        raise RecipeError(
+            f"target {target.name!r}: threads must be a number of at least 1 and at most {MOST_THREADS:,}, "
+            f"found {threads!r}"
+        )
