@@ -17,6 +17,7 @@ from inkport.benchmarks.report import Options
 from inkport.core.artifact import Artifact
 from inkport.core.ctc import Decode, Transcription, greedy
 from inkport.core.errors import InkportError, RuntimeUnavailableError, UsageError
+from inkport.core.exits import is_refusal
 from inkport.core.registry import open_session, probe
 from inkport.core.runtime import CheckedSession, Evidence, Placed, Placement, Session, SessionOptions
 from inkport.core.spec import RecogniserSpec
@@ -70,7 +71,7 @@ def prove(
     progress: Progress,
     decode: Decode = greedy,
 ) -> TargetRun:
-    """Take a target as far as it comes, up to its comparison with the reference; never raises.
+    """Take a target as far as it comes, up to its comparison with the reference; raises what ``open_target`` does.
 
     Args:
         target: The target.
@@ -113,7 +114,7 @@ def prove(
 def open_target(
     run: TargetRun, *, provide: Provide, options: Options, progress: Progress = silent
 ) -> CheckedSession | None:
-    """Take a target up to its open session, which the caller closes; never raises.
+    """Take a target up to its open session, which the caller closes.
 
     Args:
         run: The target; what is found out about it is written here, ``failure`` included.
@@ -123,6 +124,10 @@ def open_target(
 
     Returns:
         The session, or None if the target did not come that far.
+
+    Raises:
+        OSError: If the machine has no room for the artefact; nothing else is raised.
+        MemoryError: Likewise.
     """
     target = run.target
     availability = probe(target.runtime)
@@ -134,7 +139,9 @@ def open_target(
     try:
         progress(f"{target.name}: exporting")
         run.artifact = provide(target)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
+        if is_refusal(error):
+            raise
         run.fail(Outcome.UNAVAILABLE if _is_missing(error) else Outcome.EXPORT_FAILED, error)
         return None
     try:

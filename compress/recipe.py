@@ -16,6 +16,7 @@ from inkport.compress.stage import Stage, find_kind
 from inkport.core.config import parse_config
 from inkport.core.documents import read_toml
 from inkport.core.errors import InkportError, RecipeError
+from inkport.core.numbers import MOST_THREADS, require_seed
 
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -75,10 +76,11 @@ class MeasureRecipe:
     """Of the bootstrap and of the order of the timed lines."""
 
     def __post_init__(self) -> None:
-        if self.threads < 1 or self.latency_lines < 0:
+        require_seed(self.seed)
+        if not 1 <= self.threads <= MOST_THREADS or self.latency_lines < 0:
             raise RecipeError(
-                f"measure: threads must be at least 1 and latency_lines at least 0, found {self.threads} and "
-                f"{self.latency_lines}"
+                f"measure: threads must be at least 1 and at most {MOST_THREADS:,}, latency_lines at least 0, "
+                f"found {self.threads} and {self.latency_lines}"
             )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from inkport.core.config import parse_config
 from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
+from inkport.core.numbers import require_seed
 from inkport.core.preprocess import PreprocessSpec
 from inkport.lines.audit import Problem
 from inkport.train.digest import digest_settings
@@ -169,7 +170,7 @@ class Recipe:
 
     Raises:
         RecipeError: If the charset is to come from weights, or training is quantisation-aware, and the recipe names no
-            weights to start from.
+            weights to start from, or the seed is out of range.
     """
 
     model: str
@@ -208,6 +209,7 @@ class Recipe:
     """Settings of the network that differ from those that its name stands for."""
 
     def __post_init__(self) -> None:
+        require_seed(self.seed)
         if self.charset in (CharsetSource.START, CharsetSource.EXTEND) and self.start is None:
             raise RecipeError(
                 f"charset {self.charset.value!r} takes symbols from the weights to start from, and start names none",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Calibration
 from inkport.core.ctc import greedy
-from inkport.core.errors import ExportError
+from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.metrics import cer
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit
@@ -35,12 +35,12 @@ class ValidationSet:
         """Take the usable lines of an audit.
 
         Raises:
-            ExportError: If there is none.
+            ExportRequestError: If there is none.
             LineDataError: If one is a test line.
         """
         list(refuse_test_lines(audit.lines, purpose="accuracy control"))
         if not audit.lines:
-            raise ExportError("no line to validate on", remedy="pass validation lines with --lines")
+            raise ExportRequestError("no line to validate on", remedy="pass validation lines with --lines")
         return cls(
             inputs=tuple(audit.inputs),
             texts=tuple(line.text for line in audit.lines),
@@ -53,7 +53,7 @@ class AccuracyControl:
     """How far the CER may rise above that of fp32.
 
     Raises:
-        ExportError: If a number is out of range.
+        ExportRequestError: If a number is out of range.
     """
 
     max_drop: float = 0.3
@@ -63,7 +63,7 @@ class AccuracyControl:
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_drop <= 100 or self.ranking_lines < 1:
-            raise ExportError(
+            raise ExportRequestError(
                 f"max_drop must be 0 to 100 points and ranking_lines at least 1, found {self.max_drop} and "
                 f"{self.ranking_lines}"
             )

@@ -9,6 +9,7 @@ import numpy as np
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ExportError
+from inkport.core.exits import is_refusal
 from inkport.core.preprocess import PreprocessSpec
 from inkport.core.target import Precision
 from inkport.export.agreement import FP16_TOLERANCE, require_agreement
@@ -48,6 +49,8 @@ def fp16_onnx_from_onnx(source: Artifact, out: Path) -> Artifact:
     except ExportError:
         raise
     except Exception as error:
+        if is_refusal(error):
+            raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportError(f"{STAGE}: {path}: {reason}") from error
     require_agreement(STAGE, source.spec, onnx_forward(path, source.spec), run_half, tolerance=FP16_TOLERANCE)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import to_plain
-from inkport.core.errors import ExportError
+from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.target import Precision
 from inkport.export.calibration import CalibrationSet
 from inkport.export.from_onnx.accuracy import AccuracyControl, Drop, ValidationSet, validation_function
@@ -71,7 +71,7 @@ def int8_openvino_from_onnx(
 
     options = options or OpenVinoInt8Options()
     if options.accuracy and validation is None:
-        raise ExportError(f"{STAGE}: accuracy control measures the CER, and there are no validation lines")
+        raise ExportRequestError(f"{STAGE}: accuracy control measures the CER, and there are no validation lines")
     path = source.file(".onnx")
     drop: Drop | None = None
     try:

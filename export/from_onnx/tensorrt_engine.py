@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inkport.core.artifact import Artifact, load_artifact
-from inkport.core.errors import ExportError, RuntimeUnavailableError
+from inkport.core.errors import ExportError, ExportRequestError, RuntimeUnavailableError
 from inkport.core.files import write_atomically
 from inkport.core.preprocess import PreprocessSpec
 from inkport.core.target import Precision
@@ -49,9 +49,9 @@ class TensorRtOptions:
 
     def __post_init__(self) -> None:
         if self.max_batch < 1 or self.device < 0:
-            raise ExportError(f"max_batch must be at least 1 and device at least 0: {self}")
+            raise ExportRequestError(f"max_batch must be at least 1 and device at least 0: {self}")
         if list(self.buckets) != sorted(set(self.buckets)):
-            raise ExportError(f"buckets must be ascending widths, found {self.buckets}")
+            raise ExportRequestError(f"buckets must be ascending widths, found {self.buckets}")
 
 
 def tensorrt_from_onnx(source: Artifact, out: Path, *, options: TensorRtOptions | None = None) -> Artifact:
@@ -132,7 +132,7 @@ def profiles(spec: PreprocessSpec, buckets: tuple[int, ...] = ()) -> tuple[tuple
         buckets = (*edges[:-1], spec.max_width)
     step = spec.width_multiple
     if any(high % step or high < spec.min_width for high in buckets) or buckets[-1] != spec.max_width:
-        raise ExportError(
+        raise ExportRequestError(
             f"{STAGE}: buckets must be multiples of {step} that end with the widest width {spec.max_width}, "
             f"found {buckets}"
         )

@@ -11,6 +11,7 @@ from typing import Any
 from inkport.core.config import parse_config
 from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
+from inkport.core.numbers import require_seed
 from inkport.lines.audit import Problem
 from inkport.train.overrides import merge
 from inkport.train.recipe import Recipe, load_recipe
@@ -42,6 +43,8 @@ class Ablation:
             raise RecipeError("an ablation needs at least one arm, one seed and one line set to evaluate on")
         if self.reference not in self.arms:
             raise RecipeError(f"reference {self.reference!r} is no arm", remedy=f"arms: {', '.join(sorted(self.arms))}")
+        for seed in self.seeds:
+            require_seed(seed)
         if len(set(self.seeds)) < len(self.seeds):
             raise RecipeError(f"seeds {list(self.seeds)}: one stands twice, and would give the same weights twice")
         for name in (*self.arms, *self.evaluate):

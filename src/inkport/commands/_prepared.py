@@ -12,7 +12,14 @@ from inkport.benchmarks.harness import check_targets
 from inkport.benchmarks.report import DataInfo
 from inkport.commands._model import resolve_model
 from inkport.commands._proof import check_proof
-from inkport.commands._request import audit_sources, calibrate, check_calibration, provider, sample_lines
+from inkport.commands._request import (
+    audit_sources,
+    calibrate,
+    check_calibration,
+    provider,
+    require_calibration,
+    sample_lines,
+)
 from inkport.core.artifact import Artifact
 from inkport.core.target import Target, load_targets
 from inkport.lines.audit import Audit
@@ -55,6 +62,8 @@ def prepare_request(
     artifact = resolve_model(model, work=work)
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
+    if not calibration:
+        require_calibration(artifact, work, wanted)
     audit = audit_sources(artifact, sources, skip)
     chosen = calibrate(artifact, calibration, skip)
     check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen)

@@ -11,10 +11,10 @@ from inkport.commands._skip import say_skipped
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.errors import ArtifactNotFoundError, UsageError
-from inkport.core.registry import load_runtime
+from inkport.core.registry import load_runtime, probe
 from inkport.core.target import Target
 from inkport.export.calibration import CALIBRATION_LINES, CalibrationSet, choose_calibration
-from inkport.export.plan import build
+from inkport.export.plan import build, lacks_calibration
 from inkport.lines.audit import Audit, Problem, audit_lines
 from inkport.lines.roles import name_lines, refuse_shared
 from inkport.lines.source import read_lines
@@ -96,6 +96,27 @@ def sample_lines() -> Path:
     if not manifest.is_file():
         raise UsageError("this build of inkport ships no sample lines", remedy="pass line sets with --lines")
     return manifest
+
+
+def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) -> None:
+    """Refuse targets that can run here and would have to be calibrated, where no lines were given to do it on.
+
+    Args:
+        model: What everything descends from.
+        work: Folder of the artefacts.
+        targets: What is to be proven, the runtimes registered.
+
+    Raises:
+        UsageError: If there is one.
+    """
+    reuse = shipped_artifacts()
+    for target in targets:
+        wanted = (load_runtime(target.runtime).formats[0], target.precision)
+        if lacks_calibration(model, wanted, work=work, reuse=reuse) and probe(target.runtime).ok:
+            raise UsageError(
+                f"target {target.name!r}: {' '.join(wanted)} needs lines to calibrate on, none were given",
+                remedy="pass --calibration with lines the model was trained on, or --targets without this row",
+            )
 
 
 def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) -> Callable[[Target], Artifact]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from inkport.benchmarks.ablation.markdown import render_ablation
 from inkport.benchmarks.ablation.report import AblationReport, ArmInfo, gather, rows_of
+from inkport.commands._deliver import deliver
+from inkport.commands._options import Jobs, OutFolder, Threads
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from inkport.train.ablation.recipe import Ablation, Run
 
 
-def ablate(ablation: Path, *, out: Path, jobs: int = 1, threads: int = 1) -> None:
+def ablate(ablation: Path, *, out: OutFolder, jobs: Jobs = 1, threads: Threads = 1) -> int:
     """Train every arm of an ablation with every seed, and compare the arms with intervals.
 
     Each run is an ordinary training in OUT/<arm>-<seed>. Killed and started again with the same arguments, it goes on:
@@ -41,10 +43,13 @@ def ablate(ablation: Path, *, out: Path, jobs: int = 1, threads: int = 1) -> Non
     check_roles(settings, runs, ablation.parent)
     place = Place(folder=ablation.parent, out=out, jobs=jobs, threads=threads)
     report = _report(settings, runs, run_all(settings, runs, place, _say))
-    write_atomically(out / "ablation.json", report.to_json())
     text = render_ablation(report)
-    write_atomically(out / "ablation.md", text)
-    sys.stdout.write(text)
+
+    def write() -> None:
+        write_atomically(out / "ablation.json", report.to_json())
+        write_atomically(out / "ablation.md", text)
+
+    return deliver(text, files=write)
 
 
 def _report(ablation: Ablation, runs: Sequence[Run], found: Mapping[str, Mapping[str, Any]]) -> AblationReport:

@@ -14,6 +14,8 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.environment import read_environment
 from inkport.commands._adapt_plot import to_svg
 from inkport.commands._adapt_report import Curve, points_of, to_markdown
+from inkport.commands._deliver import deliver
+from inkport.commands._options import Jobs, OutFile, OutFolder, Seed, Threads
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
 from inkport.core.config import parse_config, to_plain
@@ -39,17 +41,17 @@ Counts = Annotated[tuple[int, ...], Parameter(consume_multiple=True)]
 def run(
     *,
     lines: Paths,
-    out: Path,
+    out: OutFile,
     weights: Path | None = None,
     rehearse: Paths = (),
     extend_charset: bool = False,
     freeze: str = "",
     skip: Skip = "",
     steps: int | None = None,
-    seed: int | None = None,
+    seed: Seed | None = None,
     settings: Path | None = None,
     version: str | None = None,
-    threads: int | None = None,
+    threads: Threads | None = None,
 ) -> None:
     """Fine-tune weights on a few lines of one hand.
 
@@ -96,7 +98,7 @@ def curve(
     *,
     pool: Paths,
     test: Paths,
-    out: Path,
+    out: OutFolder,
     weights: Path | None = None,
     others: Paths = (),
     most_others: int = 0,
@@ -108,11 +110,11 @@ def curve(
     freeze: str = "",
     skip: Skip = "",
     steps: int | None = None,
-    seed: int | None = None,
+    seed: Seed | None = None,
     settings: Path | None = None,
-    jobs: int = 1,
-    threads: int | None = None,
-) -> None:
+    jobs: Jobs = 1,
+    threads: Threads | None = None,
+) -> int:
     """Measure what lines of a hand that the recogniser has never seen bring: CER against their number.
 
     Weights that have seen the hand are refused, as far as their provenance tells. Killed and started again with the
@@ -168,11 +170,13 @@ def curve(
         environment=to_plain(read_environment(threads=threads or 0)),
         points=points_of(experiment, cells),
     )
-    write_atomically(out / "curve.json", report.to_json())
-    write_atomically(out / "curve.md", to_markdown(report))
-    write_atomically(out / "curve.svg", to_svg(report))
-    sys.stdout.write(to_markdown(report))
-    sys.stderr.write(f"report: {out / 'curve.json'}\n")
+
+    def write() -> None:
+        write_atomically(out / "curve.json", report.to_json())
+        write_atomically(out / "curve.md", to_markdown(report))
+        write_atomically(out / "curve.svg", to_svg(report))
+
+    return deliver(to_markdown(report), files=write, where=str(out / "curve.json"))
 
 
 def _torch() -> Any:

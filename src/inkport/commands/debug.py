@@ -13,10 +13,12 @@ from inkport.benchmarks.debug.opened import DebugTarget, availability, runtime_f
 from inkport.benchmarks.debug.run import debug_targets
 from inkport.benchmarks.debug.view import render_debug
 from inkport.commands._model import resolve_model
+from inkport.commands._options import OutFolder
 from inkport.commands._proof import refuse_made_by
 from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
 from inkport.commands._skip import Skip
 from inkport.core.artifact import SIDECAR, Artifact, load_artifact
+from inkport.core.console import json_for_stdout
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import Audit
@@ -36,7 +38,7 @@ def debug(
     model: str | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     line: str | None = None,
-    out: Path = Path("out/debug"),
+    out: OutFolder = Path("out/debug"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
     skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
@@ -78,7 +80,7 @@ def debug(
     index = _choose(audit, line)
     refuse_made_by([audit.lines[index]], [target.artifact for target in targets])
     result = debug_targets(targets, graph, line=audit.lines[index].id, images=audit.inputs[index], out=out)
-    sys.stdout.write(result.to_json() if json_ else render_debug(result))
+    sys.stdout.write(json_for_stdout(result.to_json()) if json_ else render_debug(result))
     return int(result.diverges)
 
 

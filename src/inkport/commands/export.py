@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
+from inkport.commands._options import Count, OutFolder
 from inkport.commands._request import calibrate, problems_of
 from inkport.commands._skip import Skip
 from inkport.core.artifact import Artifact
@@ -24,10 +25,10 @@ def export(
     *,
     to: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ("onnx-fp32", "openvino-fp32", "onnx-int8"),
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    calibration_lines: int = CALIBRATION_LINES,
+    calibration_lines: Count = CALIBRATION_LINES,
     skip: Skip = "",
     widths: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (),
-    out: Path = Path("exported"),
+    out: OutFolder = Path("exported"),
 ) -> None:
     """Make artefacts from trained weights, one directory each; what is already there is not made again.
 

@@ -18,9 +18,11 @@ from inkport.benchmarks.kit.run import run_kit
 from inkport.benchmarks.kit.view import render_check
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
+from inkport.commands._options import OutFile, Seconds, Threads
 from inkport.commands._proof import check_proof
 from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
 from inkport.commands._skip import Skip
+from inkport.core.console import json_for_stdout
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
 from inkport.runtimes.child import TIMEOUT_S
@@ -33,7 +35,7 @@ kit = App(name="kit", help="Lock a model with its proof into one archive, run it
 def make(
     model: str | None = None,
     *,
-    out: Path = Path("out/kit/model.inkport-kit.zip"),
+    out: OutFile = Path("out/kit/model.inkport-kit.zip"),
     targets: Path | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     count: int = KitRequest.lines,
@@ -89,9 +91,9 @@ def run(
     runner: str | None = None,
     target: str | None = None,
     device: str | None = None,
-    threads: int = 1,
-    timeout_s: float = TIMEOUT_S,
-    out: Path = Path("out/kit/result.zip"),
+    threads: Threads = 1,
+    timeout_s: Seconds = TIMEOUT_S,
+    out: OutFile = Path("out/kit/result.zip"),
     public_key: Path | None = None,
 ) -> None:
     """Read every line of a kit with a runtime, or with a program of your own, and write the result.
@@ -146,7 +148,7 @@ def check(
         public_key: PEM file of the Ed25519 key that must have signed the kit.
     """
     found = check_kit(open_kit(kit, public_key=public_key), open_result(result))
-    sys.stdout.write(found.to_json() if json_ else render_check(found))
+    sys.stdout.write(json_for_stdout(found.to_json()) if json_ else render_check(found))
     return found.exit_code
 
 

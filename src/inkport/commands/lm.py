@@ -13,7 +13,9 @@ from cyclopts import App, Parameter
 
 from inkport.benchmarks.environment import read_environment
 from inkport.benchmarks.fusion import Trial, measure_cost, measure_gain, read_logits, tune as choose, with_digests
+from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
+from inkport.commands._options import Most, OutFile, Threads
 from inkport.commands._proof import refuse_lm_lines, refuse_made_by, refuse_tuning
 from inkport.commands._request import audit_sources, problems_of
 from inkport.commands._skip import Skip
@@ -57,7 +59,7 @@ Paths = Annotated[tuple[Path, ...], Parameter(consume_multiple=True)]
 def build(
     model: str | None = None,
     *,
-    out: Path,
+    out: OutFile,
     text: Paths = (),
     lines: Paths = (),
     order: int = 6,
@@ -105,7 +107,7 @@ def tokens(model: str | None = None, *, text: Paths = (), lines: Paths = (), wid
 
 
 @lm.command
-def pack(arpa: Path, model: str | None = None, *, out: Path) -> None:
+def pack(arpa: Path, model: str | None = None, *, out: OutFile) -> None:
     """Make an ARPA file of any toolkit into a small one to decode with.
 
     Args:
@@ -125,9 +127,9 @@ def tune(
     lines: Paths,
     runtime: str | None = None,
     beam: int = Fusion.beam,
-    most_lines: int = 0,
+    most_lines: Most = 0,
     skip: Skip = "",
-    threads: int = 1,
+    threads: Threads = 1,
 ) -> None:
     """Choose the language model's weights by the CER on validation lines, and write them beside it.
 
@@ -148,7 +150,7 @@ def tune(
     read_fusions(lm)
     audit = _audit(artifact, lines, skip, most_lines)
     _check_tuning(audit.lines, lm, artifact)
-    chosen_runtime = runtime or choose_runtime(artifact)
+    chosen_runtime = choose_runtime(artifact) if runtime is None else runtime
     with open_session(
         artifact, runtime=chosen_runtime, device="cpu", options=SessionOptions(threads=threads)
     ) as session:
@@ -167,12 +169,12 @@ def measure(
     *,
     lm: Path,
     lines: Paths,
-    out: Path = Path("out/lm.json"),
+    out: OutFile = Path("out/lm.json"),
     runtime: str | None = None,
-    most_lines: int = 0,
+    most_lines: Most = 0,
     skip: Skip = "",
-    threads: int = 1,
-) -> None:
+    threads: Threads = 1,
+) -> int:
     """Measure what the language model gains in CER per line set, and what it costs in time, beside greedy decoding.
 
     Times count on a machine that does nothing else.
@@ -195,7 +197,7 @@ def measure(
     audit = _audit(artifact, lines, skip, most_lines)
     refuse_made_by(audit.lines, [artifact])
     refuse_lm_lines(audit.lines, lm, artifact)
-    chosen_runtime = runtime or choose_runtime(artifact)
+    chosen_runtime = choose_runtime(artifact) if runtime is None else runtime
     with open_session(
         artifact, runtime=chosen_runtime, device="cpu", options=SessionOptions(threads=threads)
     ) as session:
@@ -211,14 +213,14 @@ def measure(
         "gain": [to_plain(gain) for gain in gains],
         "cost": to_plain(measure_cost({"greedy": greedy, "beam": decode}, logits, charset)),
     }
-    write_atomically(out, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
-    for gain in gains:
-        sys.stdout.write(
-            f"{gain.dataset or 'all':14s} {'seen' if gain.seen_writer else 'unseen':6s} {gain.lines:5d} lines  "
-            f"greedy {gain.cer_greedy:7.2%}  beam {gain.cer_beam:7.2%}  "
-            f"{100 * gain.interval[0]:+.2f}..{100 * gain.interval[1]:+.2f}  {gain.changed_lines} changed\n"
-        )
-    sys.stdout.write(f"report: {out}\n")
+    rows = "".join(
+        f"{gain.dataset or 'all':14s} {'seen' if gain.seen_writer else 'unseen':6s} {gain.lines:5d} lines  "
+        f"greedy {gain.cer_greedy:7.2%}  beam {gain.cer_beam:7.2%}  "
+        f"{100 * gain.interval[0]:+.2f}..{100 * gain.interval[1]:+.2f}  {gain.changed_lines} changed\n"
+        for gain in gains
+    )
+    document = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
+    return deliver(rows, files=lambda: write_atomically(out, document), where=str(out))
 
 
 def _artifact(model: str | None) -> Artifact:

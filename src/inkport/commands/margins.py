@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +11,12 @@ from inkport.benchmarks.margins.report import Options
 from inkport.benchmarks.margins.run import FRAGILE, PROBES, Request, forecast_flips
 from inkport.benchmarks.margins.text import render_margins
 from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.commands._deliver import deliver
+from inkport.commands._options import OutFolder, Threads
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
+from inkport.core.console import json_for_stdout
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
 
@@ -24,9 +26,9 @@ def margins(
     *,
     targets: Path | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    out: Path = Path("out/margins"),
+    out: OutFolder = Path("out/margins"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
-    threads: int = 1,
+    threads: Threads = 1,
     probes: int = PROBES,
     fragile: int = FRAGILE,
     predict_only: bool = False,
@@ -65,7 +67,9 @@ def margins(
         report = forecast_flips(request, progress=terminal_progress())
     finally:
         clear_progress()
-    write_atomically(out / "margins.json", report.to_json())
-    sys.stdout.write(report.to_json() if json_ else render_margins(report))
-    sys.stderr.write(f"report: {out / 'margins.json'}\n")
-    return report.exit_code
+    return deliver(
+        json_for_stdout(report.to_json()) if json_ else render_margins(report),
+        files=lambda: write_atomically(out / "margins.json", report.to_json()),
+        where=str(out / "margins.json"),
+        code=report.exit_code,
+    )

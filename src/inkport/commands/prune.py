@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from inkport.commands._options import Count, OutFile, Threads, refuse_impossible_numbers
 from inkport.commands._skip import Skip, say_skipped
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.files import sha256_file, write_atomically
@@ -60,18 +61,18 @@ def scan(
     weights: Path,
     *,
     lines: Paths,
-    out: Path,
-    limit: int = 200,
+    out: OutFile,
+    limit: Count = 200,
     ratios: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.125, 0.25, 0.5),
     group: Words = (),
     importance: Measure = "group-l2",
-    multiple: int = 8,
+    multiple: Count = 8,
     train: Paths = (),
-    train_lines: int = 512,
+    train_lines: Count = 512,
     statistics: bool = False,
     cost: Literal["macs", "latency"] = "macs",
     skip: Skip = "",
-    threads: int = 1,
+    threads: Threads = 1,
 ) -> None:
     """Measure the CER of every group pruned alone, without fine-tuning, and what that saves.
 
@@ -131,7 +132,7 @@ def scan(
 
 
 @prune.command
-def plan(weights: Path, *, scan: Path, share: float, out: Path, most_loss: float | None = None) -> None:
+def plan(weights: Path, *, scan: Path, share: float, out: OutFile, most_loss: float | None = None) -> None:
     """Turn a scan into ratios per group that bring the cost down to a share, at the least CER per saved cost.
 
     Multiply-accumulates of the whole plan are counted, measured times are taken to add up.
@@ -164,14 +165,14 @@ def plan(weights: Path, *, scan: Path, share: float, out: Path, most_loss: float
 def apply(
     weights: Path,
     *,
-    out: Path,
+    out: OutFile,
     recipe: Path | None = None,
     ratio: Words = (),
     every: float | None = None,
     importance: Measure | None = None,
-    multiple: int | None = None,
+    multiple: Count | None = None,
     train: Paths = (),
-    train_lines: int = 512,
+    train_lines: Count = 512,
     statistics: bool = False,
     skip: Skip = "",
     version: str | None = None,
@@ -228,9 +229,9 @@ def factorise(
     weights: Path,
     *,
     rank: Words,
-    out: Path,
+    out: OutFile,
     train: Paths = (),
-    train_lines: int = 512,
+    train_lines: Count = 512,
     skip: Skip = "",
     version: str | None = None,
 ) -> None:
@@ -327,6 +328,7 @@ def _ratios(words: tuple[str, ...], option: str = "--ratio") -> dict[str, float]
         name, _, value = word.partition("=")
         try:
             found[name] = float(value)
+            refuse_impossible_numbers(float, found[name])
         except ValueError as error:
             raise UsageError(f"{option} {word!r}: expected NAME=NUMBER, for example stage.0=0.25") from error
     return found

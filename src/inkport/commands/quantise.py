@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.margins.run import PROBES
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
+from inkport.commands._options import Count, Most, OutArtifact, OutFile, Threads
 from inkport.commands._proof import refuse_tuning
 from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of
 from inkport.commands._skip import Skip
@@ -51,8 +52,8 @@ def apply(
     model: str | None = None,
     *,
     calibration: Paths,
-    out: Path,
-    calibration_lines: int = CALIBRATION_LINES,
+    out: OutArtifact,
+    calibration_lines: Count = CALIBRATION_LINES,
     skip: Skip = "",
     options: Settings = Int8Options(),  # noqa: B008 - frozen
 ) -> None:
@@ -80,12 +81,12 @@ def openvino(
     *,
     calibration: Paths,
     lines: Paths,
-    out: Path,
+    out: OutArtifact,
     max_drop: float = AccuracyControl.max_drop,
-    ranking_lines: int = AccuracyControl.ranking_lines,
+    ranking_lines: Count = AccuracyControl.ranking_lines,
     everything: bool = False,
-    calibration_lines: int = CALIBRATION_LINES,
-    most_lines: int = 0,
+    calibration_lines: Count = CALIBRATION_LINES,
+    most_lines: Most = 0,
     skip: Skip = "",
 ) -> None:
     """Make an int8 OpenVINO artefact whose CER on validation lines is held: operators that do harm go back to fp32.
@@ -124,15 +125,15 @@ def sensitivity(
     *,
     calibration: Paths,
     lines: Paths,
-    out: Path = Path("out/sensitivity.json"),
+    out: OutFile = Path("out/sensitivity.json"),
     mode: Mode = Mode.ONLY,
     group: Grouping = Grouping.NODE,
     timed: bool = False,
-    probes: int = PROBES,
-    calibration_lines: int = CALIBRATION_LINES,
-    most_lines: int = 0,
+    probes: Count = PROBES,
+    calibration_lines: Count = CALIBRATION_LINES,
+    most_lines: Most = 0,
     skip: Skip = "",
-    threads: int = 1,
+    threads: Threads = 1,
     options: Settings = Int8Options(),  # noqa: B008 - frozen
 ) -> None:
     """Measure the harm of every operator in int8, by CER and by margins; an interrupted scan is taken up again.
@@ -190,12 +191,12 @@ def search(
     sensitivity: Path,
     calibration: Paths,
     lines: Paths,
-    out: Path,
+    out: OutArtifact,
     settings: Search = SearchOptions(),  # noqa: B008 - frozen
-    calibration_lines: int = CALIBRATION_LINES,
-    most_lines: int = 0,
+    calibration_lines: Count = CALIBRATION_LINES,
+    most_lines: Most = 0,
     skip: Skip = "",
-    threads: int = 1,
+    threads: Threads = 1,
 ) -> None:
     """Make an int8 artefact in which as many operators stay in fp32 as the CER budget needs.
 
@@ -244,10 +245,10 @@ def blank_bias(
     *,
     fp32: str | None = None,
     lines: Paths,
-    out: Path,
-    most_lines: int = 0,
+    out: OutArtifact,
+    most_lines: Most = 0,
     skip: Skip = "",
-    threads: int = 1,
+    threads: Threads = 1,
 ) -> None:
     """Choose an offset on the blank's logit by the CER on validation lines, and fold it into the head's bias.
 

@@ -12,10 +12,12 @@ import numpy.typing as npt
 from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
+from inkport.commands._options import Threads
 from inkport.commands._warn import warn, warn_of_sharing
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.choice import choose_runtime, opens
+from inkport.core.console import json_for_stdout
 from inkport.core.ctc import Transcription
 from inkport.core.decoder import load_decoder
 from inkport.core.doubts import doubts
@@ -38,7 +40,7 @@ def read(
     model: str | None = None,
     runtime: str | None = None,
     device: str = "cpu",
-    threads: int = 1,
+    threads: Threads = 1,
     lm: Path | None = None,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
@@ -63,7 +65,7 @@ def read(
         raise UsageError(f"threads must be at least 1, found {threads}")
     warn_of_sharing(threads)
     artifact = _bundled(runtime) if model is None else resolve_model(model)
-    chosen = runtime or choose_runtime(artifact)
+    chosen = choose_runtime(artifact) if runtime is None else runtime
     records: list[dict[str, Any]] = []
     with open_session(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads)) as session:
         recogniser = Recogniser(artifact.spec, session, decode=load_decoder(lm, artifact))
@@ -81,7 +83,7 @@ def read(
             if not json_:
                 sys.stdout.write(f"{path}\t{reading.text}\n" if len(images) > 1 else f"{reading.text}\n")
     if json_:
-        sys.stdout.write(json.dumps(records, ensure_ascii=False, indent=1) + "\n")
+        sys.stdout.write(json_for_stdout(json.dumps(records, ensure_ascii=False, indent=1) + "\n"))
     return EXIT_BAD_IMAGE if len(records) < len(images) else 0
 
 

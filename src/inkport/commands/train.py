@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from inkport.commands._options import OutFolder, Threads
 from inkport.core.errors import UsageError
 
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 def train(
     recipe: Path,
     *,
-    out: Path,
-    threads: int | None = None,
+    out: OutFolder,
+    threads: Threads | None = None,
     set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
 ) -> None:
     """Train a recogniser from a recipe, on CUDA if there is one, else on the CPU.

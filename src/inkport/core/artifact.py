@@ -195,6 +195,18 @@ def _files_in(folder: Path) -> set[str]:
     return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
 
 
+def refuse_to_replace(path: Path) -> None:
+    """Refuse to put an artefact in the place of something else.
+
+    Raises:
+        UsageError: If ``path`` is something else than an artefact or an empty folder: it would be lost.
+    """
+    if path.exists() and not (path / SIDECAR).is_file() and not (path.is_dir() and not any(path.iterdir())):
+        raise UsageError(
+            f"{path}: would be replaced, but holds no artefact (no {SIDECAR})", remedy="name another folder"
+        )
+
+
 @contextmanager
 def new_artifact(
     path: Path,
@@ -211,10 +223,7 @@ def new_artifact(
     Raises:
         UsageError: If ``path`` is something else than an artefact or an empty folder: it would be lost.
     """
-    if path.exists() and not (path / SIDECAR).is_file() and not (path.is_dir() and not any(path.iterdir())):
-        raise UsageError(
-            f"{path}: would be replaced, but holds no artefact (no {SIDECAR})", remedy="name another folder"
-        )
+    refuse_to_replace(path)
     with new_directory(path) as draft:
         yield draft
         sidecar = {

@@ -12,13 +12,25 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
-    """Replace the content of ``path``; the folder is made if needed.
+    r"""Replace the content of ``path``; the folder is made if needed.
+
+    Args:
+        path: The file.
+        data: Its content. Text becomes UTF-8; what a file name has that is none becomes an escape, as ``\udce9``.
 
     Raises:
         OSError: If the disk refuses; ``path`` is then as it was.
     """
     with new_file(path) as draft:
-        draft.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+        draft.write_bytes(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
+
+
+def printable(name: str) -> str:
+    r"""Return a file name as text that every report can hold: a byte that is no UTF-8 becomes ``\xe9``.
+
+    Python holds such bytes as halves of surrogate pairs, which no encoding takes.
+    """
+    return name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 @contextmanager

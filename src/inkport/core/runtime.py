@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
 from inkport.core.errors import InkportError, RuntimeExecutionError, SpecMismatchError, UsageError
+from inkport.core.numbers import require_threads
 from inkport.core.spec import RecogniserSpec
 
 
@@ -71,7 +72,7 @@ class SessionOptions:
     """How to run a session.
 
     Raises:
-        UsageError: If ``threads`` is below 1.
+        UsageError: If ``threads`` is not 1 to ``MOST_THREADS``.
     """
 
     threads: int = 1
@@ -80,8 +81,7 @@ class SessionOptions:
     """Options that only this runtime knows."""
 
     def __post_init__(self) -> None:
-        if self.threads < 1:
-            raise UsageError(f"threads must be at least 1, found {self.threads}")
+        require_threads(self.threads)
 
     def check_extra(self, *known: str) -> None:
         """Refuse options that the runtime does not know; adapters call this in ``open``.

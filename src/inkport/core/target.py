@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +11,7 @@ from pathlib import Path
 from inkport.core.config import parse_config
 from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
+from inkport.core.numbers import MOST_THREADS
 
 
 class Precision(StrEnum):
@@ -45,7 +47,7 @@ class Budget:
     """What a target may lose against the reference; a limit left out is not checked.
 
     Raises:
-        RecipeError: If a limit is negative.
+        RecipeError: If a limit is negative or not finite.
     """
 
     cer_margin: float = 0.005
@@ -57,8 +59,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         limits = (self.cer_margin, self.flipped_lines, self.p90_ms)
-        if any(limit is not None and limit < 0 for limit in limits):
-            raise RecipeError(f"budget limits must not be negative: {self}")
+        # Not `limit < 0`, which NaN passes.
+        if not all(limit is None or 0 <= limit < math.inf for limit in limits):
+            raise RecipeError(f"budget limits must not be negative, and finite: {self}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,4 +116,15 @@ def load_targets(path: Path) -> tuple[Target, ...]:
     names = [target.name for target in targets]
     if not names or len(set(names)) < len(names):
         raise RecipeError(f"{path}: needs at least one target and unique names, found {names}")
+    for target in targets:
+        _check_threads(target)
     return targets
+
+
+def _check_threads(target: Target) -> None:
+    threads = target.options.get("threads", "1")
+    if not (threads.isascii() and threads.isdecimal() and len(threads) < 5 and 1 <= int(threads) <= MOST_THREADS):
+        raise RecipeError(
+            f"target {target.name!r}: threads must be a number of at least 1 and at most {MOST_THREADS:,}, "
+            f"found {threads!r}"
+        )

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from inkport.core.errors import LineDataError
+from inkport.core.files import printable
 from inkport.lines.description import SUFFIX, read_description
 from inkport.lines.fields import PLAIN, Meaning
 from inkport.lines.folder import read_folder
@@ -31,12 +32,13 @@ def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
     taken: set[str] = set()
     for path in paths:
         for line in _open(path):
-            name = line.id
+            known = printable(line.id)
+            name = known
             while name in taken:
-                repeats[line.id] += 1
-                name = f"{line.id}#{repeats[line.id] + 1}"
+                repeats[known] += 1
+                name = f"{known}#{repeats[known] + 1}"
             taken.add(name)
-            yield replace(line, id=name, source=str(path))
+            yield replace(line, id=name, dataset=printable(line.dataset), source=printable(str(path)))
 
 
 def source_name(path: Path) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 
 import numpy as np
@@ -132,6 +133,12 @@ def test_every_failure_has_its_outcome_and_stops_no_other(run, cases):
         assert (target.parity is not None) == (target.latency is not None) == (outcome in {"pass", "text-differs"})
         assert runtime.closed == runtime.opened
     assert report.exit_code == 1
+
+
+def test_a_full_disk_is_no_fault_of_a_target(run, fake_runtime):
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="No space left"):
+        run(fake_runtime("port"), refused={"port": full})
 
 
 def test_a_target_that_breaks_while_timed_has_failed(run, fake_runtime):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from dataclasses import dataclass, replace
@@ -189,9 +190,10 @@ def test_what_is_not_installed_is_unavailable_and_no_failure(run, tmp_path):
     assert "Traceback" in (tmp_path / "out/stages/a/error.txt").read_text()
 
 
-def test_a_kill_is_not_a_failure_of_a_stage(run):
-    Appends.fails["b"] = KeyboardInterrupt()
-    with pytest.raises(KeyboardInterrupt):
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full"), MemoryError()])
+def test_a_kill_is_not_a_failure_of_a_stage_nor_is_a_full_machine(run, error):
+    Appends.fails["b"] = error
+    with pytest.raises(type(error)):
         run(*TREE)
     Appends.fails.clear()
     assert run(*TREE)[0] == ["b again", "c", "d"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import sys
 
 import pytest
 
-from inkport.core.files import new_directory, new_file, sha256_file, write_atomically
+from inkport.core.files import new_directory, new_file, printable, sha256_file, write_atomically
 
 
 class Stop(BaseException):
@@ -123,3 +124,30 @@ def test_sha256_of_a_known_file(tmp_path):
     (tmp_path / "f").write_bytes(b"abc")
     # FIPS 180-2, appendix B.1.
     assert sha256_file(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from inkport.core.files import write_atomically
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+write_atomically(Path(sys.argv[1]), b"x" * 2000)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_a_disk_that_is_full_leaves_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    done = subprocess.run([sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True, check=False)
+    assert "OSError: [Errno 27]" in done.stderr
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_file_name_that_is_no_utf8_reaches_every_report(tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    assert printable(name) == "caf\\xe9"
+    assert printable("café 🖋") == "café 🖋"
+    write_atomically(tmp_path / "report.json", f'["{name}"]')
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == [name]
