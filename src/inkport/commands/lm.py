@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from inkport.benchmarks.environment import read_environment
 from inkport.benchmarks.fusion import Trial, measure_cost, measure_gain, read_logits, tune as choose, with_digests
 from inkport.commands._model import resolve_model
 from inkport.commands._request import audit_sources, problems_of
-from inkport.commands._skip import Skip
+from inkport.commands._skip import Skip, say_skipped
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
 from inkport.core.bundle import bundled_artifacts, find_lm
@@ -31,8 +31,9 @@ from inkport.core.lm.model import build_trie
 from inkport.core.lm.text import as_lines, in_charset
 from inkport.core.registry import open_session
 from inkport.core.runtime import SessionOptions
-from inkport.lines.audit import Audit
+from inkport.lines.audit import Audit, Finding, find_right_to_left, refuse
 from inkport.lines.held_out import refuse_test_lines
+from inkport.lines.line import Line
 from inkport.lines.source import digest_lines, read_lines, source_name
 
 
@@ -51,6 +52,7 @@ def build(
     order: int = 6,
     prune: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (0, 0, 0, 1),
     width: int = 50,
+    skip: Skip = "",
 ) -> None:
     """Estimate a language model on text and transcriptions, in the charset of a recogniser.
 
@@ -63,9 +65,10 @@ def build(
         order: Length of the longest n-grams.
         prune: Counts up to which n-grams are dropped, by length from 1; the last holds for all longer ones.
         width: Symbols per line that text is cut into.
+        skip: Problems whose lines are left out; only right-to-left can be found here, since no image is looked at.
     """
     charset = resolve_model(model).spec.charset
-    ngrams = estimate(_texts(text, lines, charset, width), order=order, prune=prune)
+    ngrams = estimate(_texts(text, lines, charset, width, skip), order=order, prune=prune)
     if is_arpa(out):
         write_arpa(out, ngrams)
     else:
@@ -77,7 +80,7 @@ def build(
 
 
 @lm.command
-def tokens(model: str | None = None, *, text: Paths = (), lines: Paths = (), width: int = 50) -> None:
+def tokens(model: str | None = None, *, text: Paths = (), lines: Paths = (), width: int = 50, skip: Skip = "") -> None:
     """Print what `build` estimates on, as tokens for another toolkit (KenLM, SRILM); see `pack`.
 
     Args:
@@ -85,8 +88,9 @@ def tokens(model: str | None = None, *, text: Paths = (), lines: Paths = (), wid
         text: As in `build`.
         lines: As in `build`.
         width: As in `build`.
+        skip: As in `build`.
     """
-    for line in _texts(text, lines, resolve_model(model).spec.charset, width):
+    for line in _texts(text, lines, resolve_model(model).spec.charset, width, skip):
         sys.stdout.write(to_tokens(line) + "\n")
 
 
@@ -221,7 +225,8 @@ def _audit(artifact: Artifact, sources: Sequence[Path], skip: str, most_lines: i
     return audit.pick(indices)
 
 
-def _texts(text: Sequence[Path], lines: Sequence[Path], charset: Charset, width: int) -> Iterator[str]:
+def _texts(text: Sequence[Path], lines: Sequence[Path], charset: Charset, width: int, skip: str) -> Iterator[str]:
+    problems = problems_of(skip)
     if width < 1:
         raise UsageError(f"width must be at least 1, found {width}")
     for path in text:
@@ -231,7 +236,18 @@ def _texts(text: Sequence[Path], lines: Sequence[Path], charset: Charset, width:
             raise LineDataError(f"{path}: cannot be read as UTF-8 text ({error})", remedy="pass a text file") from error
         yield from as_lines(content.splitlines(), charset, width=width)
     known = refuse_test_lines(read_lines(lines), purpose="language model")
-    yield from in_charset((line.text for line in known), charset)
+    findings: list[Finding] = []
+    yield from in_charset(_left_to_right(known, findings), charset)
+    refuse(findings, skip=problems, found="a language model is read along the frames")
+    say_skipped(findings)
+
+
+def _left_to_right(lines: Iterable[Line], findings: list[Finding]) -> Iterator[str]:
+    for line in lines:
+        if finding := find_right_to_left(line):
+            findings.append(finding)
+        else:
+            yield line.text
 
 
 def _table(trials: Sequence[Trial], fusion: Fusion, lines: int) -> str:
