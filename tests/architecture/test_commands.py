@@ -43,8 +43,6 @@ def test_a_command_explains_its_arguments(name, capsys):
 
 LINE_OPTIONS = {"calibration", "lines", "others", "pool", "rehearse", "test", "train"}
 """Parameters that take line sets."""
-TEXTS_ALONE = {"lm build", "lm tokens"}
-"""Commands that look at the texts of lines only, and leave out what the charset lacks: nothing is refused."""
 
 
 def test_every_command_that_reads_lines_can_skip_those_that_cannot_be_used():
@@ -53,7 +51,7 @@ def test_every_command_that_reads_lines_can_skip_those_that_cannot_be_used():
         for name in COMMANDS
         for words, function in functions(name).items()
     }
-    readers = {name for name, parameters in found.items() if parameters & LINE_OPTIONS} - TEXTS_ALONE
+    readers = {name for name, parameters in found.items() if parameters & LINE_OPTIONS}
     assert {
         "adapt curve",
         "bench",

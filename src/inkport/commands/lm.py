@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ from inkport.commands._model import resolve_model
 from inkport.commands._options import Most, OutFile, Threads
 from inkport.commands._proof import refuse_lm_lines, refuse_made_by, refuse_tuning
 from inkport.commands._request import audit_sources, problems_of
-from inkport.commands._skip import Skip
+from inkport.commands._skip import Skip, say_skipped
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
 from inkport.core.bundle import bundled_artifacts, find_lm
@@ -43,7 +43,7 @@ from inkport.core.lm.model import build_trie
 from inkport.core.lm.text import as_lines, in_charset
 from inkport.core.registry import open_session
 from inkport.core.runtime import SessionOptions
-from inkport.lines.audit import Audit
+from inkport.lines.audit import Audit, Finding, find_right_to_left, refuse
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
 from inkport.lines.roles import Role, name_lines, record_digests, record_lines
@@ -65,6 +65,7 @@ def build(
     order: int = 6,
     prune: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (0, 0, 0, 1),
     width: int = 50,
+    skip: Skip = "",
 ) -> None:
     """Estimate a language model on text and transcriptions, in the charset of a recogniser.
 
@@ -77,10 +78,11 @@ def build(
         order: Length of the longest n-grams.
         prune: Counts up to which n-grams are dropped, by length from 1; the last holds for all longer ones.
         width: Symbols per line that text is cut into.
+        skip: Problems whose lines are left out; only right-to-left can be found here, since no image is looked at.
     """
     charset = resolve_model(model).spec.charset
     digests: set[str] = set()
-    ngrams = estimate(_texts(text, lines, charset, width, seen=digests), order=order, prune=prune)
+    ngrams = estimate(_texts(text, lines, charset, width, skip, seen=digests), order=order, prune=prune)
     record = record_digests({Role.TEXT: digests})
     if is_arpa(out):
         write_arpa(out, ngrams, line_digests=record)
@@ -93,7 +95,7 @@ def build(
 
 
 @lm.command
-def tokens(model: str | None = None, *, text: Paths = (), lines: Paths = (), width: int = 50) -> None:
+def tokens(model: str | None = None, *, text: Paths = (), lines: Paths = (), width: int = 50, skip: Skip = "") -> None:
     """Print what `build` estimates on, as tokens for another toolkit (KenLM, SRILM); see `pack`.
 
     Args:
@@ -101,8 +103,9 @@ def tokens(model: str | None = None, *, text: Paths = (), lines: Paths = (), wid
         text: As in `build`.
         lines: As in `build`.
         width: As in `build`.
+        skip: As in `build`.
     """
-    for line in _texts(text, lines, resolve_model(model).spec.charset, width):
+    for line in _texts(text, lines, resolve_model(model).spec.charset, width, skip):
         sys.stdout.write(to_tokens(line) + "\n")
 
 
@@ -250,9 +253,16 @@ def _check_tuning(lines: Sequence[Line], lm: Path, artifact: Artifact) -> None:
 
 
 def _texts(
-    text: Sequence[Path], lines: Sequence[Path], charset: Charset, width: int, *, seen: set[str] | None = None
+    text: Sequence[Path],
+    lines: Sequence[Path],
+    charset: Charset,
+    width: int,
+    skip: str,
+    *,
+    seen: set[str] | None = None,
 ) -> Iterator[str]:
     """Yield the lines to estimate on; ``seen`` gets the digests of those that are of line sets."""
+    problems = problems_of(skip)
     if width < 1:
         raise UsageError(f"width must be at least 1, found {width}")
     for path in text:
@@ -261,11 +271,23 @@ def _texts(
         except (OSError, UnicodeDecodeError) as error:
             raise LineDataError(f"{path}: cannot be read as UTF-8 text ({error})", remedy="pass a text file") from error
         yield from as_lines(content.splitlines(), charset, width=width)
-    for line in refuse_test_lines(read_lines(lines), purpose="language model"):
+    found = refuse_test_lines(read_lines(lines), purpose="language model")
+    findings: list[Finding] = []
+    for line in _left_to_right(found, findings):
         for known in in_charset([line.text], charset):
             if seen is not None:
                 seen.update(name_lines([line]))
             yield known
+    refuse(findings, skip=problems, found="a language model is read along the frames")
+    say_skipped(findings)
+
+
+def _left_to_right(lines: Iterable[Line], findings: list[Finding]) -> Iterator[Line]:
+    for line in lines:
+        if finding := find_right_to_left(line):
+            findings.append(finding)
+        else:
+            yield line
 
 
 def _table(trials: Sequence[Trial], fusion: Fusion, lines: int) -> str:

@@ -188,3 +188,26 @@ def test_lines_that_trained_the_recogniser_do_not_tune_a_language_model(
 def test_a_model_of_texts_alone_has_the_bytes_it_always_had(built):
     with np.load(built) as stored:
         assert set(json.loads(stored["head"].tobytes())) == {"version", "order", "charset_sha256", "unknown"}
+
+
+def test_texts_from_right_to_left_build_no_language_model_unless_they_are_left_out(inkport, tmp_path, onnx_artifact):
+    path = tmp_path / "lines.tsv"
+    path.write_text("image\ttext\na.png\tabcabc\nb.png\tabc שלום\nc.png\tbcabca\n", encoding="utf-8")
+    command = ("lm", "build", onnx_artifact.path, "--lines", path, "--out", tmp_path / "lm.npz", "--prune", 0)
+    refused = inkport(*command)
+    assert (refused.code, refused.out) == (2, "")
+    assert "b.png: right-to-left: 'ש'" in refused.err
+    assert not (tmp_path / "lm.npz").exists()
+    done = inkport(*command, "--skip", "right-to-left")
+    assert done.code == 0
+    assert "left out by --skip: 1 lines (1 right-to-left)" in done.err
+
+
+def test_six_lines_make_a_model_of_the_order_that_they_allow(inkport, tmp_path, onnx_artifact):
+    path = tmp_path / "lines.tsv"
+    rows = "".join(f"{index}.png\t{text}\n" for index, text in enumerate(["abc", "cab", "bca", "acb", "é a", "d"]))
+    path.write_text(f"image\ttext\n{rows}", encoding="utf-8")
+    done = inkport("lm", "build", onnx_artifact.path, "--lines", path, "--out", tmp_path / "lm.npz")
+    assert done.code == 0
+    assert "order 3, not 6: the text is so short" in done.err
+    assert f"{tmp_path / 'lm.npz'}: order 3, n-grams by length" in done.out
