@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 from dataclasses import replace
 
 import numpy as np
@@ -261,3 +262,24 @@ def test_no_lines_no_report(run, fake_runtime):
 def test_options_out_of_range_are_refused(option):
     with pytest.raises(ValueError, match="at least"):
         Options(**option)
+
+
+@pytest.mark.parametrize("how", ["in place", "through the address"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_runtime_that_writes_into_its_input_fails_itself_and_not_its_neighbour(
+    run, fake_runtime, faithful, how, first
+):
+    def write(images):
+        if how == "in place":
+            images *= np.float32(0.5)
+        logits = faithful(images)
+        # As an engine in C does, which no flag of numpy's holds back.
+        ctypes.memset(images.ctypes.data, 0, images.nbytes)
+        return logits
+
+    culprit, neighbour = fake_runtime("culprit", write), fake_runtime("neighbour")
+    report = run(*((culprit, neighbour) if first else (neighbour, culprit)))
+    rows = {row.runtime: row for row in report.targets}
+    assert rows["culprit"].outcome == "run-failed"
+    assert "its input" in rows["culprit"].reason
+    assert (rows["neighbour"].outcome, rows["neighbour"].parity.flipped_lines) == ("pass", 0)
