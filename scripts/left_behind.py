@@ -1,6 +1,6 @@
 """Runs a command without a network and with an empty home, and says what it left there and whom it tried to reach.
 
-usage: scripts/left_behind.py [--folder DIR] -- COMMAND...
+usage: scripts/left_behind.py [--folder DIR] [--browser] -- COMMAND...
 
 The command gets a network namespace of its own, in which only the loopback interface is up, HOME and TMPDIR in an
 empty folder, and none of the variables that name other places (XDG_*). Prints one JSON object: the command's exit
@@ -36,6 +36,12 @@ def main() -> int:
     """Run the command and print what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="where home and tmp are made; a temporary folder if left out")
+    parser.add_argument(
+        "--browser",
+        action="store_true",
+        help="do not count routes of IPv6: Chromium learns whether there is one by connecting a UDP socket to a public "
+        "address, to which it sends nothing",
+    )
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
@@ -50,7 +56,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="inkport-left-") as name:
         found = run(command, options.folder or Path(name))
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
-    return 1 if found["home"] or found["tmp"] or found["calls"] else 0
+    called = found["calls"] or (found["calls_v6"] and not options.browser)
+    return 1 if found["home"] or found["tmp"] or called else 0
 
 
 def refusal() -> str | None:
@@ -77,7 +84,7 @@ def run(command: list[str], folder: Path) -> dict[str, object]:
     answer = folder / "answer.json"
     cut_off = ["unshare", "--net", "--map-root-user", sys.executable, __file__, "--inside", str(answer), "--"]
     done = subprocess.run([*cut_off, *command], env=environment, capture_output=True, text=True, check=False)
-    counted = json.loads(answer.read_text(encoding="utf-8")) if answer.exists() else {"rc": None, "calls": None}
+    counted = json.loads(answer.read_text(encoding="utf-8")) if answer.exists() else {"rc": None}
     left = {name: sorted(str(p.relative_to(place)) for p in place.rglob("*")) for name, place in places.items()}
     return {**counted, **left, "said": (done.stdout + done.stderr)[-TAIL:]}
 
@@ -89,16 +96,18 @@ def run_inside(command: list[str], answer: Path) -> int:
         fcntl.ioctl(control, SIOCSIFFLAGS, request)
     before = unroutable()
     code = subprocess.run(command, check=False).returncode
-    answer.write_text(json.dumps({"rc": code, "calls": unroutable() - before}), encoding="utf-8")
+    calls = {name: count - before[name] for name, count in unroutable().items()}
+    answer.write_text(json.dumps({"rc": code, **calls}), encoding="utf-8")
     return code
 
 
-def unroutable() -> int:
+def unroutable() -> dict[str, int]:
     """Return how many packets or connections of this namespace had no route: every call to another machine."""
     lines = [line.split() for line in Path("/proc/net/snmp").read_text(encoding="ascii").splitlines()]
     names, values = (fields for fields in lines if fields[0] == "Ip:")
-    sixth = dict(line.split() for line in Path("/proc/net/snmp6").read_text(encoding="ascii").splitlines())
-    return int(values[names.index("OutNoRoutes")]) + int(sixth.get("Ip6OutNoRoutes", 0))
+    file = Path("/proc/net/snmp6")
+    sixth = dict(line.split() for line in file.read_text(encoding="ascii").splitlines()) if file.exists() else {}
+    return {"calls": int(values[names.index("OutNoRoutes")]), "calls_v6": int(sixth.get("Ip6OutNoRoutes", 0))}
 
 
 if __name__ == "__main__":

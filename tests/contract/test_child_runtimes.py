@@ -224,7 +224,7 @@ def test_a_browser_that_is_killed_is_an_error_and_leaves_nothing(toy_onnx, tempo
     image = sample_images(toy_onnx.spec.preprocess, 64, lines=1)
     with open_session(toy_onnx, runtime="ort-web", device="wasm") as session:
         session.run(image)
-        (browser,) = processes(["--headless", str(temporary), "--host-resolver-rules", "http://127.0.0.1"])
+        (browser,) = processes(["--headless", str(temporary), "--host-resolver-rules", "start.html"])
         os.kill(browser, signal.SIGKILL)
         with pytest.raises(RuntimeExecutionError, match="the browser"):
             session.run(image)
