@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -19,6 +17,7 @@ from inkport.core.artifact import Artifact
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import RuntimeExecutionError
 from inkport.core.runtime import SessionOptions
+from inkport.core.scratch import scratch
 from inkport.core.target import Target
 
 
@@ -120,8 +119,7 @@ def _choose(inputs: Sequence[Image]) -> list[Image]:
 
 
 def _run(artifact: Artifact, target: Target, options: SessionOptions, images: Sequence[Image], *, seed: int) -> Ready:
-    with tempfile.TemporaryDirectory(prefix="inkport-fresh-") as name:
-        folder = Path(name)
+    with scratch("fresh") as folder:
         order = [0, *(1 + np.random.default_rng(seed).permutation(len(images) - 1))]
         for place, index in enumerate(order):
             np.save(folder / f"{place:03}.npy", images[index])
