@@ -14,6 +14,7 @@ import numpy as np
 from inkport.benchmarks.machine.fresh_child import ChildRequest, Ready
 from inkport.benchmarks.scenarios.timing import Image
 from inkport.core.artifact import Artifact
+from inkport.core.children import run_tied
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import RuntimeExecutionError
 from inkport.core.runtime import SessionOptions
@@ -133,7 +134,7 @@ def _run(artifact: Artifact, target: Target, options: SessionOptions, images: Se
         (folder / "request.json").write_text(json.dumps(to_plain(request)), encoding="utf-8")
         command = [sys.executable, "-m", "inkport.benchmarks.machine.fresh_child", str(folder)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+            done = run_tied(command, timeout_s=TIMEOUT_S)
         except subprocess.TimeoutExpired as error:
             raise RuntimeExecutionError(f"{target.name}: a fresh process took longer than {TIMEOUT_S} s") from error
         if done.returncode:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from inkport.core.artifact import Artifact, load_artifact
+from inkport.core.children import run_tied
 from inkport.core.errors import ExportError
 from inkport.core.preprocess import PreprocessSpec
 from inkport.core.scratch import scratch
@@ -68,7 +69,7 @@ def _convert(network: nn.Module, pre: PreprocessSpec, work: Path) -> None:
     # fp16=0: by default pnnx stores the weights in 16 bits.
     command = [EXEC_PATH, "traced.pt", f"inputshape={shapes[0]}", f"inputshape2={shapes[1]}", "fp16=0"]
     try:
-        done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        done = run_tied(command, cwd=work, timeout_s=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise ExportError(f"{STAGE}: pnnx did not end within {TIMEOUT_S} s") from error
     if done.returncode or not (work / "traced.ncnn.bin").is_file():

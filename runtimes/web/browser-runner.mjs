@@ -61,7 +61,9 @@ function start(address, device) {
   if (process.getuid?.() === 0) flags.push("--no-sandbox");
   flags.push(device === "webgpu" ? "--enable-unsafe-webgpu" : "--disable-gpu");
   // Behind a launcher that ties the browser's life to this process's, where there is one.
-  const [program, ...before] = [...JSON.parse(process.env.INKPORT_LAUNCHER ?? "[]"), process.env.INKPORT_CHROMIUM];
+  const launcher = JSON.parse(process.env.INKPORT_LAUNCHER ?? "[]");
+  if (launcher.length) launcher.push(String(process.pid));
+  const [program, ...before] = [...launcher, process.env.INKPORT_CHROMIUM];
   browser = spawn(program, [...before, ...flags, pathToFileURL(first).href], {
     env: surroundings(),
     stdio: ["ignore", "ignore", "pipe"],

@@ -13,6 +13,7 @@ import sys
 from cyclopts import App, CycloptsError, Parameter
 
 from inkport import __version__
+from inkport.core.children import end_cleanly_when_told
 from inkport.core.errors import (
     ArtifactError,
     DataError,
@@ -71,6 +72,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that lacks a symbol, or a file name that is no UTF-8, must not end a reading in a traceback.
         sys.stdout.reconfigure(errors="backslashreplace")
+    end_cleanly_when_told()
     try:
         code = app(sys.argv[1:], exit_on_error=False, print_error=True, result_action="return_value")
         sys.stdout.flush()

@@ -44,13 +44,12 @@ def exchange(a: Path, b: Path) -> bool:
 
 @cache
 def _call() -> Any:
-    if sys.platform not in ("linux", "darwin"):
+    system: str = sys.platform
+    if system not in ("linux", "darwin"):
         return None
-    library = ctypes.CDLL(None, use_errno=True)
-    name = "renameat2" if sys.platform == "linux" else "renamex_np"
-    function = getattr(library, name, None)
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2" if system == "linux" else "renamex_np", None)
     if function is None:
         return None
-    if sys.platform == "linux":
+    if system == "linux":
         return lambda a, b: function(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE)
     return lambda a, b: function(a, b, RENAME_SWAP)
