@@ -78,7 +78,7 @@ def run_kit(
         runner=reader.info,
         start=reader.start,
         shown=reader.shown,
-        environment=to_plain(read_environment(threads=threads)),
+        environment={**to_plain(read_environment(threads=threads)), "kit_signature": to_plain(kit.signature)},
     )
 
 
