@@ -23,6 +23,7 @@ from inkport.core.errors import (
     UnknownRuntimeError,
     UsageError,
 )
+from inkport.core.scratch import sweep_temporary
 
 
 EXIT_REGRESSED = 1
@@ -73,6 +74,7 @@ def main() -> None:
         # A terminal that lacks a symbol, or a file name that is no UTF-8, must not end a reading in a traceback.
         sys.stdout.reconfigure(errors="backslashreplace")
     end_cleanly_when_told()
+    sweep_temporary()
     try:
         code = app(sys.argv[1:], exit_on_error=False, print_error=True, result_action="return_value")
         sys.stdout.flush()

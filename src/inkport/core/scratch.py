@@ -69,9 +69,8 @@ def scratch_folder(kind: str) -> Owned:
     Args:
         kind: What it is for: small letters, digits and ``-``.
     """
-    parent = Path(tempfile.gettempdir())
-    sweep(parent, TEMPORARY)
-    return Owned(parent, f"{PREFIX}{kind}-")
+    sweep_temporary()
+    return Owned(Path(tempfile.gettempdir()), f"{PREFIX}{kind}-")
 
 
 @contextmanager
@@ -95,6 +94,13 @@ def remove(path: Path) -> None:
     else:
         with suppress(OSError):
             path.unlink()
+
+
+def sweep_temporary() -> None:
+    """Remove the temporary folders of runs that were killed; once per process."""
+    # Where no folder can be written to, nothing was left, and whoever needs one will say so.
+    with suppress(OSError):
+        sweep(Path(tempfile.gettempdir()), TEMPORARY)
 
 
 def sweep(parent: Path, names: re.Pattern[str]) -> None:

@@ -120,3 +120,15 @@ def test_a_sweep_between_making_and_locking_costs_another_try(temporary, monkeyp
     assert folder.path not in stolen
     folder.remove()
     assert names(temporary) == []
+
+
+def test_every_command_sweeps(temporary, holder):
+    process, name = holder
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    command = [sys.executable, "-m", "inkport", "--version"]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert names(temporary) == [name]
+    process.kill()
+    process.wait()
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert names(temporary) == []
