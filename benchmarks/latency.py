@@ -17,6 +17,7 @@ from inkport.benchmarks.scenarios.quantiles import Quantile, quantile
 from inkport.benchmarks.scenarios.timing import run_ns
 from inkport.benchmarks.widths.cost import Curve, fit_curve
 from inkport.core.errors import RuntimeExecutionError
+from inkport.core.foreign import failure_of
 from inkport.core.lending import check_returned, lend
 from inkport.core.runtime import Session
 
@@ -230,8 +231,8 @@ def _run(name: str, session: Session, image: Image, times: Times) -> int | None:
         return None
     try:
         return run_ns(session, (image,))
-    except Exception as error:  # noqa: BLE001 - one broken target must not stop the others
-        times.errors[name] = error
+    except BaseException as error:  # noqa: BLE001 - one broken target must not stop the others
+        times.errors[name] = failure_of(error)
         return None
 
 

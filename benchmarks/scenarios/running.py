@@ -15,6 +15,7 @@ from inkport.benchmarks.scenarios.queries import TURN, Query, Scenario, make_que
 from inkport.benchmarks.scenarios.stopping import Stop, StopRule
 from inkport.benchmarks.scenarios.timing import Clock, Image, clock_ns, run_ns
 from inkport.core.errors import RuntimeExecutionError
+from inkport.core.foreign import failure_of
 from inkport.core.lending import check_returned, lend
 from inkport.core.runtime import Session
 
@@ -152,8 +153,8 @@ class ScenarioRunner:
             return None
         try:
             return run_ns(self.sessions[name], batches, self._clock)
-        except Exception as error:  # noqa: BLE001 - one broken target must not stop the others
-            run.errors[name] = error
+        except BaseException as error:  # noqa: BLE001 - one broken target must not stop the others
+            run.errors[name] = failure_of(error)
             return None
 
     def _look(self, run: Run, *, late: bool) -> None:

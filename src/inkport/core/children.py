@@ -16,6 +16,7 @@ from threading import Lock, Thread
 from types import FrameType
 from typing import Any
 
+from inkport.core.foreign import Ended
 from inkport.core.launcher import end_with_parent
 
 
@@ -100,7 +101,7 @@ def end_cleanly_when_told() -> None:
 def _exit(number: int, frame: FrameType | None) -> None:
     del frame
     signal.signal(number, signal.SIG_DFL)
-    sys.exit(SIGNALLED + number)
+    raise Ended(SIGNALLED + number)
 
 
 class _Spawner:

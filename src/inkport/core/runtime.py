@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
 from inkport.core.errors import InkportError, RuntimeExecutionError, SpecMismatchError, UsageError
+from inkport.core.foreign import failure_of
 from inkport.core.lending import check_returned, lend, refused_write, wants_to_write
 from inkport.core.spec import RecogniserSpec
 
@@ -232,16 +233,28 @@ class CheckedSession:
             logits: object = self.session.run(lent)
         except InkportError:
             raise
-        except Exception as error:
-            if wants_to_write(error):
-                raise refused_write(self.label, error) from error
+        except BaseException as error:
+            failure = failure_of(error, label=self.label)
+            if wants_to_write(failure):
+                raise refused_write(self.label, failure) from error
+            if isinstance(failure, InkportError):
+                raise failure from error
             raise RuntimeExecutionError(f"{self.label}: failed on images {images.shape}: {error}") from error
         check_returned(lent, images, label=self.label)
         return logits
 
     def close(self) -> None:
-        """Close the session."""
-        self.session.close()
+        """Close the session.
+
+        Raises:
+            RuntimeExecutionError: If it tries to end the process instead.
+        """
+        try:
+            self.session.close()
+        except Exception:
+            raise
+        except BaseException as error:
+            raise failure_of(error, label=self.label) from error
 
     def __enter__(self) -> Self:
         return self
