@@ -18,6 +18,7 @@ from inkport.core.artifact import Artifact
 from inkport.core.ctc import Decode, Transcription, greedy
 from inkport.core.errors import InkportError, RuntimeUnavailableError, UsageError
 from inkport.core.exits import is_refusal
+from inkport.core.foreign import failure_of
 from inkport.core.registry import open_session, probe
 from inkport.core.runtime import CheckedSession, Evidence, Placed, Placement, Session, SessionOptions
 from inkport.core.spec import RecogniserSpec
@@ -92,8 +93,8 @@ def prove(
         with session:
             reading = read_all(run.artifact.spec, session, part, label=target.name, progress=progress, decode=decode)
             run.placement = session.session.placement() if isinstance(session.session, Placed) else None
-    except Exception as error:  # noqa: BLE001
-        run.fail(Outcome.RUN_FAILED, error)
+    except BaseException as error:  # noqa: BLE001
+        run.fail(Outcome.RUN_FAILED, failure_of(error))
         return run
     run.sample, run.choice = (None, None) if indices is None else (len(indices), target.choose)
     run.line_edits = line_edits(reading, indices, lines=len(audit.lines))
@@ -139,18 +140,20 @@ def open_target(
     try:
         progress(f"{target.name}: exporting")
         run.artifact = provide(target)
-    except Exception as error:
-        if is_refusal(error):
+    except BaseException as error:
+        failure = failure_of(error)
+        if is_refusal(failure):
             raise
-        run.fail(Outcome.UNAVAILABLE if _is_missing(error) else Outcome.EXPORT_FAILED, error)
+        run.fail(Outcome.UNAVAILABLE if _is_missing(failure) else Outcome.EXPORT_FAILED, failure)
         return None
     try:
         progress(f"{target.name}: opening")
         return open_session(
             run.artifact, runtime=target.runtime, device=target.device, options=session_options(target, options)
         )
-    except Exception as error:  # noqa: BLE001
-        run.fail(Outcome.UNAVAILABLE if _is_missing(error) else Outcome.LOAD_FAILED, error)
+    except BaseException as error:  # noqa: BLE001
+        failure = failure_of(error)
+        run.fail(Outcome.UNAVAILABLE if _is_missing(failure) else Outcome.LOAD_FAILED, failure)
         return None
 
 

@@ -20,6 +20,12 @@ MANIFEST = "kit.json"
 """Name of the manifest in the archive."""
 SIGNATURE = "kit.json.sig"
 """Name of the signature in the archive: 64 bytes, Ed25519 over the manifest's bytes."""
+PUBLIC_KEY = "kit.json.pub"
+"""Name of the signer's public key in the archive, PEM: it tells whose signature it is said to be, and no more."""
+UNLISTED = (MANIFEST, SIGNATURE, PUBLIC_KEY)
+"""The members that the manifest does not speak of."""
+MANIFEST_BYTES = 64 << 20
+"""Largest manifest: some 500 bytes for a line and 150 for a file, so a kit of 60,000 lines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +164,7 @@ class Manifest:
     lines: tuple[KitLine, ...]
     """What is to be read."""
     files: Mapping[str, FileInfo]
-    """Every member of the archive by name, but the manifest and its signature."""
+    """Every member of the archive by name, but ``UNLISTED``."""
 
     def to_json(self) -> bytes:
         """Return the bytes of ``kit.json``; the same manifest gives the same bytes."""

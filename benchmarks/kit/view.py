@@ -22,6 +22,7 @@ def _headline(check: KitCheck) -> str:
     threads = f", {runner.threads} threads" if runner.threads and runner.threads > 1 else ""
     return (
         f"kit {check.kit[:12]}, target {check.target.name} (artefact {check.artifact[:12]})\n"
+        f"{check.signature.sentence()}\n"
         f"run by {runner.engine} {runner.version} on {device}{threads} ({runner.evidence})"
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 from inkport.benchmarks.scenarios.queries import LINES, Query, Scenario, group_by_width
 from inkport.benchmarks.scenarios.timing import Image
 from inkport.core.errors import RuntimeExecutionError, RuntimeUnavailableError
+from inkport.core.foreign import failure_of
 from inkport.core.runtime import Session
 
 
@@ -59,8 +60,8 @@ class _System:
                 query = group_by_width([sample.index for sample in samples], self._inputs)
                 self._run(query)
                 self.lines += len(samples)
-            except Exception as error:  # noqa: BLE001
-                self.error = error
+            except BaseException as error:  # noqa: BLE001
+                self.error = failure_of(error)
         self._sdk.QuerySamplesComplete([self._sdk.QuerySampleResponse(sample.id, 0, 0) for sample in samples])
 
     def _run(self, query: Query) -> None:

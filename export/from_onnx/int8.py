@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import to_plain
 from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.exits import is_refusal
+from inkport.core.scratch import scratch
 from inkport.core.target import Precision
 from inkport.export.calibration import CalibrationSet
 from inkport.export.from_onnx.ranges import Ranges, activation_ranges
@@ -168,8 +168,8 @@ def _quantised(
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     model = load_onnx(path)
-    with TemporaryDirectory() as folder:
-        shaped, quantised = Path(folder, "shaped.onnx"), Path(folder, "int8.onnx")
+    with scratch("int8") as folder:
+        shaped, quantised = folder / "shaped.onnx", folder / "int8.onnx"
         # Its symbolic shape inference cannot follow the graphs of torch's exporter.
         quant_pre_process(path, shaped, skip_symbolic_shape=True, skip_optimization=True)
         quantize_static(

@@ -23,7 +23,6 @@ from inkport.export.from_onnx.int8 import Int8Options, Part, nodes_of
 from inkport.export.from_onnx.openvino_ir import name_operations
 from inkport.export.record import derived_artifact
 from inkport.runtimes.onnx_files import load_onnx
-from inkport.runtimes.sdk import mute_openvino
 
 
 STAGE = "int8_openvino_from_onnx"
@@ -65,7 +64,6 @@ def int8_openvino_from_onnx(
         ExportError: If the quantiser fails, OpenVINO cannot run what it made on lines of several widths, there is
             accuracy control and no validation lines, or the CER cannot be held.
     """
-    mute_openvino()
     import nncf
     import openvino as ov
 

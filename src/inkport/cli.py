@@ -13,7 +13,9 @@ from cyclopts import App
 
 from inkport import __version__
 from inkport.commands._options import EVERY_OPTION
+from inkport.core.children import end_cleanly_when_told
 from inkport.core.program import run_program
+from inkport.core.scratch import sweep_temporary
 
 
 COMMANDS = {
@@ -57,4 +59,6 @@ for _name, _summary in COMMANDS.items():
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    end_cleanly_when_told()
+    sweep_temporary()
     sys.exit(run_program(app, sys.argv[1:]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from inkport.core.children import Process, start_tied
 from inkport.core.config import to_plain
 from inkport.core.documents import read_json
 from inkport.core.errors import DataError, TrainingError, UsageError
@@ -107,7 +107,7 @@ class _Workers:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say, self.lock, self.stopped = say, threading.Lock(), False
-        self.running: set[subprocess.Popen[bytes]] = set()
+        self.running: set[Process] = set()
 
     def finish(self, ablation: Ablation, run: Run, place: Place, key: str) -> str:
         """Train and evaluate a run unless it is done; return what went wrong, or nothing."""
@@ -145,7 +145,7 @@ class _Workers:
             with self.lock:
                 if self.stopped:
                     return False
-                process = subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log, env=environment)
+                process = start_tied([sys.executable, *arguments], stdout=log, stderr=log, env=environment)
                 self.running.add(process)
             code = process.wait()
         with self.lock:

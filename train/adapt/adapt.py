@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from inkport.core.config import to_plain
 from inkport.core.errors import LineDataError
 from inkport.core.files import sha256_file
 from inkport.core.metrics import ErrorRate, cer
+from inkport.core.scratch import scratch
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit, audit_lines
 from inkport.lines.line import Line
@@ -150,9 +150,9 @@ class _Job:
             digest=digest_lines(lines.lines),
             start=self.start,
         )
-        with tempfile.TemporaryDirectory(prefix="inkport-adapt-") as folder:
-            Trainer(recipe, data, Path(folder), group=Group(), report=lambda _: None).run()
-            return load_weights(Path(folder) / "last.safetensors")
+        with scratch("adapt") as folder:
+            Trainer(recipe, data, folder, group=Group(), report=lambda _: None).run()
+            return load_weights(folder / "last.safetensors")
 
 
 def _audit(lines: Sequence[Line], spec: RecogniserSpec, settings: AdaptSettings) -> Audit:

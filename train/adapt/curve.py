@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 from inkport.core.charset import normalise_text
+from inkport.core.children import tie_worker
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_json
 from inkport.core.errors import LineDataError, RecipeError
@@ -182,7 +184,9 @@ def _compute(
         return
     # Spawned, because a fork of a process in which torch has computed may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=_prepare_worker, initargs=(experiment, threads)) as pool:
+    with ProcessPoolExecutor(
+        jobs, context, initializer=_prepare_worker, initargs=(experiment, threads, os.getpid())
+    ) as pool:
         running = {pool.submit(_run_in_worker, *place): place for place in sorted(places, reverse=True)}
         for future in as_completed(running):
             yield running[future], future.result()
@@ -191,7 +195,8 @@ def _compute(
 _worker: dict[str, Experiment] = {}
 
 
-def _prepare_worker(experiment: Experiment, threads: int | None) -> None:
+def _prepare_worker(experiment: Experiment, threads: int | None, parent: int) -> None:
+    tie_worker(parent)
     _worker["experiment"] = experiment
     if threads is not None:
         torch.set_num_threads(threads)

@@ -110,6 +110,8 @@ def run(
         public_key: PEM file of the Ed25519 key that must have signed the kit.
     """
     opened = open_kit(kit, public_key=public_key)
+    # On stderr: what the command prints is for programs.
+    sys.stderr.write(f"kit {opened.digest[:12]}: {opened.signature.sentence()}\n")
     try:
         result = run_kit(
             opened,

@@ -57,7 +57,7 @@ class Audit:
     lines: list[Line] = field(default_factory=list)
     """Usable lines, in order."""
     inputs: list[npt.NDArray[np.float32]] = field(default_factory=list)
-    """The prepared image of each usable line, float32 (1, 1, h, w)."""
+    """The prepared image of each usable line, float32 (1, 1, h, w), read-only: every target reads the same ones."""
     findings: list[Finding] = field(default_factory=list)
     """The unusable ones, in order."""
 
@@ -103,7 +103,7 @@ def find_right_to_left(line: Line) -> Finding | None:
 def check_line(
     line: Line, *, charset: Charset, preprocess: PreprocessSpec, stride: int
 ) -> npt.NDArray[np.float32] | Finding:
-    """Return the prepared image of a usable line, float32 (1, 1, h, w), or the finding on it."""
+    """Return the prepared image of a usable line, float32 (1, 1, h, w), read-only, or the finding on it."""
     text = normalise_text(line.text)
     if not text:
         return Finding(line.id, Problem.EMPTY_TEXT, "the transcription is empty")
@@ -118,6 +118,7 @@ def check_line(
     needed, frames = frames_needed(charset.encode(text)), prepared.shape[3] // stride
     if frames < needed:
         return Finding(line.id, Problem.TOO_FEW_FRAMES, f"{frames} frames for a text that needs {needed}")
+    prepared.setflags(write=False)
     return prepared
 
 
