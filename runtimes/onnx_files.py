@@ -28,6 +28,11 @@ def load_onnx(path: Path) -> Any:
         model = onnx.load_model_from_string(read_bytes(path, limit=ONNX_BYTES))
         # Refuses places outside the folder, by name or by link.
         onnx.load_external_data_for_model(model, str(path.parent))
+        # Names are decoded when they are asked for, and damaged ones raise then.
+        for node in model.graph.node:
+            _ = node.name, node.op_type, *node.input, *node.output
+        for value in (*model.graph.initializer, *model.graph.input, *model.graph.output):
+            _ = value.name
     except Exception as error:
         raise ArtifactCorruptError(f"{path}: onnx cannot read it ({error})", remedy="export it again") from error
     return model
