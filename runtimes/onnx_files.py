@@ -28,6 +28,20 @@ def load_onnx(path: Path) -> Any:
         model = onnx.load_model_from_string(read_bytes(path, limit=ONNX_BYTES))
         # Refuses places outside the folder, by name or by link.
         onnx.load_external_data_for_model(model, str(path.parent))
+        _check_names(model.graph)
     except Exception as error:
         raise ArtifactCorruptError(f"{path}: onnx cannot read it ({error})", remedy="export it again") from error
     return model
+
+
+def _check_names(graph: Any) -> None:
+    """Refuse names that are not UTF-8: protobuf hands them on as bytes, which nothing expects.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    names = [value.name for value in (*graph.initializer, *graph.input, *graph.output)]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+    if wrong := [name for name in names if not isinstance(name, str)]:
+        raise ValueError(f"the name {wrong[0]!r} is not UTF-8")

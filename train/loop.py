@@ -242,12 +242,14 @@ class Trainer:
         path = self.out / "log.jsonl"
         self.out.mkdir(parents=True, exist_ok=True)
         kept = []
-        for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
             try:
+                # Not parse_json: a loss that is no number belongs into the log.
                 entry = json.loads(text)
-            except ValueError:  # the line that the kill cut short
+            except (ValueError, RecursionError):  # the line that the kill cut short
                 continue
-            if entry["step"] <= self.step:
+            step = entry.get("step") if isinstance(entry, dict) else None
+            if isinstance(step, int) and step <= self.step:
                 kept.append(text + "\n")
         write_atomically(path, "".join(kept))
 

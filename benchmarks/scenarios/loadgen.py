@@ -169,11 +169,11 @@ def read_summary(path: Path, scenario: Scenario, *, lines: int) -> LoadGenResult
     Raises:
         RuntimeExecutionError: If there is none, or it lacks the scenario's figure.
     """
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     fields = dict(re.findall(r"^\s*([^:\n]+?)\s*:\s*(.*?)\s*$", text, flags=re.MULTILINE))
     metric = METRICS[scenario]
     name = next((name for name in fields if re.fullmatch(metric, name)), None)
-    if name is None or "Result is" not in fields:
+    if name is None or "Result is" not in fields or not re.fullmatch(NUMBER, fields[name]):
         raise RuntimeExecutionError(f"LoadGen wrote no result of {scenario} into {path.name}")
     return LoadGenResult(
         scenario=scenario,
@@ -184,6 +184,8 @@ def read_summary(path: Path, scenario: Scenario, *, lines: int) -> LoadGenResult
     )
 
 
+NUMBER = r"\d+(\.\d+)?"
+"""How the summary writes a figure."""
 METRICS = {
     Scenario.SINGLE_STREAM: r"90.*th percentile latency \(ns\)",
     Scenario.MULTI_STREAM: r"99.*th percentile latency \(ns\)",

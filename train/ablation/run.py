@@ -96,10 +96,10 @@ def _claim(run: Run, place: Place, ablation: Ablation) -> str:
 
 def _finished(folder: Path, key: str) -> Mapping[str, Any] | None:
     try:
-        found: Mapping[str, Any] = read_json(folder / "evaluation.json")
+        found = read_json(folder / "evaluation.json")
     except DataError:
         return None
-    return found if found.get("key") == key else None
+    return found if isinstance(found, dict) and found.get("key") == key else None
 
 
 class _Workers:

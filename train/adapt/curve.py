@@ -215,4 +215,6 @@ def _load(path: Path, key: str) -> Cell | None:
     if not path.exists():
         return None
     stored = read_json(path, error=LineDataError, remedy="delete it")
-    return parse_config(Cell, stored["cell"], where=str(path)) if stored.get("key") == key else None
+    if not isinstance(stored, dict) or stored.get("key") != key:
+        return None
+    return parse_config(Cell, stored.get("cell"), where=str(path))

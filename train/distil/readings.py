@@ -99,7 +99,9 @@ def _load(path: Path, request: ReadingRequest) -> dict[str, str] | None:
         found = read_json(path)
     except DataError:
         return None
-    return found["texts"] if found.get("key") == request.key else None
+    texts = found.get("texts") if isinstance(found, dict) and found.get("key") == request.key else None
+    whole = isinstance(texts, dict) and all(key.isdecimal() and isinstance(text, str) for key, text in texts.items())
+    return texts if whole else None
 
 
 @torch.inference_mode()

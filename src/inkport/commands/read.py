@@ -22,7 +22,7 @@ from inkport.core.ctc import Transcription
 from inkport.core.decoder import load_decoder
 from inkport.core.doubts import doubts
 from inkport.core.errors import ImageError, UsageError
-from inkport.core.image import load_gray
+from inkport.core.image import MAX_PIXELS, load_gray
 from inkport.core.preprocess import prepare
 from inkport.core.recogniser import Recogniser
 from inkport.core.registry import open_session
@@ -32,6 +32,8 @@ from inkport.core.spec import RecogniserSpec
 
 EXIT_BAD_IMAGE = 2
 """At least one image could not be read; the others were."""
+MOST_MEGAPIXELS = 100
+"""Largest image that can be asked for, in millions of pixels: a page of A3 at 600 dpi has 70."""
 
 
 def read(
@@ -42,6 +44,7 @@ def read(
     device: str = "cpu",
     threads: Threads = 1,
     lm: Path | None = None,
+    max_megapixels: float = MAX_PIXELS / 1e6,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
     """Print the text of line images: the text alone for one image, path, tab and text for several.
@@ -59,10 +62,14 @@ def read(
         threads: Threads for the computation.
         lm: Language model to decode with: fr-en (French and English), which comes with inkport, or a file with
             the weights of `inkport lm tune` beside it.
+        max_megapixels: Largest image that is decoded, in millions of pixels, up to 100; formats whose decoders take
+            more for a pixel (JPEG 2000, PPM of 16 bits or as text) get a half or a quarter.
         json_: Print a JSON list with confidence, margin, frames and place of every symbol.
     """
     if threads < 1:
         raise UsageError(f"threads must be at least 1, found {threads}")
+    if not 0 < max_megapixels <= MOST_MEGAPIXELS:
+        raise UsageError(f"max-megapixels must be above 0 and at most {MOST_MEGAPIXELS}, found {max_megapixels}")
     warn_of_sharing(threads)
     artifact = _bundled(runtime) if model is None else resolve_model(model)
     chosen = choose_runtime(artifact) if runtime is None else runtime
@@ -71,7 +78,7 @@ def read(
         recogniser = Recogniser(artifact.spec, session, decode=load_decoder(lm, artifact))
         for path in images:
             try:
-                gray, prepared = _prepare(path, artifact.spec)
+                gray, prepared = _prepare(path, artifact.spec, round(1e6 * max_megapixels))
             except ImageError as error:
                 sys.stderr.write(f"inkport: {error}\n")
                 continue
@@ -93,8 +100,10 @@ def _bundled(runtime: str | None) -> Artifact:
     return next((artifact for artifact in bundled if opens(artifact, runtime)), bundled[0])
 
 
-def _prepare(path: Path, spec: RecogniserSpec) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    gray = load_gray(path)
+def _prepare(
+    path: Path, spec: RecogniserSpec, max_pixels: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    gray = load_gray(path, max_pixels=max_pixels)
     try:
         return gray, prepare(gray, spec.preprocess)
     except ImageError as error:

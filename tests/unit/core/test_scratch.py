@@ -81,13 +81,13 @@ def test_only_once_per_process_is_looked(temporary, holder):
 
 
 def test_what_bears_another_name_or_is_no_folder_stays(temporary):
-    (temporary / "inkport-test-abcdefgh.txt").mkdir()
+    (temporary / "inkport-run-test-abcdefgh.txt").mkdir()
     (temporary / "other-test-abcdefgh").mkdir()
     target = temporary / "target"
     target.mkdir()
     (target / "file").touch()
-    (temporary / "inkport-test-abcdefgh").symlink_to(target)
-    os.mkfifo(temporary / "inkport-test-abcdefgi")
+    (temporary / "inkport-run-test-abcdefgh").symlink_to(target)
+    os.mkfifo(temporary / "inkport-run-test-abcdefgi")
     before = names(temporary)
     sweep(temporary, TEMPORARY)
     assert names(temporary) == before
@@ -95,7 +95,7 @@ def test_what_bears_another_name_or_is_no_folder_stays(temporary):
 
 
 def test_a_folder_that_was_given_up_is_swept(temporary):
-    folder = Owned(temporary, "inkport-test-")
+    folder = Owned(temporary, "inkport-run-test-")
     folder.release()
     sweep(temporary, TEMPORARY)
     assert names(temporary) == []
@@ -115,7 +115,7 @@ def test_a_sweep_between_making_and_locking_costs_another_try(temporary, monkeyp
         return lock(path)
 
     monkeypatch.setattr(module, "_lock", late)
-    folder = Owned(temporary, "inkport-test-")
+    folder = Owned(temporary, "inkport-run-test-")
     assert names(temporary) == [folder.path.name]
     assert folder.path not in stolen
     folder.remove()
