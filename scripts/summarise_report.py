@@ -2,9 +2,9 @@
 
     python scripts/summarise_report.py out/verify-test/report.json docs/results/verify-test.json
 
-The Markdown of the same name beside it is summarised too. What is left out (each line that flipped, with its texts, and the
-edits of every line) makes up nine tenths of a report on thousands of lines; counts, rates, intervals, verdicts and times are
-all kept, so that a summary fits the same JSON Schema. `inkport compare` needs the whole report.
+The Markdown of the same name beside it is summarised too. What is left out (the flipped lines with their texts, and the
+edits of every line) is nine tenths of a report on thousands of lines. Counts, rates, intervals, verdicts and times are
+kept, and a summary fits the same JSON Schema. `inkport compare` needs the whole report.
 """
 
 from __future__ import annotations
