@@ -6,8 +6,9 @@
 #   PYTHON=...  interpreter that inkport is installed in, with the extras export, parquet and peers; default: .venv/bin/python
 #
 # Wants a tree without changes, data/lines (docs/data.md), data/synth and data/synth-more (docs/synth.md), the language model's file, and
-# Tesseract's model of French. What took no time measurement comes first. convtext-small, which stays as it is, is measured again beside
-# it, so that one machine tells of both. The demo runs last, in a clone of its own where only the demo is installed.
+# Tesseract's model of French. What takes no time measurement comes first. convtext-small, which stays as it is, is measured again beside
+# it, so that one machine tells of both. The demo runs last, in a clone of its own where only the demo is installed. A target that
+# regresses ends the release: what is wrong comes before what is quoted.
 # Targets that are not installed are rows without figures: `make .venv/.web .venv/.arm64` adds Node, browser and emulated arm64.
 set -euo pipefail
 
@@ -32,7 +33,8 @@ for path in "$weights" "${train[@]}" "${val[@]}" "${test[@]}" data/synth/test/li
     [ -f "$path" ] || { echo "$path: not there; docs/data.md and docs/synth.md say what it is" >&2; exit 2; }
 done
 "$python" -c 'from inkport.benchmarks.peers.ppocr import PpOcr; from inkport.benchmarks.peers.tesseract import Tesseract
-Tesseract("fra").close(); PpOcr().close()'
+Tesseract("fra").close(); PpOcr().close()' || {
+    echo "the recognisers to compare with do not start: pip install '.[peers]', and Tesseract's model of French" >&2; exit 2; }
 
 rm -rf "$out"
 inkport export "$weights" --to onnx-int8 openvino-int8 --calibration "${train[@]}" --out "$out/artifacts"
