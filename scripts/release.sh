@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Makes new weights of convtext-tiny the shipped ones, and every report again that speaks of them: docs/results.
+# Makes new weights of convtext-tiny the shipped ones, makes every report again that speaks of them (docs/results), writes what documents
+# quote from these, and runs the checks of a release. What is left to do by hand: a row in the lineage of docs/models/convtext-tiny.md.
 #
-# usage: scripts/measure_shipped.sh WEIGHTS.safetensors        from the clone; the machine must do nothing else
+# usage: scripts/release.sh WEIGHTS.safetensors        from the clone; the machine must do nothing else. `make release WEIGHTS=...` runs it
 #   PYTHON=...  interpreter that inkport is installed in, with the extras export, parquet and peers; default: .venv/bin/python
 #
-# Wants data/lines (docs/data.md), data/synth and data/synth-more (docs/synth.md), the language model's file, and Tesseract's model of
-# French. What took no time measurement comes first. convtext-small, which stays as it is, is measured again beside it, so that one
-# machine tells of both. scripts/quote_reports.py then writes the tables that documents quote from these reports.
+# Wants a tree without changes, data/lines (docs/data.md), data/synth and data/synth-more (docs/synth.md), the language model's file, and
+# Tesseract's model of French. What takes no time measurement comes first. convtext-small, which stays as it is, is measured again beside
+# it, so that one machine tells of both. The demo runs last, in a clone of its own where only the demo is installed. A target that
+# regresses ends the release: what is wrong comes before what is quoted.
 # Targets that are not installed are rows without figures: `make .venv/.web .venv/.arm64` adds Node, browser and emulated arm64.
-# docs/results/verify-samples.* is not made here: it is what `make demo` leaves in out/verify on a fresh clone, where only the demo is
-# installed.
 set -euo pipefail
 
-weights=$(realpath -m "${1:?usage: scripts/measure_shipped.sh WEIGHTS.safetensors}")
+weights=$(realpath -m "${1:?usage: scripts/release.sh WEIGHTS.safetensors}")
 cd "$(dirname "$0")/.."
 python=$(realpath -s "${PYTHON:-.venv/bin/python}")
 inkport() { "$python" -m inkport "$@"; }
@@ -23,17 +23,18 @@ skip=too-few-frames,unknown-symbol,empty-text
 results=docs/results
 out=out/shipped
 
-keep() { # NAME: the report of out/NAME becomes docs/results/NAME
-    cp "$out/$1/report.json" "$results/$1.json"
-    cp "$out/$1/report.md" "$results/$1.md"
+keep() { # NAME [FOLDER]: the report of FOLDER, out/shipped/NAME unless told, becomes docs/results/NAME, without its single lines
+    "$python" scripts/summarise_report.py "${2:-$out/$1}/report.json" "$results/$1.json"
 }
 
 # Nothing is replaced before all that the reports need is there.
+[ -z "$(git status --porcelain)" ] || { echo "the tree has changes: commit them, the demo runs on a clone" >&2; exit 2; }
 for path in "$weights" "${train[@]}" "${val[@]}" "${test[@]}" data/synth/test/lines.tsv data/synth-more/test/lines.tsv; do
     [ -f "$path" ] || { echo "$path: not there; docs/data.md and docs/synth.md say what it is" >&2; exit 2; }
 done
 "$python" -c 'from inkport.benchmarks.peers.ppocr import PpOcr; from inkport.benchmarks.peers.tesseract import Tesseract
-Tesseract("fra").close(); PpOcr().close()'
+Tesseract("fra").close(); PpOcr().close()' || {
+    echo "the recognisers to compare with do not start: pip install '.[peers]', and Tesseract's model of French" >&2; exit 2; }
 
 rm -rf "$out"
 inkport export "$weights" --to onnx-int8 openvino-int8 --calibration "${train[@]}" --out "$out/artifacts"
@@ -68,7 +69,7 @@ inkport margins --targets "$results/margins-targets.toml" --out "$out/margins"
 cp "$out/margins/margins.json" "$results/margins.json"
 "$python" scripts/int8_settings.py "$out/artifacts/onnx-fp32" --calibration "${train[@]}" --lines "${val[@]}"
 
-inkport verify --lines "${test[@]}" --latency-lines 200 --out "$out/verify-test" | tee "$out/verify-test.txt"
+inkport verify --lines "${test[@]}" --latency-lines 200 --out "$out/verify-test"
 keep verify-test
 inkport verify convtext-small --targets "$results/verify-small-targets.toml" --lines "${test[@]}" --latency-lines 200 \
     --out "$out/verify-small"
@@ -80,4 +81,16 @@ inkport bench --overhead --fresh 1 --scenario single-stream offline --most-secon
 cp "$out/bench/bench.json" "$out/bench/bench.txt" "$results"
 inkport lm measure --lm fr-en --lines "${test[@]}" --skip "$skip" --out "$results/lm.json"
 inkport lm measure convtext-small-int8 --lm fr-en --lines "${test[@]}" --skip "$skip" --out "$results/lm-small.json"
-"$python" scripts/proven_margins.py "$results/verify-test.json"
+
+demo=$(mktemp -d)
+trap 'rm -rf "$demo"' EXIT
+git clone --quiet . "$demo"
+for folder in model/shipped src/inkport/bundle; do
+    rm -rf "${demo:?}/$folder"
+    cp -r "$folder" "$demo/$folder"
+done
+make -C "$demo" demo PYTHON="$("$python" -c 'import sys; print(sys._base_executable)')"
+keep verify-samples "$demo/out/verify"
+
+"$python" scripts/quote_reports.py
+"$python" -m pytest tests/release

@@ -7,7 +7,7 @@ from pathlib import Path
 from inkport.quantise.report import load_report, render_scan
 
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 MOST = 12
 """Operators that the page shows."""
 
