@@ -27,11 +27,21 @@ from inkport.core.errors import LineDataError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 from inkport.core.lm.arpa import read_arpa, to_tokens, write_arpa
 from inkport.core.lm.estimate import estimate
-from inkport.core.lm.files import Fusion, is_arpa, load_fusion, load_model, read_fusions, save_fusion, save_trie
+from inkport.core.lm.files import (
+    Fusion,
+    fusion_path,
+    is_arpa,
+    load_fusion,
+    load_model,
+    read_fusions,
+    save_fusion,
+    save_trie,
+)
 from inkport.core.lm.model import build_trie
 from inkport.core.lm.text import as_lines, in_charset
 from inkport.core.registry import open_session
 from inkport.core.runtime import SessionOptions
+from inkport.core.writable import require_file
 from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.source import digest_lines, read_lines
@@ -113,7 +123,7 @@ def tune(
     most_lines: Most = 0,
     skip: str = "",
     threads: Threads = 1,
-) -> None:
+) -> int:
     """Choose the language model's weights by the CER on validation lines, and write them beside it.
 
     Args:
@@ -129,8 +139,10 @@ def tune(
     artifact = _artifact(model)
     charset = artifact.spec.charset
     language = load_model(lm, charset)
-    # Weights of before that cannot be read, and so not be kept, are better found out before the work than after it.
+    # Weights of before that cannot be read, and so not be kept, are better found out before the work than after it, and
+    # so is a folder that cannot be written to.
     read_fusions(lm)
+    require_file(fusion_path(lm))
     audit = _audit(artifact, lines, skip, most_lines)
     audit.lines[:] = refuse_test_lines(audit.lines, purpose="lm tune")
     chosen_runtime = choose_runtime(artifact) if runtime is None else runtime
@@ -139,8 +151,8 @@ def tune(
     ) as session:
         logits = read_logits(session, audit)
     fusion, trials = choose(language, logits, audit.lines, charset, beam=beam)
-    save_fusion(lm, with_digests(fusion, sha256_file(lm), artifact))
-    sys.stdout.write(_table(trials, fusion, len(audit.lines)))
+    tuned = with_digests(fusion, sha256_file(lm), artifact)
+    return deliver(_table(trials, fusion, len(audit.lines)), files=lambda: save_fusion(lm, tuned))
 
 
 @lm.command

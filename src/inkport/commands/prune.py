@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from inkport.commands._options import Count, OutFile, Threads, refuse_impossible_numbers
-from inkport.core.errors import RuntimeUnavailableError, UsageError
+from inkport.core.errors import LineDataError, RuntimeUnavailableError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 
 
@@ -272,13 +272,16 @@ def _audit(paths: tuple[Path, ...], weights: Weights, limit: int) -> Audit:
     lines = list(refuse_test_lines(read_lines(paths), purpose="pruning"))
     count = min(limit, len(lines))
     spec = weights.spec
-    return audit_lines(
+    audit = audit_lines(
         [lines[i * len(lines) // count] for i in range(count)],
         charset=spec.charset,
         preprocess=spec.preprocess,
         stride=spec.stride,
         skip=tuple(Problem),
     )
+    if not audit.lines:
+        raise LineDataError(f"{', '.join(map(str, paths))}: there is no usable line", remedy="pass other line sets")
+    return audit
 
 
 def _calibration(weights: Weights, paths: tuple[Path, ...], limit: int) -> Calibration | None:

@@ -7,7 +7,6 @@ import os
 import tempfile
 from pathlib import Path
 
-from inkport.core.artifact import refuse_to_replace
 from inkport.core.errors import UsageError
 from inkport.core.exits import describe_os_error
 
@@ -48,6 +47,9 @@ def require_artifact(path: Path) -> None:
     Raises:
         UsageError: If so.
     """
+    # It brings numpy, which `inkport --help` does without.
+    from inkport.core.artifact import refuse_to_replace
+
     require_folder(path)
     refuse_to_replace(path)
 
