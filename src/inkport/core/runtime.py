@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
 from inkport.core.errors import InkportError, RuntimeExecutionError, SpecMismatchError, UsageError
-from inkport.core.numbers import require_threads
+from inkport.core.ranges import require_threads
 from inkport.core.spec import RecogniserSpec
 
 
