@@ -16,7 +16,7 @@ from inkport.compress.stage import Stage, find_kind
 from inkport.core.config import parse_config
 from inkport.core.documents import read_toml
 from inkport.core.errors import InkportError, RecipeError
-from inkport.core.numbers import MOST_THREADS, require_seed
+from inkport.core.ranges import MOST_THREADS, require_seed
 
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")

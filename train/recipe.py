@@ -11,8 +11,8 @@ from typing import Any
 from inkport.core.config import parse_config
 from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
-from inkport.core.numbers import require_seed
 from inkport.core.preprocess import PreprocessSpec
+from inkport.core.ranges import require_seed
 from inkport.lines.audit import Problem
 from inkport.train.digest import digest_settings
 from inkport.train.distil.recipe import DistilRecipe

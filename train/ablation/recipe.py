@@ -11,7 +11,7 @@ from typing import Any
 from inkport.core.config import parse_config
 from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
-from inkport.core.numbers import require_seed
+from inkport.core.ranges import require_seed
 from inkport.lines.audit import Problem
 from inkport.train.overrides import merge
 from inkport.train.recipe import Recipe, load_recipe

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from inkport.core.errors import UsageError
-from inkport.core.numbers import require_seed
+from inkport.core.ranges import require_seed
 from inkport.train.synth.corpus import Corpus, load_corpus, load_divided
 from inkport.train.synth.look import Look
 

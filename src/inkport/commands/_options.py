@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 
 from cyclopts import Parameter, Token, convert
 
-from inkport.core.numbers import LARGEST, require_seed, require_threads
+from inkport.core.ranges import LARGEST, require_seed, require_threads
 from inkport.core.writable import require_artifact, require_file, require_folder
 
 

@@ -32,6 +32,7 @@ from inkport.core.lm.arpa import arpa_digests, read_arpa, to_tokens, write_arpa
 from inkport.core.lm.estimate import estimate
 from inkport.core.lm.files import (
     Fusion,
+    fusion_path,
     is_arpa,
     load_fusion,
     load_model,
@@ -43,6 +44,7 @@ from inkport.core.lm.model import build_trie
 from inkport.core.lm.text import as_lines, in_charset
 from inkport.core.registry import open_session
 from inkport.core.runtime import SessionOptions
+from inkport.core.writable import require_file
 from inkport.lines.audit import Audit, Finding, find_right_to_left, refuse
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
@@ -133,7 +135,7 @@ def tune(
     most_lines: Most = 0,
     skip: Skip = "",
     threads: Threads = 1,
-) -> None:
+) -> int:
     """Choose the language model's weights by the CER on validation lines, and write them beside it.
 
     Args:
@@ -149,8 +151,10 @@ def tune(
     artifact = _artifact(model)
     charset = artifact.spec.charset
     language = load_model(lm, charset)
-    # Weights of before that cannot be read, and so not be kept, are better found out before the work than after it.
+    # Weights of before that cannot be read, and so not be kept, are better found out before the work than after it, and
+    # so is a folder that cannot be written to.
     read_fusions(lm)
+    require_file(fusion_path(lm))
     audit = _audit(artifact, lines, skip, most_lines)
     _check_tuning(audit.lines, lm, artifact)
     chosen_runtime = choose_runtime(artifact) if runtime is None else runtime
@@ -159,11 +163,10 @@ def tune(
     ) as session:
         logits = read_logits(session, audit)
     fusion, trials = choose(language, logits, audit.lines, charset, beam=beam)
-    fusion = replace(
+    tuned = replace(
         with_digests(fusion, sha256_file(lm), artifact), line_digests=record_lines({Role.TUNING: audit.lines})
     )
-    save_fusion(lm, fusion)
-    sys.stdout.write(_table(trials, fusion, len(audit.lines)))
+    return deliver(_table(trials, fusion, len(audit.lines)), files=lambda: save_fusion(lm, tuned))
 
 
 @lm.command

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from inkport.commands._options import Count, OutFile, Threads, refuse_impossible_numbers
 from inkport.commands._skip import Skip, say_skipped
-from inkport.core.errors import RuntimeUnavailableError, UsageError
+from inkport.core.errors import LineDataError, RuntimeUnavailableError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 
 
@@ -290,6 +290,8 @@ def _audit(paths: tuple[Path, ...], weights: Weights, limit: int, skip: str) -> 
         skip=[Problem(name) for name in problems_of(skip)],
     )
     say_skipped(audit.findings)
+    if not audit.lines:
+        raise LineDataError(f"{', '.join(map(str, paths))}: there is no usable line", remedy="pass other line sets")
     return audit
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from inkport.commands._options import OutFolder, Threads
-from inkport.core.errors import UsageError
+from inkport.core.errors import RuntimeUnavailableError
 
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def train(
     try:
         import torch
     except ModuleNotFoundError as error:
-        raise UsageError(
+        raise RuntimeUnavailableError(
             "training needs torch, which is not installed", remedy="pip install 'inkport[train]'"
         ) from error
     from inkport.train.distributed import join, leave

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from inkport.core.errors import RecipeError
-from inkport.core.numbers import LARGEST
+from inkport.core.ranges import LARGEST
 
 
 T = TypeVar("T")

@@ -21,7 +21,7 @@ from inkport.core.artifact import Artifact
 from inkport.core.errors import InkportError, RuntimeExecutionError, SpecMismatchError, UsageError
 from inkport.core.foreign import failure_of
 from inkport.core.lending import check_returned, lend, refused_write, wants_to_write
-from inkport.core.numbers import require_threads
+from inkport.core.ranges import require_threads
 from inkport.core.spec import RecogniserSpec
 
 

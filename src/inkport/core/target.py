@@ -11,7 +11,7 @@ from pathlib import Path
 from inkport.core.config import parse_config
 from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
-from inkport.core.numbers import MOST_THREADS
+from inkport.core.ranges import MOST_THREADS
 
 
 class Precision(StrEnum):

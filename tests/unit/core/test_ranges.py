@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inkport.core.errors import RecipeError, UsageError
-from inkport.core.numbers import LARGEST_SEED, MOST_THREADS, require_seed, require_threads
+from inkport.core.ranges import LARGEST_SEED, MOST_THREADS, require_seed, require_threads
 
 
 def test_every_generator_takes_the_seeds_that_pass():
