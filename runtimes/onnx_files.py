@@ -13,11 +13,12 @@ ONNX_BYTES = (2 << 30) - 1
 """Largest ONNX file, without the values that it keeps in files of their own; protobuf reads no larger message."""
 
 
-def load_onnx(path: Path) -> Any:
+def load_onnx(path: Path, *, values: bool = True) -> Any:
     """Return the model in an ONNX file.
 
     Args:
         path: The file; the package onnx is installed.
+        values: Whether values that lie in other files are read, too.
 
     Raises:
         ArtifactCorruptError: If it cannot be read, or a tensor's values lie in a file outside its folder.
@@ -26,8 +27,9 @@ def load_onnx(path: Path) -> Any:
 
     try:
         model = onnx.load_model_from_string(read_bytes(path, limit=ONNX_BYTES))
-        # Refuses places outside the folder, by name or by link.
-        onnx.load_external_data_for_model(model, str(path.parent))
+        if values:
+            # Refuses places outside the folder, by name or by link.
+            onnx.load_external_data_for_model(model, str(path.parent))
         _check_names(model.graph)
     except Exception as error:
         raise ArtifactCorruptError(f"{path}: onnx cannot read it ({error})", remedy="export it again") from error

@@ -170,7 +170,8 @@ def read_summary(path: Path, scenario: Scenario, *, lines: int) -> LoadGenResult
         RuntimeExecutionError: If there is none, or it lacks the scenario's figure.
     """
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    fields = dict(re.findall(r"^\s*([^:\n]+?)\s*:\s*(.*?)\s*$", text, flags=re.MULTILINE))
+    rows = (row.partition(":") for row in text.splitlines())
+    fields = {name.strip(): value.strip() for name, colon, value in rows if colon}
     metric = METRICS[scenario]
     name = next((name for name in fields if re.fullmatch(metric, name)), None)
     if name is None or "Result is" not in fields or not re.fullmatch(NUMBER, fields[name]):
