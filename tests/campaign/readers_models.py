@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,13 +108,12 @@ def read_kept_kit(folder: Path) -> object:
     return provide_kit(kit_request(), folder, progress=silent).digest
 
 
-def read_lm(folder: Path) -> object:
+def read_lm(name: str, folder: Path) -> object:
     from campaign.toys import SPEC
     from inkport.core.beam import BeamDecoder
     from inkport.core.lm.files import Fusion, load_model
 
-    (path,) = [file for file in folder.iterdir() if file.name.startswith("a.")]
-    model = load_model(path, SPEC.charset)
+    model = load_model(folder / name, SPEC.charset)
     decode = BeamDecoder(model, Fusion(alpha=0.5, beta=0.5, beam=4))
     logits = np.random.default_rng(1).normal(size=(12, SPEC.charset.size)).astype(np.float32)
     return decode(logits, SPEC.charset).text
@@ -201,9 +201,9 @@ MODEL_READERS = (
         ),
         read=read_onnx,
     ),
-    Reader(name="lm", modules=("core.lm.files",), read=read_lm),
-    Reader(name="arpa", modules=("core.lm.arpa",), read=read_lm),
-    Reader(name="arpa-gz", modules=("core.lm.arpa",), read=read_lm),
+    Reader(name="lm", modules=("core.lm.files",), read=partial(read_lm, "a.npz")),
+    Reader(name="arpa", modules=("core.lm.arpa",), read=partial(read_lm, "a.arpa")),
+    Reader(name="arpa-gz", modules=("core.lm.arpa",), read=partial(read_lm, "a.arpa.gz")),
     Reader(name="fusion", modules=("core.lm.files",), read=read_fusion),
     Reader(name="golden", modules=("runtimes.golden", "core.arrays"), read=read_golden),
     Reader(
