@@ -13,11 +13,11 @@ The file is passed wherever a line set is.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from inkport.core.config import parse_config
+from inkport.core.documents import TOML_BYTES, parse_toml
 from inkport.core.errors import LineDataError, RecipeError
 from inkport.lines.fields import Meaning
 from inkport.lines.folder import read_text
@@ -43,9 +43,8 @@ def read_description(path: Path) -> Description:
             who the writer is and which column names one.
     """
     try:
-        found = parse_config(Description, tomllib.loads(read_text(path)), where=str(path))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise LineDataError(f"{path}: not valid TOML ({error})", remedy="docs/data.md shows a description") from error
+        document = parse_toml(read_text(path, limit=TOML_BYTES), where=str(path))
+        found = parse_config(Description, document, where=str(path))
     except RecipeError as error:
         raise LineDataError(
             f"{error.message}; not the description of a line set",

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from inkport.core.errors import LineDataError
+from inkport.core.reading import read_bytes
 from inkport.lines.line import Line
 
 
+TEXT_BYTES = 1 << 20
+"""Largest file with the text of one line."""
 TEXT_SUFFIX = ".gt.txt"
 """End of the name of a text file, in upper or lower case."""
 _JPEG_2000 = (".j2c", ".j2k", ".jp2", ".jpc", ".jpf", ".jpx")
@@ -67,14 +70,19 @@ def list_images(path: Path) -> list[str]:
     return images
 
 
-def read_text(path: Path) -> str:
-    """Return the content of a UTF-8 file, with or without a byte order mark.
+def read_text(path: Path, *, limit: int = TEXT_BYTES) -> str:
+    """Return the content of a UTF-8 file, with or without a byte order mark, its line ends as newlines.
+
+    Args:
+        path: The file.
+        limit: Most bytes that it may have.
 
     Raises:
-        LineDataError: If it cannot be read as such.
+        LineDataError: If it cannot be read as such, or is larger.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = read_bytes(path, limit=limit).decode("utf-8-sig")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, UnicodeDecodeError) as error:
         raise LineDataError(
             f"{path}: cannot be read as UTF-8 text ({error})", remedy="save it as UTF-8, and check that it can be read"

@@ -11,6 +11,10 @@ from inkport.lines.folder import read_text
 from inkport.lines.line import Line
 
 
+MANIFEST_BYTES = 256 << 20
+"""Largest manifest: one of a million lines has 100 MB."""
+
+
 def read_manifest(path: Path, meaning: Meaning = PLAIN) -> Iterator[Line]:
     """Yield the lines of a TSV manifest (UTF-8), in order.
 
@@ -27,7 +31,7 @@ def read_manifest(path: Path, meaning: Meaning = PLAIN) -> Iterator[Line]:
             field is not what its column holds.
     """
     # Not splitlines(): texts may hold other line separators of Unicode.
-    header, *rows = [row.split("\t") for row in read_text(path).rstrip("\n").split("\n")]
+    header, *rows = [row.split("\t") for row in read_text(path, limit=MANIFEST_BYTES).rstrip("\n").split("\n")]
     check_columns(header, meaning, f"{path}: the first row")
     for number, row in enumerate(rows, start=2):
         where = f"{path}: row {number}"

@@ -1,0 +1,151 @@
+"""Hostile runtimes: each gets the outcome that it deserves, and its neighbours in the table are what they are alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from campaign.datasets import parquet_bytes
+from campaign.toys import line_set, onnx_artifact
+from campaign.watch import environment
+
+
+MODULE = "campaign.hostile_runtimes"
+ROW = '[[target]]\nname = "{name}"\nruntime = "{runtime}"\nprecision = "fp32"\nbudget = {{ cer_margin = 0.3 }}\n'
+FINE = frozenset({"pass", "inconclusive"})
+RUN = frozenset({"run-failed"})
+LOAD = frozenset({"load-failed"})
+ABSENT = frozenset({"unavailable"})
+TEXT = frozenset({"text-differs", "inconclusive"})
+
+EXPECTED: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("ProbeRaises", "ProbeExits", "ProbeReturnsNothing", "NoRuntime"), ABSENT),
+    **dict.fromkeys(("ProbeLies", "OpenRaises", "OpenExits", "OpenReturnsNothing"), LOAD | RUN),
+    **dict.fromkeys(("NamesNoFormats", "FormatsAreNone"), LOAD | ABSENT | {"export-failed"}),
+    **dict.fromkeys(("RunRaises", "RunExits", "RunRaisesBase", "RunFillsMemory", "RunRecurses"), RUN),
+    **dict.fromkeys(("CloseRaises", "CloseExits"), RUN),
+    **dict.fromkeys(("ReturnsNone", "ReturnsList", "ReturnsDouble", "ReturnsShort", "ReturnsFlat", "ReturnsNan"), RUN),
+    **dict.fromkeys(("ReturnsInfinite", "ReturnsHuge", "ReturnsObjects"), RUN),
+    **dict.fromkeys(("WritesIntoInput", "WritesThroughAddress"), RUN),
+    "ReturnsReversed": TEXT,
+    **dict.fromkeys(("ReturnsReadOnly", "ReturnsOneBuffer"), FINE),
+    # Where it is timed on one line over and over, what it clears is what it has just been lent.
+    "KeepsInput": FINE | RUN,
+    **dict.fromkeys(("Chatters", "ChangesSettings", "ChangesFolder", "ClosesStdout", "StartsThreads"), FINE),
+    **dict.fromkeys(("Leaks", "Sleeps"), FINE),
+}
+"""Outcomes that are right, by class of ``hostile_runtimes``."""
+IMPORTS = {
+    "import-raises": ("hostile_raises:X", 'raise RuntimeError("no library")\n'),
+    "import-exits": ("hostile_exits:X", "raise SystemExit(0)\n"),
+    "import-nothing": ("hostile_nowhere:X", ""),
+}
+"""Adapters that do not load: the entry point's value, and the module's content; none where there is no module."""
+NOT_HELD = ("segmentation fault", "os._exit", "a call that never returns", "KeyboardInterrupt from within a runtime")
+"""What a runtime in this process can do that nothing in this process can hold; another process could."""
+
+
+@dataclass
+class Hostile:
+    """What came of them."""
+
+    runtimes: int = 0
+    """How many were tried."""
+    faults: list[str] = field(default_factory=list)
+    """What was wrong, a sentence each."""
+
+
+def run_hostile(
+    folder: Path, names: Iterable[str] = (), *, together: bool = False, progress: Callable[[str], None] = lambda _: None
+) -> Hostile:
+    """Verify hostile runtimes between honest ones, each in a process of its own.
+
+    Args:
+        folder: An empty folder to work in.
+        names: Which ones; all by default.
+        together: Whether they share one process instead.
+        progress: Told of each.
+    """
+    plugins(folder / "plugins")
+    onnx_artifact(folder / "model")
+    (folder / "lines.parquet").write_bytes(parquet_bytes(line_set()))
+    chosen = tuple(names) or (*EXPECTED, *IMPORTS)
+    found = Hostile()
+    for group in [chosen] if together else [(name,) for name in chosen]:
+        found.runtimes += len(group)
+        found.faults += verify(folder, group)
+        progress(f"{found.runtimes} hostile runtimes, {len(found.faults)} faults, {group[-1]}")
+    return found
+
+
+def plugins(folder: Path) -> None:
+    """Write the package that registers them."""
+    folder.mkdir()
+    rows = [f"{name} = {MODULE}:{name}" for name in ("Honest", *EXPECTED)]
+    for name, (value, content) in IMPORTS.items():
+        rows.append(f"{name} = {value}")
+        if content:
+            (folder / f"{value.partition(':')[0]}.py").write_text(content, encoding="utf-8")
+    # A name that another package has, too.
+    rows.append(f"litert = {MODULE}:Honest")
+    info = folder / "hostile-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hostile\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[inkport.runtimes]\n" + "\n".join(rows) + "\n", encoding="utf-8")
+
+
+def verify(folder: Path, group: Iterable[str]) -> list[str]:
+    """Run ``inkport verify --json`` on a group between two honest rows, and return what is wrong."""
+    rows = ["onnxruntime", *group, "Honest"]
+    table, out = folder / "targets.toml", folder / "out"
+    table.write_text(
+        "".join(ROW.format(name=f"{n} {row}", runtime=row) for n, row in enumerate(rows)), encoding="utf-8"
+    )
+    variables = environment()
+    variables["PYTHONPATH"] = os.pathsep.join((str(folder / "plugins"), variables["PYTHONPATH"]))
+    arguments = ["verify", folder / "model", "--targets", table, "--lines", folder / "lines.parquet", "--out", out]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "inkport", *map(str, arguments), "--latency-lines", "2", "--json"],
+        env=variables,
+        capture_output=True,
+        check=False,
+        timeout=300,
+        cwd=folder,
+    )
+    label = ", ".join(group) if len(rows) == 3 else "together"
+    try:
+        report = json.loads((out / "report.json").read_bytes())
+        (out / "report.json").unlink()
+    except OSError:
+        said = done.stderr.decode(errors="replace").strip()[-300:]
+        return [f"{label}: no report; code {done.returncode}: {said}"]
+    faults = [] if _is_json(done.stdout) else [f"{label}: stdout is not the JSON of --json: {done.stdout[:80]!r}"]
+    if done.returncode != report["exit_code"]:
+        faults.append(f"{label}: code {done.returncode}, the report says {report['exit_code']}")
+    for name, row in zip(rows, report["targets"], strict=True):
+        if row["outcome"] not in _right(name):
+            faults.append(
+                f"{name}: {row['outcome']} ({row['reason'][:150]}), expected {' or '.join(sorted(_right(name)))}"
+            )
+        elif name in {"onnxruntime", "Honest"} and row["parity"]["flipped_lines"]:
+            faults.append(f"{label}: its neighbour {name} has {row['parity']['flipped_lines']} lines flipped")
+    return faults
+
+
+def _right(name: str) -> frozenset[str]:
+    if name in {"onnxruntime", "Honest"}:
+        return FINE
+    return ABSENT if name in IMPORTS else EXPECTED[name]
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except ValueError:
+        return False
+    return True

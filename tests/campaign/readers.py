@@ -1,0 +1,43 @@
+"""Every reader of somebody's bytes, in one table: who adds a reader adds a row, and a test asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from campaign.reader import Reader
+from campaign.readers_lines import LINE_READERS
+from campaign.readers_models import MODEL_READERS
+from campaign.readers_plain import PLAIN_READERS
+from campaign.readers_torch import TORCH_READERS
+
+
+READERS: Mapping[str, Reader] = {
+    reader.name: reader for reader in (*PLAIN_READERS, *LINE_READERS, *MODEL_READERS, *TORCH_READERS)
+}
+"""By name."""
+
+OWN_FILES: Mapping[str, str] = {
+    "inkport.benchmarks.environment": "the kernel's files",
+    "inkport.benchmarks.kit.faults": "images of a kit, which load_gray has opened before",
+    "inkport.benchmarks.kit.make": "artefacts and lines that load_artifact and audit_lines have opened before",
+    "inkport.benchmarks.kit.readers": "lines of a kit, whose digests were checked",
+    "inkport.benchmarks.peers.onnx_size": "files of another project, which its own package downloaded",
+    "inkport.benchmarks.machine.fresh": "the answer of a process of ours, in a temporary folder of ours",
+    "inkport.benchmarks.machine.fresh_child": "what the parent process wrote into a temporary folder a moment ago",
+    "inkport.benchmarks.machine.memory": "the kernel's files",
+    "inkport.benchmarks.machine.sensors": "the kernel's files",
+    "inkport.core.processors": "the kernel's files",
+    "inkport.export.from_onnx.tensorrt_engine": "what the other readers of ONNX files open; needs TensorRT and a GPU",
+    "inkport.export.from_onnx.trt_lint": "a table in the package",
+    "inkport.export.mlpackage": "what coremltools wrote in the call before",
+    "inkport.lines.held_out": "a list in the package",
+    "inkport.model.average": "weights that load_weights has opened before",
+    "inkport.runtimes.node": "package.json of inkport and of the packages that npm installed beside it",
+    "inkport.runtimes.ort_arm64": "a note that scripts/arm64_root.sh left",
+    "inkport.runtimes.ort_providers": "the profile that ONNX Runtime wrote in the call before",
+    "inkport.runtimes.ort_runner": "requests of its parent process",
+    "inkport.runtimes.trt": "an engine whose digest was checked; needs TensorRT and a GPU",
+    "inkport.train.ablation.evaluate": "a request on the command line, which the ablation puts there",
+    "inkport.train.synth.wear": "a JPEG that it wrote in the call before",
+}
+"""Modules that parse files and have no row, and why: what they read was made or checked by inkport itself."""

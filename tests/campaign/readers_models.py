@@ -1,0 +1,219 @@
+"""Readers of models without torch: artefacts, ONNX files, language models, kits, results, answers of children."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from campaign.reader import Reader
+
+
+if TYPE_CHECKING:
+    from inkport.core.artifact import Artifact
+
+
+CHILD = """
+while read -r asked; do
+    case $asked in *'"op": "run"'*) out=${asked##*'"output": "'}; head -c 256 /dev/zero >"${out%%'"'*}";; esac
+    read -r answer <&3; printf '%s\\n' "$answer"
+done 3<"$1"
+"""
+"""A child that says what a file says, line by line, and writes the values of (1, 8, 8) where it is to."""
+
+
+def read_artifact(folder: Path) -> object:
+    from inkport.core.artifact import load_artifact
+
+    artifact = load_artifact(folder)
+    return artifact.digest, artifact.root, artifact.bytes, artifact.spec.frames(artifact.spec.preprocess.min_width)
+
+
+def read_onnx(folder: Path) -> object:
+    """Open an ONNX file that its sidecar vouches for, and hand it to whatever looks into one."""
+    from campaign.toys import vouch
+    from inkport.benchmarks.debug.graph import Graph
+    from inkport.benchmarks.widths.operations import count_operations
+    from inkport.core.artifact import Calibration, load_artifact
+    from inkport.core.errors import InkportError
+    from inkport.export.calibration import CalibrationSet
+    from inkport.export.from_onnx.fp16 import fp16_onnx_from_onnx
+    from inkport.export.from_onnx.head_bias import head_bias_onnx_from_onnx
+    from inkport.export.from_onnx.int8 import Int8Options, measure_ranges
+    from inkport.export.from_onnx.saturation import saturation_warning
+    from inkport.quantise.operators import find_groups
+
+    artifact = load_artifact(vouch(folder))
+    calibration = CalibrationSet(inputs=(_white(artifact),), record=Calibration(ids=("a",), sha256=""))
+    uses = (
+        find_groups,
+        saturation_warning,
+        lambda found: Graph(found.file(".onnx")),
+        lambda found: fp16_onnx_from_onnx(found, folder / "fp16"),
+        lambda found: head_bias_onnx_from_onnx(found, folder / "bias", label=0, offset=0.5),
+        lambda found: count_operations(found.file(".onnx"), height=48, width=64),
+        lambda found: measure_ranges(found, calibration, Int8Options()),
+        run_onnx,
+        trace_onnx,
+    )
+    refused = 0
+    for use in uses:
+        try:
+            use(artifact)
+        except InkportError:
+            refused += 1
+    if refused == len(uses):
+        # Whoever is asked refuses: so does this reader.
+        run_onnx(artifact)
+    return refused
+
+
+def run_onnx(artifact: Artifact) -> object:
+    """Run an artefact on a white line."""
+    from inkport.core.registry import open_session
+    from inkport.core.runtime import Traced
+
+    with open_session(artifact, runtime="onnxruntime") as session:
+        session.run(_white(artifact))
+        assert isinstance(session.session, Traced)
+        return len(session.session.intermediates(_white(artifact)))
+
+
+def trace_onnx(artifact: Artifact) -> object:
+    """Run it operator by operator, as ``inkport debug`` does."""
+    from inkport.core.runtime import SessionOptions
+    from inkport.runtimes.tracing.onnx_reference import OnnxReference
+
+    session = OnnxReference().open(artifact, device="cpu", options=SessionOptions())
+    return len(session.intermediates(_white(artifact)))
+
+
+def _white(artifact: Artifact) -> np.ndarray:
+    spec = artifact.spec.preprocess
+    return np.zeros((1, 1, spec.height, spec.min_width), np.float32)
+
+
+def read_kept_kit(folder: Path) -> object:
+    """Take a kit that was made before for a device, or make it again."""
+    from campaign.toys import kit_request
+    from inkport.benchmarks.progress import silent
+    from inkport.benchmarks.remote.kit import provide_kit
+
+    for name in ("kit.zip", "kit.json"):
+        if (folder / name).is_dir():
+            # Where they are to be written: the disk refuses, and the command line turns that into exit code 2.
+            return None
+    return provide_kit(kit_request(), folder, progress=silent).digest
+
+
+def read_lm(name: str, folder: Path) -> object:
+    from campaign.toys import SPEC
+    from inkport.core.beam import BeamDecoder
+    from inkport.core.lm.files import Fusion, load_model
+
+    model = load_model(folder / name, SPEC.charset)
+    decode = BeamDecoder(model, Fusion(alpha=0.5, beta=0.5, beam=4))
+    logits = np.random.default_rng(1).normal(size=(12, SPEC.charset.size)).astype(np.float32)
+    return decode(logits, SPEC.charset).text
+
+
+def read_fusion(folder: Path) -> object:
+    from campaign.toys import SPEC
+    from inkport.core.lm.files import load_fusion
+
+    return load_fusion(folder / "a.npz", SPEC.charset, root="ab")
+
+
+def read_golden(folder: Path) -> object:
+    from inkport.runtimes.golden import Golden
+
+    golden = Golden.load(folder / "golden.npz")
+    return [images.shape for images in golden.images]
+
+
+def read_kit(folder: Path) -> object:
+    """Open a kit as the command does, and take out all that is in it."""
+    from inkport.benchmarks.kit.open import open_kit
+
+    kit = open_kit(folder / "a.zip")
+    for line, listed in zip(kit.lines, kit.manifest.lines, strict=True):
+        kit.golden(listed)
+        line.gray()
+    target = kit.target()
+    place = folder / "artifact"
+    place.mkdir()
+    return kit.extract_artifact(target, place).digest
+
+
+def read_kit_result(folder: Path) -> object:
+    from inkport.benchmarks.kit.check import check_kit
+    from inkport.benchmarks.kit.open import open_kit
+    from inkport.benchmarks.kit.result import open_result
+    from inkport.benchmarks.kit.view import render_check
+
+    check = check_kit(open_kit(folder / "a.zip"), open_result(folder / "result.zip"))
+    return render_check(check), check.to_json()
+
+
+def read_signed_kit(folder: Path) -> object:
+    """Check a kit against a public key, and sign with a secret one."""
+    from inkport.benchmarks.kit.open import open_kit
+    from inkport.benchmarks.kit.signature import sign
+
+    sign(b"data", folder / "secret.pem")
+    return open_kit(folder / "a.zip", public_key=folder / "public.pem").digest
+
+
+def read_answers(folder: Path) -> object:
+    """Talk to a child process that answers what the file says, line by line."""
+    from campaign.toys import onnx_artifact
+    from inkport.core.runtime import SessionOptions
+    from inkport.runtimes.child import open_child
+
+    artifact = onnx_artifact(folder / "toy")
+    command = ["sh", "-c", CHILD, "sh", str(folder / "answers.jsonl")]
+    options = SessionOptions(extra={"timeout_s": "1"})
+    session = open_child(command, artifact, model=artifact.path, device="cpu", options=options, label="child")
+    try:
+        return session.run(np.zeros((1, 1, 48, 32), np.float32)).shape
+    finally:
+        session.close()
+
+
+def read_engine_binding(folder: Path) -> object:
+    from campaign.toys import vouch
+    from inkport.core.artifact import load_artifact
+    from inkport.runtimes.trt_engine import EngineBinding
+
+    return str(EngineBinding.of(load_artifact(vouch(folder))))
+
+
+MODEL_READERS = (
+    Reader(name="artifact", modules=("core.artifact",), read=read_artifact),
+    Reader(
+        name="onnx",
+        modules=(
+            *("benchmarks.debug.graph", "benchmarks.widths.operations", "quantise.operators", "runtimes.onnx_files"),
+            *("export.from_onnx.fp16", "export.from_onnx.saturation", "export.from_onnx.head_bias"),
+            *("export.from_onnx.int8", "runtimes.tracing.onnx_reference", "runtimes.tracing.ort"),
+        ),
+        read=read_onnx,
+    ),
+    Reader(name="lm", modules=("core.lm.files",), read=partial(read_lm, "a.npz")),
+    Reader(name="arpa", modules=("core.lm.arpa",), read=partial(read_lm, "a.arpa")),
+    Reader(name="arpa-gz", modules=("core.lm.arpa",), read=partial(read_lm, "a.arpa.gz")),
+    Reader(name="fusion", modules=("core.lm.files",), read=read_fusion),
+    Reader(name="golden", modules=("runtimes.golden", "core.arrays"), read=read_golden),
+    Reader(
+        name="kit",
+        modules=("benchmarks.kit.archive", "benchmarks.kit.manifest", "benchmarks.kit.tensors"),
+        read=read_kit,
+    ),
+    Reader(name="kit-result", modules=("benchmarks.kit.archive", "benchmarks.kit.manifest"), read=read_kit_result),
+    Reader(name="kept-kit", modules=("benchmarks.remote.kit",), read=read_kept_kit),
+    Reader(name="signed-kit", modules=("benchmarks.kit.signature",), read=read_signed_kit),
+    Reader(name="answers", modules=("runtimes.child", "runtimes.tensor_files"), read=read_answers),
+    Reader(name="engine-binding", modules=("runtimes.trt_engine",), read=read_engine_binding),
+)

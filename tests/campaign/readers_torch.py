@@ -1,0 +1,57 @@
+"""Readers that need torch: weights, checkpoints, and what a training keeps of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from campaign.reader import Reader
+
+
+def read_weights(folder: Path) -> object:
+    from inkport.model.weights import load_weights
+
+    weights = load_weights(folder / "weights.safetensors")
+    return weights.network().config
+
+
+def read_checkpoint(folder: Path) -> object:
+    """Go on from a checkpoint, with the log beside it."""
+    from campaign.toys import toy_training
+    from inkport.train.checkpoint import load_checkpoint
+    from inkport.train.loop import Trainer
+
+    step, _ = load_checkpoint(folder / "checkpoint.safetensors", recipe_digest="r", **toy_training())
+    Trainer._trim_log(SimpleNamespace(out=folder, step=step))
+    return step
+
+
+def read_readings(folder: Path) -> object:
+    from campaign.toys import SPEC
+    from inkport.train.distil.readings import _load
+
+    del SPEC
+    return _load(folder / "readings.json", SimpleNamespace(key="k"))
+
+
+def read_cell(folder: Path) -> object:
+    from inkport.train.adapt.curve import _load
+
+    return _load(folder / "cell.json", "k")
+
+
+def read_font(folder: Path) -> object:
+    from inkport.train.synth.fonts import load_font
+
+    font = load_font(folder / "font.ttf")
+    load_font.cache_clear()
+    return font.family, len(font.symbols), font.face.getbbox("abc")
+
+
+TORCH_READERS = (
+    Reader(name="weights", modules=("model.weights",), read=read_weights),
+    Reader(name="checkpoint", modules=("train.checkpoint", "train.loop"), read=read_checkpoint),
+    Reader(name="readings", modules=("train.distil.readings",), read=read_readings),
+    Reader(name="cell", modules=("train.adapt.curve",), read=read_cell),
+    Reader(name="font", modules=("train.synth.fonts",), read=read_font),
+)
