@@ -126,7 +126,11 @@ def _beam(row: Report) -> str:
 
 
 def beside_others() -> str:
-    """Return how many times fewer errors the int8 model makes than the recogniser that peers are compared with."""
+    """Return how many times fewer errors the int8 model makes than the recogniser that peers are compared with.
+
+    Raises:
+        SystemExit: If the report has no row of that model.
+    """
     data, weights = report("peers"), report("lm")["artifact"]["sha256"]
     other = next(peer for peer in data["peers"] if peer["name"] == data["compared_with"])
     cers = {row["dataset"]: row["cer"] for row in other["rows"] if row["dataset"]}
@@ -137,6 +141,8 @@ def beside_others() -> str:
             fewer = ", ".join(f"{row['dataset']} {cers[row['dataset']] / row['cer']:.2f}" for row in _sets(peer))
             how = "with the language model" if peer["lm_sha256"] else "read greedily"
             parts.append(f"{how} {fewer}, in {peer['total_speed_up']:.1f} times less time from image to text")
+    if not parts:
+        raise SystemExit("peers.json has no row of the int8 model of lm.json: make both of the same weights")
     return _sentence(f"{text}{'; '.join(parts)}.")
 
 
