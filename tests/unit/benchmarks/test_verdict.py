@@ -16,7 +16,14 @@ from inkport.core.target import Budget
 
 
 def found(verdict, further=None):
-    return Equivalence(verdict=verdict, margin=0.005, interval=(-0.001, 0.0062), further_lines=further)
+    return Equivalence(
+        verdict=verdict,
+        margin=0.005,
+        largest_writer_loss=0.05,
+        interval=(-0.001, 0.0062),
+        non_inferior=False,
+        further_writers=further,
+    )
 
 
 EQUIVALENT = found(Verdict.EQUIVALENT)
@@ -25,7 +32,7 @@ SCORE = {
     "lines": 10,
     "symbols": 1000,
     "interval": (0.0, 0.0),
-    "interval_unit": "line",
+    "interval_unit": "writer",
     "clusters": 10,
     "equivalence": EQUIVALENT,
     "edits": Edits(),
@@ -115,14 +122,15 @@ def test_reasons_are_sentences(delta):
 
 
 @pytest.mark.parametrize(
-    ("further", "words"), [(1200, "about 1200 further lines like these"), (None, "no number of further lines")]
+    ("further", "words"), [(12, "about 12 further writers like these"), (None, "no number of further writers")]
 )
-def test_too_few_lines_are_no_pass(further, words):
+def test_too_few_writers_are_no_pass(further, words):
     open_case = found(Verdict.INCONCLUSIVE, further)
     outcome, reason = judge(parity(0.0, total=open_case), LATENCY, None, Budget())
     assert outcome == Outcome.INCONCLUSIVE
     assert "All lines together" in reason
     assert "between -0.10 and +0.62 points" in reason
+    assert "with losses of up to 5 points on a single writer" in reason
     assert words in reason
 
 
@@ -132,7 +140,7 @@ def test_a_data_set_beyond_the_margin_by_chance_is_inconclusive_and_named():
     assert outcome == Outcome.INCONCLUSIVE
     assert "CER on b is 0.70 points above the reference's (20.70 against 20.00 %, 95 % interval" in reason
     assert "CER on c is 0.90 points below" in reason
-    assert reason.count("about 1200 further lines like these would settle it") == 2
+    assert reason.count("about 1200 further writers like these would settle it") == 2
     assert "CER on a" not in reason
     assert "All lines" not in reason
 
@@ -143,7 +151,7 @@ def test_a_data_set_within_the_margin_that_leaves_it_open_hides_behind_all_lines
 
 def test_one_data_set_beyond_the_margin_is_not_told_twice():
     _, reason = judge(parity(0.007, verdicts=[OPEN], total=OPEN), None, None, Budget())
-    assert reason.count("further lines") == 1
+    assert reason.count("further writers") == 1
     assert reason.startswith("CER on a")
 
 
