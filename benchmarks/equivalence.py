@@ -56,6 +56,11 @@ class Equivalence:
     """More writers (documents, lines: the units of the interval) like these that would settle it; absent if it is
     settled, or if no number would."""
 
+    @property
+    def writer_may_lose(self) -> float:
+        """Loss on a single writer that is not held against a port: as much as all may lose together, or more."""
+        return max(self.largest_writer_loss, self.margin)
+
 
 def judge_equivalence(
     found: Estimate, *, margin: float, largest_writer_loss: float = LARGEST_WRITER_LOSS
@@ -68,29 +73,28 @@ def judge_equivalence(
     Args:
         found: The difference.
         margin: The margin, at least 0.
-        largest_writer_loss: Largest loss on a single writer that the verdict reckons with; at least twice the
-            margin is taken, since a bound within the margin would assume what is to be shown.
+        largest_writer_loss: Largest loss on a single writer that the verdict reckons with. Where the margin is
+            larger, no such writer can lead beyond it, and the sampling error alone decides.
 
     Source:
         Schuirmann, *A comparison of the two one-sided tests procedure and the power approach for assessing the
         equivalence of average bioavailability* (1987): equivalent at level 5 % if and only if the 90 % interval
         lies within the margins.
     """
-    largest = max(largest_writer_loss, 2 * margin)
     verdict, interval, non_inferior = Verdict.INCONCLUSIVE, None, False
     if (seen := found.interval(1 - 2 * LEVEL)) is not None:
         losses = found.difference / found.symbols
-        highest = max(seen[1], unseen_limit(losses, found.symbols, largest=largest, level=LEVEL))
-        lowest = min(seen[0], -unseen_limit(-losses, found.symbols, largest=largest, level=LEVEL))
+        highest = max(seen[1], unseen_limit(losses, found.symbols, largest=largest_writer_loss, level=LEVEL))
+        lowest = min(seen[0], -unseen_limit(-losses, found.symbols, largest=largest_writer_loss, level=LEVEL))
         verdict, interval = _decide(seen, (lowest, highest), margin)
         non_inferior = highest < margin
     return Equivalence(
         verdict=verdict,
         margin=margin,
-        largest_writer_loss=largest,
+        largest_writer_loss=largest_writer_loss,
         interval=interval,
         non_inferior=non_inferior,
-        further_writers=_further(found, margin, largest) if verdict is Verdict.INCONCLUSIVE else None,
+        further_writers=_further(found, margin, largest_writer_loss) if verdict is Verdict.INCONCLUSIVE else None,
     )
 
 
@@ -130,6 +134,8 @@ def _settles(found: Estimate, total: int, margin: float, largest: float) -> bool
         return bool(max(low, -high) - slack > margin)
     if max(high, -low) + slack >= margin:
         return False
+    if margin > largest:
+        return True
     shown = evidence(found.symbols, largest)
     losses = found.difference / found.symbols
     return all(

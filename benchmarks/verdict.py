@@ -27,7 +27,7 @@ def judge(parity: Parity, latency: Latency | None, placement: Placement | None, 
             lose more than verdicts reckon with.
     """
     reasons = _proven(parity)
-    worst, allowed = parity.worst_writer, parity.equivalence.largest_writer_loss
+    worst, allowed = parity.worst_writer, parity.equivalence.writer_may_lose
     if worst is not None and worst.interval[0] > allowed:
         reasons.append(worst.sentence(allowed))
     if budget.flipped_lines is not None and parity.flipped_lines > budget.flipped_lines:

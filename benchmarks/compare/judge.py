@@ -208,9 +208,9 @@ def _read_worse(rate: RateChange) -> str:
 
 def _lost_writer(worst: WorstWriter | None, rates: Sequence[RateChange]) -> str:
     found = rates[0].equivalence if rates else None
-    if worst is None or found is None or worst.interval[0] <= found.largest_writer_loss:
+    if worst is None or found is None or worst.interval[0] <= found.writer_may_lose:
         return ""
-    return worst.sentence(found.largest_writer_loss)
+    return worst.sentence(found.writer_may_lose)
 
 
 def _slower(pace: PaceChange | None, tolerance: Tolerance) -> str:

@@ -101,8 +101,9 @@ def test_no_flip_of_a_few_writers_proves_nothing():
 def test_the_largest_loss_on_a_writer_decides_how_many_it_takes():
     assert judge([0] * 42, largest_writer_loss=0.1).verdict is Verdict.INCONCLUSIVE
     assert judge([0] * 20, largest_writer_loss=0.02).verdict is Verdict.EQUIVALENT
-    wide = judge([0] * 42, margin=0.04)
-    assert (wide.largest_writer_loss, wide.verdict) == (0.08, Verdict.EQUIVALENT)
+    # If no writer loses more than the margin, all of them together do not, however few are seen.
+    assert judge([1, 0, 2], margin=0.06).verdict is Verdict.EQUIVALENT
+    assert judge([1, 0, 2], margin=0.06, largest_writer_loss=0.2).verdict is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("loss", [0, 400])

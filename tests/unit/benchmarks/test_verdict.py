@@ -11,6 +11,7 @@ from inkport.benchmarks.ledger import Effects
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.parity import DatasetScore, Flip, Parity
 from inkport.benchmarks.verdict import judge
+from inkport.benchmarks.worst import WorstWriter
 from inkport.core.runtime import Placement
 from inkport.core.target import Budget
 
@@ -47,7 +48,7 @@ FLIP = Flip(
 )
 
 
-def parity(*deltas, flips=0, verdicts=None, total=EQUIVALENT):
+def parity(*deltas, flips=0, verdicts=None, total=EQUIVALENT, worst=None):
     """All lines, with a data set for each difference: proven where it is beyond the margin, unless told otherwise."""
     proven = [
         found(Verdict.WORSE) if d > 0.005 else found(Verdict.BETTER) if d < -0.005 else EQUIVALENT for d in deltas
@@ -73,6 +74,7 @@ def parity(*deltas, flips=0, verdicts=None, total=EQUIVALENT):
         flips=(FLIP,) * flips,
         datasets=rows,
         effects=Effects(),
+        worst_writer=worst,
     )
 
 
@@ -169,6 +171,37 @@ def test_a_proven_data_set_counts_whatever_another_leaves_open():
     assert outcome == Outcome.TEXT_DIFFERS
     assert "CER on a is 1.20 points above" in reason
     assert "CER on b" not in reason
+
+
+WORST = WorstWriter(
+    kind="writer",
+    dataset="a",
+    line="page-3",
+    lines=20,
+    symbols=900,
+    cer=0.6,
+    cer_reference=0.1,
+    delta=0.5,
+    interval=(0.2, 0.8),
+)
+
+
+def test_a_writer_that_is_proven_lost_fails_whatever_the_mean_says():
+    outcome, reason = judge(parity(0.001, worst=WORST), LATENCY, None, Budget())
+    assert outcome == Outcome.TEXT_DIFFERS
+    assert "The writer of page-3 is read at 60.00 instead of 10.00 % (20 lines; +50.00 points" in reason
+    assert "+20.00 to +80.00); 5 are allowed on one writer." in reason
+    for low in (-0.1, 0.05):
+        chance = replace(WORST, interval=(low, 0.8))
+        assert judge(parity(0.001, worst=chance), LATENCY, None, Budget())[0] == Outcome.PASS
+
+
+def test_fewer_than_three_writers_are_said_so():
+    few = replace(found(Verdict.INCONCLUSIVE, 40), interval=None)
+    case = replace(parity(0.0, total=few), clusters=2)
+    outcome, reason = judge(case, LATENCY, None, Budget())
+    assert outcome == Outcome.INCONCLUSIVE
+    assert "2 writers cannot tell, it takes 3 or more: about 40 further writers like these would settle it." in reason
 
 
 def test_operators_elsewhere_come_after_the_text_and_before_the_verdict():
