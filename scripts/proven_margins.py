@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,17 @@ def _row(target: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _margin(score: dict[str, Any]) -> float:
-    """Return the smallest margin for which both one-sided tests succeed: the interval must lie inside it."""
-    return max(abs(limit) for limit in score["equivalence"]["interval"])
+    """Return the smallest margin for which both one-sided tests succeed: the interval must lie inside it.
+
+    Infinity where there is none: too few writers prove nothing.
+    """
+    interval = score["equivalence"]["interval"]
+    return inf if interval is None else max(abs(limit) for limit in interval)
 
 
 def _points(score: dict[str, Any]) -> str:
-    return f"{ceil(1e4 * _margin(score)) / 100:.2f}"
+    margin = _margin(score)
+    return "-" if margin == inf else f"{ceil(1e4 * margin) / 100:.2f}"
 
 
 def table(report: dict[str, Any]) -> str:
