@@ -104,6 +104,7 @@ def prove(
         wanted,
         reading,
         margin=target.budget.cer_margin,
+        largest_writer_loss=target.budget.largest_writer_loss,
         seed=options.seed,
         resamples=options.resamples,
     )

@@ -73,7 +73,7 @@ class MeasureRecipe:
     memory: bool = True
     """Whether the peak memory is measured, each member in a process of its own."""
     seed: int = Options.seed
-    """Of the bootstrap and of the order of the timed lines."""
+    """Of the order of the timed lines."""
 
     def __post_init__(self) -> None:
         require_seed(self.seed)

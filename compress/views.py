@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inkport.benchmarks.environment import threads_on
-from inkport.benchmarks.views.rows import NONE, milliseconds, percent, points
+from inkport.benchmarks.views.rows import NONE, between, milliseconds, percent, points
 from inkport.benchmarks.views.text import aligned, wrap
 from inkport.compress.judge import Compared, Standing
 from inkport.compress.report import CompressReport, MemberReport
@@ -49,8 +49,7 @@ def members_table(report: CompressReport) -> Table:
 def _row(m: MemberReport) -> tuple[str, ...]:
     text = (NONE, NONE, NONE)
     if m.val:
-        low, high = m.val.interval
-        text = (percent(m.val.cer), points(m.val.delta), f"{points(low)}..{points(high)}")
+        text = (percent(m.val.cer), points(m.val.delta), between(m.val.interval))
     test = (percent(m.test.cer), points(m.test.delta)) if m.test else (NONE, NONE)
     times = (NONE, NONE, NONE)
     if m.speed:

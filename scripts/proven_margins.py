@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def classes(report: dict[str, Any]) -> str:
 
 def _proof(target: dict[str, Any], report: dict[str, Any]) -> str:
     lines = target["parity"]["lines"]
-    told = [f"{_points(target['parity']):.2f}"]
+    told = [_told(target["parity"])]
     told += [f"{lines} lines"] if lines < report["data"]["lines"] else []
     told += [target["evidence"]] if target["evidence"] != "measured" else []
     return f"{target['name']} ({', '.join(told)})"
@@ -65,21 +65,31 @@ def _row(target: dict[str, Any]) -> tuple[str, ...]:
         str(parity["lines"]),
         f"{100 * parity['flipped_lines'] / parity['lines']:.1f}",
         f"{parity['effects']['harmful']} / {parity['effects']['repaired']}",
-        f"{_points(parity):.2f}",
-        f"{_points(unseen):.2f} ({unseen['dataset']}, {unseen['lines']})",
+        _told(parity),
+        f"{_told(unseen)} ({unseen['dataset']}, {unseen['lines']})",
         "-" if latency is None or latency["speed_up"] is None else f"{latency['speed_up']:.2f}x",
         f"{target['artifact']['bytes'] / 1e6:.1f}",
     )
 
 
 def _margin(score: dict[str, Any]) -> float:
-    """Return the smallest margin for which both one-sided tests succeed: the interval must lie inside it."""
-    return max(abs(limit) for limit in score["equivalence"]["interval"])
+    """Return the smallest margin for which both one-sided tests succeed: the interval must lie inside it.
+
+    Infinity where there is none: too few writers prove nothing.
+    """
+    interval = score["equivalence"]["interval"]
+    return inf if interval is None else max(abs(limit) for limit in interval)
 
 
 def _points(score: dict[str, Any]) -> float:
-    """Return the proven margin in points, rounded up to hundredths."""
-    return ceil(1e4 * _margin(score)) / 100
+    """Return the proven margin in points, rounded up to hundredths; infinity where there is none."""
+    margin = _margin(score)
+    return inf if margin == inf else ceil(1e4 * margin) / 100
+
+
+def _told(score: dict[str, Any]) -> str:
+    points = _points(score)
+    return "-" if points == inf else f"{points:.2f}"
 
 
 if __name__ == "__main__":

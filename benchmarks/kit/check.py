@@ -105,6 +105,7 @@ def check_kit(kit: Kit, result: Result) -> KitCheck:
         score(kit.lines, _reference(kit)),
         score(kit.lines, _readings(kit, result)),
         margin=target.budget.cer_margin,
+        largest_writer_loss=target.budget.largest_writer_loss,
     )
     times = _times(result)
     outcome, reason = judge(parity, None, None, target.budget)

@@ -222,11 +222,15 @@ def measure(
     rows = "".join(
         f"{gain.dataset or 'all':14s} {'seen' if gain.seen_writer else 'unseen':6s} {gain.lines:5d} lines  "
         f"greedy {gain.cer_greedy:7.2%}  beam {gain.cer_beam:7.2%}  "
-        f"{100 * gain.interval[0]:+.2f}..{100 * gain.interval[1]:+.2f}  {gain.changed_lines} changed\n"
+        f"{_limits(gain.interval)}  {gain.changed_lines} changed\n"
         for gain in gains
     )
     document = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
     return deliver(rows, files=lambda: write_atomically(out, document), where=str(out))
+
+
+def _limits(interval: tuple[float, float] | None) -> str:
+    return "too few writers" if interval is None else f"{100 * interval[0]:+.2f}..{100 * interval[1]:+.2f}"
 
 
 def _artifact(model: str | None) -> Artifact:

@@ -42,6 +42,12 @@ class LineChoice(StrEnum):
     """The lines that are closest to changing: the quickest way to flips, and no sample."""
 
 
+LARGEST_WRITER_LOSS = 0.05
+"""Largest loss on a single writer that a verdict reckons with, unless another is stated, as an error rate.
+
+A port that ruins one writer in a thousand shows in no test set; up to five points, a few dozen writers tell."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """What a target may lose against the reference; a limit left out is not checked.
@@ -52,13 +58,15 @@ class Budget:
 
     cer_margin: float = 0.005
     """Largest CER difference to the reference per data set, either way; 0.005 is half a point."""
+    largest_writer_loss: float = LARGEST_WRITER_LOSS
+    """Largest loss on a single writer up to which EQUIVALENT is wrong in at most 5 %; 0.05 is five points."""
     flipped_lines: int | None = None
     """Most lines whose text may change."""
     p90_ms: float | None = None
     """Slowest p90 latency per line, in milliseconds."""
 
     def __post_init__(self) -> None:
-        limits = (self.cer_margin, self.flipped_lines, self.p90_ms)
+        limits = (self.cer_margin, self.largest_writer_loss, self.flipped_lines, self.p90_ms)
         # Not `limit < 0`, which NaN passes.
         if not all(limit is None or 0 <= limit < math.inf for limit in limits):
             raise RecipeError(f"budget limits must not be negative, and finite: {self}")

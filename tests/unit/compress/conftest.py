@@ -97,7 +97,14 @@ def member():
     """Make a member with a time, a standing and a verdict of our choice."""
 
     def make(name, time_ms, standing=Standing.WITHIN, *, further=None, verdict=Verdict.EQUIVALENT, own=False):
-        found = Equivalence(verdict=verdict, margin=0.003, interval=(-0.001, 0.001), further_lines=further)
+        found = Equivalence(
+            verdict=verdict,
+            margin=0.003,
+            largest_writer_loss=0.05,
+            interval=(-0.001, 0.001),
+            non_inferior=False,
+            further_writers=further,
+        )
         rates = {"cer": 0.1, "cer_reference": 0.1, "delta": 0.0, "interval": (-0.001, 0.001)}
         judged = Judged(lines=9, **rates, equivalence=found, flips=0, datasets={})
         return MemberReport(
