@@ -43,11 +43,11 @@ def estimate(texts: Iterable[str], *, order: int, prune: Sequence[int] = ()) -> 
     """
     stream, symbols = _encode(texts)
     bits = bits_for(len(symbols))
-    thresholds = _thresholds(prune, order)
     if not 2 <= order <= KEY_BITS // bits:
         raise UsageError(
             f"order {order}: {len(symbols)} symbols allow 2 to {KEY_BITS // bits}", remedy="choose another --order"
         )
+    thresholds = _thresholds(prune, order)
     raw = [_count(stream, length, bits) for length in range(1, order + 1)]
     adjusted = [_adjust(raw[n], raw[n + 1] if n + 1 < order else None, n + 1, bits) for n in range(order)]
     levels: list[Level] = []
