@@ -67,7 +67,7 @@ def test_minimal_recipe_takes_the_defaults(tmp_path):
         ("steps = 10", "steps = 10\n[tcm]\nwindow = 1000000000", "window within 1..100", ""),
         ("steps = 10", 'steps = 10\n[distil]\nteacher = "t"\nwindow = 1000000000', "window within 0..512", ""),
         ("model =", "validate_every = 0\nmodel =", "validate_every and checkpoint_every must be at least 1", ""),
-        ("[optim]", '["a' + ".a" * 300 + '"]\n[optim]', "unknown key", ""),
+        ("[optim]", '["a' + ".a" * 300 + '"]\n[optim]', "nested deeper than 200 levels", ""),
     ],
 )
 def test_wrong_recipes_say_what_is_wrong(tmp_path, old, new, message, remedy):
