@@ -18,10 +18,11 @@ from inkport.commands._deliver import deliver
 from inkport.commands._options import OutFolder, Seconds, Threads
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
-from inkport.core.console import json_for_stdout
+from inkport.core.console import json_for_stdout, results_only
 from inkport.core.files import write_atomically
 
 
+@results_only()
 def bench(
     model: str | None = None,
     *,

@@ -16,7 +16,7 @@ from inkport.commands._options import Threads
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.choice import choose_runtime, opens
-from inkport.core.console import json_for_stdout
+from inkport.core.console import json_for_stdout, results, results_only
 from inkport.core.ctc import Transcription
 from inkport.core.decoder import load_decoder
 from inkport.core.errors import ImageError, UsageError
@@ -32,6 +32,7 @@ EXIT_BAD_IMAGE = 2
 """At least one image could not be read; the others were."""
 
 
+@results_only()
 def read(
     images: list[Path],
     *,
@@ -76,9 +77,9 @@ def read(
             records.append({**_record(path, gray.shape, reading, artifact.spec), "runtime": chosen})
             records[-1]["artifact"] = {"sha256": artifact.digest}
             if not json_:
-                sys.stdout.write(f"{path}\t{reading.text}\n" if len(images) > 1 else f"{reading.text}\n")
+                results().write(f"{path}\t{reading.text}\n" if len(images) > 1 else f"{reading.text}\n")
     if json_:
-        sys.stdout.write(json_for_stdout(json.dumps(records, ensure_ascii=False, indent=1) + "\n"))
+        results().write(json_for_stdout(json.dumps(records, ensure_ascii=False, indent=1) + "\n"))
     return EXIT_BAD_IMAGE if len(records) < len(images) else 0
 
 

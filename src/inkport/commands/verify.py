@@ -25,7 +25,7 @@ from inkport.commands._request import (
     require_calibration,
     sample_lines,
 )
-from inkport.core.console import json_for_stdout
+from inkport.core.console import json_for_stdout, results_only
 from inkport.core.decoder import load_beam
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
@@ -33,6 +33,7 @@ from inkport.export.calibration import choose_calibration
 from inkport.lines.source import read_lines
 
 
+@results_only()
 def verify(
     model: str | None = None,
     *,
