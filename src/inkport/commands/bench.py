@@ -20,10 +20,11 @@ from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
 from inkport.commands._warn import warn_of_sharing
-from inkport.core.console import json_for_stdout
+from inkport.core.console import json_for_stdout, results_only
 from inkport.core.files import write_atomically
 
 
+@results_only()
 def bench(
     model: str | None = None,
     *,

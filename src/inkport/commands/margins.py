@@ -16,11 +16,12 @@ from inkport.commands._options import OutFolder, Threads
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
-from inkport.core.console import json_for_stdout
+from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
 
 
+@results_only()
 def margins(
     model: str | None = None,
     *,

@@ -18,10 +18,11 @@ from inkport.commands._options import OutFolder, Threads
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
-from inkport.core.console import json_for_stdout
+from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError
 
 
+@results_only()
 def metamorphic(
     model: str | None = None,
     *,

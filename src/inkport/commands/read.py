@@ -17,7 +17,7 @@ from inkport.commands._warn import warn, warn_of_sharing
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.choice import choose_runtime, opens
-from inkport.core.console import json_for_stdout
+from inkport.core.console import json_for_stdout, results, results_only
 from inkport.core.ctc import Transcription
 from inkport.core.decoder import load_decoder
 from inkport.core.doubts import doubts
@@ -36,6 +36,7 @@ MOST_MEGAPIXELS = 100
 """Largest image that can be asked for, in millions of pixels: a page of A3 at 600 dpi has 70."""
 
 
+@results_only()
 def read(
     images: list[Path],
     *,
@@ -88,9 +89,9 @@ def read(
             records.append({**_record(path, gray.shape, reading, artifact.spec), "runtime": chosen})
             records[-1]["artifact"] = {"sha256": artifact.digest}
             if not json_:
-                sys.stdout.write(f"{path}\t{reading.text}\n" if len(images) > 1 else f"{reading.text}\n")
+                results().write(f"{path}\t{reading.text}\n" if len(images) > 1 else f"{reading.text}\n")
     if json_:
-        sys.stdout.write(json_for_stdout(json.dumps(records, ensure_ascii=False, indent=1) + "\n"))
+        results().write(json_for_stdout(json.dumps(records, ensure_ascii=False, indent=1) + "\n"))
     return EXIT_BAD_IMAGE if len(records) < len(images) else 0
 
 

@@ -29,13 +29,14 @@ from inkport.commands._request import (
 )
 from inkport.commands._skip import Skip
 from inkport.commands._warn import warn_of_sharing
-from inkport.core.console import json_for_stdout
+from inkport.core.console import json_for_stdout, results_only
 from inkport.core.decoder import load_beam
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
 from inkport.lines.source import source_name
 
 
+@results_only()
 def verify(
     model: str | None = None,
     *,

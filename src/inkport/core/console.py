@@ -1,5 +1,7 @@
 """Standard output and error that never raise: what could not be written is kept, for the exit code to tell.
 
+Standard output is for results: what libraries print there would break `--json`, and goes to standard error.
+
 A verdict must not depend on who reads it. A reader that goes away, a full disk, or a stream that was closed before the
 start would otherwise end a run in the middle, or when the interpreter flushes its buffers, too late for any handler.
 """
@@ -11,6 +13,8 @@ import io
 import os
 import select
 import sys
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any, TextIO
 
 
@@ -64,6 +68,36 @@ class GuardedWriter(io.RawIOBase):
         return self.error is not None and not isinstance(self.error, BrokenPipeError | ConnectionResetError)
 
 
+class GuardedStream(io.TextIOWrapper):
+    """The text layer on a ``GuardedWriter``; closing it only flushes, whoever does it."""
+
+    def close(self) -> None:
+        """Flush."""
+        self.flush()
+
+
+_RESULTS: ContextVar[TextIO | None] = ContextVar("_RESULTS", default=None)
+
+
+@contextlib.contextmanager
+def results_only() -> Iterator[None]:
+    """Lead what anybody prints in the block, or the function, to standard error; ``results`` is where results go.
+
+    For commands in which code of others runs: runtimes, converters.
+    """
+    before = _RESULTS.set(results())
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _RESULTS.reset(before)
+
+
+def results() -> TextIO:
+    """Return the stream of results: standard output, also inside of ``results_only``."""
+    return _RESULTS.get() or sys.stdout
+
+
 def _write_some(descriptor: int, data: memoryview) -> int:
     try:
         return os.write(descriptor, data)
@@ -78,7 +112,8 @@ def guard_streams() -> GuardedWriter:
 
     Streams that something else has put in their place, a test for example, are left alone. Descriptors 0 to 2 are
     opened on the null device where they are closed: the next file would otherwise get one of their numbers, and with
-    it what libraries and children print.
+    it what libraries and children print. Descriptor 1 itself becomes standard error, for those who write to it past
+    ``sys.stdout``.
 
     Returns:
         What standard output ends in.
@@ -103,15 +138,15 @@ def _guard(name: str) -> GuardedWriter:
     stream: TextIO | None = getattr(sys, name)
     if stream is None:
         writer = GuardedWriter(None)
-        setattr(sys, name, io.TextIOWrapper(_bytes_of(writer), encoding="utf-8", errors="backslashreplace"))
+        setattr(sys, name, GuardedStream(_bytes_of(writer), encoding="utf-8", errors="backslashreplace"))
         return writer
     if not isinstance(stream, io.TextIOWrapper):
         return GuardedWriter(None)
     if stream is not getattr(sys, f"__{name}__"):
         stream.reconfigure(errors="backslashreplace")
         return GuardedWriter(None)
-    writer = GuardedWriter(stream.fileno())
-    guarded = io.TextIOWrapper(
+    writer = GuardedWriter(_take_output() if name == "stdout" else stream.fileno())
+    guarded = GuardedStream(
         # Without a buffer where the interpreter was told to use none.
         _bytes_of(writer, buffered=not stream.write_through),
         encoding=stream.encoding,
@@ -122,6 +157,12 @@ def _guard(name: str) -> GuardedWriter:
     )
     setattr(sys, name, guarded)
     return writer
+
+
+def _take_output() -> int:
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    return kept
 
 
 def _bytes_of(writer: GuardedWriter, *, buffered: bool = True) -> Any:
@@ -136,7 +177,7 @@ def json_for_stdout(text: str) -> str:
     Args:
         text: The document. Beyond ASCII it holds symbols in strings alone, where ``\u`` may stand for them.
     """
-    if (sys.stdout.encoding or "").lower() in UNICODE:
+    if (results().encoding or "").lower() in UNICODE:
         return text
     return "".join(_escaped(symbol) if symbol > "\x7f" else symbol for symbol in text)
 
