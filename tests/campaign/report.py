@@ -118,7 +118,7 @@ def markdown(document: Mapping[str, Any], least: Mapping[str, int]) -> str:
             *rows,
             "",
             *(["Not run: " + ", ".join(absent) + ".", ""] if absent else []),
-            *(["What did not hold:", "", *failed] if failed else ["Everything held."]),
+            *(["What did not hold:", "", *failed] if failed else ["Everything that was run held."]),
             "",
             *_kinds(document["parts"]),
         ]
