@@ -1,10 +1,10 @@
-# Two commands on a fresh clone: `make demo` and `make test`. Both need Python 3.11 or newer and nothing else.
+# Two commands on a fresh clone: `make demo` and `make test`. Both need Python 3.11 or newer and nothing else. CONTRIBUTING.md has others.
 # Another interpreter: make demo PYTHON=python3.12
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test campaign
+.PHONY: demo test campaign release-check release
 
 # Prove the shipped model on the shipped lines in every runtime, and print the table.
 demo: .venv/.demo
@@ -22,6 +22,15 @@ test: .venv/.test .venv/.web .venv/.arm64 .venv/.ssh
 # One that was stopped goes on with the part it was at. What failed lies in out/campaign.
 campaign: .venv/.test
 	PYTHONPATH=tests $(BIN)/python -P -m campaign --report docs/results/campaign.json
+
+# Documents quote what the committed reports say, and the reports speak of the shipped weights: when either changes.
+release-check: .venv/.test
+	$(BIN)/python scripts/quote_reports.py --check
+	$(BIN)/pytest tests/release
+
+# New weights shipped, measured and quoted, and release-check: make release WEIGHTS=best.safetensors
+release: .venv/.test
+	scripts/release.sh $(WEIGHTS)
 
 # The stamps are newer than what they install, so a second run starts at once; an interrupted one starts over.
 .venv/.base: Makefile

@@ -10,6 +10,7 @@ from inkport.benchmarks.report import ArtifactInfo, DataInfo, ModelInfo, Referen
 from inkport.core.artifact import Artifact
 from inkport.core.registry import probe
 from inkport.lines.audit import Audit
+from inkport.lines.roles import LEARNT, Role, recorded
 from inkport.lines.source import digest_lines
 
 
@@ -37,8 +38,16 @@ def describe_reference(reference: Reference) -> ReferenceInfo:
     )
 
 
-def describe_data(audit: Audit, sources: Sequence[str]) -> DataInfo:
-    """Describe the lines; ``sources`` are the names of their sets, without folders."""
+def describe_data(audit: Audit, sources: Sequence[str], model: Artifact | None = None) -> DataInfo:
+    """Describe the lines.
+
+    Args:
+        audit: The lines.
+        sources: Names of their sets, without folders.
+        model: Whose provenance says whether it was trained on them.
+    """
+    record = model.provenance.line_digests if model else {}
+    learnt = recorded(record, audit.lines, LEARNT)
     return DataInfo(
         sha256=digest_lines(audit.lines),
         sources=tuple(sources),
@@ -46,4 +55,5 @@ def describe_data(audit: Audit, sources: Sequence[str]) -> DataInfo:
         skipped=tuple(
             SkippedLine(id=f.id, problem=str(f.problem), detail=without_folders(f.detail)) for f in audit.findings
         ),
+        trained_on=len({id(line) for some in learnt.values() for line in some}) if Role.TRAIN in record else None,
     )

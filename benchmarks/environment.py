@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from inkport.benchmarks.machine.sensors import read_conditions
+from inkport.core.processors import count_processors, sharing
 
 
 PACKAGES = ("inkport", "numpy", "onnx", "onnxruntime", "openvino", "pillow", "safetensors", "torch")
@@ -47,6 +48,8 @@ class Environment:
     """Median of the cores' frequencies before the run, where the system tells."""
     temperature_c: float | None = None
     """Hottest sensor of the processor before the run, in degrees Celsius, where the system tells."""
+    processors: float | None = None
+    """Processors that the process gets at once: fewer than ``cores`` where a container's share is smaller."""
 
 
 def read_environment(*, threads: int) -> Environment:
@@ -66,7 +69,14 @@ def read_environment(*, threads: int) -> Environment:
         load_1min=conditions.load_1min,
         frequency_mhz=conditions.frequency_mhz,
         temperature_c=conditions.temperature_c,
+        processors=count_processors(),
     )
+
+
+def threads_on(environment: Environment, threads: int) -> str:
+    """Return how many threads a target computed with, and that they had to share processors if there were fewer."""
+    shared = "" if environment.processors is None else sharing(threads, environment.processors)
+    return shared or f"{threads} thread{'s' if threads > 1 else ''}"
 
 
 def without_folders(text: str) -> str:

@@ -10,8 +10,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from inkport.benchmarks.bootstrap import paired_resamples
 from inkport.benchmarks.edits import count_edits
+from inkport.benchmarks.estimate import estimate
+from inkport.benchmarks.units import units_of
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
 from inkport.core.charset import Charset, normalise_text
@@ -59,8 +60,8 @@ class Gain:
     """Character error rate of greedy decoding."""
     cer_beam: float
     """Character error rate of the beam with the language model."""
-    interval: tuple[float, float]
-    """95 % interval of the difference, beam minus greedy, by paired bootstrap over writers."""
+    interval: tuple[float, float] | None
+    """95 % interval of the difference, beam minus greedy, for other such writers; absent for fewer than three."""
     changed_lines: int
     """Lines whose text differs."""
 
@@ -175,13 +176,13 @@ def _gain(  # noqa: PLR0917
 ) -> Gain:
     chosen = [lines[i] for i in part]
     lengths = [len(normalise_text(line.text)) for line in chosen]
-    resampled = paired_resamples([edits[i][1] - edits[i][0] for i in part], lengths, chosen, seed=0)
+    found = estimate([edits[i][1] - edits[i][0] for i in part], lengths, units_of(chosen))
     return Gain(
         dataset=dataset,
         seen_writer=seen_writer,
         lines=len(chosen),
         cer_greedy=sum(edits[i][0] for i in part) / sum(lengths),
         cer_beam=sum(edits[i][1] for i in part) / sum(lengths),
-        interval=resampled.interval(),
+        interval=found.interval(),
         changed_lines=sum(changed[i] for i in part),
     )

@@ -81,7 +81,7 @@ def verify(request: Request, *, progress: Progress = silent) -> Report:
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         model=describe_model(request.model),
-        data=describe_data(request.audit, request.sources),
+        data=describe_data(request.audit, request.sources, request.model),
         reference=describe_reference(reference),
         options=options,
         environment=environment,

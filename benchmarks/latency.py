@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from inkport.benchmarks.progress import Progress, silent
 from inkport.benchmarks.scenarios.quantiles import Quantile, quantile
 from inkport.benchmarks.scenarios.timing import run_ns
 from inkport.benchmarks.widths.cost import Curve, fit_curve
+from inkport.core.errors import RuntimeExecutionError
+from inkport.core.foreign import failure_of
+from inkport.core.lending import check_returned, lend
 from inkport.core.runtime import Session
 
 
@@ -91,14 +94,17 @@ def cold_start(open_session: Callable[[], Session], image: Image) -> tuple[float
     """
     times: list[int] = []
     while True:
+        lent = lend(image)
         start = time.perf_counter_ns()
         session = open_session()
         try:
-            session.run(image)
+            session.run(lent)
+            elapsed = time.perf_counter_ns() - start
+            check_returned(lent, image, label="the session")
         except BaseException:
             session.close()
             raise
-        times.append(time.perf_counter_ns() - start)
+        times.append(elapsed)
         if len(times) == COLD_STARTS:
             return float(np.median(times)) / 1e6, session
         session.close()
@@ -157,23 +163,49 @@ def measure(
     times = Times({name: [] for name in sessions}, {})
     for name, session in sessions.items():
         for image in {image.shape[3]: image for image in inputs}.values():
-            _run(name, session, image, times)
-    moments = _noise_moments(len(inputs))
+            _run(name, session, lend(image), times)
+    moments, turn = _noise_moments(len(inputs)), _Turn()
     with collection_paused():
         for call in schedule(list(sessions), len(inputs)):
             if not call.timed and moments and call.line >= moments[0]:
                 moments.pop(0)
                 meter.sample()
-            elapsed = _run(call.target, sessions[call.target], inputs[call.line], times)
+            if not call.timed:
+                turn.end(times)
+                turn = _Turn.start(call, inputs)
+                progress("timing all targets", call.line, len(inputs))
+            elapsed = _run(call.target, sessions[call.target], turn.lent[call.line], times)
             if call.timed and elapsed is not None:
                 times.ns[call.target].append(elapsed)
-            if not call.timed:
-                progress("timing all targets", call.line, len(inputs))
+        turn.end(times)
         meter.sample()
     times.noise = meter.noise()
     for name in times.errors:
         del times.ns[name]
     return times
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """The lines of one target's turn: copies of its own, looked at when nothing is timed."""
+
+    target: str = ""
+    lent: Mapping[int, Image] = field(default_factory=dict)
+    kept: Mapping[int, Image] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, call: Call, inputs: Sequence[Image]) -> _Turn:
+        kept = {line: inputs[line] for line in range(call.line, min(call.line + BLOCK, len(inputs)))}
+        return cls(call.target, {line: lend(image) for line, image in kept.items()}, kept)
+
+    def end(self, times: Times) -> None:
+        if self.target in times.errors:
+            return
+        try:
+            for line, image in self.kept.items():
+                check_returned(self.lent[line], image, label=self.target)
+        except RuntimeExecutionError as error:
+            times.errors[self.target] = error
 
 
 def _noise_moments(lines: int) -> list[int]:
@@ -199,8 +231,8 @@ def _run(name: str, session: Session, image: Image, times: Times) -> int | None:
         return None
     try:
         return run_ns(session, (image,))
-    except Exception as error:  # noqa: BLE001 - one broken target must not stop the others
-        times.errors[name] = error
+    except BaseException as error:  # noqa: BLE001 - one broken target must not stop the others
+        times.errors[name] = failure_of(error)
         return None
 
 

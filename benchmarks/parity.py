@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from inkport.benchmarks.bootstrap import RESAMPLES, paired_resamples
 from inkport.benchmarks.edits import Edits, count_edits, sum_edits
 from inkport.benchmarks.equivalence import Equivalence, judge_equivalence
+from inkport.benchmarks.estimate import estimate
 from inkport.benchmarks.ledger import Change, Effects, find_changes, sum_effects
+from inkport.benchmarks.units import UnitKind, units_of
+from inkport.benchmarks.worst import RESAMPLES, WorstWriter, worst_writer
 from inkport.core.charset import normalise_text
 from inkport.core.ctc import Transcription
 from inkport.core.metrics import wer, wer_htr
+from inkport.core.target import LARGEST_WRITER_LOSS
 from inkport.lines.line import Line
 
 
@@ -62,10 +65,11 @@ class Score:
     """Character error rate of the reference on the same lines."""
     delta: float
     """``cer`` minus ``cer_reference``: above zero the target reads worse."""
-    interval: tuple[float, float]
-    """95 % interval of ``delta``, by paired bootstrap."""
-    interval_unit: Literal["writer", "line"]
-    """What the bootstrap resampled: writers with all their lines, or single lines where it knows fewer than two."""
+    interval: tuple[float, float] | None
+    """95 % interval of ``delta`` for other such writers; absent for fewer than three."""
+    interval_unit: UnitKind
+    """What is taken as independent: writers; documents, where of some only the document is known; or single lines,
+    where neither is known of any."""
     clusters: int
     """How many of those there are."""
     equivalence: Equivalence
@@ -128,6 +132,8 @@ class Parity(Score):
     """Every flipped line, in the order of the lines."""
     effects: Effects
     """All changes of the flipped lines, by what they do."""
+    worst_writer: WorstWriter | None
+    """The writer (or document) that lost most; absent where none is known."""
 
 
 def compare(
@@ -136,6 +142,7 @@ def compare(
     target: Reading,
     *,
     margin: float,
+    largest_writer_loss: float = LARGEST_WRITER_LOSS,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Parity:
@@ -146,8 +153,9 @@ def compare(
         reference: The reference's reading of them.
         target: The target's reading of them.
         margin: CER difference up to which the two count as equivalent.
-        seed: Of the bootstrap.
-        resamples: Of the bootstrap.
+        largest_writer_loss: Largest loss on a single writer that EQUIVALENT reckons with.
+        seed: Of the draws for the worst writer's interval.
+        resamples: How many of them.
     """
     rows: dict[tuple[str, bool], list[int]] = {}
     for index, line in enumerate(lines):
@@ -156,7 +164,11 @@ def compare(
     def fields(indices: Sequence[int]) -> dict[str, Any]:
         part = [lines[i] for i in indices]
         return _score(
-            part, reference.part(indices), target.part(indices), margin=margin, seed=seed, resamples=resamples
+            part,
+            reference.part(indices),
+            target.part(indices),
+            margin=margin,
+            largest_writer_loss=largest_writer_loss,
         )
 
     flips = tuple(
@@ -172,30 +184,38 @@ def compare(
         ),
         flips=flips,
         effects=sum_effects(change for flip in flips for change in flip.changes),
+        worst_writer=worst_writer(
+            lines,
+            [edits.total for edits in reference.edits],
+            [edits.total for edits in target.edits],
+            [len(normalise_text(line.text)) for line in lines],
+            units_of(lines),
+            seed=seed,
+            resamples=resamples,
+        ),
     )
 
 
 def _score(
-    lines: Sequence[Line], reference: Reading, target: Reading, *, margin: float, seed: int, resamples: int
+    lines: Sequence[Line], reference: Reading, target: Reading, *, margin: float, largest_writer_loss: float
 ) -> dict[str, Any]:
     texts = [line.text for line in lines]
     old = [t.text for t in reference.transcriptions]
     new = [t.text for t in target.transcriptions]
     lengths = [len(normalise_text(text)) for text in texts]
     differences = [b.total - a.total for a, b in zip(reference.edits, target.edits, strict=True)]
-    resampled = paired_resamples(differences, lengths, lines, seed=seed, resamples=resamples)
+    found = estimate(differences, lengths, units_of(lines))
     edits, edits_reference, symbols = sum_edits(target.edits), sum_edits(reference.edits), sum(lengths)
-    delta = sum(differences) / symbols
     return {
         "lines": len(lines),
         "symbols": symbols,
         "cer": edits.total / symbols,
         "cer_reference": edits_reference.total / symbols,
-        "delta": delta,
-        "interval": resampled.interval(),
-        "interval_unit": resampled.unit,
-        "clusters": resampled.clusters,
-        "equivalence": judge_equivalence(resampled, delta=delta, lines=len(lines), symbols=symbols, margin=margin),
+        "delta": found.rate,
+        "interval": found.interval(),
+        "interval_unit": found.kind,
+        "clusters": found.units,
+        "equivalence": judge_equivalence(found, margin=margin, largest_writer_loss=largest_writer_loss),
         "flipped_lines": sum(a != b for a, b in zip(old, new, strict=True)),
         "edits": edits,
         "edits_reference": edits_reference,

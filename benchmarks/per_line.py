@@ -28,33 +28,37 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class PerLine:
-    """Figures per line, in the order of the lines; writers are numbered and not named."""
+    """Figures per line, in the order of the lines; writers and documents are numbered and not named."""
 
     groups: tuple[Group, ...]
     """The data sets, lines of seen and unseen writers apart."""
     group: tuple[int, ...]
     """Index into ``groups``."""
     writer: tuple[int | None, ...]
-    """Number of the line's writer or document, counted from 0 over all data sets; None where none is named."""
+    """Number of the line's writer, or of its document where only that is known, counted from 0 over all data sets;
+    None where neither is."""
     symbols: tuple[int, ...]
     """Symbols of the line's text."""
     edits_reference: tuple[int, ...]
     """Edits of the reference's reading."""
     margin_reference: tuple[float | None, ...]
     """Smallest top-1 minus top-2 logit of the reference on the line, to four digits; None without frames."""
+    documents: tuple[int, ...]
+    """Numbers in ``writer`` that are documents."""
 
 
 def per_line(lines: Sequence[Line], reference: Reading) -> PerLine:
     """Return the figures of ``lines`` and of what the reference read on them."""
     groups = _numbered((line.dataset, line.seen_writer) for line in lines)
-    writers = _numbered((line.dataset, line.writer) for line in lines if line.writer)
+    units = _numbered(unit for line in lines if (unit := line.unit))
     return PerLine(
         groups=tuple(Group(dataset=dataset, seen_writer=seen) for dataset, seen in groups),
         group=tuple(groups[line.dataset, line.seen_writer] for line in lines),
-        writer=tuple(writers.get((line.dataset, line.writer)) for line in lines),
+        writer=tuple(units[unit] if (unit := line.unit) else None for line in lines),
         symbols=tuple(len(normalise_text(line.text)) for line in lines),
         edits_reference=tuple(edits.total for edits in reference.edits),
         margin_reference=tuple(_rounded(read.margin) for read in reference.transcriptions),
+        documents=tuple(number for (_, kind, _), number in units.items() if kind == "document"),
     )
 
 

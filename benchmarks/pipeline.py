@@ -17,6 +17,8 @@ from inkport.benchmarks.report import Options
 from inkport.core.artifact import Artifact
 from inkport.core.ctc import Decode, Transcription, greedy
 from inkport.core.errors import InkportError, RuntimeUnavailableError, UsageError
+from inkport.core.exits import is_refusal
+from inkport.core.foreign import failure_of
 from inkport.core.registry import open_session, probe
 from inkport.core.runtime import CheckedSession, Evidence, Placed, Placement, Session, SessionOptions
 from inkport.core.spec import RecogniserSpec
@@ -70,7 +72,7 @@ def prove(
     progress: Progress,
     decode: Decode = greedy,
 ) -> TargetRun:
-    """Take a target as far as it comes, up to its comparison with the reference; never raises.
+    """Take a target as far as it comes, up to its comparison with the reference; raises what ``open_target`` does.
 
     Args:
         target: The target.
@@ -91,8 +93,8 @@ def prove(
         with session:
             reading = read_all(run.artifact.spec, session, part, label=target.name, progress=progress, decode=decode)
             run.placement = session.session.placement() if isinstance(session.session, Placed) else None
-    except Exception as error:  # noqa: BLE001
-        run.fail(Outcome.RUN_FAILED, error)
+    except BaseException as error:  # noqa: BLE001
+        run.fail(Outcome.RUN_FAILED, failure_of(error))
         return run
     run.sample, run.choice = (None, None) if indices is None else (len(indices), target.choose)
     run.line_edits = line_edits(reading, indices, lines=len(audit.lines))
@@ -102,6 +104,7 @@ def prove(
         wanted,
         reading,
         margin=target.budget.cer_margin,
+        largest_writer_loss=target.budget.largest_writer_loss,
         seed=options.seed,
         resamples=options.resamples,
     )
@@ -113,7 +116,7 @@ def prove(
 def open_target(
     run: TargetRun, *, provide: Provide, options: Options, progress: Progress = silent
 ) -> CheckedSession | None:
-    """Take a target up to its open session, which the caller closes; never raises.
+    """Take a target up to its open session, which the caller closes.
 
     Args:
         run: The target; what is found out about it is written here, ``failure`` included.
@@ -123,6 +126,10 @@ def open_target(
 
     Returns:
         The session, or None if the target did not come that far.
+
+    Raises:
+        OSError: If the machine has no room for the artefact; nothing else is raised.
+        MemoryError: Likewise.
     """
     target = run.target
     availability = probe(target.runtime)
@@ -134,16 +141,20 @@ def open_target(
     try:
         progress(f"{target.name}: exporting")
         run.artifact = provide(target)
-    except Exception as error:  # noqa: BLE001
-        run.fail(Outcome.UNAVAILABLE if _is_missing(error) else Outcome.EXPORT_FAILED, error)
+    except BaseException as error:
+        failure = failure_of(error)
+        if is_refusal(failure):
+            raise
+        run.fail(Outcome.UNAVAILABLE if _is_missing(failure) else Outcome.EXPORT_FAILED, failure)
         return None
     try:
         progress(f"{target.name}: opening")
         return open_session(
             run.artifact, runtime=target.runtime, device=target.device, options=session_options(target, options)
         )
-    except Exception as error:  # noqa: BLE001
-        run.fail(Outcome.UNAVAILABLE if _is_missing(error) else Outcome.LOAD_FAILED, error)
+    except BaseException as error:  # noqa: BLE001
+        failure = failure_of(error)
+        run.fail(Outcome.UNAVAILABLE if _is_missing(failure) else Outcome.LOAD_FAILED, failure)
         return None
 
 

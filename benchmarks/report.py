@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from inkport.benchmarks.bootstrap import RESAMPLES
 from inkport.benchmarks.environment import Environment
 from inkport.benchmarks.host import HostTimes
 from inkport.benchmarks.latency import Latency
@@ -18,6 +17,7 @@ from inkport.benchmarks.outcome import Outcome, exit_code
 from inkport.benchmarks.parity import Parity
 from inkport.benchmarks.per_line import PerLine, to_json_text
 from inkport.benchmarks.remote.record import DeviceReport
+from inkport.benchmarks.worst import RESAMPLES
 from inkport.core.artifact import Artifact
 from inkport.core.config import to_plain
 from inkport.core.lm.files import Fusion
@@ -102,6 +102,8 @@ class DataInfo:
     """Lines read."""
     skipped: tuple[SkippedLine, ...]
     """Lines left out."""
+    trained_on: int | None = None
+    """Lines read that the model was trained on; absent where its provenance does not record its lines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,9 +137,9 @@ class Options:
     latency_lines: int = 200
     """Most lines timed per target; 0 leaves the latency out."""
     resamples: int = RESAMPLES
-    """Resamples per confidence interval."""
+    """Draws for the interval of the worst writer."""
     seed: int = 0
-    """Of the bootstrap and of the order of the timed lines."""
+    """Of those draws and of the order of the timed lines."""
     skip: tuple[str, ...] = ()
     """Problems whose lines are left out."""
 

@@ -13,6 +13,7 @@ from inkport.benchmarks.progress import Progress
 from inkport.benchmarks.report import Options
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
+from inkport.core.foreign import failure_of
 from inkport.core.registry import load_runtime
 from inkport.core.runtime import Evidence, Session
 from inkport.core.target import Precision, Target
@@ -64,8 +65,8 @@ def measure_speed(
             progress(f"{name}: cold start")
             try:
                 cold[name], sessions[name] = _open(target, artifact, options, _middle(inputs))
-            except Exception as error:  # noqa: BLE001 - one broken target must not stop the others
-                speed.errors[name] = error
+            except BaseException as error:  # noqa: BLE001 - one broken target must not stop the others
+                speed.errors[name] = failure_of(error)
         times = measure(sessions, inputs, progress=progress)
         speed.errors |= times.errors
         speed.baseline = next((name for name in times.ns if is_baseline(ready[name][0])), None)
@@ -75,8 +76,11 @@ def measure_speed(
             artifact, session = ready[next(iter(times.ns))][1], sessions[next(iter(times.ns))]
             speed.host = host_times([audit.lines[index] for index in chosen], artifact.spec, session, beam)
     finally:
-        for session in sessions.values():
-            session.close()
+        for name, session in sessions.items():
+            try:
+                session.close()
+            except BaseException as error:  # noqa: BLE001 - nor one that does not close
+                speed.errors.setdefault(name, failure_of(error))
     return speed
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from inkport.benchmarks.equivalence import LEVEL, Equivalence, Verdict
+from inkport.benchmarks.equivalence import LEVEL, Verdict
+from inkport.benchmarks.estimate import FEWEST_UNITS
 from inkport.benchmarks.latency import Latency
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.parity import DatasetScore, Parity, Score
+from inkport.benchmarks.units import counted
 from inkport.core.runtime import Placement
 from inkport.core.target import Budget
 
@@ -21,9 +23,13 @@ def judge(parity: Parity, latency: Latency | None, placement: Placement | None, 
         parity: Its text, whose verdicts rest on ``budget.cer_margin``.
         latency: Its speed, if it was measured.
         placement: Where its operators ran, if the runtime tells.
-        budget: What it may lose; each data set must keep the CER margin by itself.
+        budget: What it may lose; each data set must keep the CER margin by itself, and no writer may be proven to
+            lose more than verdicts reckon with.
     """
     reasons = _proven(parity)
+    worst, allowed = parity.worst_writer, parity.equivalence.writer_may_lose
+    if worst is not None and worst.interval[0] > allowed:
+        reasons.append(worst.sentence(allowed))
     if budget.flipped_lines is not None and parity.flipped_lines > budget.flipped_lines:
         reasons.append(_flip_reason(parity, budget.flipped_lines))
     if reasons:
@@ -55,9 +61,9 @@ def _unsettled(parity: Parity) -> list[str]:
         for row in parity.datasets
         if abs(row.delta) > row.equivalence.margin and row.equivalence.verdict is Verdict.INCONCLUSIVE
     ]
-    reasons = [f"{_difference(row)} {_open_reason(row.equivalence)}" for row in rows]
+    reasons = [f"{_difference(row)} {_open_reason(row)}" for row in rows]
     if parity.equivalence.verdict is Verdict.INCONCLUSIVE and len(rows) < len(parity.datasets):
-        reasons.insert(0, f"All lines together leave it open. {_open_reason(parity.equivalence)}")
+        reasons.insert(0, f"All lines together leave it open. {_open_reason(parity)}")
     return reasons
 
 
@@ -65,16 +71,20 @@ def _differs(score: Score) -> bool:
     return score.equivalence.verdict in {Verdict.WORSE, Verdict.BETTER}
 
 
-def _open_reason(found: Equivalence) -> str:
-    low, high = found.interval
+def _open_reason(row: Score) -> str:
+    found, kind = row.equivalence, row.interval_unit
     more = (
-        "no number of further lines would settle it"
-        if found.further_lines is None
-        else f"about {found.further_lines} further lines like these would settle it"
+        f"no number of further {kind}s would settle it"
+        if found.further_writers is None
+        else f"about {counted(found.further_writers, kind).replace(' ', ' further ', 1)} like these would settle it"
     )
+    if found.interval is None:
+        return f"{counted(row.clusters, kind).capitalize()} cannot tell, it takes {FEWEST_UNITS} or more: {more}."
+    low, high = found.interval
     return (
         f"The true CER difference may lie between {100 * low:+.2f} and {100 * high:+.2f} points (two one-sided tests "
-        f"at {LEVEL:.0%}), {100 * found.margin:g} are allowed either way: {more}."
+        f"at {LEVEL:.0%}, with losses of up to {100 * found.largest_writer_loss:g} points on a single writer), "
+        f"{100 * found.margin:g} are allowed either way: {more}."
     )
 
 
@@ -86,13 +96,16 @@ def _placement_reason(placement: Placement) -> str:
 
 def _difference(row: Score) -> str:
     direction = "above" if row.delta > 0 else "below"
-    low, high = row.interval
+    interval = "" if row.interval is None else f", 95 % interval of the difference {_limits(row.interval)}"
     where = (row.dataset if isinstance(row, DatasetScore) else "") or "the lines"
     return (
         f"CER on {where} is {100 * abs(row.delta):.2f} points {direction} the reference's "
-        f"({100 * row.cer:.2f} against {100 * row.cer_reference:.2f} %, 95 % interval of the difference "
-        f"{100 * low:+.2f} to {100 * high:+.2f})."
+        f"({100 * row.cer:.2f} against {100 * row.cer_reference:.2f} %{interval})."
     )
+
+
+def _limits(interval: tuple[float, float]) -> str:
+    return f"{100 * interval[0]:+.2f} to {100 * interval[1]:+.2f}"
 
 
 def _cer_reason(row: Score) -> str:

@@ -64,7 +64,7 @@ def assemble(
         margin: CER difference that verdicts are about.
         budget: CER difference that a choice may cost; no choice if None.
     """
-    members = [_member(row, recipe, start, made, figures, margin=margin) for row in recipe.targets]
+    members = [_member(row, start, made, figures, margin=margin) for row in recipe.targets]
     objectives, members = _with_pareto(members)
     val = figures.val
     return CompressReport(
@@ -101,7 +101,6 @@ def _stage(made: Made) -> StageReport:
 
 def _member(
     row: TargetRow,
-    recipe: CompressRecipe,
     start: Artifact,
     made: Mapping[str, Made],
     figures: Figures,
@@ -111,8 +110,8 @@ def _member(
     artifact = start if row.stage == START else made[row.stage].artifact
     own = artifact is not None and artifact.root != start.root
     taken = figures.val.members.get(row.label) if figures.val else None
-    val = _judged(figures.val, row.label, figures.val_lines, margin=margin, seed=recipe.measure.seed)
-    test = _judged(figures.test, row.label, figures.test_lines, margin=margin, seed=recipe.measure.seed)
+    val = _judged(figures.val, row.label, figures.val_lines, margin=margin)
+    test = _judged(figures.test, row.label, figures.test_lines, margin=margin)
     failure, reason = (taken.outcome, taken.reason) if taken else _stage_failure(row, made)
     return MemberReport(
         name=row.label,
@@ -147,11 +146,11 @@ def _stage_failure(row: TargetRow, made: Mapping[str, Made]) -> tuple[Outcome, s
     return outcome, f"stage {stage.row.name}: {stage.reason}"
 
 
-def _judged(run: LineSetRun | None, name: str, lines: Sequence[Line], *, margin: float, seed: int) -> Judged | None:
+def _judged(run: LineSetRun | None, name: str, lines: Sequence[Line], *, margin: float) -> Judged | None:
     taken = run.members.get(name) if run else None
     if run is None or taken is None or not taken.edits:
         return None
-    return judge_member(lines, run.reference_edits, taken.edits, flips=taken.flips, margin=margin, seed=seed)
+    return judge_member(lines, run.reference_edits, taken.edits, flips=taken.flips, margin=margin)
 
 
 def _lineage(stage: str, start: Artifact, made: Mapping[str, Made]) -> tuple[Ancestor, ...]:

@@ -48,8 +48,8 @@ def _why_none(members: Sequence[MemberReport], budget: float) -> list[str]:
     word = "INCONCLUSIVE" if unsettled else "NONE"
     sentences = [f"{word}: no timed member is proven to lose at most {100 * budget:g} points of CER on val."]
     for member in unsettled:
-        further = member.val.equivalence.further_lines if member.val else None
-        more = "no number of lines would" if further is None else f"about {further} further lines like these would"
+        further = member.val.equivalence.further_writers if member.val else None
+        more = "no number of writers would" if further is None else f"about {further} further writers like these would"
         sentences.append(f"{member.name} is open; {more} settle it.")
     if beyond := [m.name for m in members if m.standing is Standing.BEYOND]:
         sentences.append(f"Beyond the budget: {'; '.join(beyond)}.")

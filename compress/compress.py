@@ -9,6 +9,7 @@ from pathlib import Path
 from inkport.benchmarks.harness import check_targets
 from inkport.compress.assemble import Figures, assemble
 from inkport.compress.graph import START
+from inkport.compress.lines import refuse_known
 from inkport.compress.measure import Measurer, Member
 from inkport.compress.plot import render_plot
 from inkport.compress.recipe import CompressRecipe
@@ -64,6 +65,7 @@ def compress(request: CompressRequest) -> Compressed:
     check_targets([_target(row.label, row.runtime, Precision.FP32) for row in recipe.targets])
     if request.budget is not None and not recipe.measure.latency_lines:
         raise UsageError("a budget chooses the fastest member, but latency_lines is 0", remedy="let members be timed")
+    refuse_known(start, context.found)
     made = run_stages(recipe.stages, start, context, request.out)
     artifacts = _artifacts(recipe, start, made)
     figures = _measure(request, artifacts)

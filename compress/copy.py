@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from inkport.core.artifact import SIDECAR, Artifact, load_artifact
-from inkport.core.errors import UsageError
+from inkport.core.artifact import Artifact, load_artifact, refuse_to_replace
 from inkport.core.files import new_directory
 
 
@@ -20,10 +19,7 @@ def copy_artifact(artifact: Artifact, out: Path) -> Artifact:
     Raises:
         UsageError: If ``out`` is something else than an artefact or an empty folder: it would be lost.
     """
-    if out.exists() and not (out / SIDECAR).is_file() and not (out.is_dir() and not any(out.iterdir())):
-        raise UsageError(
-            f"{out}: would be replaced, but holds no artefact (no {SIDECAR})", remedy="name another folder"
-        )
+    refuse_to_replace(out)
     with new_directory(out) as folder:
         shutil.copytree(artifact.path, folder, dirs_exist_ok=True)
     return load_artifact(out)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inkport.benchmarks.bootstrap import paired_resamples
 from inkport.benchmarks.equivalence import Equivalence, Verdict, judge_equivalence
+from inkport.benchmarks.estimate import estimate
+from inkport.benchmarks.units import units_of
 from inkport.core.charset import normalise_text
 from inkport.lines.line import Line
 
@@ -24,8 +25,8 @@ class Compared:
     """That of the start."""
     delta: float
     """``cer`` minus ``cer_reference``."""
-    interval: tuple[float, float]
-    """95 % interval of ``delta``, by paired bootstrap over writers."""
+    interval: tuple[float, float] | None
+    """95 % interval of ``delta`` for other such writers; absent for fewer than three."""
     equivalence: Equivalence
     """Whether ``delta`` lies within the margin, as far as these lines can tell."""
 
@@ -48,7 +49,7 @@ class Standing(StrEnum):
     BEYOND = "beyond"
     """Proven not to."""
     OPEN = "open"
-    """These lines are too few to say."""
+    """These writers are too few to say."""
 
 
 def judge_member(
@@ -58,7 +59,6 @@ def judge_member(
     *,
     flips: int,
     margin: float,
-    seed: int,
 ) -> Judged:
     """Compare a member's edits with those of the start.
 
@@ -68,7 +68,6 @@ def judge_member(
         edits: Edits of the member per line.
         flips: Lines that the two read differently.
         margin: CER difference that is allowed.
-        seed: Of the bootstrap.
     """
     rows: dict[str, list[int]] = {}
     for index, line in enumerate(lines):
@@ -78,7 +77,7 @@ def judge_member(
     def compare(indices: Sequence[int]) -> Compared:
         part = [lines[i] for i in indices]
         old, new = [reference[i] for i in indices], [edits[i] for i in indices]
-        return _compare(part, old, new, margin=margin, seed=seed)
+        return _compare(part, old, new, margin=margin)
 
     whole = compare(range(len(lines)))
     return Judged(**vars(whole), flips=flips, datasets={name: compare(indices) for name, indices in rows.items()})
@@ -102,18 +101,15 @@ def standing(found: Judged, *, own_weights: bool) -> Standing:
     return Standing.OPEN
 
 
-def _compare(
-    lines: Sequence[Line], reference: Sequence[int], edits: Sequence[int], *, margin: float, seed: int
-) -> Compared:
+def _compare(lines: Sequence[Line], reference: Sequence[int], edits: Sequence[int], *, margin: float) -> Compared:
     lengths = [len(normalise_text(line.text)) for line in lines]
     differences = [new - old for new, old in zip(edits, reference, strict=True)]
-    symbols, delta = sum(lengths), sum(differences) / sum(lengths)
-    resampled = paired_resamples(differences, lengths, lines, seed=seed)
+    symbols, found = sum(lengths), estimate(differences, lengths, units_of(lines))
     return Compared(
         lines=len(lines),
         cer=sum(edits) / symbols,
         cer_reference=sum(reference) / symbols,
-        delta=delta,
-        interval=resampled.interval(),
-        equivalence=judge_equivalence(resampled, delta=delta, lines=len(lines), symbols=symbols, margin=margin),
+        delta=found.rate,
+        interval=found.interval(),
+        equivalence=judge_equivalence(found, margin=margin),
     )

@@ -6,11 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError
 from inkport.lines.audit import Problem
-from inkport.lines.held_out import TEST, is_listed
+from inkport.lines.held_out import is_listed
 from inkport.lines.line import Line
+from inkport.lines.roles import Role, is_test_split, name_lines, refuse_recorded, refuse_shared
 from inkport.lines.source import digest_lines, read_lines
+
+
+TEST = "test"
+"""The role of lines that only confirm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +42,33 @@ class LineSets:
         )
 
 
+def refuse_known(start: Artifact, lines: LineSets) -> None:
+    """Refuse lines to choose or confirm by that made what a compression starts from, as far as its provenance tells.
+
+    Raises:
+        LineDataError: If there is one, or a path is no line set.
+    """
+    learnt = (Role.TRAIN, Role.UNLABELLED, Role.CALIBRATION)
+    for role, paths, made in (("val", lines.val, learnt), (TEST, lines.test, (*learnt, Role.VAL, Role.TUNING))):
+        refuse_recorded(
+            start.provenance.line_digests,
+            read_lines(paths),
+            made,
+            owner=f"the start {start.path}",
+            because=f"they are no lines of {role}",
+            remedy=f"take them out of lines.{role}",
+        )
+
+
 @dataclass(frozen=True)
 class _Read:
     digest: str
-    ids: frozenset[str]
+    named: Mapping[str, str]
     held_out: str | None
 
 
 class LineIndex:
-    """Ids and digests of line sets, each read once."""
+    """Content and digests of line sets, each read once."""
 
     def __init__(self) -> None:
         self._read: dict[Path, _Read] = {}
@@ -73,30 +97,29 @@ class LineIndex:
                         f"{path.name}: {name!r} is a test line, and in {role}",
                         remedy="nothing is trained or chosen by test lines: name them in lines.test",
                     )
-        owners: dict[str, str] = {}
+        named: dict[str, dict[str, str]] = {role: {} for role in roles}
         for role, paths in roles.items():
-            ids = frozenset[str]().union(*(self._find(path).ids for path in paths))
-            shared = sorted(name for name in ids if owners.get(name, role) != role)
-            if shared:
-                raise LineDataError(
-                    f"{len(shared)} lines are in both {owners[shared[0]]} and {role}, for example {shared[0]!r}",
-                    remedy="a line trains, chooses or confirms: name each line set in one role",
-                )
-            owners |= dict.fromkeys(ids, role)
+            for path in paths:
+                named[role].update(self._find(path).named)
+        refuse_shared(
+            named,
+            because="a line trains, chooses or confirms",
+            remedy="name each line in one role",
+        )
 
     def _find(self, path: Path) -> _Read:
         key = path.resolve()
         if key not in self._read:
-            ids: set[str] = set()
             held_out: list[str] = []
 
             def noted() -> Iterator[Line]:
                 for line in read_lines([path]):
-                    ids.add(line.id)
-                    if not held_out and (line.split == TEST or is_listed(line.id)):
+                    if not held_out and (is_test_split(line.split) or is_listed(line)):
                         held_out.append(line.id)
+                    named.update(name_lines([line]))
                     yield line
 
+            named: dict[str, str] = {}
             digest = digest_lines(noted())
-            self._read[key] = _Read(digest, frozenset(ids), next(iter(held_out), None))
+            self._read[key] = _Read(digest, named, next(iter(held_out), None))
         return self._read[key]

@@ -27,6 +27,7 @@ from inkport.core.runtime import Evidence
 from inkport.core.target import Target
 from inkport.export.plan import build
 from inkport.lines.audit import Audit
+from inkport.lines.source import source_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +157,7 @@ class Measurer:
         Raises:
             InkportError: If the reference fails.
         """
-        data = describe_data(audit, [path.name for path in sources])
+        data = describe_data(audit, [source_name(path) for path in sources])
         threads, lines = self.recipe.threads, self.recipe.latency_lines if timed else 0
         options = Options(threads=threads, latency_lines=lines, seed=self.recipe.seed)
         inputs = {

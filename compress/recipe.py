@@ -13,9 +13,10 @@ from inkport.benchmarks.report import Options
 from inkport.compress.graph import START, check_names, sorted_stages, suggestion
 from inkport.compress.lines import LineSets
 from inkport.compress.stage import Stage, find_kind
-from inkport.compress.table import read_table
 from inkport.core.config import parse_config
+from inkport.core.documents import read_toml
 from inkport.core.errors import InkportError, RecipeError
+from inkport.core.ranges import MOST_THREADS, require_seed
 
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -72,13 +73,14 @@ class MeasureRecipe:
     memory: bool = True
     """Whether the peak memory is measured, each member in a process of its own."""
     seed: int = Options.seed
-    """Of the bootstrap and of the order of the timed lines."""
+    """Of the order of the timed lines."""
 
     def __post_init__(self) -> None:
-        if self.threads < 1 or self.latency_lines < 0:
+        require_seed(self.seed)
+        if not 1 <= self.threads <= MOST_THREADS or self.latency_lines < 0:
             raise RecipeError(
-                f"measure: threads must be at least 1 and latency_lines at least 0, found {self.threads} and "
-                f"{self.latency_lines}"
+                f"measure: threads must be at least 1 and at most {MOST_THREADS:,}, latency_lines at least 0, "
+                f"found {self.threads} and {self.latency_lines}"
             )
 
 
@@ -114,7 +116,7 @@ def load_compress_recipe(path: Path) -> CompressRecipe:
         RecipeError: If the file cannot be read, a key is unknown, a value is impossible, a name stands twice or
             leads nowhere, or stages wait for one another.
     """
-    found = parse_config(_File, read_table(path), where=str(path))
+    found = parse_config(_File, read_toml(path), where=str(path))
     rows = [_stage(table, where=f"{path}: stage {number}") for number, table in enumerate(found.stage, start=1)]
     check_names("stage", [row.name for row in rows], where=str(path))
     check_names("target", [target.label for target in found.target], where=str(path))

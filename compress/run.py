@@ -16,6 +16,7 @@ from inkport.compress.store import SCHEMA, Record, StageFolder, stage_key
 from inkport.core.artifact import Artifact
 from inkport.core.config import to_plain
 from inkport.core.errors import InkportError, RuntimeUnavailableError
+from inkport.core.exits import is_refusal
 from inkport.core.files import write_atomically
 from inkport.export.record import tool_versions
 from inkport.train.digest import digest_settings
@@ -106,7 +107,9 @@ def _run(row: StageRow, inputs: Inputs, parent: Artifact, context: Context, fold
     context.say(f"stage {row.name}: {row.kind} from {row.parent}")
     try:
         artifact = row.stage.make(parent, folder.artifact, work=work, context=context)
-    except Exception as error:  # noqa: BLE001 - whatever a converter raises, the other stages go on
+    except Exception as error:  # whatever a converter raises, the other stages go on, unless the machine is full
+        if is_refusal(error):
+            raise
         if not isinstance(error, InkportError):
             write_atomically(folder.path / "error.txt", traceback.format_exc())
         return _failed(row, error, parent)

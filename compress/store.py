@@ -15,7 +15,8 @@ from inkport.benchmarks.per_line import to_json_text
 from inkport.compress.digest import digest_of
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import parse_config, to_plain
-from inkport.core.errors import ArtifactError, RecipeError
+from inkport.core.documents import read_json
+from inkport.core.errors import ArtifactError, DataError, RecipeError
 from inkport.core.files import write_atomically
 
 
@@ -70,8 +71,8 @@ class StageFolder:
     def find(self, key: str) -> Artifact | None:
         """Return the artefact if it was made under this key and is undamaged, else None."""
         # Absent, damaged or of another version: it is made again, so the error is no news.
-        with suppress(OSError, ValueError, RecipeError, ArtifactError):
-            data = json.loads((self.path / RECORD).read_text(encoding="utf-8"))
+        with suppress(OSError, ValueError, DataError, RecipeError, ArtifactError):
+            data = read_json(self.path / RECORD)
             record = parse_config(Record, data, where=RECORD)
             artifact = load_artifact(self.artifact)
             if (record.schema, record.key, record.artifact_sha256) == (SCHEMA, key, artifact.digest):
@@ -109,8 +110,8 @@ def kept(path: Path, inputs: Any, cls: type[T], measure: Callable[[], T], *, kee
         keep: Whether a measurement is whole; one that is not is made again next time.
     """
     key = digest_of([SCHEMA, __version__, inputs])
-    with suppress(OSError, ValueError, RecipeError, TypeError, KeyError):
-        data = json.loads(path.read_text(encoding="utf-8"))
+    with suppress(ValueError, DataError, RecipeError, TypeError, KeyError):
+        data = read_json(path)
         if data["key"] == key:
             return parse_config(cls, data["found"], where=str(path))
     found = measure()

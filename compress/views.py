@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from inkport.benchmarks.views.rows import NONE, milliseconds, percent, points
+from inkport.benchmarks.environment import threads_on
+from inkport.benchmarks.views.rows import NONE, between, milliseconds, percent, points
 from inkport.benchmarks.views.text import aligned, wrap
 from inkport.compress.judge import Compared, Standing
 from inkport.compress.report import CompressReport, MemberReport
@@ -48,8 +49,7 @@ def members_table(report: CompressReport) -> Table:
 def _row(m: MemberReport) -> tuple[str, ...]:
     text = (NONE, NONE, NONE)
     if m.val:
-        low, high = m.val.interval
-        text = (percent(m.val.cer), points(m.val.delta), f"{points(low)}..{points(high)}")
+        text = (percent(m.val.cer), points(m.val.delta), between(m.val.interval))
     test = (percent(m.test.cer), points(m.test.delta)) if m.test else (NONE, NONE)
     times = (NONE, NONE, NONE)
     if m.speed:
@@ -92,10 +92,9 @@ def _headline(report: CompressReport) -> str:
     start = report.start
     lines = f"{report.val.lines} lines of val ({report.val.sha256[:12]})" if report.val else "no lines"
     test = f" and {report.test.lines} of test ({report.test.sha256[:12]})" if report.test else ""
-    threads = report.measure.threads
     return (
         f"{report.recipe}: {start.name} {start.version} ({start.artifact.sha256[:12]}) on {lines}{test}, "
-        f"{threads} thread{'s' if threads > 1 else ''}"
+        f"{threads_on(report.environment, report.measure.threads)}"
     )
 
 

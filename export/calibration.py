@@ -17,7 +17,7 @@ from inkport.core.errors import ImageError, LineDataError
 from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
-from inkport.lines.source import digest_lines
+from inkport.lines.roles import Role, describe_lines
 
 
 CALIBRATION_LINES = 64
@@ -55,14 +55,15 @@ def choose_calibration(
         skip_bad_images: Whether to pass over lines whose image cannot be prepared instead of refusing them.
 
     Raises:
-        LineDataError: If there is no usable line, one is a test line, or a chosen line has an unusable image.
+        LineDataError: If there is no usable line, one is of a test split, or a chosen line is a listed test line or
+            has an unusable image.
     """
     if count < 1:
         raise LineDataError(f"calibration needs at least 1 line, {count} were asked for")
     chosen: list[Line] = []
     skipped: list[str] = []
     inputs: list[npt.NDArray[np.float32]] = []
-    lines = refuse_test_lines(lines, purpose="calibration")
+    lines = refuse_test_lines(lines, purpose="calibration", listed=False)
     for line in _in_turns(lines, None if skip_bad_images else count):
         if len(chosen) == count:
             break
@@ -71,14 +72,17 @@ def choose_calibration(
         except ImageError as error:
             if not skip_bad_images:
                 raise LineDataError(
-                    f"calibration line {line.id}: {error.message}", remedy="mend it, or pass --skip-bad-images"
+                    f"calibration line {line.id}: {error.message}",
+                    remedy="mend it, or pass --skip bad-image",
                 ) from error
             skipped.append(line.id)
             continue
         chosen.append(line)
     if not chosen:
         raise LineDataError("no line to calibrate on", remedy="pass a line set with readable images")
-    record = Calibration(ids=tuple(line.id for line in chosen), sha256=digest_lines(chosen))
+    # Of thousands of lines a few are chosen: only these are looked up in the list, which takes decoding them.
+    chosen = list(refuse_test_lines(chosen, purpose="calibration"))
+    record = describe_lines(chosen, Role.CALIBRATION)
     return CalibrationSet(inputs=tuple(inputs), record=record, skipped=tuple(skipped))
 
 

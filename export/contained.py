@@ -11,6 +11,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from inkport.core.errors import ExportError, InkportError
+from inkport.core.exits import is_refusal
 from inkport.runtimes.quiet import native_output
 
 
@@ -43,6 +44,8 @@ def contained(stage: str, source: Path) -> Iterator[None]:
             except (InkportError, ModuleNotFoundError):
                 raise
             except Exception as error:
+                if is_refusal(error):
+                    raise
                 reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
                 last = (native() or printed.getvalue().strip()).splitlines()[-1:]
                 said = f"; it printed last: {last[0]}" if last else ""

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.errors import ExportError, InkportError
+from inkport.core.exits import is_refusal
 from inkport.core.spec import RecogniserSpec
 from inkport.export.agreement import Forward
 from inkport.runtimes.mil.evaluator import Evaluator
@@ -41,6 +42,8 @@ def converting(stage: str, source: Path) -> Iterator[None]:
     except (InkportError, ModuleNotFoundError):
         raise
     except Exception as error:
+        if is_refusal(error):
+            raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportError(f"{stage}: {source}: {reason}") from error
 

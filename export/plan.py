@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inkport.core.artifact import Artifact, load_artifact
-from inkport.core.errors import ArtifactError, ExportError
+from inkport.core.errors import ArtifactError, ExporterUnavailableError, ExportRequestError
 from inkport.core.target import Precision
 from inkport.export.calibration import CalibrationSet
 from inkport.export.learned import is_learned
@@ -194,35 +194,88 @@ def build(
         The artefact, digests checked; ``source`` itself if it is what is wanted.
 
     Raises:
-        ExportError: If no chain of stages leads there, a stage fails, a package that it needs is not
-            installed, or it needs calibration lines and ``calibration`` is None.
+        ExportRequestError: If no chain of stages leads there, or one needs calibration lines and ``calibration`` is
+            None.
+        ExporterUnavailableError: If a package that a stage needs is not installed.
+        ExportError: If a stage fails.
     """
-    path = _path(source, (format, precision))
-    current, done = source, 0
-    # What is there does not say which widths were asked for, only which it has.
-    kept = next((i for i, stage in enumerate(path) if widths and stage.flexible), len(path))
-    for index in reversed(range(kept)):
-        found = _existing(path[index], source, work, calibration, reuse)
-        if found is not None:
-            current, done = found, index + 1
-            break
-    if calibration is None and any(_needs_lines(stage, source) for stage in path[done:]):
-        raise ExportError(
+    target = (format, precision)
+    current, missing = _begin(source, target, work=work, reuse=reuse, calibration=calibration, widths=widths)
+    if calibration is None and any(_needs_lines(stage, source) for stage in missing):
+        raise ExportRequestError(
             f"{format} {precision} needs lines to calibrate on, none were given",
             remedy="pass --calibration with lines the model was trained on (.parquet, .tsv, or a folder)",
         )
-    for stage in path[done:]:
+    for stage in missing:
         current = _run(stage, current, work / "-".join(stage.target), calibration, widths)
     return current
+
+
+def find_made(
+    source: Artifact,
+    *,
+    format: str,  # noqa: A002 - the artefact's field
+    precision: Precision,
+    work: Path,
+    calibration: CalibrationSet | None = None,
+    reuse: Sequence[Artifact] = (),
+) -> Artifact:
+    """Return the artefact that ``build`` would take as it is on its way; arguments are those of ``build``.
+
+    Returns:
+        The one nearest to what is wanted, ``source`` if there is none.
+
+    Raises:
+        ExportRequestError: If no chain of stages leads there.
+    """
+    return _begin(source, (format, precision), work=work, reuse=reuse, calibration=calibration)[0]
+
+
+def lacks_calibration(
+    source: Artifact, target: tuple[str, Precision], *, work: Path, reuse: Sequence[Artifact] = ()
+) -> bool:
+    """Whether ``build`` would need calibration lines; False where nothing leads there with them either.
+
+    Args:
+        source: As for ``build``.
+        target: Wanted format and precision.
+        work: As for ``build``.
+        reuse: As for ``build``.
+    """
+    try:
+        _, missing = _begin(source, target, work=work, reuse=reuse)
+    except ExportRequestError:
+        return False
+    return any(_needs_lines(stage, source) for stage in missing)
 
 
 def takes_widths(source: Artifact, target: tuple[str, Precision]) -> bool:
     """Whether a stage on the way from ``source`` makes files of enumerated widths.
 
     Raises:
-        ExportError: If no chain of stages leads there.
+        ExportRequestError: If no chain of stages leads there.
     """
     return any(stage.flexible for stage in _path(source, target))
+
+
+def _begin(
+    source: Artifact,
+    target: tuple[str, Precision],
+    *,
+    work: Path,
+    reuse: Sequence[Artifact],
+    calibration: CalibrationSet | None = None,
+    widths: Sequence[int] = (),
+) -> tuple[Artifact, tuple[Stage, ...]]:
+    """Return what is already there of the way to ``target``, and the stages that are missing."""
+    path = _path(source, target)
+    # What is there does not say which widths were asked for, only which it has.
+    kept = next((i for i, stage in enumerate(path) if widths and stage.flexible), len(path))
+    for index in reversed(range(kept)):
+        found = _existing(path[index], source, work, calibration, reuse)
+        if found is not None:
+            return found, path[index + 1 :]
+    return source, path
 
 
 def _path(source: Artifact, target: tuple[str, Precision]) -> tuple[Stage, ...]:
@@ -232,7 +285,7 @@ def _path(source: Artifact, target: tuple[str, Precision]) -> tuple[Stage, ...]:
     while wanted != start:
         stage = next((stage for stage in STAGES if stage.target == wanted), None)
         if stage is None:
-            raise ExportError(
+            raise ExportRequestError(
                 f"no exporter leads from {' '.join(start)} to {' '.join(target)}",
                 remedy=f"exporters make {', '.join('-'.join(stage.target) for stage in STAGES)} from trained weights",
             )
@@ -279,7 +332,7 @@ def _run(
     try:
         artifact: Artifact = getattr(import_module(module), name)(source, out, **settings)
     except ModuleNotFoundError as error:
-        raise ExportError(
+        raise ExporterUnavailableError(
             f"{name} needs {error.name}, which is not installed", remedy=f"pip install 'inkport[{stage.extra}]'"
         ) from error
     return artifact

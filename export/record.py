@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from inkport import __version__
 from inkport.core.artifact import Artifact, Calibration, Provenance, new_artifact
+from inkport.core.config import to_plain
 from inkport.core.target import Precision
+from inkport.lines.roles import LINE_DIGESTS, flat_provenance, merge_records
 
 
 def tool_versions(*distributions: str) -> dict[str, str]:
     """Return the version of inkport and of each named distribution, which must be installed."""
     return {"inkport": __version__, **{name: version(name) for name in distributions}}
+
+
+def with_line_digests(provenance: Provenance, *, inherited: Mapping[str, str] | None = None) -> Provenance:
+    """Return a provenance with the digests of all lines in its settings and its calibration in their one place.
+
+    Args:
+        provenance: As a stage fills it in.
+        inherited: Those of what the artefact is made from.
+
+    Raises:
+        ArtifactCorruptError: If a record of lines is malformed.
+    """
+    calibration = provenance.calibration
+    found = flat_provenance({"options": provenance.options, "calibration": to_plain(calibration)})
+    return replace(
+        provenance,
+        options=found["options"],
+        calibration=None if calibration is None else replace(calibration, line_digests={}),
+        line_digests=merge_records(inherited or {}, found.get(LINE_DIGESTS, {})),
+    )
 
 
 @contextmanager
@@ -50,5 +73,6 @@ def derived_artifact(
         options=options,
         calibration=calibration,
     )
+    provenance = with_line_digests(provenance, inherited=source.provenance.line_digests)
     with new_artifact(out, spec=source.spec, format=format, precision=precision, provenance=provenance) as folder:
         yield folder

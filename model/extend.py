@@ -11,7 +11,7 @@ from torch import Tensor
 from inkport.core.charset import BLANK, Charset, normalise_text
 from inkport.core.errors import SpecMismatchError
 from inkport.model.weights import Weights
-from inkport.model.zoo import build
+from inkport.model.zoo import plan
 
 
 def extended_charset(charset: Charset, texts: Iterable[str]) -> Charset:
@@ -48,7 +48,7 @@ def extend_weights(weights: Weights, charset: Charset) -> Weights:
         )
     if charset == old:
         return weights
-    shapes = {name: t.shape for name, t in build(weights.spec.name, charset.size, weights.config).state_dict().items()}
+    shapes = {name: t.shape for name, t in plan(weights.spec.name, charset.size, weights.config).items()}
     tensors = {
         name: tensor if tensor.shape == shapes[name] else _with_rows(tensor, charset.size)
         for name, tensor in weights.tensors.items()

@@ -7,6 +7,7 @@ where the weights came from. Nothing is ever unpickled.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from inkport.core.documents import parse_json
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, RecipeError, SpecError
 from inkport.core.files import write_atomically
+from inkport.core.reading import open_regular
 from inkport.core.spec import RecogniserSpec
+from inkport.lines.roles import flat_provenance
 from inkport.model.recogniser import Recogniser
-from inkport.model.zoo import build
+from inkport.model.zoo import build, plan
 
 
 SCHEMA = 1
 """Version of the metadata; a newer one is refused."""
+HEAD_BYTES = 16 << 20
+"""Largest head of a safetensors file: it names the tensors, and holds our metadata, about 0.1 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +52,7 @@ class Weights:
             ArtifactCorruptError: If specification, configuration and tensors do not fit each other.
         """
         try:
+            self._check_shapes(plan(self.spec.name, self.spec.charset.size, self.config))
             network = build(self.spec.name, self.spec.charset.size, self.config)
             network.config.check_input(self.spec.preprocess)
             network.load_state_dict(self.tensors)
@@ -53,14 +60,31 @@ class Weights:
             raise ArtifactCorruptError(f"the weights do not fit the network {self.spec.name!r} ({error})") from error
         return network.eval()
 
+    def _check_shapes(self, planned: Mapping[str, Tensor]) -> None:
+        """Compare the tensors with a network that has not been built yet, and may be of any size."""
+        for name in sorted(planned.keys() | self.tensors.keys()):
+            wanted, found = (_describe(state.get(name)) for state in (planned, self.tensors))
+            if wanted != found:
+                raise RecipeError(f"{name} is {found}, expected {wanted}")
+
+
+def _describe(tensor: Tensor | None) -> str:
+    return "absent" if tensor is None else f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+
 
 def save_weights(path: Path, weights: Weights) -> None:
-    """Write ``weights`` to a safetensors file, atomically; equal weights give equal bytes."""
+    """Write ``weights`` to a safetensors file, atomically; equal weights give equal bytes.
+
+    The digests of lines in the provenance of all that they descend from become one record (``inkport.lines.roles``).
+
+    Raises:
+        ArtifactCorruptError: If such a record is malformed.
+    """
     metadata = {
         "schema": SCHEMA,
         "spec": weights.spec.to_dict(),
         "config": weights.config,
-        "provenance": weights.provenance,
+        "provenance": flat_provenance(weights.provenance),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()}
     text = json.dumps(metadata, ensure_ascii=False, sort_keys=True)
@@ -77,27 +101,44 @@ def load_weights(path: Path) -> Weights:
     if not path.is_file():
         raise ArtifactNotFoundError(f"{path}: no such weights file")
     try:
+        check_head(path)
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("inkport")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise ArtifactCorruptError(f"{path}: not a readable safetensors file ({error})") from error
     if text is None:
         raise ArtifactCorruptError(
             f"{path}: a safetensors file, but without inkport's metadata",
             remedy="pass weights that `inkport train` wrote",
         )
+    metadata = parse_json(text, where=f"{path}: inkport's metadata", error=ArtifactCorruptError)
     try:
-        metadata = json.loads(text)
         if metadata["schema"] > SCHEMA:
             raise ArtifactCorruptError(
                 f"{path}: metadata schema {metadata['schema']}, this inkport reads up to {SCHEMA}",
                 remedy="upgrade inkport",
             )
         spec = RecogniserSpec.from_dict(metadata["spec"], where="spec")
-        return Weights(spec=spec, config=metadata["config"], provenance=metadata["provenance"], tensors=tensors)
+        config, provenance = metadata["config"], metadata["provenance"]
+        if not isinstance(config, dict) or not isinstance(provenance, dict):
+            raise TypeError("config and provenance are tables")
+        return Weights(spec=spec, config=config, provenance=provenance, tensors=tensors)
     except (ValueError, KeyError, TypeError, SpecError) as error:
         raise ArtifactCorruptError(f"{path}: inkport's metadata is malformed ({error!r})") from error
+
+
+def check_head(path: Path) -> None:
+    """Refuse a safetensors file whose head is too large, before it is parsed.
+
+    Raises:
+        OSError: If the file cannot be read, or is none.
+        ValueError: If the head is larger than ``HEAD_BYTES``.
+    """
+    with open_regular(path) as file:
+        size = int.from_bytes(file.read(8), "little")
+    if size > HEAD_BYTES:
+        raise ValueError(f"a head of {size} bytes, at most {HEAD_BYTES} are parsed")
 
 
 def deploy_tensors(network: nn.Module) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from inkport.benchmarks.margins.model import logit_errors
 from inkport.benchmarks.margins.predict import Probe, predict
 from inkport.benchmarks.margins.run import PROBES
 from inkport.benchmarks.parity import Reading, score
-from inkport.core.artifact import Artifact, Calibration
+from inkport.core.artifact import Artifact
 from inkport.core.charset import normalise_text
 from inkport.core.ctc import greedy
 from inkport.core.errors import LineDataError
@@ -23,7 +23,7 @@ from inkport.core.registry import open_session
 from inkport.core.runtime import SessionOptions
 from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
-from inkport.lines.source import digest_lines
+from inkport.lines.roles import Role, describe_lines
 
 
 RESAMPLES = 50
@@ -80,7 +80,7 @@ class Meter:
         self.audit = audit
         self.threads = threads
         self.probes = tuple(choose_lines(audit.inputs, probes, seed=0))
-        self.record = Calibration(ids=tuple(line.id for line in audit.lines), sha256=digest_lines(audit.lines))
+        self.record = describe_lines(audit.lines, Role.TUNING)
         self._logits = self.read(reference)
         self._reading = self._score(self._logits)
         self._margins = [find_margins(rows) for rows in self._logits]

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from inkport.core.artifact import Artifact
+from inkport.core.errors import ArtifactCorruptError, InkportError
 from inkport.core.preprocess import PreprocessSpec
 from inkport.export.from_onnx.int8 import Part, nodes_of
 from inkport.export.from_onnx.ranges import watched
+from inkport.runtimes.onnx_files import load_onnx
 
 
 WEIGHTED = ("Conv", "MatMul")
@@ -49,12 +51,24 @@ class Group:
 
 
 def find_groups(source: Artifact, grouping: Grouping = Grouping.NODE) -> tuple[Group, ...]:
-    """Return every convolution and matrix product of an ONNX artefact in groups, in the graph's order."""
-    import onnx
+    """Return every convolution and matrix product of an ONNX artefact in groups, in the graph's order.
 
-    model = onnx.load(source.file(".onnx"))
+    Raises:
+        ArtifactCorruptError: If its graph is damaged.
+    """
+    path = source.file(".onnx")
+    model = load_onnx(path)
+    try:
+        return _groups(model, source.spec.preprocess, grouping)
+    except InkportError:
+        raise
+    except Exception as error:
+        raise ArtifactCorruptError(f"{path}: the graph is damaged ({error})", remedy="export it again") from error
+
+
+def _groups(model: Any, preprocess: PreprocessSpec, grouping: Grouping) -> tuple[Group, ...]:
     nodes = [node for node in model.graph.node if node.op_type in WEIGHTED]
-    macs = _products(model, nodes, source.spec.preprocess)
+    macs = _products(model, nodes, preprocess)
     weights = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
     members: dict[str, list[Any]] = defaultdict(list)
     parts = _parts(model)

@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from inkport.core.artifact import Artifact, Calibration
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import read_json
 from inkport.core.errors import InkportError, UsageError
 from inkport.core.files import write_atomically
 from inkport.core.tables import Table, markdown_table
@@ -120,9 +120,8 @@ def load_report(path: Path) -> ScanReport:
         UsageError: If there is none, or it is none.
     """
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-        return parse_config(ScanReport, data, where=str(path))
-    except (OSError, ValueError, InkportError) as error:
+        return parse_config(ScanReport, read_json(path), where=str(path))
+    except (ValueError, InkportError) as error:
         raise UsageError(
             f"{path}: no report of a sensitivity scan ({error})", remedy="make one with `inkport quantise sensitivity`"
         ) from error

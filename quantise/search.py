@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from inkport.benchmarks.progress import Progress, silent
 from inkport.core.artifact import Artifact
 from inkport.core.config import to_plain
 from inkport.core.errors import ExportError, UsageError
+from inkport.core.scratch import scratch
 from inkport.export.calibration import CalibrationSet
 from inkport.export.from_onnx.int8 import Int8Options, int8_onnx_from_onnx, measure_ranges
 from inkport.quantise.meter import Effect, Meter
@@ -118,7 +118,7 @@ def search(
         chosen = keep_all_but(options, groups, [group for group in groups if group not in kept])
         return int8_onnx_from_onnx(source, folder, calibration=calibration, options=chosen, ranges=ranges, record=note)
 
-    with TemporaryDirectory() as temporary:
+    with scratch("search") as temporary:
 
         def attempt(kept: Sequence[Group]) -> Effect:
             progress("search", len(kept), len(groups))

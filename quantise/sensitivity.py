@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from inkport.benchmarks.latency import measure as measure_times
 from inkport.benchmarks.progress import Progress, silent
@@ -14,6 +13,7 @@ from inkport.core.artifact import Artifact
 from inkport.core.errors import UsageError
 from inkport.core.registry import open_session
 from inkport.core.runtime import SessionOptions
+from inkport.core.scratch import scratch
 from inkport.export.calibration import CalibrationSet
 from inkport.export.from_onnx.int8 import Int8Options, int8_onnx_from_onnx, measure_ranges
 from inkport.quantise.meter import Effect, Meter
@@ -137,7 +137,7 @@ def scan(
     """
     ranges = measure_ranges(source, calibration, options)
     rows: list[Row] = []
-    with TemporaryDirectory() as folder:
+    with scratch("sensitivity") as folder:
 
         def quantise(quantised: Sequence[Group], name: str) -> Artifact:
             chosen = keep_all_but(options, groups, quantised)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import weakref
 from collections.abc import Mapping, Sequence
@@ -23,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.artifact import SIDECAR, Artifact
+from inkport.core.children import Process, start_tied
 from inkport.core.errors import (
     ArtifactCorruptError,
     InkportError,
@@ -31,6 +30,7 @@ from inkport.core.errors import (
     UsageError,
 )
 from inkport.core.runtime import SessionOptions
+from inkport.core.scratch import Owned, scratch_folder
 from inkport.runtimes.tensor_files import is_shape, read_tensor, write_tensor
 
 
@@ -86,12 +86,13 @@ class Child:
         self, command: Sequence[str], *, label: str, timeout_s: float, environment: Mapping[str, str] | None = None
     ) -> None:
         self.label, self._timeout_s, self._last_id = label, timeout_s, 0
-        self.folder = Path(tempfile.mkdtemp(prefix="inkport-child-"))
+        scratch = scratch_folder("child")
+        self.folder = scratch.path
         # Whatever the child leaves in its temporary folder goes when ours does.
         variables = {**os.environ, **(environment or {}), "TMPDIR": str(self.folder)}
         try:
             with self._stderr.open("wb") as stderr:
-                self._process = subprocess.Popen(
+                self._process = start_tied(
                     command,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -100,7 +101,7 @@ class Child:
                     start_new_session=True,
                 )
         except OSError as error:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            scratch.remove()
             raise RuntimeUnavailableError(
                 f"{label} does not start: {command[0]}: {error.strerror}", remedy="install it, or name another"
             ) from error
@@ -112,7 +113,7 @@ class Child:
         self._answers: SimpleQueue[bytes] = SimpleQueue()
         reader = Thread(target=_read_answers, args=(self._process.stdout, self._answers), daemon=True)
         reader.start()
-        self._end = weakref.finalize(self, _end, self._process, reader, self.folder)
+        self._end = weakref.finalize(self, _end, self._process, reader, scratch)
 
     @property
     def alive(self) -> bool:
@@ -362,7 +363,7 @@ def _read_answers(stdout: IO[bytes], answers: SimpleQueue[bytes]) -> None:
         answers.put(line)
 
 
-def _end(process: subprocess.Popen[bytes], reader: Thread, folder: Path) -> None:
+def _end(process: Process, reader: Thread, folder: Owned) -> None:
     """Kill the child and all of its group, reap it, and remove its folder."""
     _kill_group(process)
     with suppress(subprocess.TimeoutExpired):
@@ -373,13 +374,13 @@ def _end(process: subprocess.Popen[bytes], reader: Thread, folder: Path) -> None
             pipe.close()
     # What was killed a moment ago may still be writing, and in a container its end may never be acknowledged.
     for _ in range(20):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not _kill_group(process) and not folder.exists():
+        folder.remove()
+        if not _kill_group(process) and not folder.path.exists():
             return
         time.sleep(0.05)
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> bool:
+def _kill_group(process: Process) -> bool:
     """Kill what is left of the child and its group; return whether anything was."""
     if sys.platform == "win32":
         process.kill()

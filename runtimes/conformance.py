@@ -30,7 +30,8 @@ import pytest
 
 from inkport.core.artifact import SIDECAR, Artifact
 from inkport.core.ctc import greedy
-from inkport.core.errors import InkportError, UnsupportedFormatError, UsageError
+from inkport.core.errors import InkportError, RuntimeExecutionError, UnsupportedFormatError, UsageError
+from inkport.core.lending import check_returned, lend, wants_to_write
 from inkport.core.registry import load_runtime, open_session
 from inkport.core.runtime import Availability, Runtime, Session, SessionOptions
 from inkport.runtimes.faults import TOLERANCES, Tolerance, contract_fault, name_fault
@@ -129,7 +130,7 @@ class RuntimeConformance:
     def test_it_agrees_with_the_reference(self, session: Session, golden: Golden, tolerance: Tolerance) -> None:
         """Logits of every width are the reference's within the tolerance."""
         for images, logits in zip(golden.images, golden.logits, strict=True):
-            self._compare(session.run(images), logits, tolerance.reference, f"on images {images.shape}")
+            self._compare(self._run(session, images), logits, tolerance.reference, f"on images {images.shape}")
 
     def test_any_batch_size_and_width(self, session: Session, artifact: Artifact) -> None:
         """Shape, dtype and finiteness hold for every width and batch size, wider padding included."""
@@ -137,7 +138,7 @@ class RuntimeConformance:
         narrow = spec.preprocess.min_width
         for width in (narrow, narrow + multiple, narrow + 7 * multiple, min(1024, spec.preprocess.max_width)):
             for n in (1, 2, 5):
-                found = session.run(sample_images(spec.preprocess, width, lines=n))
+                found = self._run(session, sample_images(spec.preprocess, width, lines=n))
                 if fault := contract_fault(found, (n, spec.frames(width), spec.charset.size)):
                     self._fail(f"{fault} (on {n} lines of width {width})")
 
@@ -146,8 +147,8 @@ class RuntimeConformance:
     ) -> None:
         """Logits and text of each line are those of the line run alone."""
         for images in golden.images:
-            alone = np.concatenate([session.run(images[i : i + 1]) for i in range(len(images))])
-            batch = session.run(images)
+            alone = np.concatenate([self._run(session, images[i : i + 1]) for i in range(len(images))])
+            batch = self._run(session, images)
             self._compare(batch, alone, tolerance.batch, "in a batch, compared with each line alone")
             texts = [[greedy(line, artifact.spec.charset).text for line in logits] for logits in (alone, batch)]
             if texts[0] != texts[1]:
@@ -157,11 +158,11 @@ class RuntimeConformance:
         """Noise in the other lines of a batch changes nothing: no shared padding, statistics or scales."""
         rng = np.random.default_rng(0)
         for images in golden.images:
-            before = session.run(images).copy()
+            before = self._run(session, images).copy()
             for kept in range(len(images)):
                 noisy = rng.uniform(images.min(), images.max(), images.shape).astype(np.float32)
                 noisy[kept] = images[kept]
-                change = np.abs(session.run(noisy)[kept] - before[kept]).max()
+                change = np.abs(self._run(session, noisy)[kept] - before[kept]).max()
                 # The same shapes take the same kernels, so rounding is no excuse at any precision.
                 if change > 1e-3 * before.std():
                     self._fail(
@@ -172,20 +173,32 @@ class RuntimeConformance:
     def test_the_order_of_lines_is_kept(self, session: Session, golden: Golden, tolerance: Tolerance) -> None:
         """A batch in reverse order gives the logits in reverse order."""
         images = golden.images[-1]
-        forwards = session.run(images).copy()
-        self._compare(session.run(images[::-1].copy())[::-1], forwards, tolerance.batch, "with the batch reversed")
+        forwards = self._run(session, images).copy()
+        self._compare(
+            self._run(session, images[::-1].copy())[::-1], forwards, tolerance.batch, "with the batch reversed"
+        )
 
     def test_repeated_runs_are_equal(self, session: Session, golden: Golden) -> None:
         """The same input gives the same bits, also after other shapes have run."""
-        first = [session.run(images).copy() for images in golden.images]
+        first = [self._run(session, images).copy() for images in golden.images]
         for images, before in zip(golden.images, first, strict=True):
-            if not np.array_equal(session.run(images), before):
+            if not np.array_equal(self._run(session, images), before):
                 self._fail(f"gives other logits when images {images.shape} are run again")
+
+    def test_it_leaves_its_input_alone(self, session: Session, golden: Golden) -> None:
+        """No bit of its input is changed, whether that can be written to or not, during the run or the next one."""
+        images = golden.images[0]
+        self._run(session, images)
+        plain = images.copy()
+        session.run(plain)
+        self._unchanged(plain, images)
+        self._run(session, golden.images[-1])
+        self._unchanged(plain, images)
 
     def test_inputs_of_any_memory_layout(self, session: Session, golden: Golden) -> None:
         """Read-only, strided and reversed arrays read like a plain copy, and are not written to."""
         images = golden.images[1]
-        expected = session.run(images.copy()).copy()
+        expected = self._run(session, images).copy()
         wide = np.repeat(images, 2, axis=3)
         frozen = images.copy()
         frozen.setflags(write=False)
@@ -196,16 +209,20 @@ class RuntimeConformance:
             "in Fortran order": np.asfortranarray(images),
         }
         for name, array in layouts.items():
-            self._compare(session.run(array), expected, 0.0, f"on an array that is {name}")
+            try:
+                found = session.run(array)
+            except Exception as error:  # noqa: BLE001 - an adapter's own
+                self._fail(f"fails on an array that is {name}: {error}")
+            self._compare(found, expected, 0.0, f"on an array that is {name}")
             if not np.array_equal(array, images):
                 self._fail(f"writes into its input (an array that is {name})")
 
     def test_logits_stay_valid_after_the_next_run(self, session: Session, golden: Golden) -> None:
         """What was returned is the caller's: a later run does not overwrite it."""
         images = golden.images[0]
-        first = session.run(images)
+        first = self._run(session, images)
         kept = first.copy()
-        session.run(images[::-1].copy())
+        self._run(session, images[::-1].copy())
         if not np.array_equal(first, kept):
             self._fail("returns a view of a buffer that the next run overwrites")
 
@@ -221,17 +238,35 @@ class RuntimeConformance:
     ) -> None:
         """Opening, running and closing a second session leaves the first as it was."""
         images = golden.images[0]
-        before = session.run(images).copy()
+        before = self._run(session, images).copy()
         second = adapter.open(artifact, device=self.device, options=SessionOptions())
-        self._compare(second.run(images), before, tolerance.batch, "in a second session")
+        self._compare(self._run(second, images), before, tolerance.batch, "in a second session")
         second.close()
-        self._compare(session.run(images), before, tolerance.batch, "after a second session was closed")
+        self._compare(self._run(session, images), before, tolerance.batch, "after a second session was closed")
 
     @classmethod
     def _require(cls, adapter: Runtime) -> None:
         found = adapter.probe()
         if not found.ok:
             pytest.skip(f"{cls.runtime}: {found.reason} (fix: {found.remedy})")
+
+    def _run(self, session: Session, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Run on a read-only copy: golden images are every test's, and a session that changes them is named."""
+        lent = lend(images)
+        try:
+            logits = session.run(lent)
+        except Exception as error:
+            if wants_to_write(error):
+                self._fail(f"wants to write into its input, which is read-only: {error}")
+            raise
+        self._unchanged(lent, images)
+        return logits
+
+    def _unchanged(self, lent: npt.NDArray[np.float32], images: npt.NDArray[np.float32]) -> None:
+        try:
+            check_returned(lent, images, label=self.runtime)
+        except RuntimeExecutionError as error:
+            self._fail(f"changes its input: {error.message}")
 
     def _compare(
         self, found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], tolerance: float, where: str

@@ -6,11 +6,11 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.arrays import read_npz
 from inkport.core.errors import ArtifactCorruptError
 from inkport.core.files import write_atomically
 from inkport.core.preprocess import PreprocessSpec
@@ -63,11 +63,11 @@ class Golden:
             ArtifactCorruptError: If it is not such a file.
         """
         try:
-            with path.open("rb") as file, np.load(file) as arrays:
-                count = len(arrays.files) // 2
-                images = tuple(arrays[f"images{index}"] for index in range(count))
-                logits = tuple(arrays[f"logits{index}"] for index in range(count))
-        except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
+            arrays = read_npz(path, "<f4")
+            count = len(arrays) // 2
+            images = tuple(arrays[f"images{index}"] for index in range(count))
+            logits = tuple(arrays[f"logits{index}"] for index in range(count))
+        except (OSError, ValueError, KeyError) as error:
             raise ArtifactCorruptError(f"{path}: not a file of golden logits ({error})") from error
         return cls(images=images, logits=logits)
 

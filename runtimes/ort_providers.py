@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.runtime import Placement, SessionOptions
+from inkport.core.scratch import scratch
 from inkport.core.target import Precision
 
 
@@ -143,9 +143,9 @@ def read_placement(
         providers: Its providers.
         image: A prepared image, float32 (1, 1, h, w).
     """
-    with TemporaryDirectory() as folder:
+    with scratch("profile") as folder:
         settings.enable_profiling = True
-        settings.profile_file_prefix = str(Path(folder, "run"))
+        settings.profile_file_prefix = str(folder / "run")
         session = sdk.InferenceSession(path, settings, providers=providers, enable_fallback=0)
         session.run(None, {session.get_inputs()[0].name: image})
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))

@@ -16,6 +16,9 @@ from typing import Any
 PROTOCOL = 1
 """Version of the protocol that this file speaks."""
 
+# From 1.29 on ONNX Runtime reports to its makers on Linux, unless it is told not to before it is imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 Fields = dict[str, Any]
 """A parsed request, or the fields of an answer."""
 

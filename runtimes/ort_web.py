@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 
 from inkport.core.artifact import Artifact
+from inkport.core.children import launcher
 from inkport.core.errors import RuntimeUnavailableError
 from inkport.core.runtime import Availability, SessionOptions
 from inkport.runtimes.child import TIMEOUT_OPTION, ChildSession, open_child
@@ -16,6 +18,8 @@ DEVICES = ("wasm", "webgpu")
 """Whether the browser has WebGPU shows only once it runs; ``open`` says so if not."""
 CHROMIUM = "INKPORT_CHROMIUM"
 """Environment variable: the browser's program."""
+LAUNCHER = "INKPORT_LAUNCHER"
+"""Environment variable for our script: what stands before its process id and the browser, a list in JSON."""
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
 """Names under which a Chromium is looked for otherwise."""
 
@@ -64,7 +68,11 @@ class OrtWeb:
             device=device,
             options=options,
             label=f"{self.name} on {device}",
-            environment={**node_environment(), CHROMIUM: find_chromium() or PROGRAMS[0]},
+            environment={
+                **node_environment(),
+                CHROMIUM: find_chromium() or PROGRAMS[0],
+                LAUNCHER: json.dumps(launcher()),
+            },
         )
 
 

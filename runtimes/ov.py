@@ -17,7 +17,7 @@ from inkport.core.errors import (
 )
 from inkport.core.runtime import Availability, Placement, SessionOptions
 from inkport.core.target import Precision
-from inkport.runtimes.sdk import mute_openvino, probe_sdk
+from inkport.runtimes.sdk import probe_sdk
 from inkport.runtimes.tracing.ov import OvTracer
 
 
@@ -40,7 +40,6 @@ class OpenVinoRuntime:
 
     def probe(self) -> Availability:
         """Say whether OpenVINO can be imported, and which devices it sees."""
-        mute_openvino()
         return probe_sdk("openvino", extra="openvino", devices=_devices)
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> _OvSession:
@@ -53,7 +52,6 @@ class OpenVinoRuntime:
             RuntimeExecutionError: If the device cannot compile it.
             UsageError: If an extra option is given; this adapter knows none.
         """
-        mute_openvino()
         import openvino as ov
 
         options.check_extra()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -28,12 +27,3 @@ def probe_sdk(
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             return Availability(ok=False, reason=f"{module} is not installed", remedy=f"pip install 'inkport[{extra}]'")
         return Availability(ok=False, reason=f"{module} does not import: {error}", remedy=f"reinstall {module}")
-
-
-def mute_openvino() -> None:
-    """Keep OpenVINO from sending usage data; call it before its first import.
-
-    ``import openvino`` reports to its makers unless the user has opted out, without asking. Without
-    ``openvino_telemetry`` it falls back to a stub of its own (``openvino/tools/ovc/telemetry_utils.py``).
-    """
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]

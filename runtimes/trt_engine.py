@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
-from inkport.core.errors import ArtifactCorruptError, RuntimeExecutionError
+from inkport.core.documents import read_json
+from inkport.core.errors import ArtifactCorruptError, DataError, RuntimeExecutionError
 from inkport.core.spec import RecogniserSpec
 from inkport.runtimes.cuda_memory import Mirror, cuda, gpu_model
 
@@ -51,8 +52,8 @@ class EngineBinding:
         """
         path = artifact.path / BINDING
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            return cls(**read_json(path))
+        except (DataError, TypeError) as error:
             raise ArtifactCorruptError(
                 f"{path}: does not say what the engine is bound to ({error})", remedy="export the engine again"
             ) from error

@@ -3,7 +3,7 @@
     python scripts/int8_settings.py MODEL --calibration data/lines/train-*.parquet --lines data/lines/val-*.parquet
 
 MODEL is an ONNX fp32 artefact. Each setting is exported, reads the lines with ONNX Runtime, and is compared with fp32.
-Writes a JSON report and prints it as a Markdown table; docs/export.md quotes it.
+Writes a JSON report and prints it as a Markdown table; docs/results/README.md quotes it.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def compare(setting: str, artifact: Artifact, audit: Audit, reference: Reading) 
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return the table of docs/export.md."""
+    """Return the rows as Markdown."""
     head = ["| setting | relative error of logits | changed lines | CER, % | MB |", "|---|---|---|---|---|"]
     body = [
         f"| {r.setting} | {r.relative_error:.4f} | {r.changed_lines} | {100 * r.cer:.2f} | {r.bytes / 1e6:.2f} |"

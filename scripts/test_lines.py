@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from inkport.core.files import write_atomically
-from inkport.lines.held_out import LIST, hash_id
+from inkport.lines.held_out import LIST, LIST_DIGITS
 from inkport.lines.source import read_lines
 
 
@@ -18,10 +18,12 @@ OUT = Path(__file__).parents[1] / "src" / "inkport" / "lines" / LIST
 
 
 def main() -> None:
-    """Hash the ids of the line sets named on the command line; ids themselves stay out of the repository."""
-    sets = {path.name: sorted(hash_id(line.id) for line in read_lines([path])) for path in map(Path, sys.argv[1:])}
-    rows = ",\n".join(f" {json.dumps(name)}: {json.dumps(hashes)}" for name, hashes in sorted(sets.items()))
-    write_atomically(OUT, f'{{"schema": 1, "line_sets": {{\n{rows}\n}}}}\n')
+    """Digest the images of the line sets named on the command line; neither they nor their ids enter the repository."""
+    sets = {
+        path.name: sorted(line.picture[:LIST_DIGITS] for line in read_lines([path])) for path in map(Path, sys.argv[1:])
+    }
+    rows = ",\n".join(f" {json.dumps(name)}: {json.dumps(digests)}" for name, digests in sorted(sets.items()))
+    write_atomically(OUT, f'{{"schema": 2, "line_sets": {{\n{rows}\n}}}}\n')
     sys.stdout.write(f"{OUT}: {sum(map(len, sets.values()))} lines of {len(sets)} sets\n")
 
 

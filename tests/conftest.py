@@ -97,3 +97,16 @@ def lines_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image.save(folder / f"line{index}.png")
         (folder / f"line{index}.gt.txt").write_text(text + "\n", encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def other_lines(lines_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of other lines under the same names: those of ``lines_folder``, a shade darker."""
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("others")
+    for file in lines_folder.glob("*.gt.txt"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    for file in lines_folder.glob("*.png"):
+        Image.fromarray(np.asarray(Image.open(file)) - np.uint8(9)).save(folder / file.name)
+    return folder

@@ -6,16 +6,23 @@ One safetensors file, replaced atomically. What is random needs no saving: it de
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from inkport.core.documents import parse_json
 from inkport.core.errors import CheckpointError
 from inkport.core.files import write_atomically
+from inkport.model.weights import check_head
 from inkport.train.aside import Aside
 from inkport.train.optim import MovingAverage, Optimiser
+
+
+START_AGAIN = "delete it to start again"
+"""What helps against a damaged checkpoint."""
 
 
 def save_checkpoint(
@@ -35,7 +42,8 @@ def save_checkpoint(
     tensors |= {f"optimiser.{k}": v for k, v in optimiser.tensors().items()}
     tensors |= {f"aside.{k}": v for k, v in aside.tensors().items()}
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    head = json.dumps({"schema": 2, "recipe": recipe_digest, "step": step, "best": best})
+    known = best if math.isfinite(best) else None
+    head = json.dumps({"schema": 2, "recipe": recipe_digest, "step": step, "best": known})
     write_atomically(path, save(tensors, metadata={"inkport-checkpoint": head}))
 
 
@@ -57,24 +65,27 @@ def load_checkpoint(
         CheckpointError: If the file is damaged or belongs to another recipe.
     """
     try:
+        check_head(path)
         with safe_open(path, framework="pt") as file:
-            head = json.loads((file.metadata() or {}).get("inkport-checkpoint", "{}"))
+            text = (file.metadata() or {}).get("inkport-checkpoint", "{}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path}: not a readable checkpoint ({error})", remedy="delete it to start again"
-        ) from error
-    if head.get("recipe") != recipe_digest:
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: not a readable checkpoint ({error})", remedy=START_AGAIN) from error
+    head = parse_json(text, where=str(path), error=CheckpointError, remedy=START_AGAIN)
+    if not isinstance(head, dict) or head.get("recipe") != recipe_digest:
         raise CheckpointError(
             f"{path}: this checkpoint belongs to another recipe or teacher",
             remedy="give the run another --out folder, or delete this one",
         )
-    network.load_state_dict(_part(tensors, "network."))
-    for name, tensor in _part(tensors, "average.").items():
-        average.state[name].copy_(tensor)
-    optimiser.load_tensors(_part(tensors, "optimiser."))
-    aside.load_tensors(_part(tensors, "aside."))
-    return int(head["step"]), float(head["best"])
+    try:
+        network.load_state_dict(_part(tensors, "network."))
+        for name, tensor in _part(tensors, "average.").items():
+            average.state[name].copy_(tensor)
+        optimiser.load_tensors(_part(tensors, "optimiser."))
+        aside.load_tensors(_part(tensors, "aside."))
+        return int(head["step"]), math.inf if head["best"] is None else float(head["best"])
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: does not fit this run ({error})", remedy=START_AGAIN) from error
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

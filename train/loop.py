@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from inkport.core.config import to_plain
 from inkport.core.errors import CheckpointError, RecipeError
 from inkport.core.files import write_atomically
+from inkport.lines.roles import LINE_DIGESTS
 from inkport.model.weights import Weights, deploy_tensors, save_weights
 from inkport.model.zoo import build
 from inkport.train.aside import Aside
@@ -201,6 +202,7 @@ class Trainer:
                     "step": self.step,
                     "train_lines": {"count": len(self.lines), "sha256": self.data.digest},
                     "val_cer": rates["all"].rate,
+                    LINE_DIGESTS: self.data.line_digests,
                     **lineage(self.data, self.objectives),
                     **learned(network, self.recipe, self.data),
                 },
@@ -240,12 +242,14 @@ class Trainer:
         path = self.out / "log.jsonl"
         self.out.mkdir(parents=True, exist_ok=True)
         kept = []
-        for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
             try:
+                # Not parse_json: a loss that is no number belongs into the log.
                 entry = json.loads(text)
-            except ValueError:  # the line that the kill cut short
+            except (ValueError, RecursionError):  # the line that the kill cut short
                 continue
-            if entry["step"] <= self.step:
+            step = entry.get("step") if isinstance(entry, dict) else None
+            if isinstance(step, int) and step <= self.step:
                 kept.append(text + "\n")
         write_atomically(path, "".join(kept))
 

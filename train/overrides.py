@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from inkport.core.documents import DEPTH, parse_toml, shorten
 from inkport.core.errors import RecipeError
+
+
+ASSIGNMENT = "write key=value, strings in double quotes: --set 'optim.optimiser=\"muon\"'"
+"""How an override is written."""
 
 
 def parse_overrides(assignments: Iterable[str]) -> dict[str, Any]:
@@ -18,13 +22,7 @@ def parse_overrides(assignments: Iterable[str]) -> dict[str, Any]:
     """
     merged: dict[str, Any] = {}
     for text in assignments:
-        try:
-            table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise RecipeError(
-                f"--set {text}: not an assignment in TOML ({error})",
-                remedy="write key=value, strings in double quotes: --set 'optim.optimiser=\"muon\"'",
-            ) from error
+        table = parse_toml(text, where=f"--set {text}: not an assignment", remedy=ASSIGNMENT)
         merged = merge(merged, table)
     return merged
 
@@ -33,9 +31,14 @@ def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
     """Return ``base`` with the values of ``overrides``: tables are merged, anything else is replaced.
 
     A key of ``overrides`` with dots in it names a nested key.
+
+    Raises:
+        RecipeError: If such a key has more than ``DEPTH`` dots.
     """
     merged = dict(base)
     for name, value in overrides.items():
+        if name.count(".") > DEPTH:
+            raise RecipeError(f"the key {shorten(name)} is nested deeper than {DEPTH} levels")
         key, _, rest = name.partition(".")
         nested = {rest: value} if rest else value
         if isinstance(nested, Mapping):

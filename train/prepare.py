@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from inkport.core.charset import Charset
 from inkport.core.errors import LineDataError, SpecMismatchError, UnknownSymbolError
 from inkport.core.spec import RecogniserSpec
-from inkport.lines.audit import Audit, Problem, audit_lines
+from inkport.lines.audit import Audit, Problem, audit_lines, find_right_to_left, refuse
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
+from inkport.lines.roles import Role, lines_of, name_lines, record_lines, refuse_recorded, refuse_shared
 from inkport.lines.source import digest_lines, read_lines
 from inkport.model.extend import extend_weights, extended_charset
 from inkport.model.weights import Weights, load_weights
@@ -20,6 +21,12 @@ from inkport.train.dataset import TrainingLines
 from inkport.train.distil.teacher import Teacher, check_teacher, load_teacher
 from inkport.train.distil.unlabelled import read_unlabelled
 from inkport.train.recipe import CharsetSource, Recipe
+
+
+LEAK = "a validation line that was trained on says nothing"
+"""Why training and validation share no line."""
+ONE_ROLE = "take it out of one of them: a line trains, or it validates"
+"""What to do about one that is in both."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class Prepared:
     """The audit of the lines without transcriptions, if the recipe names some; without their prepared images."""
     unlabelled_digest: str | None = None
     """SHA-256 (hex) of these lines, as read."""
+    line_digests: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the usable lines by role, for the provenance of the weights."""
 
 
 def prepare_data(recipe: Recipe, base: Path) -> Prepared:
@@ -55,8 +64,9 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
 
     Raises:
         LineDataError: If a line is for testing, and the recipe does not allow it; if lines are unusable for a reason
-            that the recipe does not skip; or if one line is in two of the sets for training with transcriptions,
-            training without, and validation.
+            that the recipe does not skip; if one line, by its content, is in two of the sets for training with
+            transcriptions, training without, and validation; or if the weights to start from were trained on a line
+            of validation.
         RecipeError: If the recipe's network is unknown.
         SpecMismatchError: If the weights to start from are those of another recogniser, or the teacher's frames,
             symbols or images are not the student's.
@@ -68,11 +78,10 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
         list(refuse_test_lines(read_lines(base / path for path in paths), purpose=purpose, allow=allow))
         for paths, purpose in zip(sources, ("training", "validation"), strict=True)
     )
-    if shared := {line.id for line in lines} & {line.id for line in val_lines}:
-        raise LineDataError(f"{len(shared)} lines are in both train and val, for example {min(shared)!r}")
+    refuse_shared({"train": name_lines(lines), "val": name_lines(val_lines)}, because=LEAK, remedy=ONE_ROLE)
     if not lines or not val_lines:
         raise LineDataError(f"train has {len(lines)} lines and val {len(val_lines)}; both need at least one")
-    start = None if recipe.start is None else load_weights(base / recipe.start)
+    start = None if recipe.start is None else _load_start(base / recipe.start, val_lines)
     teacher = None if recipe.distil is None else load_teacher([base / path for path in recipe.distil.teachers])
     model = teacher.weights if teacher is not None and recipe.charset is CharsetSource.TEACHER else start
     charset = choose_charset(recipe, lines, model)
@@ -84,13 +93,12 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
     if teacher is not None:
         check_teacher(teacher, spec)
 
-    def audit(some: list[Line]) -> Audit:
-        return audit_lines(some, charset=charset, preprocess=recipe.preprocess, stride=stride, skip=recipe.data.skip)
-
-    train = audit(lines)
-    taken = {line.id for line in (*lines, *val_lines)}
+    train = _audit(lines, charset, spec, recipe)
+    taken = {role: name_lines(some, by_image=True) for role, some in (("train", lines), ("val", val_lines))}
     unlabelled, unlabelled_digest = read_unlabelled([base / p for p in recipe.data.unlabelled], spec, taken, recipe)
     training_lines = TrainingLines(train, charset, recipe.preprocess, unlabelled=unlabelled)
+    val = _audit(val_lines, _validated_charset(recipe, charset, val_lines), spec, recipe)
+    roles = {Role.TRAIN: train.lines, Role.VAL: val.lines, Role.UNLABELLED: unlabelled.lines if unlabelled else ()}
     train.inputs.clear()  # float32 copies of what training_lines holds in a quarter of the memory
     if unlabelled is not None:
         unlabelled.inputs.clear()
@@ -100,13 +108,37 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
         spec,
         training_lines,
         train,
-        audit(val_lines),
+        val,
         digest_lines(lines),
         start,
         teacher,
         unlabelled,
         unlabelled_digest,
+        record_lines(roles),
     )
+
+
+def _audit(lines: Sequence[Line], charset: Charset, spec: RecogniserSpec, recipe: Recipe) -> Audit:
+    return audit_lines(lines, charset=charset, preprocess=spec.preprocess, stride=spec.stride, skip=recipe.data.skip)
+
+
+def _validated_charset(recipe: Recipe, charset: Charset, val: Sequence[Line]) -> Charset:
+    """Return the symbols that validation texts may have.
+
+    Where the charset is that of the training lines, a symbol that only validation has is no fault of the line: it is
+    an error that the recogniser will make, and counts as one.
+    """
+    if recipe.charset is not CharsetSource.LINES or Problem.UNKNOWN_SYMBOL in recipe.data.skip:
+        return charset
+    return extended_charset(charset, [line.text for line in val])
+
+
+def _load_start(path: Path, val: Sequence[Line]) -> Weights:
+    start = load_weights(path)
+    refuse_recorded(
+        lines_of(start.provenance), val, [Role.TRAIN, Role.UNLABELLED], owner=str(path), because=LEAK, remedy=ONE_ROLE
+    )
+    return start
 
 
 def choose_charset(recipe: Recipe, lines: Sequence[Line], start: Weights | None) -> Charset:
@@ -118,10 +150,14 @@ def choose_charset(recipe: Recipe, lines: Sequence[Line], start: Weights | None)
         start: Weights whose charset may be taken: those to start from or the teacher's, where the recipe names some.
 
     Raises:
+        LineDataError: If a text runs from right to left, and the recipe does not skip such lines.
         UnknownSymbolError: If the charset is that of ``start``, the lines have other symbols, and the recipe does
             not skip lines with unknown symbols.
     """
-    texts = [line.text for line in lines]
+    # Before symbols are looked at: that they are unknown would be true, too, but not the reason.
+    findings = {line.id: finding for line in lines if (finding := find_right_to_left(line))}
+    refuse(findings.values(), skip=recipe.data.skip, found=f"{len(lines)} lines in all")
+    texts = [line.text for line in lines if line.id not in findings]
     if start is None or recipe.charset is CharsetSource.LINES:
         return Charset.from_texts(texts)
     charset = start.spec.charset

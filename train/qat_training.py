@@ -9,11 +9,10 @@ from typing import Any
 
 import torch
 
-from inkport.core.artifact import Calibration
 from inkport.core.config import to_plain
 from inkport.core.preprocess import prepare
 from inkport.lines.line import Line
-from inkport.lines.source import digest_lines
+from inkport.lines.roles import Role, describe_lines
 from inkport.model.recogniser import Recogniser
 from inkport.train.prepare import Prepared
 from inkport.train.qat import FakeQuantised
@@ -55,17 +54,20 @@ def learned(network: Recogniser, recipe: Recipe, data: Prepared) -> dict[str, An
     if not isinstance(network, FakeQuantised):
         return {}
     chosen = calibration_lines(data.train.lines, network.recipe.calibration_lines)
-    calibration = Calibration(ids=tuple(line.id for line in chosen), sha256=digest_lines(chosen))
+    calibration = describe_lines(chosen, Role.CALIBRATION)
     return {"qat": {"ranges": network.ranges(), "calibration": to_plain(calibration), "recipe": recipe.digest}}
 
 
 def calibration_lines(lines: Iterable[Line], count: int) -> list[Line]:
     """Choose training lines by their ids alone: data sets take turns, each in the order of its ids' SHA-256.
 
-    A line that is there several times, to weigh more in training, counts once.
+    A line that is there several times, to weigh more in training, counts once, whatever its copies are called.
     """
+    once: dict[str, Line] = {}
+    for line in lines:
+        once.setdefault(line.content, line)
     sets: dict[str, list[Line]] = defaultdict(list)
-    for line in {line.id: line for line in lines}.values():
+    for line in once.values():
         sets[line.dataset].append(line)
     ranked = [
         (turn, name, line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from inkport.core.config import parse_config
+from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
 from inkport.core.preprocess import PreprocessSpec
+from inkport.core.ranges import require_seed
 from inkport.lines.audit import Problem
 from inkport.train.digest import digest_settings
 from inkport.train.distil.recipe import DistilRecipe
@@ -169,7 +170,7 @@ class Recipe:
 
     Raises:
         RecipeError: If the charset is to come from weights, or training is quantisation-aware, and the recipe names no
-            weights to start from.
+            weights to start from, or the seed is out of range.
     """
 
     model: str
@@ -208,6 +209,7 @@ class Recipe:
     """Settings of the network that differ from those that its name stands for."""
 
     def __post_init__(self) -> None:
+        require_seed(self.seed)
         if self.charset in (CharsetSource.START, CharsetSource.EXTEND) and self.start is None:
             raise RecipeError(
                 f"charset {self.charset.value!r} takes symbols from the weights to start from, and start names none",
@@ -245,10 +247,4 @@ def load_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recip
     Raises:
         RecipeError: If the file is missing, is not TOML, or has an unknown key or an impossible value.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: not valid TOML ({error})") from error
-    return parse_config(Recipe, merge(data, overrides or {}), where=str(path))
+    return parse_config(Recipe, merge(read_toml(path), overrides or {}), where=str(path))

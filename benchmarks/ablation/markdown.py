@@ -12,7 +12,7 @@ from inkport.core.tables import Table, markdown_table
 EXPLANATION = """\
 The first interval is that of the mean for other seeds (95 %, Student's t). Differences are percent points of CER, arm \
 minus reference, seed by seed on the same lines. In their first interval seeds vary (Student's t over the paired \
-differences), in their second lines vary (bootstrap, all lines of a writer drawn together). An arm is called better or \
+differences), in their second writers vary (all lines of a writer together). An arm is called better or \
 worse where both intervals leave out 0."""
 """How to read the tables."""
 
@@ -65,15 +65,16 @@ def _table(rows: list[Row]) -> str:
             cells += ["reference", "", "", ""]
         else:
             difference = row.difference
-            over_lines = f"{_interval(difference.over_lines, signed=True)} ({difference.clusters} {difference.unit}s)"
+            over_lines = _interval(difference.over_lines, signed=True, absent="too few")
+            over_lines += f" ({difference.clusters} {difference.unit}s)"
             cells += [f"{100 * difference.mean:+.2f}", _interval(difference.over_seeds, signed=True), over_lines]
             cells.append(difference.said.value)
         found.append(tuple(cells))
     return markdown_table(Table(head, tuple(found), 1))
 
 
-def _interval(interval: Interval | None, *, signed: bool = False) -> str:
+def _interval(interval: Interval | None, *, signed: bool = False, absent: str = "one seed") -> str:
     if interval is None:
-        return "one seed"
+        return absent
     sign = "+" if signed else ""
     return " .. ".join(f"{100 * limit:{sign}.2f}" for limit in interval)

@@ -17,8 +17,6 @@ SCHEMA = 1
 """Version of the report; it changes when a field changes its meaning or goes away."""
 ALL = "all"
 """Name of all data sets of a role together."""
-RESAMPLING_SEED = 1
-"""Of the bootstrap, so that a report can be made again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +148,7 @@ def _row(role: str, dataset: str, arm: str, part: Evaluated, reference: str) -> 
     mean, interval = mean_over_seeds(rates)
     difference = None
     if arm != reference:
-        difference = compare_arms(edits, part.edits[reference], part.lengths, part.lines, seed=RESAMPLING_SEED)
+        difference = compare_arms(edits, part.edits[reference], part.lengths, part.lines)
     return Row(
         role=role,
         dataset=dataset,

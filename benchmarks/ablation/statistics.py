@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
 from statistics import fmean, stdev
-from typing import Literal
 
-from inkport.benchmarks.bootstrap import CONFIDENCE, paired_resamples
+from inkport.benchmarks.estimate import CONFIDENCE, estimate
 from inkport.benchmarks.student import t_quantile
+from inkport.benchmarks.units import UnitKind, units_of
 from inkport.lines.line import Line
 
 
@@ -26,7 +26,7 @@ class Said(StrEnum):
     WORSE = "worse"
     """Both intervals lie above 0."""
     OPEN = "not shown"
-    """At least one of them holds 0, or there is one seed only."""
+    """At least one of them holds 0, or there is one seed only, or fewer than three writers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +37,10 @@ class Difference:
     """The difference."""
     over_seeds: Interval | None
     """95 % interval for other seeds on these lines; none with one seed."""
-    over_lines: Interval
-    """95 % interval for other lines of such writers with these seeds."""
-    unit: Literal["writer", "line"]
-    """What was resampled as a whole."""
+    over_lines: Interval | None
+    """95 % interval for other such writers with these seeds; none for fewer than three."""
+    unit: UnitKind
+    """What is taken as independent."""
     clusters: int
     """How many of them there are."""
     said: Said
@@ -61,8 +61,6 @@ def compare_arms(
     reference: Sequence[Sequence[int]],
     lengths: Sequence[int],
     lines: Sequence[Line],
-    *,
-    seed: int,
 ) -> Difference:
     """Compare an arm with the reference.
 
@@ -71,25 +69,25 @@ def compare_arms(
         reference: Edits of the reference, with the same seeds in the same order, on the same lines.
         lengths: Symbols of each text, at least 1 in all.
         lines: The lines, which say who wrote them.
-        seed: Of the resampling.
     """
     total = sum(lengths)
     by_seed = [(sum(ours) - sum(theirs)) / total for ours, theirs in zip(edits, reference, strict=True)]
     mean, over_seeds = mean_over_seeds(by_seed)
     by_line = [_over_seeds(edits, i) - _over_seeds(reference, i) for i in range(len(lengths))]
-    resampled = paired_resamples(by_line, [length * len(edits) for length in lengths], lines, seed=seed)
-    over_lines = resampled.interval()
+    found = estimate(by_line, [length * len(edits) for length in lengths], units_of(lines))
+    over_lines = found.interval()
     said = Said.OPEN
-    if over_seeds is not None and max(over_seeds[1], over_lines[1]) < 0:
-        said = Said.BETTER
-    elif over_seeds is not None and min(over_seeds[0], over_lines[0]) > 0:
-        said = Said.WORSE
+    if over_seeds is not None and over_lines is not None:
+        if max(over_seeds[1], over_lines[1]) < 0:
+            said = Said.BETTER
+        elif min(over_seeds[0], over_lines[0]) > 0:
+            said = Said.WORSE
     return Difference(
         mean=mean,
         over_seeds=over_seeds,
         over_lines=over_lines,
-        unit=resampled.unit,
-        clusters=resampled.clusters,
+        unit=found.kind,
+        clusters=found.units,
         said=said,
     )
 

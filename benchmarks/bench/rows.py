@@ -16,6 +16,7 @@ from inkport.benchmarks.scenarios.sustained import Drift
 from inkport.benchmarks.widths.cost import Curve
 from inkport.core.artifact import Artifact
 from inkport.core.errors import InkportError, RuntimeUnavailableError
+from inkport.core.foreign import failure_of
 from inkport.core.runtime import Session
 from inkport.core.target import Target
 
@@ -62,7 +63,11 @@ class Row:
         """Close the session, if it is open."""
         session, self.session = self.session, None
         if session is not None:
-            session.close()
+            try:
+                session.close()
+            except BaseException as error:  # noqa: BLE001 - whatever a vendor's code raises
+                if self.status is Status.MEASURED:
+                    self.fail(failure_of(error))
 
     def report(self, efficiency: Sequence[Efficiency]) -> BenchTarget:
         """Return its entry in the report."""

@@ -32,6 +32,7 @@ from inkport.benchmarks.speed import is_baseline
 from inkport.benchmarks.widths.cost import fit_curve
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, RuntimeUnavailableError
+from inkport.core.foreign import failure_of
 from inkport.core.registry import load_runtime, probe
 from inkport.core.runtime import Evidence, Session
 from inkport.core.target import Target
@@ -113,8 +114,8 @@ class _Bench:
                 self.progress(f"{row.target.name}: {stage}")
                 try:
                     act(row)
-                except Exception as error:  # noqa: BLE001 - whatever a vendor's code raises
-                    row.fail(error)
+                except BaseException as error:  # noqa: BLE001 - whatever a vendor's code raises
+                    row.fail(failure_of(error))
 
     def scenario(self, scenario: Scenario) -> None:
         """Run one scenario with all targets in turns."""
@@ -213,7 +214,7 @@ def run_bench(request: BenchRequest, *, progress: Progress = silent) -> BenchRep
     return BenchReport(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         model=describe_model(request.model),
-        data=describe_data(request.audit, request.sources),
+        data=describe_data(request.audit, request.sources, request.model),
         options=options,
         environment=environment,
         baseline=baseline,

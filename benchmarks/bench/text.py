@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from inkport.benchmarks.bench.report import BenchReport, Status
+from inkport.benchmarks.environment import threads_on
 from inkport.benchmarks.machine.noise import Difference
 from inkport.benchmarks.scenarios.figures import Figures
 from inkport.benchmarks.scenarios.quantiles import Quantile
@@ -29,7 +30,7 @@ def render_bench(report: BenchReport) -> str:
 
 def _headline(report: BenchReport) -> str:
     model, data = report.model, report.data
-    threads = f"{report.options.threads} thread{'s' if report.options.threads > 1 else ''}"
+    threads = threads_on(report.environment, report.options.threads)
     return (
         f"{model.name} {model.version} ({model.artifact.sha256[:12]}) on {data.lines} lines of "
         f"{', '.join(data.sources)} ({data.sha256[:12]}), {threads}, {report.environment.cpu}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,9 @@ from inkport.benchmarks.compare.node import Node
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.per_line import Group
 from inkport.benchmarks.report import SCHEMA
+from inkport.core.documents import read_json
 from inkport.core.errors import DataError
+from inkport.core.target import LARGEST_WRITER_LOSS
 
 
 MACHINE = ("cpu", "cores", "isa", "machine", "threads", "governor")
@@ -28,7 +29,9 @@ class LineFigures:
     group: tuple[int, ...]
     """Index into ``groups``, per line."""
     writer: tuple[int | None, ...]
-    """Number of the writer, per line."""
+    """Number of the writer or document, per line."""
+    documents: frozenset[int]
+    """Numbers in ``writer`` that are documents, as far as anybody knows."""
     symbols: tuple[int, ...]
     """Symbols of the text, per line."""
 
@@ -59,6 +62,8 @@ class Row:
     """Whether its absence is a failure."""
     margin: float
     """Its CER margin."""
+    largest_writer_loss: float
+    """Largest loss on a single writer that its verdicts reckon with."""
     identity: Mapping[str, str]
     """Runtime and version, device, precision, and digests of the artefact and of its calibration lines."""
     bytes: int | None
@@ -107,10 +112,7 @@ def read_report(path: Path) -> Run:
     Raises:
         DataError: If it cannot be read, is no report, or has another schema.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error})", remedy="pass a report.json") from error
+    document = read_json(path, remedy="pass a report.json")
     if not isinstance(document, dict) or not {"schema", "targets", "data"} <= document.keys():
         raise DataError(f"{path}: not a report", remedy="pass a report.json that `inkport verify` wrote")
     if document["schema"] != SCHEMA:
@@ -156,10 +158,14 @@ def _load(noise: Node) -> float:
 
 def _lines(node: Node, count: int) -> LineFigures:
     groups = tuple(Group(dataset=g.text("dataset"), seen_writer=g.flag("seen_writer")) for g in node.children("groups"))
+    writer = node.gaps("writer")
+    # Reports without this list numbered what their line sets called "writer or document".
+    documents = node.integers("documents") if node.has("documents") else writer
     found = LineFigures(
         groups=groups,
         group=node.integers("group"),
-        writer=node.gaps("writer"),
+        writer=writer,
+        documents=frozenset(number for number in documents if number is not None),
         symbols=node.integers("symbols"),
     )
     lengths = {len(found.group), len(found.writer), len(found.symbols)}
@@ -179,12 +185,14 @@ def _row(node: Node) -> Row:
     identity = {key: node.text(key) for key in ("runtime", "runtime_version", "device", "precision")}
     if artifact:
         identity |= {"artefact": artifact.text("sha256"), "calibration": str(artifact.any("calibration_sha256"))}
+    budget = node.child("budget")
     return Row(
         name=node.text("name"),
         outcome=node.choice("outcome", Outcome),
         reason=node.text("reason"),
         required=node.flag("required"),
-        margin=node.child("budget").number("cer_margin"),
+        margin=budget.number("cer_margin"),
+        largest_writer_loss=_largest_loss(budget),
         identity=identity,
         bytes=artifact.integer("bytes") if artifact else None,
         lines=parity.integer("lines") if parity else 0,
@@ -193,6 +201,11 @@ def _row(node: Node) -> Row:
         flips={f.text("id"): f.text("reading") for f in parity.children("flips")} if parity else {},
         times=_times(latency) if latency else None,
     )
+
+
+def _largest_loss(budget: Node) -> float:
+    """Return what verdicts reckon with; reports of inkport 0.1 do not say."""
+    return budget.number("largest_writer_loss") if budget.has("largest_writer_loss") else LARGEST_WRITER_LOSS
 
 
 def _times(node: Node) -> Times:

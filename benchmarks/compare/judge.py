@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from inkport.benchmarks.compare.document import Row, Run
 from inkport.benchmarks.compare.pace import PaceChange, pace_change
-from inkport.benchmarks.compare.rate import RateChange, rate_changes
+from inkport.benchmarks.compare.rate import RateChange, rate_changes, worst_change
 from inkport.benchmarks.equivalence import Verdict
 from inkport.benchmarks.outcome import Outcome
+from inkport.benchmarks.worst import WorstWriter
 from inkport.core.errors import DataError
 
 
@@ -48,6 +49,8 @@ class TargetChange:
     """Where it ended in the second."""
     rates: tuple[RateChange, ...]
     """Its CER on all lines, then on each data set."""
+    worst_writer: WorstWriter | None
+    """The writer (or document) whose CER rose most; absent where none is known or lines cannot be paired."""
     flips_gained: tuple[str, ...]
     """Lines that only the second report has among the flipped."""
     flips_lost: tuple[str, ...]
@@ -130,20 +133,27 @@ def compare_runs(
 def _target(name: str, first: Run, second: Run, tolerance: Tolerance) -> TargetChange:
     before, after = first.rows.get(name), second.rows.get(name)
     rates: tuple[RateChange, ...] = ()
-    pace = None
+    pace, worst = None, None
     if before and after:
         margin = after.margin if tolerance.max_cer is None else tolerance.max_cer
         lines = second.per_line if first.data == second.data and first.per_line else None
         rates = rate_changes(before, after, lines, margin=margin)
+        worst = worst_change(before, after, lines)
         pace = pace_change(before, after, first, second)
     old, new = (before.flips if before else {}), (after.flips if after else {})
-    regressions = [_lost(before, after), *map(_read_worse, rates), _slower(pace, tolerance)]
+    regressions = [
+        _lost(before, after),
+        *map(_read_worse, rates),
+        _lost_writer(worst, rates),
+        _slower(pace, tolerance),
+    ]
     notes = [_absence(before, after), pace.reason if pace else "", *_one_sided(before, after)]
     return TargetChange(
         name=name,
         before=before.outcome if before else None,
         after=after.outcome if after else None,
         rates=rates,
+        worst_writer=worst,
         flips_gained=tuple(line for line in new if line not in old),
         flips_lost=tuple(line for line in old if line not in new),
         flips_changed=tuple(line for line in new if line in old and new[line] != old[line]),
@@ -194,6 +204,13 @@ def _read_worse(rate: RateChange) -> str:
         f"{100 * rate.equivalence.margin:g} points that are tolerated (95 % interval of the difference "
         f"{100 * low:+.2f} to {100 * high:+.2f})."
     )
+
+
+def _lost_writer(worst: WorstWriter | None, rates: Sequence[RateChange]) -> str:
+    found = rates[0].equivalence if rates else None
+    if worst is None or found is None or worst.interval[0] <= found.writer_may_lose:
+        return ""
+    return worst.sentence(found.writer_may_lose)
 
 
 def _slower(pace: PaceChange | None, tolerance: Tolerance) -> str:

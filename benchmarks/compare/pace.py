@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import exp, log, sqrt
 from statistics import mean, stdev
 
-from inkport.benchmarks.bootstrap import CONFIDENCE
 from inkport.benchmarks.compare.document import Row, Run, Times
+from inkport.benchmarks.estimate import CONFIDENCE
 from inkport.benchmarks.student import t_quantile
 
 

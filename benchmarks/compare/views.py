@@ -11,7 +11,7 @@ from inkport.benchmarks.equivalence import Verdict
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.per_line import to_json_text
 from inkport.benchmarks.views.junit import Case, Result, junit_xml
-from inkport.benchmarks.views.rows import NONE, milliseconds, percent, points
+from inkport.benchmarks.views.rows import NONE, between, milliseconds, percent, points
 from inkport.benchmarks.views.text import aligned, wrap
 from inkport.core.config import to_plain
 from inkport.core.tables import Table
@@ -28,7 +28,8 @@ def render_text(comparison: Comparison) -> str:
     blocks = [f"before: {comparison.first}\nafter:  {comparison.second}"]
     if comparison.differing:
         blocks.append("\n".join(wrap(f"{key}: {_from_to(pair)}") for key, pair in comparison.differing.items()))
-    blocks += [aligned(table) for table in (texts(comparison), speeds(comparison)) if table.rows]
+    tables = (texts(comparison), worst_writers(comparison), speeds(comparison))
+    blocks += [aligned(table) for table in tables if table.rows]
     blocks += ["\n".join(map(wrap, lines)) for lines in (_changes(comparison), _notes(comparison)) if lines]
     regressed = [target.name for target in comparison.targets if target.regressions]
     sentences = [f"{target.name}: {reason}" for target in comparison.targets for reason in target.regressions]
@@ -63,6 +64,27 @@ def texts(comparison: Comparison) -> Table:
     return Table(head, tuple(rows), 4)
 
 
+def worst_writers(comparison: Comparison) -> Table:
+    """Return one row per target that has one: the writer whose CER rose most."""
+    head = ("worst writer", "unit", "data set", "a line of it", "lines", "CER %", "now", "change", "95% as the worst")
+    rows = tuple(
+        (
+            target.name,
+            w.kind,
+            w.dataset or NONE,
+            w.line,
+            str(w.lines),
+            percent(w.cer_reference),
+            percent(w.cer),
+            points(w.delta),
+            between(w.interval),
+        )
+        for target in comparison.targets
+        if (w := target.worst_writer)
+    )
+    return Table(head, rows, 4)
+
+
 def speeds(comparison: Comparison) -> Table:
     """Return one row per target that was timed in both reports: latency and size."""
     head = ("target", "p50 ms", "now", "ratio", "95% interval", "noise", "MB", "now")
@@ -82,8 +104,8 @@ def _present(comparison: Comparison) -> list[TargetChange]:
 
 def _rate_cells(rate: RateChange) -> tuple[str, ...]:
     verdict = str(rate.equivalence.verdict) if rate.equivalence else NONE
-    interval = NONE if rate.interval is None else f"{points(rate.interval[0])}..{points(rate.interval[1])}"
-    return (verdict, str(rate.lines), percent(rate.before), percent(rate.after), points(rate.delta), interval)
+    figures = (str(rate.lines), percent(rate.before), percent(rate.after), points(rate.delta))
+    return (verdict, *figures, between(rate.interval))
 
 
 def _pace_cells(pace: PaceChange) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError
+from inkport.core.errors import RuntimeUnavailableError
+from inkport.runtimes.onnx_files import load_onnx
 
 
 Array = npt.NDArray[Any]
@@ -51,10 +52,7 @@ class Graph:
             import onnx
         except ModuleNotFoundError as error:
             raise RuntimeUnavailableError("onnx is not installed", remedy="pip install 'inkport[export]'") from error
-        try:
-            model = onnx.load(path)
-        except Exception as error:
-            raise ArtifactCorruptError(f"{path}: onnx cannot read it ({error})") from error
+        model = load_onnx(path)
         self._opsets, self._evaluators = list(model.opset_import), {}  # type: ignore[var-annotated]
         self.constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
         self.image: str = model.graph.input[0].name

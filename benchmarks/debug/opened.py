@@ -10,6 +10,7 @@ import numpy.typing as npt
 from inkport.benchmarks.debug.divergence import Traced as Trace
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeExecutionError, UsageError
+from inkport.core.lending import check_returned, lend
 from inkport.core.registry import load_runtime, open_session, probe
 from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionOptions, Traced
 from inkport.runtimes.tracing.onnx_reference import OnnxReference
@@ -91,7 +92,9 @@ def open_target(target: DebugTarget, images: npt.NDArray[np.float32]) -> Opened:
                 f"{target.label}: {target.runtime} does not tell what it computes on the way",
                 remedy="debug torch, onnxruntime, openvino, coreml-mil or onnx-reference",
             )
-        trace = Trace(label=target.label, precision=target.artifact.precision, trace=session.intermediates(images))
+        lent = lend(images)
+        trace = Trace(label=target.label, precision=target.artifact.precision, trace=session.intermediates(lent))
+        check_returned(lent, images, label=target.label)
         try:
             logits = checked.run(images)
         except RuntimeExecutionError as error:

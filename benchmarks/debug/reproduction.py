@@ -12,8 +12,10 @@ from textwrap import dedent
 import numpy as np
 
 from inkport.benchmarks.debug.judge import Fault, Finding
+from inkport.core.children import run_tied
 from inkport.core.files import new_directory
 from inkport.core.runtime import Traced
+from inkport.core.telemetry import MODULES, VARIABLES
 
 
 TIMEOUT_S = 300
@@ -22,10 +24,15 @@ TIMEOUT_S = 300
 SCRIPT = '''\
 """Runs one operator alone and prints how far it is off. Exit code: 1 while it is, 0 when it is not any more."""
 
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
+
+# Engines report to their makers when they are imported, unless they are told not to before.
+os.environ.update({variables!r})
+sys.modules.update(dict.fromkeys({modules!r}))
 
 
 {run}
@@ -109,19 +116,21 @@ def _write(finding: Finding, session: Traced, path: Path, inputs: tuple[str, ...
         np.savez(draft / "inputs.npz", **{name: values[name] for name in inputs})  # type: ignore[arg-type]
         by_rms = finding.fault is Fault.QUANTISER
         np.savez(draft / "expected.npz", expected=finding.expected, allowed=finding.bounds, by_rms=np.bool_(by_rms))
-        (draft / "reproduce.py").write_text(SCRIPT.format(run=dedent(run)), encoding="utf-8")
+        (draft / "reproduce.py").write_text(_script(run), encoding="utf-8")
         text = README.format(
             kind=finding.operator.kind, operator=finding.operator.name, side=finding.side.label, value=value
         )
         (draft / "README.txt").write_text(text, encoding="utf-8")
 
 
+def _script(run: str) -> str:
+    return SCRIPT.format(run=dedent(run), variables=dict(VARIABLES), modules=MODULES)
+
+
 def _shows(path: Path) -> bool:
     """Run the script as a user would; an engine that hangs on it does not show the difference."""
     try:
-        run = subprocess.run(
-            [sys.executable, path / "reproduce.py"], capture_output=True, check=False, timeout=TIMEOUT_S
-        )
+        run = run_tied([sys.executable, str(path / "reproduce.py")], timeout_s=TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return False
     # An error of the script itself also ends with 1, but prints nothing.

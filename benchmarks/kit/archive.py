@@ -9,26 +9,25 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError
 from inkport.core.files import write_atomically
+from inkport.core.zips import FAULTS, read_member, unpacked_fault
 
 
 MEMBERS = 100_000
 """Most members of an archive."""
 TOTAL_BYTES = 2 << 30
-"""Largest sum of the members' sizes, unpacked."""
+"""Largest sum of the members' sizes, unpacked; ``inkport.core.zips`` allows small archives less."""
 NAME = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)*", re.ASCII)
 """What a member may be called: parts that start with a letter, a digit or ``_``, so that none is ``..`` or hidden."""
 NAME_BYTES = 200
 """Longest name of a member."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time that every member bears: the earliest that a zip archive can hold."""
-
-_FAULTS = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
@@ -52,6 +51,70 @@ def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
     write_atomically(path, buffer.getvalue())
 
 
+class Archive:
+    """An open archive whose directory has been checked; a member is unpacked when it is asked for.
+
+    Args:
+        path: The file.
+        archive: The open archive.
+        what: What it should be, for errors: ``kit`` or ``result``.
+
+    Raises:
+        ArtifactCorruptError: If its directory breaks one of the limits above.
+    """
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile, *, what: str) -> None:
+        self.path, self._archive, self._what = path, archive, what
+        infos = archive.infolist()
+        _check(path, infos)
+        self._infos = {info.filename: info for info in infos}
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Size of each member by name, as its directory says, in bytes; nothing larger is ever unpacked."""
+        return {name: info.file_size for name, info in self._infos.items()}
+
+    def read(self, name: str, *, most: int) -> bytes:
+        """Unpack a member that is there.
+
+        Args:
+            name: Its name.
+            most: Its largest size, in bytes.
+
+        Raises:
+            ArtifactCorruptError: If it is larger, or damaged.
+        """
+        info = self._infos[name]
+        if info.file_size > most:
+            raise ArtifactCorruptError(f"{self.path}: {name} has {info.file_size} bytes, at most {most} are read")
+        try:
+            return read_member(self._archive, info)
+        except FAULTS as error:
+            raise damaged(self.path, error, what=self._what) from error
+
+
+@contextmanager
+def open_archive(path: Path, *, what: str) -> Iterator[Archive]:
+    """Yield an archive of which nothing has been unpacked yet.
+
+    Args:
+        path: The file.
+        what: What it should be, for errors: ``kit`` or ``result``.
+
+    Raises:
+        ArtifactNotFoundError: If there is no such file.
+        ArtifactCorruptError: If it is no zip archive, or breaks one of the limits above.
+    """
+    if not path.is_file():
+        raise ArtifactNotFoundError(f"{path}: no such file", remedy=f"pass a {what} archive")
+    try:
+        archive = zipfile.ZipFile(path)
+    except FAULTS as error:
+        raise damaged(path, error, what=what) from error
+    with archive:
+        yield Archive(path, archive, what=what)
+
+
 def read_archive(path: Path, *, what: str) -> dict[str, bytes]:
     """Read all members of an archive.
 
@@ -66,24 +129,20 @@ def read_archive(path: Path, *, what: str) -> dict[str, bytes]:
         ArtifactNotFoundError: If there is no such file.
         ArtifactCorruptError: If it is no zip archive, is damaged, or breaks one of the limits above.
     """
-    if not path.is_file():
-        raise ArtifactNotFoundError(f"{path}: no such file", remedy=f"pass a {what} archive")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = archive.infolist()
-            _check(path, infos)
-            return {info.filename: archive.read(info) for info in infos}
-    except _FAULTS as error:
-        raise ArtifactCorruptError(
-            f"{path}: not a whole zip archive ({error})", remedy=f"copy the {what} again"
-        ) from error
+    with open_archive(path, what=what) as archive:
+        return {name: archive.read(name, most=size) for name, size in archive.sizes.items()}
+
+
+def damaged(path: Path, error: Exception, *, what: str) -> ArtifactCorruptError:
+    """Return what to raise when ``zipfile`` cannot read on."""
+    return ArtifactCorruptError(f"{path}: not a whole zip archive ({error})", remedy=f"copy the {what} again")
 
 
 def _check(path: Path, infos: list[zipfile.ZipInfo]) -> None:
     if len(infos) > MEMBERS:
         raise ArtifactCorruptError(f"{path}: {len(infos)} members, at most {MEMBERS} are read")
-    if (total := sum(info.file_size for info in infos)) > TOTAL_BYTES:
-        raise ArtifactCorruptError(f"{path}: {total} bytes when unpacked, at most {TOTAL_BYTES} are")
+    if fault := unpacked_fault(infos, path.stat().st_size, most=TOTAL_BYTES):
+        raise ArtifactCorruptError(f"{path}: {fault}")
     seen: set[str] = set()
     for info in infos:
         # ``filename`` is what zipfile made of it: cut at a NUL, with other separators.

@@ -15,6 +15,7 @@ from inkport.benchmarks.kit.manifest import KitTarget
 from inkport.benchmarks.kit.open import Kit
 from inkport.benchmarks.kit.result import Result, RunnerInfo
 from inkport.benchmarks.kit.run import wanted_tensors
+from inkport.benchmarks.kit.signature import KitSignature
 from inkport.benchmarks.kit.stages import Stage
 from inkport.benchmarks.outcome import Outcome, exit_code
 from inkport.benchmarks.parity import Parity, compare, score
@@ -49,6 +50,8 @@ class KitCheck:
 
     kit: str
     """Digest of the kit."""
+    signature: KitSignature
+    """Who signed the kit, as far as that is known."""
     target: KitTarget
     """What was run."""
     artifact: str
@@ -102,6 +105,7 @@ def check_kit(kit: Kit, result: Result) -> KitCheck:
         score(kit.lines, _reference(kit)),
         score(kit.lines, _readings(kit, result)),
         margin=target.budget.cer_margin,
+        largest_writer_loss=target.budget.largest_writer_loss,
     )
     times = _times(result)
     outcome, reason = judge(parity, None, None, target.budget)
@@ -111,6 +115,7 @@ def check_kit(kit: Kit, result: Result) -> KitCheck:
         reason = f"The p90 time is {times.p90_ms:.2f} ms per line; the budget is {limit:g} ms."
     return KitCheck(
         kit=kit.digest,
+        signature=kit.signature,
         target=target,
         artifact=result.document.artifact,
         runner=result.document.runner,

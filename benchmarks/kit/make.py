@@ -16,6 +16,7 @@ from inkport.benchmarks.harness import check_targets
 from inkport.benchmarks.kit.archive import write_archive
 from inkport.benchmarks.kit.manifest import (
     MANIFEST,
+    PUBLIC_KEY,
     SIGNATURE,
     FileInfo,
     GoldenFiles,
@@ -27,7 +28,7 @@ from inkport.benchmarks.kit.manifest import (
     Tolerances,
 )
 from inkport.benchmarks.kit.open import Kit, open_kit
-from inkport.benchmarks.kit.signature import sign
+from inkport.benchmarks.kit.signature import public_key_of, sign
 from inkport.benchmarks.kit.tensors import to_npy
 from inkport.benchmarks.latency import choose_lines
 from inkport.benchmarks.progress import Progress, silent
@@ -125,7 +126,7 @@ def make_kit(request: KitRequest, out: Path, *, key: Path | None = None, progres
         lines=lines,
         files={name: FileInfo.of(data) for name, data in members.items()},
     ).to_json()
-    signature = {} if key is None else {SIGNATURE: sign(manifest, key)}
+    signature = {} if key is None else {SIGNATURE: sign(manifest, key), PUBLIC_KEY: public_key_of(key)}
     write_archive(out, {MANIFEST: manifest, **signature, **members})
     return open_kit(out)
 
@@ -192,6 +193,7 @@ def _add_lines(
                 reading=greedy(logits[0], reference.artifact.spec.charset).text,
                 dataset=line.dataset,
                 writer=line.writer,
+                document=line.document,
                 seen_writer=line.seen_writer,
                 golden=files,
             )

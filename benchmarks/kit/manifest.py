@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import parse_json
 from inkport.core.errors import ArtifactCorruptError, InkportError
 from inkport.core.target import Budget, Precision
 
@@ -19,6 +20,12 @@ MANIFEST = "kit.json"
 """Name of the manifest in the archive."""
 SIGNATURE = "kit.json.sig"
 """Name of the signature in the archive: 64 bytes, Ed25519 over the manifest's bytes."""
+PUBLIC_KEY = "kit.json.pub"
+"""Name of the signer's public key in the archive, PEM: it tells whose signature it is said to be, and no more."""
+UNLISTED = (MANIFEST, SIGNATURE, PUBLIC_KEY)
+"""The members that the manifest does not speak of."""
+MANIFEST_BYTES = 64 << 20
+"""Largest manifest: some 500 bytes for a line and 150 for a file, so a kit of 60,000 lines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +104,13 @@ class KitLine:
     dataset: str
     """Its data set."""
     writer: str
-    """Its writer or document."""
+    """Who wrote it; empty where the source does not know. Kits made before ``document`` may have a document here."""
     seen_writer: bool
     """Whether the model may have seen this writer in training."""
     golden: GoldenFiles | None
     """Golden values of the other stages; absent on lines that only count for the text."""
+    document: str = ""
+    """The document that it belongs to; empty where the source does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +164,7 @@ class Manifest:
     lines: tuple[KitLine, ...]
     """What is to be read."""
     files: Mapping[str, FileInfo]
-    """Every member of the archive by name, but the manifest and its signature."""
+    """Every member of the archive by name, but ``UNLISTED``."""
 
     def to_json(self) -> bytes:
         """Return the bytes of ``kit.json``; the same manifest gives the same bytes."""
@@ -193,10 +202,7 @@ def parse_document(data: bytes, *, where: str, schema: int) -> dict[str, Any]:
     Raises:
         ArtifactCorruptError: If it is none, or its schema is not ``schema``.
     """
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ArtifactCorruptError(f"{where}: not readable as JSON ({error})") from error
+    document = parse_json(data, where=where, error=ArtifactCorruptError)
     if not isinstance(document, dict) or type(document.get("schema")) is not int:
         raise ArtifactCorruptError(f"{where}: no schema version, so not a document of inkport's")
     if (found := document.pop("schema")) != schema:

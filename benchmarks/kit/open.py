@@ -1,4 +1,4 @@
-"""Opening a kit: every digest is checked before anything of it is used."""
+"""Opening a kit: signature and manifest first, then names and sizes, then every digest, before anything is used."""
 
 from __future__ import annotations
 
@@ -8,9 +8,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from inkport.benchmarks.kit.archive import read_archive
-from inkport.benchmarks.kit.manifest import MANIFEST, SIGNATURE, FileInfo, KitLine, KitTarget, Manifest, parse_manifest
-from inkport.benchmarks.kit.signature import verify
+from inkport.benchmarks.kit.archive import Archive, open_archive
+from inkport.benchmarks.kit.manifest import (
+    MANIFEST,
+    MANIFEST_BYTES,
+    PUBLIC_KEY,
+    SIGNATURE,
+    UNLISTED,
+    FileInfo,
+    KitLine,
+    KitTarget,
+    Manifest,
+    parse_manifest,
+)
+from inkport.benchmarks.kit.signature import KEY_BYTES, KitSignature, check_signature
 from inkport.benchmarks.kit.stages import Stage
 from inkport.benchmarks.kit.tensors import Array, from_npy
 from inkport.core.artifact import Artifact, load_artifact
@@ -31,6 +42,8 @@ class Kit:
     """Content by name, manifest included."""
     spec: RecogniserSpec
     """The recogniser."""
+    signature: KitSignature
+    """Who signed it, as far as that is known."""
 
     @cached_property
     def digest(self) -> str:
@@ -47,6 +60,7 @@ class Kit:
                 text=line.text,
                 dataset=line.dataset,
                 writer=line.writer,
+                document=line.document,
                 seen_writer=line.seen_writer,
             )
             for line in self.manifest.lines
@@ -108,50 +122,62 @@ def open_kit(path: Path, *, public_key: Path | None = None) -> Kit:
     Raises:
         ArtifactNotFoundError: If there is no such file.
         ArtifactCorruptError: If it is damaged, holds other members than its manifest names, a digest is wrong, or
-            the signature is not by that key.
+            the signature is none, or not by that key, or not by the key that the kit brings along.
         UsageError: If ``public_key`` is no key.
         RuntimeUnavailableError: If ``public_key`` is given and ``cryptography`` is not installed.
     """
-    members = read_archive(path, what="kit")
-    if MANIFEST not in members:
-        raise ArtifactCorruptError(
-            f"{path}: no {MANIFEST} in it, so no kit", remedy="pass what `inkport kit make` made"
+    with open_archive(path, what="kit") as archive:
+        if MANIFEST not in archive.sizes:
+            raise ArtifactCorruptError(
+                f"{path}: no {MANIFEST} in it, so no kit", remedy="pass what `inkport kit make` made"
+            )
+        limits = {MANIFEST: MANIFEST_BYTES, SIGNATURE: KEY_BYTES, PUBLIC_KEY: KEY_BYTES}
+        head = {name: archive.read(name, most=most) for name, most in limits.items() if name in archive.sizes}
+        signature = check_signature(
+            head[MANIFEST], head.get(SIGNATURE), head.get(PUBLIC_KEY), public_key, where=str(path)
         )
-    if public_key is not None:
-        verify(members[MANIFEST], members.get(SIGNATURE), public_key, where=str(path))
-    manifest = parse_manifest(members[MANIFEST], where=str(path))
-    check_files(members, manifest.files, but=(MANIFEST, SIGNATURE), where=path)
+        manifest = parse_manifest(head[MANIFEST], where=str(path))
+        members = head | read_listed(archive, manifest.files, but=UNLISTED)
     try:
         spec = RecogniserSpec.from_dict(manifest.spec, where=f"{path}: {MANIFEST}: spec")
     except SpecError as error:
         raise ArtifactCorruptError(error.message, remedy="make the kit again") from error
-    return Kit(path=path, manifest=manifest, members=members, spec=spec)
+    return Kit(path=path, manifest=manifest, members=members, spec=spec, signature=signature)
 
 
-def check_files(
-    members: Mapping[str, bytes], files: Mapping[str, FileInfo], *, but: tuple[str, ...], where: Path
-) -> None:
-    """Check that an archive holds the files that its manifest names, with those digests, and no others.
+def read_listed(archive: Archive, files: Mapping[str, FileInfo], *, but: tuple[str, ...]) -> dict[str, bytes]:
+    """Read the files that a manifest names; none is unpacked before names and sizes are what it says.
 
     Args:
-        members: Content by name.
+        archive: The archive.
         files: What the manifest says.
         but: Members that it does not speak of.
-        where: Names the archive in errors.
+
+    Returns:
+        Content by name.
 
     Raises:
-        ArtifactCorruptError: If it does not.
+        ArtifactCorruptError: If the archive lacks one, holds another, or a size or digest is not the manifest's.
     """
-    found = members.keys() - set(but)
+    where, found = archive.path, archive.sizes.keys() - set(but)
     if missing := sorted(files.keys() - found):
         raise ArtifactCorruptError(f"{where}: {', '.join(missing[:3])} is missing", remedy="get the archive again")
     if added := sorted(found - files.keys()):
         raise ArtifactCorruptError(
             f"{where}: holds {', '.join(added[:3])}, which its manifest does not name", remedy="get the archive again"
         )
+    if other := [name for name, info in files.items() if archive.sizes[name] != info.size]:
+        raise _changed(where, other[0])
+    members = {}
     for name, info in files.items():
+        members[name] = archive.read(name, most=info.size)
         if FileInfo.of(members[name]) != info:
-            raise ArtifactCorruptError(
-                f"{where}: {name} was changed or damaged: its SHA-256 or size is not what the manifest says",
-                remedy="get the archive again",
-            )
+            raise _changed(where, name)
+    return members
+
+
+def _changed(where: Path, name: str) -> ArtifactCorruptError:
+    return ArtifactCorruptError(
+        f"{where}: {name} was changed or damaged: its SHA-256 or size is not what the manifest says",
+        remedy="get the archive again",
+    )

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from inkport.benchmarks.kit.archive import read_archive, write_archive
-from inkport.benchmarks.kit.manifest import FileInfo, parse_document
-from inkport.benchmarks.kit.open import check_files
+from inkport.benchmarks.kit.archive import open_archive, write_archive
+from inkport.benchmarks.kit.manifest import MANIFEST_BYTES, FileInfo, parse_document
+from inkport.benchmarks.kit.open import read_listed
 from inkport.benchmarks.kit.stages import TENSORS, Stage, can_be_shown
 from inkport.benchmarks.kit.tensors import Array, from_npy, to_npy
 from inkport.core.config import parse_config, to_plain
@@ -141,15 +141,16 @@ def open_result(path: Path) -> Result:
         ArtifactNotFoundError: If there is no such file.
         ArtifactCorruptError: If it is damaged, was changed, or says what cannot be.
     """
-    members = read_archive(path, what="result")
-    if RESULT not in members:
-        raise ArtifactCorruptError(f"{path}: no {RESULT} in it, so no result", remedy="pass what a runner wrote")
-    data = parse_document(members[RESULT], where=f"{path}: {RESULT}", schema=SCHEMA)
-    try:
-        document = parse_config(ResultDocument, data, where=RESULT)
-    except InkportError as error:
-        raise ArtifactCorruptError(f"{path}: {error.message}", remedy="docs/kit.md says what it holds") from error
-    check_files(members, document.files, but=(RESULT,), where=path)
+    with open_archive(path, what="result") as archive:
+        if RESULT not in archive.sizes:
+            raise ArtifactCorruptError(f"{path}: no {RESULT} in it, so no result", remedy="pass what a runner wrote")
+        head = archive.read(RESULT, most=MANIFEST_BYTES)
+        data = parse_document(head, where=f"{path}: {RESULT}", schema=SCHEMA)
+        try:
+            document = parse_config(ResultDocument, data, where=RESULT)
+        except InkportError as error:
+            raise ArtifactCorruptError(f"{path}: {error.message}", remedy="docs/kit.md says what it holds") from error
+        members = {RESULT: head, **read_listed(archive, document.files, but=(RESULT,))}
     if fault := _fault(document):
         raise ArtifactCorruptError(f"{path}: {RESULT}: {fault}", remedy="docs/kit.md says what it holds")
     return Result(path=path, document=document, members=members)

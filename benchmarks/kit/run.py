@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from inkport.core.config import to_plain
 from inkport.core.errors import UnsupportedFormatError, UsageError
 from inkport.core.registry import load_runtime
 from inkport.core.runtime import SessionOptions
+from inkport.core.scratch import scratch
 from inkport.runtimes.child import TIMEOUT_S
 
 
@@ -58,8 +58,8 @@ def run_kit(
         raise UsageError("a kit is run by a runtime or by a runner, both were named", remedy="leave one out")
     chosen = _choose_target(kit, target, runtime)
     where = device or chosen.device
-    with tempfile.TemporaryDirectory(prefix="inkport-kit-") as folder:
-        artifact = kit.extract_artifact(chosen, Path(folder))
+    with scratch("kit") as folder:
+        artifact = kit.extract_artifact(chosen, folder)
         progress(f"{chosen.name}: opening")
         if runner:
             options = SessionOptions(threads=threads)
@@ -78,7 +78,7 @@ def run_kit(
         runner=reader.info,
         start=reader.start,
         shown=reader.shown,
-        environment=to_plain(read_environment(threads=threads)),
+        environment={**to_plain(read_environment(threads=threads)), "kit_signature": to_plain(kit.signature)},
     )
 
 

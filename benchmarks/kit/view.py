@@ -5,6 +5,7 @@ from __future__ import annotations
 from inkport.benchmarks.kit.check import KitCheck
 from inkport.benchmarks.kit.judge import Finding, State
 from inkport.benchmarks.outcome import Outcome
+from inkport.benchmarks.views.rows import between
 from inkport.benchmarks.views.text import aligned, wrap
 from inkport.core.tables import Table
 
@@ -22,6 +23,7 @@ def _headline(check: KitCheck) -> str:
     threads = f", {runner.threads} threads" if runner.threads and runner.threads > 1 else ""
     return (
         f"kit {check.kit[:12]}, target {check.target.name} (artefact {check.artifact[:12]})\n"
+        f"{check.signature.sentence()}\n"
         f"run by {runner.engine} {runner.version} on {device}{threads} ({runner.evidence})"
     )
 
@@ -34,11 +36,10 @@ def _row(finding: Finding) -> tuple[str, ...]:
 
 def _text(check: KitCheck) -> str:
     p = check.parity
-    low, high = p.interval
     sentences = [
         wrap(
             f"CER {100 * p.cer:.2f} %, the reference's {100 * p.cer_reference:.2f} %: {100 * p.delta:+.2f} points "
-            f"(95 % interval {100 * low:+.2f} to {100 * high:+.2f}), {p.flipped_lines} of {p.lines} lines read "
+            f"(95 % interval {between(p.interval)}), {p.flipped_lines} of {p.lines} lines read "
             f"differently, {p.equivalence.verdict} at {100 * p.equivalence.margin:g} points"
         )
     ]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -16,9 +14,11 @@ import numpy as np
 from inkport.benchmarks.machine.fresh_child import ChildRequest, Ready
 from inkport.benchmarks.scenarios.timing import Image
 from inkport.core.artifact import Artifact
+from inkport.core.children import run_tied
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import RuntimeExecutionError
 from inkport.core.runtime import SessionOptions
+from inkport.core.scratch import scratch
 from inkport.core.target import Target
 
 
@@ -120,8 +120,7 @@ def _choose(inputs: Sequence[Image]) -> list[Image]:
 
 
 def _run(artifact: Artifact, target: Target, options: SessionOptions, images: Sequence[Image], *, seed: int) -> Ready:
-    with tempfile.TemporaryDirectory(prefix="inkport-fresh-") as name:
-        folder = Path(name)
+    with scratch("fresh") as folder:
         order = [0, *(1 + np.random.default_rng(seed).permutation(len(images) - 1))]
         for place, index in enumerate(order):
             np.save(folder / f"{place:03}.npy", images[index])
@@ -135,7 +134,7 @@ def _run(artifact: Artifact, target: Target, options: SessionOptions, images: Se
         (folder / "request.json").write_text(json.dumps(to_plain(request)), encoding="utf-8")
         command = [sys.executable, "-m", "inkport.benchmarks.machine.fresh_child", str(folder)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+            done = run_tied(command, timeout_s=TIMEOUT_S)
         except subprocess.TimeoutExpired as error:
             raise RuntimeExecutionError(f"{target.name}: a fresh process took longer than {TIMEOUT_S} s") from error
         if done.returncode:

@@ -16,6 +16,7 @@ from inkport.benchmarks.machine.memory import peak_mib
 from inkport.benchmarks.scenarios.timing import Clock, clock_ns, run_ns
 from inkport.core.artifact import load_artifact
 from inkport.core.config import parse_config, to_plain
+from inkport.core.lending import check_returned, lend
 from inkport.core.registry import load_runtime
 from inkport.core.runtime import SessionOptions
 
@@ -62,13 +63,14 @@ def measure_ready(folder: Path, *, clock: Clock = clock_ns) -> Ready:
     """Do what ``folder``'s request says, and measure it.
 
     Raises:
-        InkportError: If the artefact cannot be opened or run.
+        InkportError: If the artefact cannot be opened or run, or the session changes its input.
     """
     request = parse_config(
         ChildRequest, json.loads((folder / "request.json").read_text(encoding="utf-8")), where="request.json"
     )
     artifact = load_artifact(request.artifact)
-    first, *others = [np.load(file) for file in sorted(folder.glob("*.npy"))]
+    kept = [np.load(file) for file in sorted(folder.glob("*.npy"))]
+    first, *others = map(lend, kept)
     start = clock()
     runtime = load_runtime(request.runtime)
     runtime.probe()
@@ -87,6 +89,8 @@ def measure_ready(folder: Path, *, clock: Clock = clock_ns) -> Ready:
         memory = {"imported": imported_mib, "opened": opened_mib, "peak": peak_mib(os.getpid())}
     finally:
         session.close()
+    for image, was in zip((first, *others), kept, strict=True):
+        check_returned(image, was, label=request.runtime)
     return Ready(
         import_ms=(imported - start) / 1e6,
         open_ms=(opened - before_open) / 1e6,

@@ -12,7 +12,6 @@ import numpy as np
 
 from inkport.core.errors import RuntimeUnavailableError
 from inkport.core.target import Precision
-from inkport.runtimes.sdk import mute_openvino
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +104,6 @@ def _onnxruntime(work: Work, threads: int, *, int8: bool) -> Callable[[], object
 
 
 def _openvino(work: Work, threads: int, *, hint: str, int8: bool) -> Callable[[], object]:
-    mute_openvino()
     import openvino as ov
 
     core = ov.Core()

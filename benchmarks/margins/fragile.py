@@ -36,6 +36,7 @@ def without_claims(parity: Parity) -> Parity:
     return replace(
         parity,
         equivalence=_open(parity.equivalence),
+        worst_writer=None,
         datasets=tuple(replace(row, equivalence=_open(row.equivalence)) for row in parity.datasets),
     )
 
@@ -49,4 +50,4 @@ def fragile_reason(parity: Parity) -> str:
 
 
 def _open(found: Equivalence) -> Equivalence:
-    return replace(found, verdict=Verdict.INCONCLUSIVE, further_lines=None)
+    return replace(found, verdict=Verdict.INCONCLUSIVE, non_inferior=False, further_writers=None)

@@ -34,6 +34,7 @@ from inkport.benchmarks.report import ArtifactInfo, DataInfo, Options as RunOpti
 from inkport.core.artifact import Artifact
 from inkport.core.ctc import greedy
 from inkport.core.errors import LineDataError
+from inkport.core.foreign import failure_of
 from inkport.core.runtime import Session, SessionOptions
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Target
@@ -131,8 +132,8 @@ def _forecast_target(target: Target, request: Request, expected: _Expected, prog
         try:
             with session:
                 forecast = _forecast(run.artifact.spec, session, target, request, expected, progress=progress)
-        except Exception as error:  # noqa: BLE001 - one broken target must not stop the others
-            run.fail(Outcome.RUN_FAILED, error)
+        except BaseException as error:  # noqa: BLE001 - one broken target must not stop the others
+            run.fail(Outcome.RUN_FAILED, failure_of(error))
     outcome, reason = run.failure or (Outcome.PASS, "")
     return TargetForecast(
         name=target.name,

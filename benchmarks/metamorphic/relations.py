@@ -20,6 +20,7 @@ from inkport.benchmarks.metamorphic.findings import Findings, Kind, Violation
 from inkport.benchmarks.metamorphic.relation import Relation
 from inkport.benchmarks.metamorphic.subject import Sample, Subject
 from inkport.core.errors import InkportError
+from inkport.core.foreign import failure_of
 
 
 RELATIONS = (
@@ -42,9 +43,10 @@ def guarded(relation: Relation) -> Relation:
     def check(subject: Subject, samples: Sequence[Sample]) -> Findings:
         try:
             return relation.check(subject, samples)
-        except Exception as error:  # noqa: BLE001 - a vendor's code must not stop the other relations
+        except BaseException as error:  # noqa: BLE001 - a vendor's code must not stop the other relations
+            failure = failure_of(error)
             findings = Findings(subject.spec, cases=1)
-            fault = error.message if isinstance(error, InkportError) else repr(error)
+            fault = failure.message if isinstance(failure, InkportError) else repr(failure)
             findings.add(Violation(kind=Kind.CONTRACT, line=0, case="opening or closing a session", fault=fault))
             return findings
 

@@ -24,13 +24,19 @@ from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.core.artifact import load_artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.config import to_plain
-from inkport.core.errors import InkportError, LineDataError
+from inkport.core.errors import LineDataError, UsageError
 from inkport.core.files import write_atomically
+from inkport.core.program import run_program
+from inkport.core.writable import require_file
 from inkport.lines.line import Line
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.source import digest_lines, read_lines, source_name
 
 
-app = App(name="python -m inkport.benchmarks.peers", default_parameter=Parameter(negative=()))
+app = App(
+    name="python -m inkport.benchmarks.peers",
+    default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
+)
 
 
 @app.default
@@ -54,6 +60,11 @@ def peers(
         lm: Language model for one more row of the shipped model: fr-en, which comes with inkport, or a file with the
             weights of `inkport lm tune` beside it.
     """
+    files = (out.with_suffix(".json"), out.with_suffix(".md"))
+    for file in files:
+        require_file(file)
+    if count < 0:
+        raise UsageError(f"--count {count}: must be at least 0")
     chosen = [line for path in lines for line in _spread(list(read_lines([path])), count)]
     if not chosen:
         raise LineDataError("the line sets hold no line")
@@ -73,7 +84,7 @@ def peers(
     report = PeersReport(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         data_sha256=digest_lines(chosen),
-        sources=tuple(path.name for path in lines),
+        sources=tuple(source_name(path) for path in lines),
         environment=environment,
         median_line=shape,
         compared_with=contestants[-1].name,
@@ -83,9 +94,10 @@ def peers(
         ),
     )
     markdown = render_markdown(report)
-    write_atomically(out.with_suffix(".json"), json.dumps(to_plain(report), ensure_ascii=False, indent=1) + "\n")
-    write_atomically(out.with_suffix(".md"), markdown)
+    # Printed first: a disk that is full by now must not take the measurement along.
     sys.stdout.write(markdown)
+    write_atomically(files[0], json.dumps(to_plain(report), ensure_ascii=False, indent=1) + "\n")
+    write_atomically(files[1], markdown)
 
 
 def _spread(lines: list[Line], count: int) -> list[Line]:
@@ -96,8 +108,4 @@ def _spread(lines: list[Line], count: int) -> list[Line]:
 
 
 if __name__ == "__main__":
-    try:
-        app()
-    except InkportError as error:
-        sys.stderr.write(f"inkport: {error}\n")
-        sys.exit(2)
+    sys.exit(run_program(app, sys.argv[1:]))

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inkport.benchmarks.bootstrap import paired_resamples
 from inkport.benchmarks.environment import Environment
+from inkport.benchmarks.estimate import estimate
 from inkport.benchmarks.peers.peer import Answer, Gray, Peer
 from inkport.benchmarks.progress import Progress
+from inkport.benchmarks.units import units_of
 from inkport.core.charset import normalise_text
 from inkport.core.metrics import edit_distance, htr_words
 from inkport.lines.line import Line
@@ -32,12 +33,12 @@ class Row:
     """Lines read."""
     cer: float
     """Character error rate: micro average, case-sensitive, punctuation and accents kept."""
-    interval: tuple[float, float]
-    """95 % interval of it, writers or documents resampled."""
+    interval: tuple[float, float] | None
+    """95 % interval of it for other such writers or documents; absent for fewer than three."""
     wer_htr: float
     """Word error rate with each punctuation mark as a word."""
-    wer_interval: tuple[float, float]
-    """95 % interval of it, from the same way of drawing."""
+    wer_interval: tuple[float, float] | None
+    """95 % interval of it, in the same way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,11 +182,12 @@ def _row(dataset: str, seen: bool, lines: Sequence[Line], readings: Sequence[str
 
 def _rate(
     pairs: Sequence[tuple[Sequence[object], Sequence[object]]], lines: Sequence[Line]
-) -> tuple[float, tuple[float, float]]:
+) -> tuple[float, tuple[float, float] | None]:
     """Return an error rate over all pairs of text and reading, and its interval."""
     edits = [edit_distance(text, found) for text, found in pairs]
     lengths = [len(text) for text, _ in pairs]
-    return sum(edits) / sum(lengths), paired_resamples(edits, lengths, lines, seed=0).interval()
+    found = estimate(edits, lengths, units_of(lines))
+    return found.rate, found.interval()
 
 
 def _gray(line: Line) -> Gray:

@@ -46,12 +46,13 @@ def render_markdown(report: PeersReport) -> str:
 
 def _rates(peer: PeerReport, index: int) -> str:
     row = peer.rows[index]
-    low, high = row.interval
-    least, most = row.wer_interval
-    return (
-        f"{100 * row.cer:.1f} ({100 * low:.1f}..{100 * high:.1f}), "
-        f"{100 * row.wer_htr:.1f} ({100 * least:.1f}..{100 * most:.1f})"
-    )
+    return f"{_rate(row.cer, row.interval)}, {_rate(row.wer_htr, row.wer_interval)}"
+
+
+def _rate(rate: float, interval: tuple[float, float] | None) -> str:
+    # The limits are those of a difference; an error rate is not negative.
+    limits = "" if interval is None else f" ({100 * max(0.0, interval[0]):.1f}..{100 * interval[1]:.1f})"
+    return f"{100 * rate:.1f}{limits}"
 
 
 def _speed(peer: PeerReport) -> tuple[str, ...]:

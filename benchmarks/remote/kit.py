@@ -11,6 +11,7 @@ from inkport.benchmarks.kit.make import KitRequest, make_kit
 from inkport.benchmarks.kit.open import Kit, open_kit
 from inkport.benchmarks.progress import Progress
 from inkport.core.config import to_plain
+from inkport.core.documents import read_json
 from inkport.core.errors import InkportError
 from inkport.core.files import write_atomically
 from inkport.lines.source import digest_lines
@@ -24,11 +25,11 @@ def provide_kit(request: KitRequest, folder: Path, *, progress: Progress) -> Kit
     """
     path, sidecar, key = folder / "kit.zip", folder / "kit.json", _key(request)
     try:
-        known = json.loads(sidecar.read_text(encoding="utf-8"))
+        known = read_json(sidecar)
         kit = open_kit(path)
         if known == {"request": key, "kit": kit.digest}:
             return kit
-    except (OSError, ValueError, InkportError):
+    except (OSError, InkportError):
         pass
     kit = make_kit(request, path, progress=progress)
     write_atomically(sidecar, json.dumps({"request": key, "kit": kit.digest}) + "\n")

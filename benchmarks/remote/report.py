@@ -40,7 +40,8 @@ def report_devices(
         data=data,
         reference=_reference(kit, made),
         options=options,
-        environment=read_environment(threads=options.threads),
+        # The threads compute on the devices, whatever processors this machine has.
+        environment=replace(read_environment(threads=options.threads), processors=None),
         baseline=None,
         host=None,
         targets=tuple(_row(run, targets[run.target], runs, made) for runs in found for run in runs.runs),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import read_json
 from inkport.core.errors import InkportError
 from inkport.core.files import write_atomically
 from inkport.runtimes.devices.describe import Description
@@ -84,7 +85,7 @@ class StateFile:
 
 def _load(path: Path, key: str) -> State | None:
     try:
-        state = parse_config(State, json.loads(path.read_text(encoding="utf-8")), where=path.name)
-    except (OSError, ValueError, InkportError):
+        state = parse_config(State, read_json(path), where=path.name)
+    except (ValueError, InkportError):
         return None
     return state if state.key == key else None

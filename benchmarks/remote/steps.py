@@ -15,6 +15,7 @@ from inkport.benchmarks.progress import Progress
 from inkport.benchmarks.remote.cool import Cooling, wait_until_cool
 from inkport.benchmarks.remote.state import RunState, StateFile
 from inkport.core.errors import DeviceError, DeviceTimeoutError, DeviceUnavailableError
+from inkport.core.exits import EXIT_UNAVAILABLE
 from inkport.core.files import sha256_file
 from inkport.runtimes.devices.describe import describe
 from inkport.runtimes.devices.device import Device, check, last_lines, quote
@@ -33,8 +34,6 @@ LOST_S = 5.0
 """Seconds before the next look after a failed one."""
 GRACE_S = 120.0
 """How much longer than its limit a job may seem to run before it is ended from here."""
-EXIT_UNAVAILABLE = 3
-"""Exit code of ``inkport`` where a runtime is not available."""
 NOT_FOUND = (126, 127)
 """Exit codes of a shell that cannot start a program, or does not find it."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from inkport.benchmarks.scenarios.queries import LINES, Query, Scenario, group_by_width
 from inkport.benchmarks.scenarios.timing import Image
 from inkport.core.errors import RuntimeExecutionError, RuntimeUnavailableError
+from inkport.core.foreign import failure_of
 from inkport.core.runtime import Session
 
 
@@ -59,8 +60,8 @@ class _System:
                 query = group_by_width([sample.index for sample in samples], self._inputs)
                 self._run(query)
                 self.lines += len(samples)
-            except Exception as error:  # noqa: BLE001
-                self.error = error
+            except BaseException as error:  # noqa: BLE001
+                self.error = failure_of(error)
         self._sdk.QuerySamplesComplete([self._sdk.QuerySampleResponse(sample.id, 0, 0) for sample in samples])
 
     def _run(self, query: Query) -> None:
@@ -168,11 +169,12 @@ def read_summary(path: Path, scenario: Scenario, *, lines: int) -> LoadGenResult
     Raises:
         RuntimeExecutionError: If there is none, or it lacks the scenario's figure.
     """
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    fields = dict(re.findall(r"^\s*([^:\n]+?)\s*:\s*(.*?)\s*$", text, flags=re.MULTILINE))
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    rows = (row.partition(":") for row in text.splitlines())
+    fields = {name.strip(): value.strip() for name, colon, value in rows if colon}
     metric = METRICS[scenario]
     name = next((name for name in fields if re.fullmatch(metric, name)), None)
-    if name is None or "Result is" not in fields:
+    if name is None or "Result is" not in fields or not re.fullmatch(NUMBER, fields[name]):
         raise RuntimeExecutionError(f"LoadGen wrote no result of {scenario} into {path.name}")
     return LoadGenResult(
         scenario=scenario,
@@ -183,6 +185,8 @@ def read_summary(path: Path, scenario: Scenario, *, lines: int) -> LoadGenResult
     )
 
 
+NUMBER = r"\d+(\.\d+)?"
+"""How the summary writes a figure."""
 METRICS = {
     Scenario.SINGLE_STREAM: r"90.*th percentile latency \(ns\)",
     Scenario.MULTI_STREAM: r"99.*th percentile latency \(ns\)",

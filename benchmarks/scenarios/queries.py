@@ -46,8 +46,11 @@ class Query:
         return sum(map(len, self.batches))
 
     def images(self, inputs: Sequence[Image]) -> list[Image]:
-        """Return the batches, each float32 (n, 1, h, w)."""
-        return [np.concatenate([inputs[line] for line in batch]) for batch in self.batches]
+        """Return the batches, each float32 (n, 1, h, w), read-only."""
+        batches = [np.concatenate([inputs[line] for line in batch]) for batch in self.batches]
+        for batch in batches:
+            batch.setflags(write=False)
+        return batches
 
 
 def make_queries(inputs: Sequence[Image], scenario: Scenario, *, seed: int) -> list[Query]:

@@ -14,6 +14,9 @@ from inkport.benchmarks.progress import Progress, silent
 from inkport.benchmarks.scenarios.queries import TURN, Query, Scenario, make_queries
 from inkport.benchmarks.scenarios.stopping import Stop, StopRule
 from inkport.benchmarks.scenarios.timing import Clock, Image, clock_ns, run_ns
+from inkport.core.errors import RuntimeExecutionError
+from inkport.core.foreign import failure_of
+from inkport.core.lending import check_returned, lend
 from inkport.core.runtime import Session
 
 
@@ -117,10 +120,12 @@ class ScenarioRunner:
             energy: Read before and after each turn.
         """
         queries = [run.queries[draw] for draw in draws]
-        images = [query.images(self.inputs) for query in queries]
+        kept = [query.images(self.inputs) for query in queries]
         names = list(run.ns)
         first = len(run.drawn) // TURN[run.scenario] % max(1, len(names))
         for name in (*names[first:], *names[:first]):
+            # Copies of each target's own, looked at when nothing is timed: one that writes into them stands alone.
+            images = [[lend(batch) for batch in batches] for batches in kept]
             energy.spent_uj()
             # The first run of a turn only brings the target's memory back.
             self._time(run, name, images[0][:1])
@@ -131,14 +136,25 @@ class ScenarioRunner:
                 lines = len(images[0][0]) + sum(query.lines for query in queries)
                 run.energy_uj[name] = run.energy_uj.get(name, 0) + spent
                 run.energy_lines[name] = run.energy_lines.get(name, 0) + lines
+            self._take_back(run, name, images, kept)
+
+    def _take_back(self, run: Run, name: str, lent: Sequence[Sequence[Image]], kept: Sequence[Sequence[Image]]) -> None:
+        if name in run.errors:
+            return
+        try:
+            for batches, images in zip(lent, kept, strict=True):
+                for batch, image in zip(batches, images, strict=True):
+                    check_returned(batch, image, label=name)
+        except RuntimeExecutionError as error:
+            run.errors[name] = error
 
     def _time(self, run: Run, name: str, batches: Sequence[Image]) -> int | None:
         if name in run.errors:
             return None
         try:
             return run_ns(self.sessions[name], batches, self._clock)
-        except Exception as error:  # noqa: BLE001 - one broken target must not stop the others
-            run.errors[name] = error
+        except BaseException as error:  # noqa: BLE001 - one broken target must not stop the others
+            run.errors[name] = failure_of(error)
             return None
 
     def _look(self, run: Run, *, late: bool) -> None:

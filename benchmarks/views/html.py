@@ -11,7 +11,7 @@ from inkport.benchmarks.views.devices import device_notes, devices
 from inkport.benchmarks.views.flips import flip_section
 from inkport.benchmarks.views.pictures import Picture
 from inkport.benchmarks.views.plots import plots
-from inkport.benchmarks.views.rows import by_dataset, speeds, summary, verdicts, words_and_edits
+from inkport.benchmarks.views.rows import by_dataset, speeds, summary, verdicts, words_and_edits, worst_writers
 from inkport.benchmarks.views.sentences import complaints, facts, headline, notes, reference_line
 from inkport.benchmarks.views.style import STYLE
 from inkport.core.tables import Table
@@ -33,6 +33,7 @@ def render_html(report: Report, images: Mapping[str, Picture]) -> str:
         "Devices": _devices(report),
         "Verdicts": _table(verdicts(report)),
         "Data sets": _table(by_dataset(report)),
+        "Worst writer": _table(worst_writers(report)),
         "Words and edits": _table(words_and_edits(report)),
         "Speed": _table(speeds(report)),
         "Flipped lines": flip_section(report, images),

@@ -12,7 +12,7 @@ from inkport.benchmarks.equivalence import Equivalence, Verdict
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.parity import DatasetScore
 from inkport.benchmarks.report import Report, TargetReport
-from inkport.benchmarks.views.rows import percent, points
+from inkport.benchmarks.views.rows import between, percent, points
 
 
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -137,7 +137,7 @@ def _dataset_case(target: str, row: DatasetScore) -> Case:
     found = row.equivalence
     figures = (
         f"CER {percent(row.cer)} %, reference {percent(row.cer_reference)} %, difference {points(row.delta)} points, "
-        f"95 % interval {points(row.interval[0])} to {points(row.interval[1])}, margin {100 * found.margin:g}, "
+        f"95 % interval {between(row.interval)}, margin {100 * found.margin:g}, "
         f"{row.flipped_lines} of {row.lines} lines flipped"
     )
     result = dataset_result(found)

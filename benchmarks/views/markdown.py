@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from inkport.benchmarks.report import Report
 from inkport.benchmarks.views.devices import device_notes, devices
-from inkport.benchmarks.views.rows import by_dataset, flips_by_line, speeds, summary, verdicts, words_and_edits
+from inkport.benchmarks.views.rows import (
+    by_dataset,
+    flips_by_line,
+    speeds,
+    summary,
+    verdicts,
+    words_and_edits,
+    worst_writers,
+)
 from inkport.benchmarks.views.sentences import complaints, facts, headline, notes, reference_line
 from inkport.core.tables import Table, escape, markdown_table
 
@@ -30,6 +38,8 @@ def render_markdown(report: Report) -> str:
     parts += [
         "## Data sets",
         markdown_table(by_dataset(report)),
+        "## Worst writer",
+        markdown_table(worst) if (worst := worst_writers(report)).rows else "No line says who wrote it.",
         "## Words and edits",
         markdown_table(words_and_edits(report)),
     ]

@@ -70,7 +70,8 @@ def _text(parity: Parity) -> Iterator[tuple[str, object]]:
     yield "cer", parity.cer
     yield "cer_reference", parity.cer_reference
     yield "cer_difference", parity.delta
-    yield "cer_difference_interval", list(parity.interval)
+    if parity.interval is not None:
+        yield "cer_difference_interval", list(parity.interval)
     yield "verdict", str(parity.equivalence.verdict)
     yield "flipped_lines", parity.flipped_lines
 

@@ -58,7 +58,7 @@ def latency_and_cer(report: Report) -> str:
     if not rows:
         return ""
     times = [latency.p50_ms for _, _, latency in rows]
-    limits = [100 * limit for _, parity, _ in rows for limit in (*parity.interval, parity.delta)]
+    limits = [100 * limit for _, parity, _ in rows for limit in (*(parity.interval or ()), parity.delta)]
     margin = 100 * min(target.budget.cer_margin for target, _, _ in rows)
     shown = min(margin, 5 * max(map(abs, limits)) or margin) or 1.0
     x, y = svg.plain_axes(times, [*limits, shown, -shown], log_x=_wide(times))
@@ -67,8 +67,9 @@ def latency_and_cer(report: Report) -> str:
     body.append(f'<path class="reference" d="M{x.start} {y(0):.1f}H{x.end}"/>')
     for target, parity, latency in rows:
         at, kind = x(latency.p50_ms), kinds[target.name]
-        low, high = (y(100 * limit) for limit in parity.interval)
-        body.append(f'<path class="line {kind}" d="M{at:.1f} {low:.1f}V{high:.1f}"/>')
+        if parity.interval is not None:
+            low, high = (y(100 * limit) for limit in parity.interval)
+            body.append(f'<path class="line {kind}" d="M{at:.1f} {low:.1f}V{high:.1f}"/>')
         words = f"{target.name}: {milliseconds(latency.p50_ms)} ms, CER {percent(parity.cer)} %, {points(parity.delta)}"
         body.append(svg.dot(at, y(100 * parity.delta), f"{words} points to the reference", kind=kind))
     places = [(x(latency.p50_ms), y(100 * parity.delta)) for _, parity, latency in rows]

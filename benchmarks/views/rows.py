@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inkport.benchmarks.edits import Edits
 from inkport.benchmarks.machine.noise import Difference
-from inkport.benchmarks.parity import DatasetScore, Flip, Score
+from inkport.benchmarks.parity import DatasetScore, Flip
 from inkport.benchmarks.report import Report, TargetReport
 from inkport.core.tables import Table
 
@@ -30,7 +30,7 @@ def _summary_row(target: TargetReport) -> tuple[str, ...]:
             str(parity.lines),
             percent(parity.cer),
             points(parity.delta),
-            _interval(parity),
+            between(parity.interval),
             str(parity.flipped_lines),
         )
     times = (NONE,) * 4
@@ -59,7 +59,7 @@ def by_dataset(report: Report) -> Table:
             percent(row.cer),
             percent(row.cer_reference),
             points(row.delta),
-            _interval(row),
+            between(row.interval),
             str(row.flipped_lines),
         )
         for key in order
@@ -84,14 +84,14 @@ def words_and_edits(report: Report) -> Table:
 
 def verdicts(report: Report) -> Table:
     """Return one row per target that read: the verdict on all lines, what it rests on, and the changes by effect."""
-    head = ("target", "verdict", "margin", "90% interval", "further lines", "harmful", "harmless", "repaired")
+    head = ("target", "verdict", "margin", "90% interval", "more writers", "harmful", "harmless", "repaired")
     rows = tuple(
         (
             target.name,
             str(found.verdict),
             f"{100 * found.margin:g}",
-            _limits(found.interval),
-            NONE if found.further_lines is None else str(found.further_lines),
+            between(found.interval),
+            NONE if found.further_writers is None else str(found.further_writers),
             *(str(count) for count in (p.effects.harmful, p.effects.harmless, p.effects.repaired)),
         )
         for target in report.targets
@@ -99,6 +99,37 @@ def verdicts(report: Report) -> Table:
         for found in [p.equivalence]
     )
     return Table(head, rows, 2)
+
+
+def worst_writers(report: Report) -> Table:
+    """Return one row per target that read lines of known writers: the writer that lost most."""
+    head = (
+        "target",
+        "unit",
+        "data set",
+        "a line of it",
+        "lines",
+        "CER %",
+        "ref %",
+        "delta",
+        "95% interval, as the worst",
+    )
+    rows = tuple(
+        (
+            target.name,
+            w.kind,
+            w.dataset or NONE,
+            w.line,
+            str(w.lines),
+            percent(w.cer),
+            percent(w.cer_reference),
+            points(w.delta),
+            between(w.interval),
+        )
+        for target in report.targets
+        if target.parity and (w := target.parity.worst_writer)
+    )
+    return Table(head, rows, 4)
 
 
 def speeds(report: Report) -> Table:
@@ -139,18 +170,14 @@ def points(delta: float) -> str:
     return f"{100 * delta:+.2f}" if delta else "0.00"
 
 
+def between(interval: tuple[float, float] | None) -> str:
+    """Format an interval of a difference of rates in percentage points."""
+    return NONE if interval is None else f"{points(interval[0])}..{points(interval[1])}"
+
+
 def milliseconds(value: float) -> str:
     """Format a time to three or more digits."""
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"
-
-
-def _interval(score: Score) -> str:
-    return _limits(score.interval)
-
-
-def _limits(interval: tuple[float, float]) -> str:
-    low, high = interval
-    return f"{points(low)}..{points(high)}"
 
 
 def _speed(target: TargetReport) -> str:

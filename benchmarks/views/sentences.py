@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from inkport.benchmarks.bootstrap import CONFIDENCE
+from inkport.benchmarks.environment import threads_on
+from inkport.benchmarks.equivalence import LEVEL
+from inkport.benchmarks.estimate import CONFIDENCE
 from inkport.benchmarks.report import Report
+from inkport.benchmarks.units import counted
 from inkport.benchmarks.views.rows import NONE, percent
 from inkport.core.target import LineChoice
 
 
 def headline(report: Report) -> str:
     """Return the sentence above the table: what was compared on how many lines."""
-    model, data, threads = report.model, report.data, report.options.threads
+    model, data = report.model, report.data
     return (
         f"{model.name} {model.version} ({model.artifact.sha256[:12]}) on {data.lines} lines "
-        f"of {', '.join(data.sources)} ({data.sha256[:12]}), {threads} thread{'s' if threads > 1 else ''}"
+        f"of {', '.join(data.sources)} ({data.sha256[:12]}), {threads_on(report.environment, report.options.threads)}"
     )
 
 
@@ -36,8 +39,9 @@ def notes(report: Report) -> list[str]:
     ]
     score = next((target.parity for target in report.targets if target.parity), None)
     if score:
-        drawn = f"{score.clusters} writers or documents" if score.interval_unit == "writer" else "single lines"
-        sentences.append(f"interval: paired bootstrap over {drawn}, {CONFIDENCE:.0%}, all lines together")
+        units = counted(score.clusters, score.interval_unit)
+        sentences.append(f"interval: {CONFIDENCE:.0%}, by what differs between {units}, all lines together")
+        sentences.append(guarantee(report))
     if fragile := [t.name for t in report.targets if t.sample_choice is LineChoice.FRAGILE and t.parity]:
         sentences.append(
             f"{', '.join(fragile)}: read the lines closest to changing, which are no sample: their flips count, their "
@@ -61,7 +65,22 @@ def notes(report: Report) -> list[str]:
         counts = Counter(line.problem for line in skipped)
         kinds = ", ".join(f"{count} {problem}" for problem, count in sorted(counts.items()))
         sentences.append(f"skipped: {len(skipped)} lines ({kinds})")
+    if seen := report.data.trained_on:
+        sentences.append(f"the model was trained on {seen} of the lines, and reads them more surely than others")
     return sentences
+
+
+def guarantee(report: Report) -> str:
+    """Return what the verdict EQUIVALENT promises, and what it takes for granted."""
+    parities = [target.parity for target in report.targets if target.parity]
+    losses = sorted({100 * found.equivalence.largest_writer_loss for found in parities})
+    points = " or ".join(f"{loss:g}" for loss in losses)
+    taken = {found.interval_unit for found in parities} - {"writer"}
+    granted = f"; each {' and '.join(sorted(taken))} is taken to be of another hand" if taken else ""
+    return (
+        f"EQUIVALENT: wrong in at most {LEVEL:.0%} of such samples, as long as no single writer loses more than "
+        f"{points} points{granted}"
+    )
 
 
 def complaints(report: Report) -> list[tuple[str, str]]:
@@ -82,7 +101,7 @@ def facts(report: Report) -> Mapping[str, str]:
         "CPU features": " ".join(e.isa) or NONE,
         "system": f"{e.os}, Python {e.python}",
         "packages": ", ".join(f"{name} {version}" for name, version in e.packages.items()),
-        "threads per target": str(e.threads),
+        "threads per target": threads_on(e, e.threads),
         "frequency governor": e.governor or NONE,
         "load before the run": NONE if e.load_1min is None else f"{e.load_1min:g}",
         "model": report.model.artifact.sha256,

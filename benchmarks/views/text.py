@@ -6,7 +6,7 @@ import textwrap
 
 from inkport.benchmarks.report import Report
 from inkport.benchmarks.views.devices import device_notes, devices
-from inkport.benchmarks.views.rows import by_dataset, summary
+from inkport.benchmarks.views.rows import by_dataset, summary, worst_writers
 from inkport.benchmarks.views.sentences import complaints, headline, notes, reference_line
 from inkport.core.tables import Table
 
@@ -23,6 +23,8 @@ def render_text(report: Report) -> str:
     if several:
         blocks.append(aligned(datasets))
     blocks.append(aligned(summary(report)))
+    if (worst := worst_writers(report)).rows:
+        blocks.append("worst writer\n" + aligned(worst))
     if report.devices:
         blocks += [aligned(devices(report)), "\n".join(wrap(note) for note in device_notes(report))]
     if reasons := complaints(report):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inkport.core.errors import DataError
+from inkport.runtimes.onnx_files import load_onnx
 
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -36,16 +37,20 @@ def count_operations(model: Path, *, height: int, width: int) -> Operations:
         width: Width of the input, in pixels.
 
     Raises:
+        ArtifactCorruptError: If the file cannot be read.
         DataError: If the shape of an operand does not follow from the input's.
         ModuleNotFoundError: If onnx is not installed.
     """
     import onnx
 
-    graph = onnx.load(model, load_external_data=False)
-    for dimension, size in zip(graph.graph.input[0].type.tensor_type.shape.dim, (1, 1, height, width), strict=True):
-        dimension.Clear()
-        dimension.dim_value = size
-    inferred = onnx.shape_inference.infer_shapes(graph, strict_mode=True, data_prop=True).graph
+    graph = load_onnx(model, values=False)
+    try:
+        for dimension, size in zip(graph.graph.input[0].type.tensor_type.shape.dim, (1, 1, height, width), strict=True):
+            dimension.Clear()
+            dimension.dim_value = size
+        inferred = onnx.shape_inference.infer_shapes(graph, strict_mode=True, data_prop=True).graph
+    except Exception as error:
+        raise DataError(f"{model.name}: its shapes do not follow from the input's ({error})") from error
     shapes = _shapes(inferred)
     macs = elements = 0
     for node in inferred.node:

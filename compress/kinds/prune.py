@@ -13,7 +13,7 @@ from inkport.compress.stage import Context, Inputs
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, RecipeError, RuntimeUnavailableError
 from inkport.core.spec import RecogniserSpec
-from inkport.lines.audit import Problem, audit_lines
+from inkport.lines.audit import audit_lines
 from inkport.lines.source import digest_lines, read_lines
 
 
@@ -111,7 +111,7 @@ class PruneStage:
             charset=spec.charset,
             preprocess=spec.preprocess,
             stride=spec.stride,
-            skip=tuple(Problem),
+            skip=context.lines.skip,
         )
         if not audit.lines:
             raise LineDataError("lines.train has no usable line for statistics")

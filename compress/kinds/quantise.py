@@ -8,7 +8,7 @@ from pathlib import Path
 from inkport.compress.kinds.export import calibration_inputs, choose_lines
 from inkport.compress.stage import Context, Inputs
 from inkport.core.artifact import Artifact
-from inkport.core.errors import ExportError, RecipeError
+from inkport.core.errors import ExporterUnavailableError, RecipeError
 from inkport.core.target import Precision
 from inkport.export.calibration import CALIBRATION_LINES, CalibrationSet
 from inkport.export.from_onnx.accuracy import ValidationSet
@@ -62,7 +62,7 @@ class QuantiseStage:
             graph = build(parent, format="onnx", precision=Precision.FP32, work=shared)
             return self._quantise(graph, out, work, chosen, audit)
         except ModuleNotFoundError as error:
-            raise ExportError(
+            raise ExporterUnavailableError(
                 f"quantising needs {error.name}, which is not installed", remedy="pip install 'inkport[export,nncf]'"
             ) from error
 

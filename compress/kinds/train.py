@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from inkport.compress.digest import digest_path, is_line_set, paths_in
 from inkport.compress.kinds.weights import wrap_weights
 from inkport.compress.stage import Context, Inputs
-from inkport.compress.table import read_table
 from inkport.core.artifact import Artifact
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError, RuntimeUnavailableError, SpecMismatchError
 from inkport.train.digest import digest_settings
 from inkport.train.recipe import Recipe
@@ -98,7 +98,7 @@ class TrainStage:
         """Return the recipe and the folder that its paths start from."""
         if self.file is not None:
             path = context.base / self.file
-            table, base, where = read_table(path) | {"start": PARENT}, path.parent, str(path)
+            table, base, where = read_toml(path) | {"start": PARENT}, path.parent, str(path)
         else:
             table, base, where = dict(self.recipe or {}), context.base, "recipe of a train stage"
         if "start" in (self.recipe or {}):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.target import Precision
-from inkport.export.record import tool_versions
+from inkport.export.record import tool_versions, with_line_digests
 
 
 def wrap_weights(weights: Path, out: Path, *, stage: str, parent: Artifact) -> Artifact:
@@ -33,6 +33,7 @@ def wrap_weights(weights: Path, out: Path, *, stage: str, parent: Artifact) -> A
         tools=tool_versions("torch", "safetensors"),
         options=loaded.provenance,
     )
+    provenance = with_line_digests(provenance, inherited=parent.provenance.line_digests)
     with new_artifact(
         out, spec=loaded.spec, format="safetensors", precision=Precision.FP32, provenance=provenance
     ) as folder:

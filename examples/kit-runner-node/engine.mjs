@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const folder = process.env.INKPORT_WEB_MODULES ?? fileURLToPath(new URL(".", import.meta.url));
+// From 1.29 on ONNX Runtime reports to its makers on Linux, unless it is told not to before it is loaded.
+process.env.ORT_DISABLE_TELEMETRY = "1";
 const load = createRequire(join(folder, "node_modules", "any.js"));
 
 /** What runs the network. */

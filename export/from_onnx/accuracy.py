@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Calibration
 from inkport.core.ctc import greedy
-from inkport.core.errors import ExportError
+from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.metrics import cer
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
-from inkport.lines.source import digest_lines
+from inkport.lines.roles import Role, describe_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +35,16 @@ class ValidationSet:
         """Take the usable lines of an audit.
 
         Raises:
-            ExportError: If there is none.
+            ExportRequestError: If there is none.
             LineDataError: If one is a test line.
         """
         list(refuse_test_lines(audit.lines, purpose="accuracy control"))
         if not audit.lines:
-            raise ExportError("no line to validate on", remedy="pass validation lines with --lines")
+            raise ExportRequestError("no line to validate on", remedy="pass validation lines with --lines")
         return cls(
             inputs=tuple(audit.inputs),
             texts=tuple(line.text for line in audit.lines),
-            record=Calibration(ids=tuple(line.id for line in audit.lines), sha256=digest_lines(audit.lines)),
+            record=describe_lines(audit.lines, Role.TUNING),
         )
 
 
@@ -53,7 +53,7 @@ class AccuracyControl:
     """How far the CER may rise above that of fp32.
 
     Raises:
-        ExportError: If a number is out of range.
+        ExportRequestError: If a number is out of range.
     """
 
     max_drop: float = 0.3
@@ -63,7 +63,7 @@ class AccuracyControl:
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_drop <= 100 or self.ranking_lines < 1:
-            raise ExportError(
+            raise ExportRequestError(
                 f"max_drop must be 0 to 100 points and ranking_lines at least 1, found {self.max_drop} and "
                 f"{self.ranking_lines}"
             )

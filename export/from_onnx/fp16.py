@@ -9,12 +9,14 @@ import numpy as np
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ExportError
+from inkport.core.exits import is_refusal
 from inkport.core.preprocess import PreprocessSpec
 from inkport.core.target import Precision
 from inkport.export.agreement import FP16_TOLERANCE, require_agreement
 from inkport.export.from_onnx.ranges import Ranges, activation_ranges
 from inkport.export.graph import onnx_forward, portable_bytes
 from inkport.export.record import derived_artifact
+from inkport.runtimes.onnx_files import load_onnx
 
 
 STAGE = "fp16_onnx_from_onnx"
@@ -37,11 +39,9 @@ def fp16_onnx_from_onnx(source: Artifact, out: Path) -> Artifact:
         ExportError: If a weight or an activation is too large for fp16, an operator has no fp16 form, or the
             logits differ from the source's by more than fp16's rounding explains.
     """
-    import onnx
-
     path = source.file(".onnx")
     try:
-        model = onnx.load(path)
+        model = load_onnx(path)
         _require_room(model, source.spec.preprocess)
         to_half(model)
         data = portable_bytes(model)
@@ -49,6 +49,8 @@ def fp16_onnx_from_onnx(source: Artifact, out: Path) -> Artifact:
     except ExportError:
         raise
     except Exception as error:
+        if is_refusal(error):
+            raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportError(f"{STAGE}: {path}: {reason}") from error
     require_agreement(STAGE, source.spec, onnx_forward(path, source.spec), run_half, tolerance=FP16_TOLERANCE)

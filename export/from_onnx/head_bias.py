@@ -12,6 +12,7 @@ from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ExportError
 from inkport.export.graph import onnx_forward, portable_bytes
 from inkport.export.record import derived_artifact
+from inkport.runtimes.onnx_files import load_onnx
 
 
 STAGE = "head_bias_onnx_from_onnx"
@@ -34,11 +35,10 @@ def head_bias_onnx_from_onnx(
     Raises:
         ExportError: If the graph does not end in the addition of a bias in fp32, or there is no such label.
     """
-    import onnx
     from onnx import numpy_helper
 
     path = source.file(".onnx")
-    model = onnx.load(path)
+    model = load_onnx(path)
     tensor = _bias(model.graph, source.spec.output.name, source.spec.charset.size)
     if tensor is None:
         raise ExportError(

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,16 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import to_plain
-from inkport.core.errors import ExportError
+from inkport.core.errors import ExportError, ExportRequestError
+from inkport.core.exits import is_refusal
+from inkport.core.scratch import scratch
 from inkport.core.target import Precision
 from inkport.export.calibration import CalibrationSet
 from inkport.export.from_onnx.ranges import Ranges, activation_ranges
 from inkport.export.graph import onnx_forward, portable_bytes
 from inkport.export.learned import LEARNED, learned, learned_calibration, learned_options
 from inkport.export.record import derived_artifact
+from inkport.runtimes.onnx_files import load_onnx
 
 
 STAGE = "int8_onnx_from_onnx"
@@ -50,7 +52,7 @@ class Int8Options:
     """What is quantised, and how. The defaults are measured: docs/export.md.
 
     Raises:
-        ExportError: If the percentile is out of range, or an operator is not one that can be quantised.
+        ExportRequestError: If the percentile is out of range, or an operator is not one that can be quantised.
     """
 
     ranges: Ranges = Ranges.LEAST_SQUARES
@@ -72,9 +74,11 @@ class Int8Options:
 
     def __post_init__(self) -> None:
         if not 50 < self.percentile <= 100:
-            raise ExportError(f"percentile must be above 50 and at most 100, found {self.percentile}")
+            raise ExportRequestError(f"percentile must be above 50 and at most 100, found {self.percentile}")
         if unknown := [name for name in self.operators if name not in OPERATORS]:
-            raise ExportError(f"operators: {', '.join(unknown)} cannot be quantised, only {', '.join(OPERATORS)} can")
+            raise ExportRequestError(
+                f"operators: {', '.join(unknown)} cannot be quantised, only {', '.join(OPERATORS)} can"
+            )
 
 
 ActivationRanges = Mapping[str, tuple[float, float]]
@@ -87,10 +91,8 @@ def measure_ranges(source: Artifact, calibration: CalibrationSet, options: Int8O
     They follow from the calibration lines, ``ranges`` and ``percentile`` alone, so one measurement serves all choices
     of what is quantised.
     """
-    import onnx
-
     return activation_ranges(
-        onnx.load(source.file(".onnx")),
+        load_onnx(source.file(".onnx")),
         OPERATORS,
         calibration.inputs,
         method=options.ranges,
@@ -119,8 +121,8 @@ def int8_onnx_from_onnx(
         record: What else the artefact's provenance shall say, beside the options.
 
     Raises:
-        ExportError: If an operator to keep is not in the graph, the quantiser fails, ONNX Runtime cannot load what
-            it made, there are neither lines nor learned ranges, or a tensor has no range.
+        ExportRequestError: If an operator to keep is not in the graph, or there are neither lines nor learned ranges.
+        ExportError: If the quantiser fails, ONNX Runtime cannot load what it made, or a tensor has no range.
     """
     options = options or Int8Options()
     path = source.file(".onnx")
@@ -128,7 +130,7 @@ def int8_onnx_from_onnx(
         calibration, ranges = learned_calibration(found, source.spec), found.pairs
         record = {"ranges": LEARNED, **learned_options(found), **(record or {})}
     if calibration is None:
-        raise ExportError(f"{STAGE}: {path}: neither lines nor learned ranges", remedy="pass calibration lines")
+        raise ExportRequestError(f"{STAGE}: {path}: neither lines nor learned ranges", remedy="pass calibration lines")
     try:
         ranges = ranges or measure_ranges(source, calibration, options)
         data = portable_bytes(_quantised(path, source.spec.input.name, calibration.inputs, options, ranges))
@@ -136,6 +138,8 @@ def int8_onnx_from_onnx(
     except (ModuleNotFoundError, ExportError):
         raise
     except Exception as error:
+        if is_refusal(error):
+            raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportError(f"{STAGE}: {path}: {reason}") from error
     with derived_artifact(
@@ -163,9 +167,9 @@ def _quantised(
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    model = onnx.load(path)
-    with TemporaryDirectory() as folder:
-        shaped, quantised = Path(folder, "shaped.onnx"), Path(folder, "int8.onnx")
+    model = load_onnx(path)
+    with scratch("int8") as folder:
+        shaped, quantised = folder / "shaped.onnx", folder / "int8.onnx"
         # Its symbolic shape inference cannot follow the graphs of torch's exporter.
         quant_pre_process(path, shaped, skip_symbolic_shape=True, skip_optimization=True)
         quantize_static(
@@ -200,11 +204,11 @@ def kept_nodes(model: Any, options: Int8Options) -> list[str]:
     """Return the names of the nodes that stay in fp32 although their type is quantised, in the graph's order.
 
     Raises:
-        ExportError: If ``keep_nodes`` names one that is not in the graph.
+        ExportRequestError: If ``keep_nodes`` names one that is not in the graph.
     """
     names = [node.name for node in model.graph.node if node.op_type in OPERATORS]
     if unknown := sorted(set(options.keep_nodes) - set(names)):
-        raise ExportError(
+        raise ExportRequestError(
             f"keep_nodes: {', '.join(unknown)}: no such operator in this graph",
             remedy=f"its operators: {', '.join(names)}",
         )

@@ -14,7 +14,6 @@ from inkport.core.errors import ExportError
 from inkport.core.target import Precision
 from inkport.export.agreement import FP16_TOLERANCE, Forward, require_agreement
 from inkport.export.record import derived_artifact
-from inkport.runtimes.sdk import mute_openvino
 
 
 BF16_STAGE = "bf16_openvino_from_openvino"
@@ -56,7 +55,6 @@ def fp16_openvino_from_openvino(source: Artifact, out: Path) -> Artifact:
     Raises:
         ExportError: If OpenVINO cannot read the IR, or the rounded weights change the logits too much.
     """
-    mute_openvino()
     import openvino as ov
 
     core = ov.Core()

@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import to_plain
-from inkport.core.errors import ExportError
+from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.target import Precision
 from inkport.export.calibration import CalibrationSet
 from inkport.export.from_onnx.accuracy import AccuracyControl, Drop, ValidationSet, validation_function
 from inkport.export.from_onnx.int8 import Int8Options, Part, nodes_of
 from inkport.export.from_onnx.openvino_ir import name_operations
 from inkport.export.record import derived_artifact
-from inkport.runtimes.sdk import mute_openvino
+from inkport.runtimes.onnx_files import load_onnx
 
 
 STAGE = "int8_openvino_from_onnx"
@@ -64,21 +64,19 @@ def int8_openvino_from_onnx(
         ExportError: If the quantiser fails, OpenVINO cannot run what it made on lines of several widths, there is
             accuracy control and no validation lines, or the CER cannot be held.
     """
-    mute_openvino()
     import nncf
-    import onnx
     import openvino as ov
 
     options = options or OpenVinoInt8Options()
     if options.accuracy and validation is None:
-        raise ExportError(f"{STAGE}: accuracy control measures the CER, and there are no validation lines")
+        raise ExportRequestError(f"{STAGE}: accuracy control measures the CER, and there are no validation lines")
     path = source.file(".onnx")
     drop: Drop | None = None
     try:
         model = ov.Core().read_model(path)
         # Before too: NNCF keeps the names that it finds, and those are not the same twice.
         name_operations(model)
-        names = _operations(model, nodes_of(onnx.load(path), options.keep_fp32))
+        names = _operations(model, nodes_of(load_onnx(path), options.keep_fp32))
         # NNCF refuses to ignore what is not there.
         there = any(operation.get_type_name() == DEPTHWISE for operation in model.get_ordered_ops())
         scope = nncf.IgnoredScope(types=[DEPTHWISE] if there else [], names=names)

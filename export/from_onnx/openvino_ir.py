@@ -14,7 +14,6 @@ from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
 from inkport.export.graph import onnx_forward
 from inkport.export.record import derived_artifact
-from inkport.runtimes.sdk import mute_openvino
 
 
 STAGE = "openvino_from_onnx"
@@ -30,7 +29,6 @@ def openvino_from_onnx(source: Artifact, out: Path) -> Artifact:
     Raises:
         ExportError: If OpenVINO cannot convert it, or its logits differ from ONNX Runtime's.
     """
-    mute_openvino()
     import openvino as ov
 
     path = source.file(".onnx")

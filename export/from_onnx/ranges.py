@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.errors import ExportError
 from inkport.export.from_onnx.entropy import entropy_range
 
 
@@ -128,6 +129,9 @@ def watched(model: Any, tensors: Sequence[str]) -> Callable[[npt.NDArray[np.floa
     Args:
         model: An ``onnx.ModelProto`` with one input; left as it is.
         tensors: Names of tensors in its graph.
+
+    Raises:
+        ExportError: If ONNX Runtime cannot load the graph; the function, if it cannot run it.
     """
     import onnx
     import onnxruntime
@@ -139,6 +143,21 @@ def watched(model: Any, tensors: Sequence[str]) -> Callable[[npt.NDArray[np.floa
     options = onnxruntime.SessionOptions()
     # Fused operators would not show every value that will be quantised.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(copy.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    (image,) = (value.name for value in session.get_inputs())
-    return lambda images: list(session.run(tensors, {image: images}))
+    try:
+        session = onnxruntime.InferenceSession(copy.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        (image,) = (value.name for value in session.get_inputs())
+    except Exception as error:
+        raise _not_run(error) from error
+
+    def run(images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+        try:
+            return list(session.run(tensors, {image: images}))
+        except Exception as error:
+            raise _not_run(error) from error
+
+    return run
+
+
+def _not_run(error: Exception) -> ExportError:
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return ExportError(f"the graph cannot be run to see its values ({reason})", remedy="export the ONNX artefact again")

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
 from inkport.core.target import Precision
+from inkport.runtimes.onnx_files import load_onnx
 
 
 LARGEST_ACTIVATION = 255
@@ -99,9 +100,8 @@ def saturation_warning(artifact: Artifact) -> str:
         return ""
     if find_spec("onnx") is None:
         return f"{artifact.path}: not checked for saturation, which needs onnx (pip install 'inkport[export]')"
-    import onnx
 
-    model = onnx.load(artifact.file(".onnx"))
+    model = load_onnx(artifact.file(".onnx"))
     found = saturating_nodes(model)
     if not found:
         return ""

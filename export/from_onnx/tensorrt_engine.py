@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inkport.core.artifact import Artifact, load_artifact
-from inkport.core.errors import ExportError, RuntimeUnavailableError
+from inkport.core.errors import ExportError, ExportRequestError, RuntimeUnavailableError
 from inkport.core.files import write_atomically
 from inkport.core.preprocess import PreprocessSpec
 from inkport.core.target import Precision
@@ -18,6 +18,7 @@ from inkport.export.from_onnx.trt_lint import lint_tensorrt
 from inkport.export.graph import onnx_forward
 from inkport.export.record import derived_artifact
 from inkport.runtimes.cuda_memory import cuda
+from inkport.runtimes.onnx_files import load_onnx
 from inkport.runtimes.trt import TensorRtRuntime
 from inkport.runtimes.trt_engine import EngineBinding, EngineSession, error_log
 
@@ -48,9 +49,9 @@ class TensorRtOptions:
 
     def __post_init__(self) -> None:
         if self.max_batch < 1 or self.device < 0:
-            raise ExportError(f"max_batch must be at least 1 and device at least 0: {self}")
+            raise ExportRequestError(f"max_batch must be at least 1 and device at least 0: {self}")
         if list(self.buckets) != sorted(set(self.buckets)):
-            raise ExportError(f"buckets must be ascending widths, found {self.buckets}")
+            raise ExportRequestError(f"buckets must be ascending widths, found {self.buckets}")
 
 
 def tensorrt_from_onnx(source: Artifact, out: Path, *, options: TensorRtOptions | None = None) -> Artifact:
@@ -70,13 +71,11 @@ def tensorrt_from_onnx(source: Artifact, out: Path, *, options: TensorRtOptions 
             belongs to another GPU, or the fp32 logits differ from ONNX Runtime's.
         RuntimeUnavailableError: If TensorRT or the GPU is not here.
     """
-    import onnx
-
     if options is None:
         named = os.environ.get(TIMING_CACHE)
         options = TensorRtOptions(timing_cache=Path(named) if named else None)
     path = source.file(".onnx")
-    model = onnx.load(path)
+    model = load_onnx(path)
     if source.precision == Precision.INT8:
         model = symmetric_model(model)
     if problems := lint_tensorrt(model):
@@ -133,7 +132,7 @@ def profiles(spec: PreprocessSpec, buckets: tuple[int, ...] = ()) -> tuple[tuple
         buckets = (*edges[:-1], spec.max_width)
     step = spec.width_multiple
     if any(high % step or high < spec.min_width for high in buckets) or buckets[-1] != spec.max_width:
-        raise ExportError(
+        raise ExportRequestError(
             f"{STAGE}: buckets must be multiples of {step} that end with the widest width {spec.max_width}, "
             f"found {buckets}"
         )

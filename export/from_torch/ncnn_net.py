@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -12,8 +11,10 @@ import torch
 from torch import nn
 
 from inkport.core.artifact import Artifact, load_artifact
+from inkport.core.children import run_tied
 from inkport.core.errors import ExportError
 from inkport.core.preprocess import PreprocessSpec
+from inkport.core.scratch import scratch
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
 from inkport.export.contained import contained
@@ -48,10 +49,10 @@ def ncnn_from_safetensors(source: Artifact, out: Path) -> Artifact:
         tools=("torch", "pnnx", "ncnn"),
         options={"fp16": False},
     ) as folder:
-        with contained(STAGE, source.path), tempfile.TemporaryDirectory() as work:
-            _convert(fold_batch_norms(network), source.spec.preprocess, Path(work))
+        with contained(STAGE, source.path), scratch("pnnx") as work:
+            _convert(fold_batch_norms(network), source.spec.preprocess, work)
             for suffix in ("param", "bin"):
-                shutil.copyfile(Path(work) / f"traced.ncnn.{suffix}", folder / f"model.ncnn.{suffix}")
+                shutil.copyfile(work / f"traced.ncnn.{suffix}", folder / f"model.ncnn.{suffix}")
         with closing(NcnnSession(folder / "model.ncnn.param", folder / "model.ncnn.bin", threads=1)) as session:
             widths = edge_widths(source.spec.preprocess)
             require_agreement(STAGE, source.spec, torch_forward(network), session.run, widths=widths)
@@ -68,7 +69,7 @@ def _convert(network: nn.Module, pre: PreprocessSpec, work: Path) -> None:
     # fp16=0: by default pnnx stores the weights in 16 bits.
     command = [EXEC_PATH, "traced.pt", f"inputshape={shapes[0]}", f"inputshape2={shapes[1]}", "fp16=0"]
     try:
-        done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        done = run_tied(command, cwd=work, timeout_s=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise ExportError(f"{STAGE}: pnnx did not end within {TIMEOUT_S} s") from error
     if done.returncode or not (work / "traced.ncnn.bin").is_file():

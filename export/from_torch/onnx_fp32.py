@@ -15,6 +15,7 @@ from torch import nn
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ExportError
+from inkport.core.exits import is_refusal
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
@@ -54,6 +55,8 @@ def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
     except ModuleNotFoundError:
         raise
     except Exception as error:
+        if is_refusal(error):
+            raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportError(f"{STAGE}: {source.path}: {reason}") from error
 

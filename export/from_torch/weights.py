@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.target import Precision
-from inkport.export.record import tool_versions
+from inkport.export.record import tool_versions, with_line_digests
 from inkport.model.weights import load_weights
 
 
@@ -23,7 +23,7 @@ def safetensors_from_weights(weights: Path, out: Path) -> Artifact:
         ArtifactCorruptError: If it is not one of ours.
     """
     loaded = load_weights(weights)
-    provenance = Provenance(stage="train", tools=tool_versions(), options=loaded.provenance)
+    provenance = with_line_digests(Provenance(stage="train", tools=tool_versions(), options=loaded.provenance))
     with new_artifact(
         out, spec=loaded.spec, format="safetensors", precision=Precision.FP32, provenance=provenance
     ) as folder:

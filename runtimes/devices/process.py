@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import IO
 
+from inkport.core.children import Process, start_tied
 from inkport.core.errors import DeviceTimeoutError, DeviceUnavailableError
 from inkport.runtimes.devices.device import Ran
 
@@ -44,7 +45,7 @@ def run_bounded(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
             # A session of its own: nothing that it starts can ask at our terminal, and all of it can be killed.
-            process = subprocess.Popen(
+            process = start_tied(
                 command, stdin=stdin or subprocess.DEVNULL, stdout=stdout or out, stderr=err, start_new_session=True
             )
         except OSError as error:
@@ -68,7 +69,7 @@ def _read(file: IO[bytes]) -> str:
     return file.read(KEPT_BYTES).decode("utf-8", errors="replace").replace("\r\n", "\n")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Process) -> None:
     if sys.platform == "win32":
         process.kill()
     else:

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
-from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError
+from inkport.core.errors import RuntimeUnavailableError
 from inkport.core.runtime import Availability, Evidence, Intermediate, SessionOptions
+from inkport.runtimes.onnx_files import load_onnx
 from inkport.runtimes.tracing.onnx_graph import save_part, trace_onnx, values_of
 
 
@@ -48,16 +49,10 @@ class OnnxReference:
             ArtifactCorruptError: If it cannot be read.
             UsageError: If an extra option is given; this runtime knows none.
         """
-        import onnx
-
         options.check_extra()
         if device != "cpu":
             raise RuntimeUnavailableError(f"the evaluator runs on cpu, not on {device!r}", remedy="use cpu")
-        try:
-            model = onnx.load(artifact.file(".onnx"))
-        except Exception as error:
-            raise ArtifactCorruptError(f"{artifact.path}: onnx cannot read it ({error})") from error
-        return OnnxReferenceSession(model, artifact)
+        return OnnxReferenceSession(load_onnx(artifact.file(".onnx")), artifact)
 
 
 class OnnxReferenceSession:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.runtime import Intermediate
+from inkport.runtimes.onnx_files import load_onnx
 from inkport.runtimes.tracing.onnx_graph import save_part, trace_onnx, values_of
 
 
@@ -41,10 +42,9 @@ class OrtTracer:
     """
 
     def __init__(self, path: Path, image: str, settings: Any, providers: Sequence[Any]) -> None:
-        import onnx
         import onnxruntime as ort
 
-        self._model, self._image, self._providers = onnx.load(path), image, list(providers)
+        self._model, self._image, self._providers = load_onnx(path), image, list(providers)
         self._settings, self._sdk = settings, ort
         settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         # What it prints about a graph that does not run stands in the exception too.

@@ -1,5 +1,10 @@
-// A server on the loopback interface that hands one page its work and takes its answers.
+// A server on the loopback interface that hands one page its work and takes its answers, and nobody else's.
+//
+// Other programs and web pages of this machine can reach the port, too. So every path begins with a random token, and
+// a request must name the server's own address as its host (a name that was bound to 127.0.0.1 does not) and, where
+// it says from where it comes, as its origin.
 
+import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
@@ -11,41 +16,74 @@ const TYPES = { html: "text/html", mjs: "text/javascript", wasm: "application/wa
 const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 // Browsers give up on requests that nobody answers, so an idle page is told to ask again.
 const IDLE_MS = 20_000;
+// An answer is a line of JSON without tensors, as in child.py.
+const ANSWER_BYTES = 1 << 20;
+// 64 lines of 512 frames over 4,000 classes: four times what any recogniser here computes at once.
+const OUTPUT_BYTES = 1 << 29;
+
+/** A request that is refused, and with which status. */
+class Refusal extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
 
 /** What the page may fetch beside its work: file by path, nothing else of the disk. */
 function pageFile(path) {
-  if (path === "/") return join(here, "page.html");
-  if (path === "/page.mjs") return join(here, "page.mjs");
-  const name = /^\/ort\/(ort[\w.-]*\.(?:mjs|wasm))$/.exec(path)?.[1];
+  if (path === "") return join(here, "page.html");
+  if (path === "page.mjs") return join(here, "page.mjs");
+  const name = /^ort\/(ort[\w.-]*\.(?:mjs|wasm))$/.exec(path)?.[1];
   return name && join(modules, "onnxruntime-web", "dist", name);
 }
 
-async function bodyOf(request) {
+async function bodyOf(request, most) {
   const parts = [];
-  for await (const part of request) parts.push(part);
-  return Buffer.concat(parts);
+  let size = 0;
+  for await (const part of request) {
+    size += part.length;
+    if (size > most) throw new Refusal(413, `more than ${most} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts, size);
+}
+
+function parse(body) {
+  try {
+    const answer = JSON.parse(body.toString());
+    if (answer && typeof answer === "object") return answer;
+  } catch {
+    // Refused below, as anything else that is no object.
+  }
+  throw new Refusal(400, "no JSON object");
 }
 
 export class PageServer {
   files = {};
+  #token = randomBytes(16).toString("hex");
   #work = undefined;
   #waiting = undefined;
-  #answered = undefined;
+  #pending = undefined;
 
   /** Starts listening on a free port of the loopback interface and returns the page's address. */
   async listen() {
     this.server = createServer((request, response) => {
-      this.#respond(request, response).catch((error) => response.writeHead(500).end(String(error)));
+      this.#respond(request, response).catch((error) => {
+        // A request that is given up half-way has no answer to end.
+        if (response.headersSent) return response.destroy();
+        response.writeHead(error.status ?? 500, { ...ISOLATION, Connection: "close" }).end(String(error.message));
+      });
     });
     await new Promise((listening) => this.server.listen(0, "127.0.0.1", listening));
-    return `http://127.0.0.1:${this.server.address().port}/`;
+    this.host = `127.0.0.1:${this.server.address().port}`;
+    return `http://${this.host}/${this.#token}/`;
   }
 
   /** Has the page do something; `files` are its model, input and output. */
   ask(work, files) {
     this.files = { ...this.files, ...files };
     return new Promise((resolve, reject) => {
-      this.#answered = { resolve, reject };
+      this.#pending = { resolve, reject };
       this.#work = work;
       this.#hand();
     });
@@ -53,10 +91,12 @@ export class PageServer {
 
   /** Makes a pending `ask` fail. */
   fail(error) {
-    this.#answered?.reject(error);
+    this.#pending?.reject(error);
+    this.#pending = undefined;
   }
 
   close() {
+    clearTimeout(this.#waiting?.timer);
     this.server?.close();
     this.server?.closeAllConnections();
   }
@@ -69,24 +109,58 @@ export class PageServer {
     this.#waiting = this.#work = undefined;
   }
 
+  /** Returns the path behind the token of a request that is the page's own. */
+  #admit(request) {
+    const { host, origin } = request.headers;
+    if (host !== this.host) throw new Refusal(421, "another host");
+    if (origin !== undefined ? origin !== `http://${this.host}` : request.method === "POST") {
+      throw new Refusal(403, "another origin");
+    }
+    const start = `/${this.#token}/`;
+    if (!request.url.startsWith(start)) throw new Refusal(404, "not here");
+    return request.url.slice(start.length);
+  }
+
   async #respond(request, response) {
-    const send = (data, type) =>
-      response.writeHead(200, { ...ISOLATION, "Content-Type": type, "Cache-Control": "no-store" }).end(data);
-    const path = request.url;
-    if (request.method === "POST") {
-      const body = await bodyOf(request);
-      if (path === "/output") writeFileSync(this.files.output, body);
-      send("", "text/plain");
-      if (path === "/answer") this.#answered.resolve(JSON.parse(body.toString()));
-    } else if (path === "/work") {
+    const path = this.#admit(request);
+    if (request.method === "POST") await this.#take(path, request, response);
+    else if (request.method === "GET") this.#give(path, response);
+    else throw new Refusal(405, "GET and POST only");
+  }
+
+  /** Takes what the page has made of its work; nobody has asked for anything else. */
+  async #take(path, request, response) {
+    if (path !== "output" && path !== "answer") throw new Refusal(404, "not here");
+    const body = await bodyOf(request, path === "output" ? OUTPUT_BYTES : ANSWER_BYTES);
+    // Looked at once the body is here: of two answers that arrive together, one is the first.
+    const pending = this.#pending;
+    if (!pending || this.#work || (path === "output" && !this.files.output)) throw new Refusal(409, "nothing was asked");
+    if (path === "output") {
+      writeFileSync(this.files.output, body);
+    } else {
+      const answer = parse(body);
+      this.#pending = undefined;
+      pending.resolve(answer);
+    }
+    response.writeHead(200, { ...ISOLATION, "Content-Type": "text/plain" }).end();
+  }
+
+  #give(path, response) {
+    if (path === "work") {
+      // Only the last one that asks is the page; an earlier one is told to ask again.
+      this.#waiting?.response.writeHead(204, ISOLATION).end();
+      clearTimeout(this.#waiting?.timer);
       this.#waiting = { response, timer: setTimeout(() => this.#hand(true), IDLE_MS) };
       this.#hand();
-    } else if (path === "/model" || path === "/input") {
-      send(readFileSync(this.files[path.slice(1)]), "application/octet-stream");
-    } else if (pageFile(path)) {
-      send(readFileSync(pageFile(path)), TYPES[pageFile(path).split(".").at(-1)]);
-    } else {
-      response.writeHead(404).end();
+      return;
     }
+    const own = (path === "model" || path === "input") && this.files[path];
+    const file = own || pageFile(path);
+    if (!file) throw new Refusal(404, "not here");
+    const type = own ? "application/octet-stream" : TYPES[file.split(".").at(-1)];
+    const data = readFileSync(file);
+    response
+      .writeHead(200, { ...ISOLATION, "Content-Type": type, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer" })
+      .end(data);
   }
 }

@@ -8,11 +8,11 @@ const operations = {
       throw refusal("unavailable", "this browser does not isolate the page, so it has no threads");
     }
     if (device === "webgpu") await requireGpu();
-    ort = await import(device === "webgpu" ? "/ort/ort.webgpu.min.mjs" : "/ort/ort.wasm.min.mjs");
+    ort = await import(device === "webgpu" ? "./ort/ort.webgpu.min.mjs" : "./ort/ort.wasm.min.mjs");
     ort.env.wasm.numThreads = threads;
-    ort.env.wasm.wasmPaths = "/ort/";
+    ort.env.wasm.wasmPaths = new URL("ort/", location.href).href;
     ort.env.logLevel = "error";
-    const model = new Uint8Array(await (await fetch("/model")).arrayBuffer());
+    const model = new Uint8Array(await (await fetch("model")).arrayBuffer());
     const options = { executionProviders: [device], interOpNumThreads: 1, intraOpNumThreads: threads };
     try {
       session = await ort.InferenceSession.create(model, options);
@@ -25,13 +25,13 @@ const operations = {
   },
 
   async run({ shape }) {
-    const values = new Float32Array(await (await fetch("/input")).arrayBuffer());
+    const values = new Float32Array(await (await fetch("input")).arrayBuffer());
     const tensor = new ort.Tensor("float32", values, shape);
     const start = performance.now();
     const { [names.output]: logits } = await session.run({ [names.input]: tensor }, [names.output]);
     const data = await logits.getData();
     const elapsed = performance.now() - start;
-    await fetch("/output", { method: "POST", body: data });
+    await fetch("output", { method: "POST", body: data });
     return { shape: logits.dims, run_ns: Math.round(elapsed * 1e6) };
   },
 };
@@ -47,7 +47,7 @@ function refusal(kind, message) {
 }
 
 for (;;) {
-  const response = await fetch("/work");
+  const response = await fetch("work");
   if (response.status === 204) continue;
   const work = await response.json();
   let answer;
@@ -56,5 +56,5 @@ for (;;) {
   } catch (error) {
     answer = { error: { kind: error?.kind ?? "failed", message: error?.message ?? String(error) } };
   }
-  await fetch("/answer", { method: "POST", body: JSON.stringify(answer) });
+  await fetch("answer", { method: "POST", body: JSON.stringify(answer) });
 }

@@ -1,33 +1,22 @@
 """The command line. Commands are named as strings, so that ``inkport --help`` imports none of them.
 
-Exit codes: 0 all well; 1 a target regressed or a stage failed; 2 the request or its data is wrong; 3 a
-requested runtime or target is not available here; 130 interrupted.
+Exit codes: 0 all well; 1 a target regressed or a stage failed; 2 the request or its data is wrong, or its result
+cannot be written; 3 a requested runtime or target is not available here; 70 a fault of inkport's own, which asks to be
+reported; 130 interrupted. ``inkport.core.exits`` has them.
 """
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App
 
 from inkport import __version__
-from inkport.core.errors import (
-    ArtifactError,
-    DataError,
-    InkportError,
-    RuntimeUnavailableError,
-    SpecError,
-    UnknownRuntimeError,
-    UsageError,
-)
+from inkport.commands._options import EVERY_OPTION
+from inkport.core.children import end_cleanly_when_told
+from inkport.core.program import run_program
+from inkport.core.scratch import sweep_temporary
 
-
-EXIT_REGRESSED = 1
-EXIT_USAGE = 2
-EXIT_UNAVAILABLE = 3
-EXIT_INTERRUPTED = 130
 
 COMMANDS = {
     "verify": "Prove that ports of a model read the same text, and measure how fast.",
@@ -59,7 +48,9 @@ COMMANDS = {
 app = App(
     name="inkport",
     version=__version__,
-    default_parameter=Parameter(negative=()),
+    default_parameter=EVERY_OPTION,
+    # It would end the process in silence.
+    suppress_keyboard_interrupt=False,
     help="Port a handwriting recogniser to every device, and prove that it still reads the same text.",
 )
 for _name, _summary in COMMANDS.items():
@@ -68,35 +59,6 @@ for _name, _summary in COMMANDS.items():
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that lacks a symbol, or a file name that is no UTF-8, must not end a reading in a traceback.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        code = app(sys.argv[1:], exit_on_error=False, print_error=True, result_action="return_value")
-        sys.stdout.flush()
-    except CycloptsError:
-        # It has printed what is wrong with the arguments.
-        code = EXIT_USAGE
-    except InkportError as error:
-        _complain(str(error))
-        code = exit_code(error)
-    except KeyboardInterrupt:
-        _complain("interrupted; a second run completes what is missing")
-        code = EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away (`inkport runtimes | head`); that is no fault of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def exit_code(error: InkportError) -> int:
-    """Return the exit code for an error."""
-    if isinstance(error, RuntimeUnavailableError):
-        return EXIT_UNAVAILABLE
-    usage = (UsageError, DataError, SpecError, ArtifactError, UnknownRuntimeError)
-    return EXIT_USAGE if isinstance(error, usage) else EXIT_REGRESSED
-
-
-def _complain(text: str) -> None:
-    sys.stderr.write(f"inkport: {text}\n")
+    end_cleanly_when_told()
+    sweep_temporary()
+    sys.exit(run_program(app, sys.argv[1:]))

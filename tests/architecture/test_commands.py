@@ -41,6 +41,31 @@ def test_a_command_explains_its_arguments(name, capsys):
             assert parameter.strip("_").replace("_", "-") in shown.lower()
 
 
+LINE_OPTIONS = {"calibration", "lines", "others", "pool", "rehearse", "test", "train"}
+"""Parameters that take line sets."""
+
+
+def test_every_command_that_reads_lines_can_skip_those_that_cannot_be_used():
+    found = {
+        " ".join(words): set(inspect.signature(function).parameters)
+        for name in COMMANDS
+        for words, function in functions(name).items()
+    }
+    readers = {name for name, parameters in found.items() if parameters & LINE_OPTIONS}
+    assert {
+        "adapt curve",
+        "bench",
+        "buckets",
+        "debug",
+        "export",
+        "frames",
+        "kit make",
+        "prune scan",
+        "verify",
+    } <= readers
+    assert {name for name in readers if "skip" not in found[name]} == set()
+
+
 def test_no_command_is_left_off_the_list(root):
     modules = {path.stem for path in (root / "src/inkport/commands").glob("*.py") if not path.stem.startswith("_")}
     assert modules == set(COMMANDS)

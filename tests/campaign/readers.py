@@ -26,7 +26,7 @@ OWN_FILES: Mapping[str, str] = {
     "inkport.benchmarks.machine.fresh_child": "what the parent process wrote into a temporary folder a moment ago",
     "inkport.benchmarks.machine.memory": "the kernel's files",
     "inkport.benchmarks.machine.sensors": "the kernel's files",
-    "inkport.export.from_onnx.openvino_int8": "what OpenVINO has opened in the call before",
+    "inkport.core.processors": "the kernel's files",
     "inkport.export.from_onnx.tensorrt_engine": "what the other readers of ONNX files open; needs TensorRT and a GPU",
     "inkport.export.from_onnx.trt_lint": "a table in the package",
     "inkport.export.mlpackage": "what coremltools wrote in the call before",

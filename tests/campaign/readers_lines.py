@@ -45,7 +45,8 @@ LINE_READERS = (
         modules=("lines.folder", "lines.source", "core.image"),
         read=partial(read_line_set, ""),
     ),
-    Reader(name="manifest", modules=("lines.folder",), read=partial(read_line_set, "lines.tsv")),
+    Reader(name="manifest", modules=("lines.manifest",), read=partial(read_line_set, "lines.tsv")),
+    Reader(name="description", modules=("lines.description",), read=partial(read_line_set, "lines.toml")),
     Reader(name="parquet", modules=("lines.parquet", "lines.tables"), read=partial(read_line_set, "lines.parquet")),
     *(
         Reader(name=name, modules=(f"lines.datasets.{module}", *more), read=partial(read_dataset, name))

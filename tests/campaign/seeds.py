@@ -82,18 +82,20 @@ def tables(store: Store) -> None:
 
 
 def line_sets(store: Store) -> None:
-    """Write lines as a folder, a manifest and a Parquet file."""
-    for kind in ("folder", "manifest"):
-        folder = store.new(kind)
+    """Write lines as a folder, a manifest, a description of a folder, and a Parquet file."""
+    manifest = store.new("manifest")
+    head = "image\ttext\tid\tdataset\twriter\tdocument\tseen_writer\tsplit\n"
+    rows = [f"{i}.png\t{text}\tl{i}\tset\tw{i % 2}\td\ttrue\ttrain\n" for i, text in enumerate(TEXTS[:3])]
+    (manifest / "lines.tsv").write_text(head + "".join(rows), encoding="utf-8")
+    described = store.new("description")
+    (described / "lines.toml").write_text('lines = ["."]\nwriter = "w"\ndataset = "d"\n', encoding="utf-8")
+    for folder in (store.new("folder"), manifest, described):
         for index, text in enumerate(TEXTS[:3]):
             image = Image.new("L", (80, 24), 240)
             ImageDraw.Draw(image).text((4, 4), text, fill=20, font=ImageFont.load_default(size=12))
             image.save(folder / f"{index}.png")
-            if kind == "folder":
+            if folder is not manifest:
                 (folder / f"{index}.gt.txt").write_text(text + "\n", encoding="utf-8")
-    head = "image\ttext\tid\tdataset\twriter\tdocument\tseen_writer\tsplit\n"
-    rows = [f"{i}.png\t{text}\tl{i}\tset\tw{i % 2}\td\ttrue\ttrain\n" for i, text in enumerate(TEXTS[:3])]
-    (folder / "lines.tsv").write_text(head + "".join(rows), encoding="utf-8")
     store.put("parquet", "lines.parquet", datasets.parquet_bytes(line_set()))
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +68,10 @@ def processes(words):
         if command and all(word in command for word in words):
             found.append(int(entry.name))
     return found
+
+
+def parent_of(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def none_left(*words):
@@ -224,7 +229,7 @@ def test_a_browser_that_is_killed_is_an_error_and_leaves_nothing(toy_onnx, tempo
     image = sample_images(toy_onnx.spec.preprocess, 64, lines=1)
     with open_session(toy_onnx, runtime="ort-web", device="wasm") as session:
         session.run(image)
-        (browser,) = processes(["--headless", str(temporary), "--host-resolver-rules", "http://127.0.0.1"])
+        (browser,) = processes(["--headless", str(temporary), "--host-resolver-rules", "start.html"])
         os.kill(browser, signal.SIGKILL)
         with pytest.raises(RuntimeExecutionError, match="the browser"):
             session.run(image)
@@ -232,7 +237,8 @@ def test_a_browser_that_is_killed_is_an_error_and_leaves_nothing(toy_onnx, tempo
 
 
 @only_linux
-def test_a_killed_run_takes_its_browser_along(toy_onnx):
+@pytest.mark.parametrize("at_once", [False, True], ids=["the run", "the run and Node at once"])
+def test_a_killed_run_takes_its_browser_along(toy_onnx, at_once):
     code = (
         "import sys, time\nfrom pathlib import Path\nfrom inkport.core.artifact import load_artifact\n"
         "from inkport.core.registry import open_session\n"
@@ -245,7 +251,15 @@ def test_a_killed_run_takes_its_browser_along(toy_onnx):
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder) as parent:
             assert parent.stdout.readline() == "open\n"
             assert processes(["--headless", folder])
+            # Nobody is left then who could end the browser: the system does.
+            runners = [pid for pid in processes(["browser-runner.mjs"]) if parent_of(pid) == parent.pid]
+            assert len(runners) == 1
+            for pid in runners if at_once else []:
+                os.kill(pid, signal.SIGSTOP)
             parent.kill()
+            for pid in runners if at_once else []:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         assert none_left("--headless", folder)
 
 

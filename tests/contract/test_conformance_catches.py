@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import inspect
 
 import numpy as np
@@ -129,6 +130,32 @@ class WritesItsInput(Right):
         if images.flags.writeable:
             images += 1
         return logits
+
+
+class WritesToWhatever(Right):
+    def run(self, images):
+        images -= np.float32(0.5)
+        return super().run(images)
+
+
+class WritesThroughTheAddress(Right):
+    """As an engine in C does, which no flag of numpy's holds back."""
+
+    def run(self, images):
+        logits = super().run(images)
+        if images.flags.c_contiguous:
+            ctypes.memset(images.ctypes.data, 0, 4)
+        return logits
+
+
+class WritesOnTheNextRun(Right):
+    last = None
+
+    def run(self, images):
+        if self.last is not None and self.last.flags.writeable:
+            self.last[:] = 0
+        self.last = images
+        return super().run(images)
 
 
 class ReadsMemoryAsIs(Right):
@@ -269,6 +296,12 @@ def test_a_right_runtime_passes_every_test(faults):
         (OneBuffer, "test_logits_stay_valid_after_the_next_run", "a buffer that the next run overwrites"),
         (Remembers, "test_repeated_runs_are_equal", "gives other logits when images"),
         (WritesItsInput, "test_inputs_of_any_memory_layout", "writes into its input"),
+        (WritesItsInput, "test_it_leaves_its_input_alone", "numpy changes its input"),
+        (WritesToWhatever, "test_it_leaves_its_input_alone", "wants to write into its input, which is read-only"),
+        (WritesToWhatever, "test_inputs_of_any_memory_layout", "wants to write into its input, which is read-only"),
+        (WritesThroughTheAddress, "test_it_leaves_its_input_alone", "numpy changes its input"),
+        (WritesThroughTheAddress, "test_it_agrees_with_the_reference", "numpy changes its input"),
+        (WritesOnTheNextRun, "test_it_leaves_its_input_alone", "numpy changes its input"),
         (ReadsMemoryAsIs, "test_inputs_of_any_memory_layout", "on an array that is"),
         (ClosesOnce, "test_closing_twice_is_fine", "weights"),
     ],

@@ -47,10 +47,10 @@ train = ["{lines}"]
 
 
 @pytest.fixture
-def ablation(tmp_path, lines_folder, toy_spec, toy_config):
+def ablation(tmp_path, lines_folder, other_lines, toy_spec, toy_config):
     (tmp_path / "val").mkdir()
     for suffix in (".png", ".gt.txt"):
-        (tmp_path / "val" / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
+        (tmp_path / "val" / f"v{suffix}").write_bytes((other_lines / f"line0{suffix}").read_bytes())
     network = build(toy_spec.name, toy_spec.charset.size, toy_config)
     weights = Weights(spec=toy_spec, config=toy_config, provenance={}, tensors=deploy_tensors(network))
     save_weights(tmp_path / "toy.safetensors", weights)

@@ -168,7 +168,7 @@ def test_killed_resumed_and_asked_to_choose(recipe, compress, toy_artifact, tmp_
     assert not (tmp_path / "chosen").exists()
 
 
-def test_the_chosen_artefact_is_copied(compress, recipe, tmp_path, lines_folder):
+def test_the_chosen_artefact_is_copied(compress, recipe, tmp_path, other_lines):
     # Few stages and many lines: enough of them to prove that the start reads what the start reads.
     text = recipe.read_text(encoding="utf-8")
     stages = text.split("[[stage]]")
@@ -176,7 +176,7 @@ def test_the_chosen_artefact_is_copied(compress, recipe, tmp_path, lines_folder)
     recipe.write_text(f"{stages[0]}[[stage]]{stages[1]}{target}", encoding="utf-8")
     for copy in range(60):
         for suffix in (".png", ".gt.txt"):
-            source = lines_folder / f"line{copy % 4}{suffix}"
+            source = other_lines / f"line{copy % 4}{suffix}"
             (tmp_path / "val" / f"copy{copy}{suffix}").write_bytes(source.read_bytes())
     code, printed, told, report = compress("--budget", "cer=30", "--select-out", tmp_path / "chosen")
     assert code == 0, printed + told

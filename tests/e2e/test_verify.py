@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from shutil import copytree, rmtree
+from shutil import rmtree
 
 import jsonschema
 import numpy as np
 import pytest
+from PIL import Image
 
 from inkport.commands import verify as command
 from inkport.core.artifact import load_artifact
@@ -49,9 +50,8 @@ def verify(inkport, toy_artifact, lines_folder, exported, tmp_path):
     return run
 
 
-def test_ports_of_the_toy_read_its_text(verify, exported, lines_folder, tmp_path):
-    calibration_lines = copytree(lines_folder, tmp_path / "calibration")
-    code, out, err = verify(TORCH + ORT + INT8, "--calibration", calibration_lines)
+def test_ports_of_the_toy_read_its_text(verify, exported, other_lines):
+    code, out, err = verify(TORCH + ORT + INT8, "--calibration", other_lines)
     assert code == 0
     assert [line.split()[-1] for line in out.splitlines() if line.startswith("ort fp32")]
     assert "report.html" in err
@@ -89,11 +89,13 @@ def baseline(request, make_artifact, toy_spec, tmp_path):
     return make_artifact(spec, config, tmp_path / name)
 
 
-def test_ports_of_recurrent_and_transformer_networks_are_proven_too(inkport, baseline, lines_folder, tmp_path):
+def test_ports_of_recurrent_and_transformer_networks_are_proven_too(
+    inkport, baseline, lines_folder, other_lines, tmp_path
+):
     (tmp_path / "targets.toml").write_text(TORCH + ORT + INT8, encoding="utf-8")
-    out, calibration = tmp_path / "out", copytree(lines_folder, tmp_path / "calibration")
+    out = tmp_path / "out"
     where = ["--targets", tmp_path / "targets.toml", "--lines", lines_folder, "--out", out, "--latency-lines", 2]
-    code, _, err = inkport("verify", baseline.path, *where, "--calibration", calibration)
+    code, _, err = inkport("verify", baseline.path, *where, "--calibration", other_lines)
     assert code == 0, err
     torch, ort, int8 = json.loads((out / "report.json").read_text(encoding="utf-8"))["targets"]
     assert [target["outcome"] for target in (torch, ort, int8)] == ["pass"] * 3
@@ -145,10 +147,11 @@ def test_a_runtime_that_is_not_there_is_exit_code_3(verify, monkeypatch):
 def test_int8_without_calibration_says_what_is_missing(verify, exported):
     # What an earlier test has quantised would be taken up again.
     rmtree(exported / "artifacts" / "onnx-int8", ignore_errors=True)
-    code, out, _ = verify(INT8)
-    assert code == 1
-    assert "export-failed" in out
-    assert "--calibration" in out
+    code, out, complaint = verify(INT8)
+    assert code == 2
+    assert not out
+    assert "needs lines to calibrate on" in complaint
+    assert "--calibration" in complaint
 
 
 @pytest.mark.parametrize(
@@ -171,10 +174,15 @@ def test_a_wrong_request_is_exit_code_2(verify, arguments, targets, words):
     assert "Traceback" not in out + err
 
 
-def test_lines_to_verify_are_never_calibrated_on(verify, lines_folder):
-    code, output, complaint = verify(INT8, "--calibration", lines_folder / ".." / lines_folder.name)
+def test_lines_to_verify_are_never_calibrated_on(verify, lines_folder, other_lines, tmp_path):
+    one = tmp_path / "one"
+    one.mkdir()
+    Image.open(lines_folder / "line3.png").save(one / "another name.bmp")
+    (one / "another name.gt.txt").write_text("a reading, not the text", encoding="utf-8")
+    code, output, complaint = verify(INT8, "--calibration", other_lines, one)
     assert (code, output) == (2, "")
-    assert "both in --lines and in --calibration" in complaint
+    assert "1 line is in both --lines and --calibration, for example 'line3.png'" in complaint
+    assert "'another name.bmp'" in complaint
 
 
 def test_a_model_that_is_not_there_is_exit_code_2(inkport, lines_folder, tmp_path):

@@ -77,7 +77,9 @@ def _read_set(path: Path, network: Any, spec: Any, skip: Sequence[Problem]) -> d
     rows = []
     for line, reading in zip(audit.lines, read_all(network, audit, spec.charset), strict=True):
         rate = cer([line.text], [reading])
-        rows.append([line.id, line.dataset, line.writer, rate.length, rate.edits])
+        # The writer, or the document where no writer is known: what the report resamples.
+        unit = " ".join(line.unit[1:]) if line.unit else ""
+        rows.append([line.id, line.dataset, unit, rate.length, rate.edits])
     return {"sha256": digest_lines(lines), "skipped": len(audit.findings), "lines": rows}
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from inkport.core.config import parse_config
+from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
+from inkport.core.ranges import require_seed
 from inkport.lines.audit import Problem
 from inkport.train.overrides import merge
 from inkport.train.recipe import Recipe, load_recipe
@@ -42,6 +43,8 @@ class Ablation:
             raise RecipeError("an ablation needs at least one arm, one seed and one line set to evaluate on")
         if self.reference not in self.arms:
             raise RecipeError(f"reference {self.reference!r} is no arm", remedy=f"arms: {', '.join(sorted(self.arms))}")
+        for seed in self.seeds:
+            require_seed(seed)
         if len(set(self.seeds)) < len(self.seeds):
             raise RecipeError(f"seeds {list(self.seeds)}: one stands twice, and would give the same weights twice")
         for name in (*self.arms, *self.evaluate):
@@ -77,13 +80,7 @@ def load_ablation(path: Path) -> Ablation:
     Raises:
         RecipeError: If the file is missing, is not TOML, or has an unknown key or an impossible value.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: not valid TOML ({error})") from error
-    return parse_config(Ablation, data, where=str(path))
+    return parse_config(Ablation, read_toml(path), where=str(path))
 
 
 def plan_runs(ablation: Ablation, folder: Path) -> list[Run]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from inkport.core.children import Process, start_tied
 from inkport.core.config import to_plain
-from inkport.core.errors import TrainingError, UsageError
+from inkport.core.documents import read_json
+from inkport.core.errors import DataError, TrainingError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 from inkport.train.ablation.evaluate import EvaluationRequest, request_text
 from inkport.train.ablation.recipe import Ablation, Run
@@ -82,7 +83,7 @@ def _claim(run: Run, place: Place, ablation: Ablation) -> str:
     identity = {"arm": run.arm, "seed": run.seed, "recipe": run.recipe.digest, "files": files}
     path = place.out / run.name / "run.json"
     if path.exists():
-        if json.loads(path.read_text(encoding="utf-8")) != identity:
+        if read_json(path) != identity:
             raise UsageError(
                 f"{path.parent}: made by another recipe, start or teacher than arm {run.arm!r} has now",
                 remedy="give the ablation another --out folder, or delete this run",
@@ -95,10 +96,10 @@ def _claim(run: Run, place: Place, ablation: Ablation) -> str:
 
 def _finished(folder: Path, key: str) -> Mapping[str, Any] | None:
     try:
-        found: Mapping[str, Any] = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = read_json(folder / "evaluation.json")
+    except DataError:
         return None
-    return found if found.get("key") == key else None
+    return found if isinstance(found, dict) and found.get("key") == key else None
 
 
 class _Workers:
@@ -106,7 +107,7 @@ class _Workers:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say, self.lock, self.stopped = say, threading.Lock(), False
-        self.running: set[subprocess.Popen[bytes]] = set()
+        self.running: set[Process] = set()
 
     def finish(self, ablation: Ablation, run: Run, place: Place, key: str) -> str:
         """Train and evaluate a run unless it is done; return what went wrong, or nothing."""
@@ -144,7 +145,7 @@ class _Workers:
             with self.lock:
                 if self.stopped:
                     return False
-                process = subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log, env=environment)
+                process = start_tied([sys.executable, *arguments], stdout=log, stderr=log, env=environment)
                 self.running.add(process)
             code = process.wait()
         with self.lock:

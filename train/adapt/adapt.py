@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +13,11 @@ from inkport.core.config import to_plain
 from inkport.core.errors import LineDataError
 from inkport.core.files import sha256_file
 from inkport.core.metrics import ErrorRate, cer
+from inkport.core.scratch import scratch
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit, audit_lines
 from inkport.lines.line import Line
+from inkport.lines.roles import LINE_DIGESTS, Role, record_lines
 from inkport.lines.source import digest_lines
 from inkport.model.average import average_tensors
 from inkport.model.weights import Weights, load_weights
@@ -149,9 +150,9 @@ class _Job:
             digest=digest_lines(lines.lines),
             start=self.start,
         )
-        with tempfile.TemporaryDirectory(prefix="inkport-adapt-") as folder:
-            Trainer(recipe, data, Path(folder), group=Group(), report=lambda _: None).run()
-            return load_weights(Path(folder) / "last.safetensors")
+        with scratch("adapt") as folder:
+            Trainer(recipe, data, folder, group=Group(), report=lambda _: None).run()
+            return load_weights(folder / "last.safetensors")
 
 
 def _audit(lines: Sequence[Line], spec: RecogniserSpec, settings: AdaptSettings) -> Audit:
@@ -206,5 +207,6 @@ def _provenance(job: _Job, own: Audit, share: float, trials: Sequence[Trial], gi
             "recipe": to_plain(recipe) | {"digest": recipe.digest},
             "start_sha256": sha256_file(request.start),
             "start": given.provenance,
-        }
+        },
+        LINE_DIGESTS: record_lines({Role.TRAIN: [*own.lines, *job.rehearsal.lines]}),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -14,13 +15,16 @@ import numpy as np
 import torch
 
 from inkport.core.charset import normalise_text
+from inkport.core.children import tie_worker
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import read_json
 from inkport.core.errors import LineDataError, RecipeError
 from inkport.core.files import sha256_file, write_atomically
 from inkport.core.metrics import cer
 from inkport.core.preprocess import prepare
 from inkport.lines.audit import Audit
 from inkport.lines.line import Line
+from inkport.lines.roles import name_lines, refuse_shared
 from inkport.lines.source import digest_lines
 from inkport.model.weights import Weights, load_weights
 from inkport.train.adapt.adapt import Request, adapt
@@ -50,7 +54,8 @@ class Experiment:
 
     Raises:
         RecipeError: If counts or draws are below 1, or a count stands twice.
-        LineDataError: If the pool is too small, shares lines with the test, or a line to be read has no text.
+        LineDataError: If the pool is too small, a line that is adapted to or rehearsed is also read, or a line to be
+            read has no text.
     """
 
     weights: Path
@@ -75,8 +80,15 @@ class Experiment:
             raise RecipeError(f"counts {self.counts} must differ and be at least 1, and so must draws, {self.draws}")
         if max(self.counts) > len(self.pool):
             raise LineDataError(f"the pool has {len(self.pool)} lines, {max(self.counts)} are to be drawn from it")
-        if shared := {line.id for line in self.pool} & {line.id for line in self.test}:
-            raise LineDataError(f"{len(shared)} lines are in both pool and test, for example {min(shared)!r}")
+        learnt = {"pool": name_lines(self.pool), "rehearse": name_lines(self.rehearse)}
+        read = {"test": name_lines(self.test), "others": name_lines(self.others)}
+        for role, named in learnt.items():
+            for other, also in read.items():
+                refuse_shared(
+                    {role: named, other: also},
+                    because="what is adapted to says nothing of the lines it is measured on",
+                    remedy="take it out of one of them",
+                )
         if empty := [line.id for line in (*self.test, *self.others) if not normalise_text(line.text)]:
             raise LineDataError(f"{len(empty)} lines to be read have no text, for example {empty[0]!r}")
 
@@ -172,7 +184,9 @@ def _compute(
         return
     # Spawned, because a fork of a process in which torch has computed may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=_prepare_worker, initargs=(experiment, threads)) as pool:
+    with ProcessPoolExecutor(
+        jobs, context, initializer=_prepare_worker, initargs=(experiment, threads, os.getpid())
+    ) as pool:
         running = {pool.submit(_run_in_worker, *place): place for place in sorted(places, reverse=True)}
         for future in as_completed(running):
             yield running[future], future.result()
@@ -181,7 +195,8 @@ def _compute(
 _worker: dict[str, Experiment] = {}
 
 
-def _prepare_worker(experiment: Experiment, threads: int | None) -> None:
+def _prepare_worker(experiment: Experiment, threads: int | None, parent: int) -> None:
+    tie_worker(parent)
     _worker["experiment"] = experiment
     if threads is not None:
         torch.set_num_threads(threads)
@@ -197,10 +212,9 @@ def _file(out: Path, count: int, draw: int) -> Path:
 
 def _load(path: Path, key: str) -> Cell | None:
     """Return a stored cell; None if there is none, or one of another experiment."""
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise LineDataError(f"{path}: cannot be read ({error})", remedy="delete it") from error
-    return parse_config(Cell, stored["cell"], where=str(path)) if stored.get("key") == key else None
+    stored = read_json(path, error=LineDataError, remedy="delete it")
+    if not isinstance(stored, dict) or stored.get("key") != key:
+        return None
+    return parse_config(Cell, stored.get("cell"), where=str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from inkport.lines.line import Line
+from inkport.lines.roles import Role, lines_of, name_lines, recorded
 from inkport.lines.source import digest_lines
 
 
@@ -30,30 +32,56 @@ class Exposure:
     verdict: Verdict
     """What is known."""
     basis: str
-    """What it rests on: ``names`` of recorded line sets, or the ``lines`` themselves by their digest."""
+    """What it rests on: the recorded ``contents`` of lines, ``names`` of line sets, or the ``lines`` themselves."""
     reasons: tuple[str, ...]
     """Why, one sentence each."""
+
+
+def exposure_by_contents(provenance: Mapping[str, Any], held: Sequence[Line]) -> Exposure | None:
+    """Judge by the digests of lines that the provenance records, whatever their files are called.
+
+    Args:
+        provenance: Of the weights.
+        held: The lines that are held out.
+
+    Returns:
+        That the weights have seen a line, or None: other lines of the same hand are not found so.
+
+    Raises:
+        ArtifactCorruptError: If the record is malformed.
+    """
+    found = recorded(lines_of(provenance), held, (Role.TRAIN, Role.UNLABELLED, Role.VAL))
+    if not found:
+        return None
+    role, lines = next(iter(found.items()))
+    reason = f"{len(lines)} of the lines, for example {lines[0].id!r}, are recorded among those for {role}"
+    return Exposure(verdict=Verdict.SEEN, basis="contents", reasons=(reason,))
 
 
 def exposure_by_names(provenance: Mapping[str, Any], files: Iterable[str], datasets: Iterable[str]) -> Exposure:
     """Judge by the names of the line sets in all recipes that weights descend from, validation included.
 
-    A renamed copy of a file goes unnoticed; ``exposure_by_lines`` does not trust names.
+    Names say which data sets there were, not which lines: those are found by ``exposure_by_contents``, as far as they
+    are recorded. ``exposure_by_lines`` does not trust names.
 
     Args:
         provenance: Of the weights.
-        files: Names of the files that are held out.
+        files: Names of the files that are held out. Two files of one name need not hold the same lines, so where the
+            lines of the training are not recorded, such a name leaves it undecided.
         datasets: Names of the data sets of their lines; a recorded file whose name holds one counts as seen.
     """
-    held, words = set(files), {name for name in datasets if name}
+    known = Role.TRAIN in lines_of(provenance)
+    held, words = set(files), [rf"\b{re.escape(name)}\b" for name in datasets if name]
     seen, missing = [], []
     recipes = list(_recipes(provenance))
     for owner in recipes:
         recipe = owner["recipe"]
         for path in _line_sets(recipe):
             name = PurePosixPath(path).name
-            if name in held or any(word in name for word in words):
+            if any(re.search(word, name.replace("_", " ")) for word in words):
                 seen.append(f"a training of these weights names {path}")
+            elif name in held and not known:
+                missing.append(f"a training of these weights names {path}, and its lines are not recorded")
         missing += [f"a training used {name}, whose provenance is not recorded" for name in _unrecorded(owner)]
     if not recipes:
         missing.append("the weights record no training")
@@ -81,10 +109,14 @@ def exposure_by_lines(provenance: Mapping[str, Any], trained: Sequence[Line], he
     if digest_lines(trained) != recorded:
         reason = "the lines given as those of the training are not the recorded ones: their digests differ"
         return Exposure(verdict=Verdict.UNDECIDED, basis="lines", reasons=(reason,))
-    ids, writers = {line.id for line in trained}, {(line.dataset, line.writer) for line in trained if line.writer}
+    contents, writers = name_lines(trained), {(line.dataset, line.writer) for line in trained if line.writer}
     datasets = {line.dataset for line in trained if line.dataset}
     for line in held:
-        if line.id in ids or (line.dataset, line.writer) in writers or line.dataset in datasets:
+        if (
+            not contents.keys().isdisjoint(name_lines([line]))
+            or (line.dataset, line.writer) in writers
+            or line.dataset in datasets
+        ):
             reason = f"{line.id} is a line, or of a writer or data set, that the weights were trained on"
             return Exposure(verdict=Verdict.SEEN, basis="lines", reasons=(reason,))
     reason = f"none of the {len(trained)} training lines, whose digest is recorded, is of the held-out data sets"

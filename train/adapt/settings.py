@@ -8,6 +8,7 @@ from math import sqrt
 from pathlib import Path
 
 from inkport.core.errors import RecipeError
+from inkport.core.ranges import require_seed
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Problem
 from inkport.train.recipe import AugmentRecipe, CharsetSource, DataRecipe, Frozen, OptimRecipe, Recipe
@@ -65,6 +66,7 @@ class AdaptSettings:
     """Seed of everything random."""
 
     def __post_init__(self) -> None:
+        require_seed(self.seed)
         if self.folds < 0 or self.folds == 1:
             raise RecipeError(f"folds must be 0, or 2 or more, found {self.folds}")
         if not 0 <= self.share <= 1 or not 0 <= self.rehearsal_share < 1:

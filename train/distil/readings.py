@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from inkport.core.charset import Charset
 from inkport.core.ctc import greedy
+from inkport.core.documents import read_json
+from inkport.core.errors import DataError
 from inkport.core.files import write_atomically
 from inkport.core.preprocess import PreprocessSpec
 from inkport.train.dataset import Batch, TrainingLines
@@ -94,10 +96,12 @@ def load_readings(path: Path, request: ReadingRequest) -> Readings:
 
 def _load(path: Path, request: ReadingRequest) -> dict[str, str] | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = read_json(path)
+    except DataError:
         return None
-    return found["texts"] if found.get("key") == request.key else None
+    texts = found.get("texts") if isinstance(found, dict) and found.get("key") == request.key else None
+    whole = isinstance(texts, dict) and all(key.isdecimal() and isinstance(text, str) for key, text in texts.items())
+    return texts if whole else None
 
 
 @torch.inference_mode()

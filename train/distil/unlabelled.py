@@ -2,46 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from inkport.core.errors import LineDataError
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit, audit_lines
-from inkport.lines.folder import IMAGE_SUFFIXES
+from inkport.lines.folder import list_images
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.roles import name_lines, refuse_shared
+from inkport.lines.source import digest_lines, read_lines, source_name
 from inkport.train.recipe import Recipe
 
 
 def read_unlabelled(
-    paths: Sequence[Path], spec: RecogniserSpec, taken: Collection[str], recipe: Recipe
+    paths: Sequence[Path], spec: RecogniserSpec, taken: Mapping[str, Mapping[str, str]], recipe: Recipe
 ) -> tuple[Audit | None, str | None]:
     """Read and audit lines without transcriptions: any line set, or a folder of images with nothing beside them.
 
     Args:
         paths: Line sets; their texts are replaced.
         spec: The recogniser to be.
-        taken: Ids of the training and validation lines.
+        taken: Training and validation lines by role, as ``name_lines`` names them by their images.
         recipe: Says which problems are skipped.
 
     Returns:
         The usable lines, their texts empty, and the digest of all of them; nothing where there are no paths.
 
     Raises:
-        LineDataError: If a line is for testing and the recipe does not allow it, is also in ``taken``, or is unusable
-            for a reason that is not skipped.
+        LineDataError: If a line is for testing and the recipe does not allow it, has an image of ``taken``, or is
+            unusable for a reason that is not skipped.
     """
     if not paths:
         return None, None
     lines = [replace(line, text="") for path in paths for line in _images(path)]
     lines = list(refuse_test_lines(lines, purpose="training", allow=recipe.data.allow_test_lines))
-    if shared := {line.id for line in lines} & set(taken):
-        raise LineDataError(
-            f"{len(shared)} unlabelled lines are also in train or val, for example {min(shared)!r}",
-            remedy="a line is trained on with its transcription, or without, or validated on",
+    for role, named in taken.items():
+        refuse_shared(
+            {role: named, "unlabelled": name_lines(lines, by_image=True)},
+            because="a line is trained on with its transcription, or without, or validated on",
+            remedy="take it out of one of them",
         )
     # The audit asks whether the text fits the image; one symbol fits every image.
     symbol = next(s for s in spec.charset.symbols if s.strip())
@@ -59,7 +60,5 @@ def read_unlabelled(
 def _images(path: Path) -> list[Line]:
     if not path.is_dir():
         return list(read_lines([path]))
-    images = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-    if not images:
-        raise LineDataError(f"{path}: no image here (looked for {', '.join(IMAGE_SUFFIXES)})")
-    return [Line(id=image.name, image=image, text="", dataset=path.name) for image in images]
+    dataset = source_name(path)
+    return [Line(id=name, image=path / name, text="", dataset=dataset, source=str(path)) for name in list_images(path)]

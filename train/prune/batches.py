@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
 
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit
+from inkport.lines.roles import LINE_DIGESTS, Role, record_lines
 from inkport.train.dataset import Batch, Sampler, TrainingLines
 
 
@@ -29,6 +30,8 @@ class Calibration:
     """Lines per batch."""
     seed: int = 1
     """Seed of the choice of lines."""
+    line_digests: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the lines by role, for provenance."""
 
     @property
     def stride(self) -> int:
@@ -54,10 +57,12 @@ class Calibration:
             "batches": self.count,
             "batch": self.size,
             "seed": self.seed,
+            LINE_DIGESTS: self.line_digests,
         }
 
 
 def calibration_of(audit: Audit, spec: RecogniserSpec, *, digest: str, count: int, size: int, seed: int) -> Calibration:
     """Return batches of audited lines; arguments are those of ``Calibration``."""
     lines = TrainingLines(audit, spec.charset, spec.preprocess)
-    return Calibration(lines=lines, spec=spec, digest=digest, count=count, size=size, seed=seed)
+    record = record_lines({Role.TRAIN: audit.lines})
+    return Calibration(lines=lines, spec=spec, digest=digest, count=count, size=size, seed=seed, line_digests=record)

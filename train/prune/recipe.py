@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from inkport.core.config import parse_config
-from inkport.core.errors import RecipeError
+from inkport.core.documents import read_toml
 from inkport.train.prune.apply import Pruning
 
 
@@ -17,11 +16,7 @@ def load_pruning(path: Path) -> Pruning:
         RecipeError: If the file is missing, is not TOML, or has an unknown key or a wrong type.
         UsageError: If a value is out of range.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read ({error})") from error
-    return parse_config(Pruning, data, where=str(path))
+    return parse_config(Pruning, read_toml(path), where=str(path))
 
 
 def format_pruning(pruning: Pruning, *, note: str) -> str:

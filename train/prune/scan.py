@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import read_json
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
 from inkport.core.tables import Table, markdown_table
@@ -139,11 +140,7 @@ def load_scan(path: Path) -> Scan:
     Raises:
         UsageError: If the file is missing or is no scan.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: not a scan that can be read ({error})", remedy="inkport prune scan") from error
-    scan = parse_config(Scan, data, where=str(path))
+    scan = parse_config(Scan, read_json(path, error=UsageError, remedy="inkport prune scan"), where=str(path))
     if not scan.trials or scan.base.group:
         raise UsageError(f"{path}: a scan without the network as it is", remedy="inkport prune scan")
     return scan

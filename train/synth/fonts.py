@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import combinations
@@ -46,7 +47,8 @@ class HandFont:
     def stroke_px(self) -> float:
         """Mean stroke width in pixels: twice the area over the outline's length, which a 1 px rim measures."""
         sample = Image.new("L", (12 * EM_PX, 4 * EM_PX))
-        ImageDraw.Draw(sample).text((EM_PX, 2 * EM_PX), SAMPLE, 255, self.face, anchor="ls")
+        with self._drawing(SAMPLE):
+            ImageDraw.Draw(sample).text((EM_PX, 2 * EM_PX), SAMPLE, 255, self.face, anchor="ls")
         area = np.asarray(sample, dtype=np.float64).sum()
         rim = np.asarray(sample.filter(ImageFilter.MaxFilter(3)), dtype=np.float64).sum() - area
         return float(2 * area / max(rim, 1.0))
@@ -54,15 +56,26 @@ class HandFont:
     @cached_property
     def extent_px(self) -> tuple[int, int]:
         """Rows, relative to the baseline, that ordinary ascenders and descenders reach."""
-        _, top, _, bottom = self.face.getbbox("dp", anchor="ls")
+        with self._drawing("dp"):
+            _, top, _, bottom = self.face.getbbox("dp", anchor="ls")
         return int(top), int(bottom)
+
+    @contextmanager
+    def _drawing(self, text: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DataError(
+                f"{self.name}: the font cannot draw {text!r} ({error})", remedy="leave the font out, it is damaged"
+            ) from error
 
     def missing(self, text: str) -> tuple[str, ...]:
         """Return the symbols of ``text`` that the font cannot draw, sorted, each once.
 
-        A symbol is missing if the character map lacks it; if it is no space and its glyph has no ink; if its glyph
-        is the box for missing symbols, or that of the same letter with fewer accents, whatever the character map
-        says; or if it is a combining mark (one that NFC leaves over), because letters are drawn one at a time.
+        A symbol is missing if the character map lacks it; if it is no space and its glyph has no ink or a damaged
+        outline; if its glyph is the box for missing symbols, or that of the same letter with fewer accents, whatever
+        the character map says; or if it is a combining mark (one that NFC leaves over), because letters are drawn one
+        at a time.
         """
         return tuple(sorted(symbol for symbol in set(text) if not self._draws(symbol)))
 
@@ -72,7 +85,10 @@ class HandFont:
         return self._drawn[symbol]
 
     def _distinct(self, symbol: str) -> bool:
-        mask = self.face.getmask(symbol)
+        try:
+            mask = self.face.getmask(symbol)
+        except OSError:  # an outline that FreeType refuses
+            return False
         if mask.getbbox() is None or unicodedata.combining(symbol):
             return False
         others = [UNMAPPED, *(other for other in reductions(symbol) if other in self.symbols)]

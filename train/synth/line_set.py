@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, features
 
+from inkport.core.children import tie_worker
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.files import new_directory
 from inkport.train.synth.fonts import HandFont, load_font
@@ -125,7 +127,7 @@ def _each_chunk(request: LineSet, folder: Path, jobs: int) -> Iterator[tuple[lis
         return
     # Spawned, not forked: the same on every system, and no lock of the parent's threads is inherited.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with ProcessPoolExecutor(jobs, context, initializer=tie_worker, initargs=(os.getpid(),)) as pool:
         try:
             yield from pool.map(partial(_render_chunk, request, folder), tasks)
         finally:

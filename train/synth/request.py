@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from inkport.core.errors import UsageError
+from inkport.core.ranges import require_seed
 from inkport.train.synth.corpus import Corpus, load_corpus, load_divided
 from inkport.train.synth.look import Look
 
@@ -67,11 +68,12 @@ class LineSet:
         names = [path.stem for path in self.texts]
         if len(set(names)) < len(names):
             raise UsageError(f"the texts need different names, found {names}", remedy="rename a text file")
-        if not 1 <= self.least <= self.most or not 2 <= self.levels <= 256 or self.seed < 0:
+        if not 1 <= self.least <= self.most or not 2 <= self.levels <= 256:
             raise UsageError(
-                f"expected 1 <= least <= most, 2 to 256 gray levels and a seed >= 0, found {self.least}, {self.most}, "
-                f"{self.levels} and {self.seed}"
+                f"expected 1 <= least <= most and 2 to 256 gray levels, found {self.least}, {self.most} and "
+                f"{self.levels}"
             )
+        require_seed(self.seed)
         if not 0 < self.held_share < 1:
             raise UsageError(f"the share of the texts to hold out must be within 0..1, found {self.held_share:g}")
 

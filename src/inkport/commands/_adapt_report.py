@@ -9,8 +9,9 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from inkport.benchmarks.bootstrap import CONFIDENCE, paired_resamples
+from inkport.benchmarks.estimate import CONFIDENCE, estimate
 from inkport.benchmarks.student import t_quantile
+from inkport.benchmarks.units import Units, documents_of, units_of
 from inkport.core.charset import normalise_text
 from inkport.core.config import to_plain
 from inkport.core.tables import Table, markdown_table
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Version of the document."""
-SEED = 1
-"""Of the resampling."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +37,11 @@ class Reading:
     """95 % interval of the mean over draws, by Student's t; none for fewer than two draws."""
     delta: float
     """``cer`` minus that of the start weights."""
-    delta_interval: tuple[float, float]
-    """95 % interval of ``delta`` over documents or lines, by paired bootstrap, for these draws."""
+    delta_interval: tuple[float, float] | None
+    """95 % interval of ``delta`` for these draws, over what ``unit`` says; absent for fewer than three of them."""
     unit: str
-    """What was resampled: ``writer`` for documents, or ``line``."""
+    """What is taken as independent: ``writer``, ``document`` or ``line``. Of the hand itself, which is the only one
+    that is asked about: its documents, or its lines where they are not named."""
     clusters: int
     """How many of them there are."""
 
@@ -99,35 +99,37 @@ def points_of(experiment: Experiment, cells: Sequence[Cell]) -> tuple[Point, ...
                 [experiment.others[i] for i in indices],
                 [base.other_edits[i] for i in indices],
                 [[cell.other_edits[i] for i in indices] for cell in some],
+                units_of([experiment.others[i] for i in indices]),
             )
             for name, indices in groups.items()
         }
-        hand = reading_of(experiment.test, base.edits, [cell.edits for cell in some])
+        hand = reading_of(experiment.test, base.edits, [cell.edits for cell in some], documents_of(experiment.test))
         points.append(Point(lines=count, share=fmean(cell.share for cell in some), hand=hand, others=others))
     return tuple(points)
 
 
-def reading_of(lines: Sequence[Line], before: Sequence[int], draws: Sequence[Sequence[int]]) -> Reading:
+def reading_of(lines: Sequence[Line], before: Sequence[int], draws: Sequence[Sequence[int]], units: Units) -> Reading:
     """Return the figures of one set of lines.
 
     Args:
         lines: The lines.
         before: Edits per line of the start weights.
         draws: Edits per line, for each draw.
+        units: Which lines belong together.
     """
     lengths = [len(normalise_text(line.text)) for line in lines]
     total = sum(lengths)
     rates = [sum(edits) / total for edits in draws]
     change = [sum(edits[i] for edits in draws) - len(draws) * old for i, old in enumerate(before)]
-    resampled = paired_resamples(change, [len(draws) * length for length in lengths], lines, seed=SEED)
+    found = estimate(change, [len(draws) * length for length in lengths], units)
     return Reading(
         cer=fmean(rates),
         draws=tuple(rates),
         draws_interval=mean_interval(rates),
         delta=fmean(rates) - sum(before) / total,
-        delta_interval=resampled.interval(),
-        unit=resampled.unit,
-        clusters=resampled.clusters,
+        delta_interval=found.interval(),
+        unit=found.kind,
+        clusters=found.units,
     )
 
 
@@ -172,10 +174,9 @@ def _hand_table(curve: Curve) -> list[str]:
             )
         )
     hand = curve.points[0].hand
-    unit = "documents" if hand.unit == "writer" else "lines"
     legend = (
         "Intervals: 95 %. Over draws: Student's t of the mean, which says how much depends on which lines are given. "
-        f"Over lines: paired bootstrap over {hand.clusters} {unit} for these draws. Share: that of the adapted "
+        f"Over lines: over {hand.clusters} {hand.unit}s of the hand for these draws. Share: that of the adapted "
         "weights in the mixture with the start, chosen by cross-validation on the given lines."
     )
     return [markdown_table(Table(head, tuple(rows), 0)), "", legend]

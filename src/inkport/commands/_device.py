@@ -18,6 +18,7 @@ from inkport.benchmarks.remote.report import report_devices
 from inkport.benchmarks.remote.run import name_devices, run_on
 from inkport.benchmarks.remote.steps import RUNNER, RemoteRequest
 from inkport.benchmarks.report import Options, Report
+from inkport.commands._options import Seconds
 from inkport.core.artifact import Artifact
 from inkport.core.errors import UsageError
 from inkport.core.target import Target
@@ -43,11 +44,11 @@ class DeviceOptions:
     """Files that the command needs there, such as the runner itself; {files} is the folder that they are put in."""
     device_lines: int = KitRequest.lines
     """Most lines that are read there, chosen so that they have the widths of all."""
-    device_timeout: float = RemoteRequest.timeout_s
+    device_timeout: Seconds = RemoteRequest.timeout_s
     """Seconds that one target may run there."""
     cool_below: float | None = None
     """Wait before each run until the machine's sensors are below this many degrees Celsius."""
-    cool_timeout: float = Cooling.timeout_s
+    cool_timeout: Seconds = Cooling.timeout_s
     """Seconds to wait for that."""
     cool_zones: str = Cooling.zones
     """Sensors that count for it: patterns of names, separated by commas."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inkport.commands._model import resolve_model
 from inkport.core.registry import open_session
+from inkport.core.scratch import scratch
 from inkport.core.target import Precision
 from inkport.export.plan import build
 
@@ -56,8 +55,7 @@ class LatencyCost:
 def _session(weights: Weights) -> CheckedSession:
     from inkport.model.weights import save_weights
 
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with scratch("latency") as folder:
         save_weights(folder / "weights.safetensors", weights)
         source = resolve_model(str(folder / "weights.safetensors"), work=folder)
         artifact = build(source, format="onnx", precision=Precision.FP32, work=folder)

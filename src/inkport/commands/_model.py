@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import shutil
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 
 from inkport.core.artifact import SIDECAR, Artifact, load_artifact
 from inkport.core.bundle import bundle_folder
 from inkport.core.errors import RuntimeUnavailableError, UsageError
+from inkport.core.scratch import scratch_folder
 
 
 SHIPPED = "convtext-tiny"
@@ -68,6 +67,7 @@ def _from_weights(path: Path, work: Path | None) -> Artifact:
             remedy="pip install 'inkport[export]'",
         ) from error
     if work is None:
-        work = Path(tempfile.mkdtemp(prefix="inkport-"))
-        atexit.register(shutil.rmtree, work, ignore_errors=True)
+        folder = scratch_folder("model")
+        atexit.register(folder.remove)
+        work = folder.path
     return safetensors_from_weights(path, work / "safetensors-fp32")

@@ -11,12 +11,19 @@ from inkport.benchmarks.about import describe_data
 from inkport.benchmarks.harness import check_targets
 from inkport.benchmarks.report import DataInfo
 from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, provider, sample_lines
+from inkport.commands._proof import check_proof
+from inkport.commands._request import (
+    audit_sources,
+    calibrate,
+    check_calibration,
+    provider,
+    require_calibration,
+    sample_lines,
+)
 from inkport.core.artifact import Artifact
 from inkport.core.target import Target, load_targets
-from inkport.export.calibration import choose_calibration
 from inkport.lines.audit import Audit
-from inkport.lines.source import read_lines
+from inkport.lines.source import source_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +62,15 @@ def prepare_request(
     artifact = resolve_model(model, work=work)
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
+    if not calibration:
+        require_calibration(artifact, work, wanted)
     audit = audit_sources(artifact, sources, skip)
-    chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
+    chosen = calibrate(artifact, calibration, skip)
+    check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen)
     return Prepared(
         model=artifact,
         targets=wanted,
         audit=audit,
-        data=describe_data(audit, [path.name for path in sources]),
+        data=describe_data(audit, [source_name(path) for path in sources], artifact),
         provide=provider(artifact, work, chosen),
     )

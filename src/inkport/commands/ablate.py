@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from inkport.benchmarks.ablation.markdown import render_ablation
 from inkport.benchmarks.ablation.report import AblationReport, ArmInfo, gather, rows_of
+from inkport.commands._deliver import deliver
+from inkport.commands._options import Jobs, OutFolder, Threads
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from inkport.train.ablation.recipe import Ablation, Run
 
 
-def ablate(ablation: Path, *, out: Path, jobs: int = 1, threads: int = 1) -> None:
+def ablate(ablation: Path, *, out: OutFolder, jobs: Jobs = 1, threads: Threads = 1) -> int:
     """Train every arm of an ablation with every seed, and compare the arms with intervals.
 
     Each run is an ordinary training in OUT/<arm>-<seed>. Killed and started again with the same arguments, it goes on:
@@ -31,18 +33,23 @@ def ablate(ablation: Path, *, out: Path, jobs: int = 1, threads: int = 1) -> Non
         threads: CPU threads of each.
     """
     from inkport.train.ablation.recipe import load_ablation, plan_runs
+    from inkport.train.ablation.roles import check_roles
     from inkport.train.ablation.run import Place, run_all
 
     if jobs < 1 or threads < 1:
         raise UsageError(f"--jobs {jobs} --threads {threads}: both must be at least 1")
     settings = load_ablation(ablation)
     runs = plan_runs(settings, ablation.parent)
+    check_roles(settings, runs, ablation.parent)
     place = Place(folder=ablation.parent, out=out, jobs=jobs, threads=threads)
     report = _report(settings, runs, run_all(settings, runs, place, _say))
-    write_atomically(out / "ablation.json", report.to_json())
     text = render_ablation(report)
-    write_atomically(out / "ablation.md", text)
-    sys.stdout.write(text)
+
+    def write() -> None:
+        write_atomically(out / "ablation.json", report.to_json())
+        write_atomically(out / "ablation.md", text)
+
+    return deliver(text, files=write)
 
 
 def _report(ablation: Ablation, runs: Sequence[Run], found: Mapping[str, Mapping[str, Any]]) -> AblationReport:

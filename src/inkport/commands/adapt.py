@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -15,13 +14,17 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.environment import read_environment
 from inkport.commands._adapt_plot import to_svg
 from inkport.commands._adapt_report import Curve, points_of, to_markdown
+from inkport.commands._deliver import deliver
+from inkport.commands._options import Jobs, OutFile, OutFolder, Seed, Threads
 from inkport.commands._request import problems_of
+from inkport.commands._skip import Skip
 from inkport.core.config import parse_config, to_plain
-from inkport.core.errors import RecipeError, RuntimeUnavailableError, UsageError
+from inkport.core.documents import read_toml
+from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.source import digest_lines, read_lines, source_name
 
 
 if TYPE_CHECKING:
@@ -38,17 +41,17 @@ Counts = Annotated[tuple[int, ...], Parameter(consume_multiple=True)]
 def run(
     *,
     lines: Paths,
-    out: Path,
+    out: OutFile,
     weights: Path | None = None,
     rehearse: Paths = (),
     extend_charset: bool = False,
     freeze: str = "",
-    skip: str = "",
+    skip: Skip = "",
     steps: int | None = None,
-    seed: int | None = None,
+    seed: Seed | None = None,
     settings: Path | None = None,
     version: str | None = None,
-    threads: int | None = None,
+    threads: Threads | None = None,
 ) -> None:
     """Fine-tune weights on a few lines of one hand.
 
@@ -62,8 +65,7 @@ def run(
         rehearse: Line sets of other hands, some lines of which are mixed in so that these are not forgotten.
         extend_charset: Add symbols that the recogniser lacks; without this they are an error.
         freeze: Parts that stay as they are, separated by commas: cnn, statistics.
-        skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
-            bad-image, empty-text, unknown-symbol, too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         steps: Optimiser steps; they grow with the number of lines if left out.
         seed: Seed of everything random.
         settings: TOML file with further settings; docs/adaptation.md lists them. Options above go first.
@@ -96,7 +98,7 @@ def curve(
     *,
     pool: Paths,
     test: Paths,
-    out: Path,
+    out: OutFolder,
     weights: Path | None = None,
     others: Paths = (),
     most_others: int = 0,
@@ -106,13 +108,13 @@ def curve(
     base_lines: Paths = (),
     extend_charset: bool = False,
     freeze: str = "",
-    skip: str = "",
+    skip: Skip = "",
     steps: int | None = None,
-    seed: int | None = None,
+    seed: Seed | None = None,
     settings: Path | None = None,
-    jobs: int = 1,
-    threads: int | None = None,
-) -> None:
+    jobs: Jobs = 1,
+    threads: Threads | None = None,
+) -> int:
     """Measure what lines of a hand that the recogniser has never seen bring: CER against their number.
 
     Weights that have seen the hand are refused, as far as their provenance tells. Killed and started again with the
@@ -168,11 +170,13 @@ def curve(
         environment=to_plain(read_environment(threads=threads or 0)),
         points=points_of(experiment, cells),
     )
-    write_atomically(out / "curve.json", report.to_json())
-    write_atomically(out / "curve.md", to_markdown(report))
-    write_atomically(out / "curve.svg", to_svg(report))
-    sys.stdout.write(to_markdown(report))
-    sys.stderr.write(f"report: {out / 'curve.json'}\n")
+
+    def write() -> None:
+        write_atomically(out / "curve.json", report.to_json())
+        write_atomically(out / "curve.md", to_markdown(report))
+        write_atomically(out / "curve.svg", to_svg(report))
+
+    return deliver(to_markdown(report), files=write, where=str(out / "curve.json"))
 
 
 def _torch() -> Any:
@@ -194,12 +198,7 @@ def _settings(
 ) -> AdaptSettings:
     from inkport.train.adapt.settings import AdaptSettings
 
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RecipeError(f"{path}: cannot be read as TOML ({error})") from error
+    values = {} if path is None else read_toml(path)
     given: dict[str, Any] = {"steps": steps, "seed": seed, "extend_charset": extend_charset or None}
     given["freeze"] = [part.strip() for part in freeze.split(",") if part.strip()] or None
     given["skip"] = list(problems_of(skip)) or None
@@ -209,11 +208,11 @@ def _settings(
 
 def _check_exposure(weights: Path, held: Sequence[Path], lines: Sequence[Line], base_lines: Sequence[Path]) -> Exposure:
     from inkport.model.weights import load_weights
-    from inkport.train.adapt.exposure import Verdict, exposure_by_lines, exposure_by_names
+    from inkport.train.adapt.exposure import Verdict, exposure_by_contents, exposure_by_lines, exposure_by_names
 
     provenance = load_weights(weights).provenance
-    names = exposure_by_names(provenance, [path.name for path in held], {line.dataset for line in lines})
-    exposure = names
+    names = exposure_by_names(provenance, [source_name(path) for path in held], {line.dataset for line in lines})
+    exposure = exposure_by_contents(provenance, lines) or names
     if names.verdict is not Verdict.SEEN and base_lines:
         exposure = exposure_by_lines(provenance, list(read_lines(base_lines)), lines)
     if exposure.verdict is Verdict.SEEN:
@@ -239,7 +238,7 @@ def _describe_model(weights: Path, exposure: Exposure) -> dict[str, Any]:
 
 
 def _describe_lines(sources: Sequence[Path], lines: Sequence[Line]) -> dict[str, Any]:
-    return {"sources": [path.name for path in sources], "lines": len(lines), "sha256": digest_lines(lines)}
+    return {"sources": [source_name(path) for path in sources], "lines": len(lines), "sha256": digest_lines(lines)}
 
 
 def _first(lines: Any, most: int) -> list[Line]:

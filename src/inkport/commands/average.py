@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from inkport.commands._options import OutFile
 from inkport.core.errors import RuntimeUnavailableError
 
 
@@ -15,7 +16,7 @@ def average(
     weights: list[Path],
     *,
     shares: Annotated[tuple[float, ...], Parameter(consume_multiple=True)],
-    out: Path,
+    out: OutFile,
     version: str | None = None,
 ) -> None:
     """Average weights files of rounds that started from one another; often the average reads better than each.

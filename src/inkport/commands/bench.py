@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +14,13 @@ from inkport.benchmarks.outcome import Outcome, exit_code
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.benchmarks.scenarios.queries import Scenario
 from inkport.benchmarks.scenarios.stopping import StopRule
+from inkport.commands._deliver import deliver
+from inkport.commands._options import OutFolder, Seconds, Threads
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
+from inkport.commands._skip import Skip
+from inkport.commands._warn import warn_of_sharing
+from inkport.core.console import json_for_stdout
 from inkport.core.files import write_atomically
 
 
@@ -25,20 +29,20 @@ def bench(
     *,
     targets: Path | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    out: Path = Path("out/bench"),
+    out: OutFolder = Path("out/bench"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
     scenario: Annotated[tuple[Scenario, ...], Parameter(consume_multiple=True)] = BenchOptions.scenarios,
     precision: float = StopRule.precision,
-    most_seconds: float = StopRule.most_s,
+    most_seconds: Seconds = StopRule.most_s,
     most_queries: int = StopRule.most_queries,
     fresh: int = BenchOptions.fresh,
     no_peaks: bool = False,
     overhead: bool = False,
     sustained: int = BenchOptions.sustained_minutes,
     loadgen: bool = False,
-    loadgen_seconds: float = BenchOptions.loadgen_ms / 1000,
-    threads: int = BenchOptions.threads,
-    skip: str = "",
+    loadgen_seconds: Seconds = BenchOptions.loadgen_ms / 1000,
+    threads: Threads = BenchOptions.threads,
+    skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:
     """Measure how fast targets are, as deeply as time allows; `inkport verify` says whether they read the same.
@@ -66,8 +70,7 @@ def bench(
         loadgen: Run the same scenarios through MLCommons LoadGen as well.
         loadgen_seconds: Shortest run under LoadGen.
         threads: Threads that every target computes with.
-        skip: Problems whose lines are left out, separated by commas: bad-image, empty-text, unknown-symbol,
-            too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     options = BenchOptions(
@@ -81,6 +84,7 @@ def bench(
         loadgen=loadgen,
         loadgen_ms=round(loadgen_seconds * 1000),
     )
+    warn_of_sharing(threads)
     prepared = prepare_request(
         model, targets=targets, lines=lines, calibration=calibration, skip=problems_of(skip), out=out
     )
@@ -98,12 +102,18 @@ def bench(
     finally:
         clear_progress()
     text = render_bench(report)
-    write_atomically(out / "bench.txt", text)
-    write_atomically(out / "bench.json", report.to_json())
-    sys.stdout.write(report.to_json() if json_ else text)
-    sys.stderr.write(f"report: {out / 'bench.json'} (also .txt)\n")
+
+    def write() -> None:
+        write_atomically(out / "bench.txt", text)
+        write_atomically(out / "bench.json", report.to_json())
+
     required = {target.name: target.required for target in prepared.targets}
-    return _exit_code(report, required)
+    return deliver(
+        json_for_stdout(report.to_json()) if json_ else text,
+        files=write,
+        where=f"{out / 'bench.json'} (also .txt)",
+        code=_exit_code(report, required),
+    )
 
 
 def _exit_code(report: BenchReport, required: dict[str, bool]) -> int:

@@ -14,9 +14,13 @@ from inkport.benchmarks.views.text import aligned
 from inkport.benchmarks.widths.buckets import Plan, plan_buckets
 from inkport.benchmarks.widths.cost import CostModel
 from inkport.commands._model import resolve_model
+from inkport.commands._request import problems_of
+from inkport.commands._skip import Skip, say_skipped
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import read_json
 from inkport.core.errors import DataError, RecipeError, UsageError
 from inkport.core.tables import Table
+from inkport.lines.audit import Finding, sized_lines
 from inkport.lines.source import read_lines
 
 
@@ -27,6 +31,7 @@ def buckets(
     count: int = 5,
     report: Path | None = None,
     target: str | None = None,
+    skip: Skip = "",
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
     """Choose the widths to compile for a device that runs fixed shapes only, so that lines cost least.
@@ -42,6 +47,7 @@ def buckets(
         count: Most buckets.
         report: report.json of `inkport verify`, or bench.json of `inkport bench`.
         target: Name of the target in that report; may be left out if only one has a curve.
+        skip: Problems whose lines are left out; only bad-image can be found here. Lines that are too wide always are.
         json_: Print JSON instead of a table.
     """
     if count < 1:
@@ -49,7 +55,9 @@ def buckets(
     if target is not None and report is None:
         raise UsageError("--target names a target of a report", remedy="pass the report with --report")
     spec = resolve_model(model).spec.preprocess
-    widths = [spec.padded_width(*line.gray().shape) for line in read_lines(lines)]
+    findings: list[Finding] = []
+    widths = [spec.padded_width(*size) for _, size in sized_lines(read_lines(lines), findings, skip=problems_of(skip))]
+    say_skipped(findings)
     usable = [width for width in widths if width <= spec.max_width]
     if len(usable) < len(widths):
         sys.stderr.write(f"left out: {len(widths) - len(usable)} lines wider than the {spec.max_width} px it takes\n")
@@ -69,10 +77,10 @@ def _cost_of(path: Path, target: str | None) -> CostModel:
         DataError: If the file is no report, has no such target, or holds no curve of it.
     """
     try:
-        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["targets"]
+        rows: list[dict[str, Any]] = read_json(path)["targets"]
         # A report of verify keeps the curve with the latency, one of bench with the target.
         curves = {row["name"]: row.get("curve") or (row.get("latency") or {}).get("curve") for row in rows}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: not a report of inkport ({error!r})", remedy="pass report.json or bench.json"
         ) from error

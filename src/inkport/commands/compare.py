@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,9 @@ from cyclopts import Parameter
 from inkport.benchmarks.compare.document import read_report
 from inkport.benchmarks.compare.judge import Tolerance, compare_runs
 from inkport.benchmarks.compare.views import render_json, render_junit, render_text
+from inkport.commands._deliver import deliver
+from inkport.commands._options import OutFile
+from inkport.core.console import json_for_stdout
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
 
@@ -24,7 +26,7 @@ def compare(
     max_slower: float = Tolerance.max_slower,
     allow_other_data: bool = False,
     json_: Annotated[bool, Parameter(name="--json")] = False,
-    junit: Path | None = None,
+    junit: OutFile | None = None,
 ) -> int:
     """Say what changed between two reports of ``inkport verify``, with intervals.
 
@@ -47,8 +49,11 @@ def compare(
     found = compare_runs(
         read_report(before), read_report(after), tolerance=tolerance, allow_other_data=allow_other_data
     )
-    if junit is not None:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        write_atomically(junit, render_junit(found, timestamp=now))
-    sys.stdout.write(render_json(found) if json_ else render_text(found))
-    return int(found.regressed)
+
+    def write() -> None:
+        if junit is not None:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            write_atomically(junit, render_junit(found, timestamp=now))
+
+    shown = json_for_stdout(render_json(found)) if json_ else render_text(found)
+    return deliver(shown, files=write, code=int(found.regressed))

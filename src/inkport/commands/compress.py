@@ -9,7 +9,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
+from inkport.commands._options import OutArtifact, OutFolder, Threads
 from inkport.compress.choice import parse_budget
 from inkport.compress.compress import Compressed, CompressRequest, compress as run_compress
 from inkport.compress.copy import copy_artifact
@@ -17,6 +19,7 @@ from inkport.compress.lines import LineIndex
 from inkport.compress.recipe import load_compress_recipe
 from inkport.compress.stage import Context
 from inkport.compress.views import render_text
+from inkport.core.console import json_for_stdout
 from inkport.core.errors import UsageError
 from inkport.core.target import Budget
 
@@ -24,10 +27,10 @@ from inkport.core.target import Budget
 def compress(
     recipe: Path,
     *,
-    out: Path = Path("out/compress"),
+    out: OutFolder = Path("out/compress"),
     budget: str | None = None,
-    select_out: Path | None = None,
-    threads: int | None = None,
+    select_out: OutArtifact | None = None,
+    threads: Threads | None = None,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
     """Make smaller and faster models from one checkpoint, stage by stage, and find those worth having.
@@ -73,11 +76,12 @@ def compress(
         done = run_compress(request)
     finally:
         clear_progress()
-    sys.stdout.write(done.report.to_json() if json_ else render_text(done.report))
-    sys.stderr.write(f"report: {out / 'compress.md'} (also .json and .svg)\n")
-    if select_out:
-        _select(done, select_out)
-    return done.report.exit_code
+    return deliver(
+        json_for_stdout(done.report.to_json()) if json_ else render_text(done.report),
+        files=lambda: _select(done, select_out) if select_out else None,
+        where=f"{out / 'compress.md'} (also .json and .svg)",
+        code=done.report.exit_code,
+    )
 
 
 def _select(done: Compressed, out: Path) -> None:

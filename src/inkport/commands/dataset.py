@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 
+from inkport.commands._options import OutFile
 from inkport.core.errors import UsageError
 from inkport.lines.datasets.catalogue import find_dataset
 from inkport.lines.datasets.convert import Converted, Selection, convert, select_lines
@@ -17,7 +17,7 @@ def dataset(
     folder: Path,
     *,
     split: Split,
-    out: Path,
+    out: OutFile,
     squeeze: float | None = None,
     allow_partial: bool = False,
 ) -> None:
@@ -36,7 +36,7 @@ def dataset(
             Images are kept byte for byte if left out.
         allow_partial: Take what can be used, whatever its number, and say what was left out.
     """
-    if squeeze is not None and not (math.isfinite(squeeze) and squeeze > 0):
+    if squeeze is not None and squeeze <= 0:
         raise UsageError(f"--squeeze must be above 0, found {squeeze}")
     selection = select_lines(find_dataset(name), folder, split, allow_partial=allow_partial)
     done = convert(selection, out, squeeze=squeeze, allow_partial=allow_partial)

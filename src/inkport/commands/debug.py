@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +13,15 @@ from inkport.benchmarks.debug.opened import DebugTarget, availability, runtime_f
 from inkport.benchmarks.debug.run import debug_targets
 from inkport.benchmarks.debug.view import render_debug
 from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._options import OutFolder
+from inkport.commands._proof import refuse_made_by
+from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._skip import Skip
 from inkport.core.artifact import SIDECAR, Artifact, load_artifact
+from inkport.core.console import json_for_stdout
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.target import Precision, Target
-from inkport.export.calibration import choose_calibration
 from inkport.lines.audit import Audit
-from inkport.lines.source import read_lines
 
 
 USUAL = {"safetensors": "torch", "onnx": "onnxruntime", "openvino": "openvino", "coreml": "coreml-mil"}
@@ -36,9 +38,9 @@ def debug(
     model: str | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     line: str | None = None,
-    out: Path = Path("out/debug"),
+    out: OutFolder = Path("out/debug"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
-    skip: str = "",
+    skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:
     """Find the first operator where two targets part by more than their precisions explain.
@@ -58,14 +60,13 @@ def debug(
         line: Id of the line; one of middling width if left out.
         out: Folder for debug.json, the reproduction, and the exported artefacts, which the next run takes up again.
         json_: Print the result as JSON instead of text.
-        skip: Problems whose lines are left out, instead of refused, separated by commas: bad-image, empty-text,
-            unknown-symbol, too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     problems = problems_of(skip)
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
-    build = _builder(model, out / "artifacts", calibration)
+    build = _builder(model, out / "artifacts", calibration, problems)
     targets = (_target(a, build), _target(b, build))
     graph = _graph(targets, build)
     for target in targets:
@@ -77,17 +78,18 @@ def debug(
             )
     audit = audit_sources(graph, sources, problems)
     index = _choose(audit, line)
+    refuse_made_by([audit.lines[index]], [target.artifact for target in targets])
     result = debug_targets(targets, graph, line=audit.lines[index].id, images=audit.inputs[index], out=out)
-    sys.stdout.write(result.to_json() if json_ else render_debug(result))
+    sys.stdout.write(json_for_stdout(result.to_json()) if json_ else render_debug(result))
     return int(result.diverges)
 
 
-def _builder(model: str | None, work: Path, calibration: tuple[Path, ...]) -> Build:
+def _builder(model: str | None, work: Path, calibration: tuple[Path, ...], problems: Sequence[str]) -> Build:
     """Return a function that resolves the model only when something has to be made from it."""
 
     def build(format: str, precision: Precision) -> Artifact:  # noqa: A002 - the artefact's field
         source = resolve_model(model, work=work)
-        chosen = choose_calibration(read_lines(calibration), source.spec.preprocess) if calibration else None
+        chosen = calibrate(source, calibration, problems)
         runtime = next(name for made, name in USUAL.items() if made == format)
         return provider(source, work, chosen)(Target(name=format, runtime=runtime, precision=precision))
 

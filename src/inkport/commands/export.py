@@ -9,13 +9,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
+from inkport.commands._options import Count, OutFolder
+from inkport.commands._request import calibrate, problems_of
+from inkport.commands._skip import Skip
 from inkport.core.artifact import Artifact
 from inkport.core.errors import UsageError
 from inkport.core.target import Precision
-from inkport.export.calibration import CALIBRATION_LINES, choose_calibration
+from inkport.export.calibration import CALIBRATION_LINES
 from inkport.export.from_onnx.saturation import saturation_warning
 from inkport.export.plan import STAGES, build, takes_widths
-from inkport.lines.source import read_lines
 
 
 def export(
@@ -23,10 +25,10 @@ def export(
     *,
     to: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ("onnx-fp32", "openvino-fp32", "onnx-int8"),
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    calibration_lines: int = CALIBRATION_LINES,
-    skip_bad_images: bool = False,
+    calibration_lines: Count = CALIBRATION_LINES,
+    skip: Skip = "",
     widths: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (),
-    out: Path = Path("exported"),
+    out: OutFolder = Path("exported"),
 ) -> None:
     """Make artefacts from trained weights, one directory each; what is already there is not made again.
 
@@ -39,7 +41,7 @@ def export(
         calibration: Line sets that int8 takes its ranges from: Parquet files, TSV manifests, folders. Lines of
             the training set, never test lines.
         calibration_lines: How many of their lines to use; the choice depends on the lines' ids alone.
-        skip_bad_images: Pass over calibration lines whose image cannot be used, instead of refusing them.
+        skip: Problems whose calibration lines are left out; only bad-image matters here.
         widths: Image widths in pixels for formats that enumerate them: `--widths 256 512 1024 2048` for coreml (the
             Neural Engine needs it) and litert. Such artefacts are made anew, even where others are there.
         out: Folder for the artefacts.
@@ -48,13 +50,7 @@ def export(
     source = resolve_model(model, work=out)
     if widths and not any(takes_widths(source, target) for target in wanted):
         raise UsageError(f"--widths: none of {', '.join(to)} enumerates widths", remedy="leave --widths out")
-    chosen = None
-    if calibration:
-        chosen = choose_calibration(
-            read_lines(calibration), source.spec.preprocess, count=calibration_lines, skip_bad_images=skip_bad_images
-        )
-        if chosen.skipped:
-            sys.stderr.write(f"skipped {len(chosen.skipped)} bad images: {', '.join(chosen.skipped)}\n")
+    chosen = calibrate(source, calibration, problems_of(skip), count=calibration_lines)
     for format_, precision in wanted:
         artifact = build(source, format=format_, precision=precision, work=out, calibration=chosen, widths=widths)
         sys.stdout.write(_row(artifact))

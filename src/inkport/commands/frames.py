@@ -9,8 +9,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from inkport.commands._request import problems_of
+from inkport.commands._skip import Skip, say_skipped
 from inkport.core.errors import UsageError
 from inkport.core.tables import Table, markdown_table
+from inkport.lines.audit import Finding
 from inkport.lines.frames import FrameShare, frame_shares
 from inkport.lines.source import read_lines
 
@@ -20,6 +23,7 @@ def frames(
     *,
     heights: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (32, 40, 48, 56, 64),
     strides: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (2, 4, 8),
+    skip: Skip = "",
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
     """Measure, per candidate height and stride, which share of the lines CTC could not read at all.
@@ -31,11 +35,16 @@ def frames(
         lines: Line sets: Parquet files, TSV manifests, folders.
         heights: Candidate input heights, in pixels.
         strides: Candidate strides, in input columns per frame.
+        skip: Problems whose lines are left out; only bad-image can be found here.
         json_: Print JSON instead of a Markdown table.
     """
     if min(*heights, *strides) < 1:
         raise UsageError("heights and strides must be at least 1")
-    shares = frame_shares(read_lines(lines), heights=heights, strides=strides)
+    findings: list[Finding] = []
+    shares = frame_shares(
+        read_lines(lines), heights=heights, strides=strides, skip=problems_of(skip), findings=findings
+    )
+    say_skipped(findings)
     sys.stdout.write(_as_json(shares) if json_ else _as_markdown(shares))
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from inkport.commands._options import OutFile, Seed
 from inkport.core.errors import RuntimeUnavailableError
 
 
@@ -15,9 +16,9 @@ def grow(
     weights: Path,
     *,
     to: str,
-    out: Path,
+    out: OutFile,
     set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
-    seed: int = 1,
+    seed: Seed = 1,
     version: str | None = None,
 ) -> None:
     """Grow weights into a larger network of the convtext family that starts out reading as well.

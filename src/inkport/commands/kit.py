@@ -18,11 +18,13 @@ from inkport.benchmarks.kit.run import run_kit
 from inkport.benchmarks.kit.view import render_check
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._options import OutFile, Seconds, Threads
+from inkport.commands._proof import check_proof
+from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._skip import Skip
+from inkport.core.console import json_for_stdout
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
-from inkport.export.calibration import choose_calibration
-from inkport.lines.source import read_lines
 from inkport.runtimes.child import TIMEOUT_S
 
 
@@ -33,12 +35,12 @@ kit = App(name="kit", help="Lock a model with its proof into one archive, run it
 def make(
     model: str | None = None,
     *,
-    out: Path = Path("out/kit/model.inkport-kit.zip"),
+    out: OutFile = Path("out/kit/model.inkport-kit.zip"),
     targets: Path | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     count: int = KitRequest.lines,
     golden: int = KitRequest.golden,
-    skip: str = "",
+    skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     sign: Path | None = None,
 ) -> None:
@@ -54,8 +56,7 @@ def make(
         lines: Line sets to choose from: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
         count: Most lines in the kit, chosen so that they have the widths of all.
         golden: How many of them have golden values of every stage.
-        skip: Problems whose lines are left out, instead of refused, separated by commas: bad-image, empty-text,
-            unknown-symbol, too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
         sign: PEM file of an Ed25519 private key to sign the kit with.
     """
@@ -64,11 +65,13 @@ def make(
     artifact = resolve_model(model, work=work)
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
-    chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
+    chosen = calibrate(artifact, calibration, problems_of(skip))
+    audit = audit_sources(artifact, sources, problems_of(skip))
+    check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen)
     request = KitRequest(
         model=artifact,
         targets=wanted,
-        audit=audit_sources(artifact, sources, problems_of(skip)),
+        audit=audit,
         provide=provider(artifact, work, chosen),
         lines=count,
         golden=golden,
@@ -88,9 +91,9 @@ def run(
     runner: str | None = None,
     target: str | None = None,
     device: str | None = None,
-    threads: int = 1,
-    timeout_s: float = TIMEOUT_S,
-    out: Path = Path("out/kit/result.zip"),
+    threads: Threads = 1,
+    timeout_s: Seconds = TIMEOUT_S,
+    out: OutFile = Path("out/kit/result.zip"),
     public_key: Path | None = None,
 ) -> None:
     """Read every line of a kit with a runtime, or with a program of your own, and write the result.
@@ -107,6 +110,8 @@ def run(
         public_key: PEM file of the Ed25519 key that must have signed the kit.
     """
     opened = open_kit(kit, public_key=public_key)
+    # On stderr: what the command prints is for programs.
+    sys.stderr.write(f"kit {opened.digest[:12]}: {opened.signature.sentence()}\n")
     try:
         result = run_kit(
             opened,
@@ -145,7 +150,7 @@ def check(
         public_key: PEM file of the Ed25519 key that must have signed the kit.
     """
     found = check_kit(open_kit(kit, public_key=public_key), open_result(result))
-    sys.stdout.write(found.to_json() if json_ else render_check(found))
+    sys.stdout.write(json_for_stdout(found.to_json()) if json_ else render_check(found))
     return found.exit_code
 
 

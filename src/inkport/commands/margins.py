@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +11,12 @@ from inkport.benchmarks.margins.report import Options
 from inkport.benchmarks.margins.run import FRAGILE, PROBES, Request, forecast_flips
 from inkport.benchmarks.margins.text import render_margins
 from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.commands._deliver import deliver
+from inkport.commands._options import OutFolder, Threads
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
+from inkport.commands._skip import Skip
+from inkport.core.console import json_for_stdout
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
 
@@ -23,13 +26,13 @@ def margins(
     *,
     targets: Path | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    out: Path = Path("out/margins"),
+    out: OutFolder = Path("out/margins"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
-    threads: int = 1,
+    threads: Threads = 1,
     probes: int = PROBES,
     fragile: int = FRAGILE,
     predict_only: bool = False,
-    skip: str = "",
+    skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:
     """Predict how many lines ports will read differently, from the reference's margins and a few lines.
@@ -49,8 +52,7 @@ def margins(
         probes: Lines that each target reads to have its errors learnt from; they have the widths of all.
         fragile: How many of the lines that are closest to changing are listed.
         predict_only: Read no other lines than the probe lines.
-        skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
-            bad-image, empty-text, unknown-symbol, too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     if min(threads, probes) < 1 or fragile < 0:
@@ -65,7 +67,9 @@ def margins(
         report = forecast_flips(request, progress=terminal_progress())
     finally:
         clear_progress()
-    write_atomically(out / "margins.json", report.to_json())
-    sys.stdout.write(report.to_json() if json_ else render_margins(report))
-    sys.stderr.write(f"report: {out / 'margins.json'}\n")
-    return report.exit_code
+    return deliver(
+        json_for_stdout(report.to_json()) if json_ else render_margins(report),
+        files=lambda: write_atomically(out / "margins.json", report.to_json()),
+        where=str(out / "margins.json"),
+        code=report.exit_code,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +13,12 @@ from inkport.benchmarks.metamorphic.report import Options
 from inkport.benchmarks.metamorphic.run import SAMPLE, Request, check_relations
 from inkport.benchmarks.metamorphic.text import render_checks
 from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.commands._deliver import deliver
+from inkport.commands._options import OutFolder, Threads
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
+from inkport.commands._skip import Skip
+from inkport.core.console import json_for_stdout
 from inkport.core.errors import UsageError
 
 
@@ -24,12 +27,12 @@ def metamorphic(
     *,
     targets: Path | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    out: Path = Path("out/metamorphic"),
+    out: OutFolder = Path("out/metamorphic"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
-    threads: int = 1,
+    threads: Threads = 1,
     sample: int = SAMPLE,
     relations: str = "",
-    skip: str = "",
+    skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:
     """Check that nothing but a line's own image changes its text: no batch, order, padding, thread or repetition.
@@ -49,8 +52,7 @@ def metamorphic(
         threads: Threads that every target computes with.
         sample: Most lines that the relations are tried on; they have the widths of all.
         relations: Relations to try, separated by commas; all if left out.
-        skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
-            bad-image, empty-text, unknown-symbol, too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     options = _options(threads, sample, relations, skip)
@@ -60,10 +62,12 @@ def metamorphic(
         checked = check_relations(request, progress=terminal_progress())
     finally:
         clear_progress()
-    write_checks(checked, out)
-    sys.stdout.write(checked.report.to_json() if json_ else render_checks(checked.report))
-    sys.stderr.write(f"report: {out / 'metamorphic.json'}\n")
-    return checked.report.exit_code
+    return deliver(
+        json_for_stdout(checked.report.to_json()) if json_ else render_checks(checked.report),
+        files=lambda: write_checks(checked, out),
+        where=str(out / "metamorphic.json"),
+        code=checked.report.exit_code,
+    )
 
 
 def _options(threads: int, sample: int, relations: str, skip: str) -> Options:

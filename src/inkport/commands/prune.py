@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from inkport.core.errors import RuntimeUnavailableError, UsageError
+from inkport.commands._options import Count, OutFile, Threads, refuse_impossible_numbers
+from inkport.commands._skip import Skip, say_skipped
+from inkport.core.errors import LineDataError, RuntimeUnavailableError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 
 
@@ -59,17 +61,18 @@ def scan(
     weights: Path,
     *,
     lines: Paths,
-    out: Path,
-    limit: int = 200,
+    out: OutFile,
+    limit: Count = 200,
     ratios: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.125, 0.25, 0.5),
     group: Words = (),
     importance: Measure = "group-l2",
-    multiple: int = 8,
+    multiple: Count = 8,
     train: Paths = (),
-    train_lines: int = 512,
+    train_lines: Count = 512,
     statistics: bool = False,
     cost: Literal["macs", "latency"] = "macs",
-    threads: int = 1,
+    skip: Skip = "",
+    threads: Threads = 1,
 ) -> None:
     """Measure the CER of every group pruned alone, without fine-tuning, and what that saves.
 
@@ -88,6 +91,7 @@ def scan(
         train_lines: How many of them to use, spread evenly over all.
         statistics: Take batch-norm statistics anew on the training lines in every trial.
         cost: What a trial saves: multiply-accumulates, or measured time in ONNX Runtime, fp32, one thread.
+        skip: Problems whose lines are left out and counted, instead of refused.
         threads: CPU threads of torch.
     """
     _need()
@@ -100,8 +104,9 @@ def scan(
 
     torch.set_num_threads(threads)
     loaded = load_weights(weights)
-    audit = _audit(lines, loaded, limit)
-    calibration = _calibration(loaded, train, train_lines)
+    _check_roles(lines, train)
+    audit = _audit(lines, loaded, limit, skip)
+    calibration = _calibration(loaded, train, train_lines, skip)
     begun = Scan(
         weights=sha256_file(weights),
         lines=digest_lines(audit.lines),
@@ -127,7 +132,7 @@ def scan(
 
 
 @prune.command
-def plan(weights: Path, *, scan: Path, share: float, out: Path, most_loss: float | None = None) -> None:
+def plan(weights: Path, *, scan: Path, share: float, out: OutFile, most_loss: float | None = None) -> None:
     """Turn a scan into ratios per group that bring the cost down to a share, at the least CER per saved cost.
 
     Multiply-accumulates of the whole plan are counted, measured times are taken to add up.
@@ -160,15 +165,16 @@ def plan(weights: Path, *, scan: Path, share: float, out: Path, most_loss: float
 def apply(
     weights: Path,
     *,
-    out: Path,
+    out: OutFile,
     recipe: Path | None = None,
     ratio: Words = (),
     every: float | None = None,
     importance: Measure | None = None,
-    multiple: int | None = None,
+    multiple: Count | None = None,
     train: Paths = (),
-    train_lines: int = 512,
+    train_lines: Count = 512,
     statistics: bool = False,
+    skip: Skip = "",
     version: str | None = None,
 ) -> None:
     """Remove what a recipe or ratios say, and write the smaller weights; fine-tune them with `inkport train`.
@@ -187,6 +193,7 @@ def apply(
         train: Training lines, for Taylor importance and statistics.
         train_lines: How many of them to use, spread evenly over all.
         statistics: Take batch-norm statistics of the result anew on the training lines.
+        skip: As in `scan`.
         version: Version of the result; that of the given weights if left out.
     """
     _need()
@@ -209,7 +216,7 @@ def apply(
         importance=base.importance if importance is None else Importance(importance),
         multiple=base.multiple if multiple is None else multiple,
     )
-    calibration = _calibration(loaded, train, train_lines)
+    calibration = _calibration(loaded, train, train_lines, skip)
     small = prune_weights(loaded, pruning, calibration=calibration, statistics=statistics, version=version)
     save_weights(out, small)
     before = count_macs(network, height=network.config.height)
@@ -222,9 +229,10 @@ def factorise(
     weights: Path,
     *,
     rank: Words,
-    out: Path,
+    out: OutFile,
     train: Paths = (),
-    train_lines: int = 512,
+    train_lines: Count = 512,
+    skip: Skip = "",
     version: str | None = None,
 ) -> None:
     """Make layers products of two thinner ones, and write the weights; fine-tune them with `inkport train`.
@@ -235,6 +243,7 @@ def factorise(
         out: The new weights file.
         train: Training lines whose inputs decide what is best for linear layers; the weights alone if left out.
         train_lines: How many of them to use, spread evenly over all.
+        skip: As in `scan`.
         version: Version of the result; that of the given weights if left out.
     """
     _need()
@@ -244,7 +253,8 @@ def factorise(
 
     loaded = load_weights(weights)
     ranks = {name: _whole(name, value) for name, value in _ratios(rank, "--rank").items()}
-    small = factorise_weights(loaded, ranks, calibration=_calibration(loaded, train, train_lines), version=version)
+    calibration = _calibration(loaded, train, train_lines, skip)
+    small = factorise_weights(loaded, ranks, calibration=calibration, version=version)
     save_weights(out, small)
     height = loaded.spec.preprocess.height
     before, after = (count_macs(some.network(), height=height) for some in (loaded, small))
@@ -260,8 +270,9 @@ def _need() -> None:
         ) from error
 
 
-def _audit(paths: tuple[Path, ...], weights: Weights, limit: int) -> Audit:
-    """Return prepared lines, at most ``limit``, spread evenly; unusable ones are passed over, test lines refused."""
+def _audit(paths: tuple[Path, ...], weights: Weights, limit: int, skip: str) -> Audit:
+    """Return prepared lines, at most ``limit``, spread evenly; test lines are refused."""
+    from inkport.commands._request import problems_of
     from inkport.lines.audit import Problem, audit_lines
     from inkport.lines.held_out import refuse_test_lines
     from inkport.lines.source import read_lines
@@ -271,24 +282,40 @@ def _audit(paths: tuple[Path, ...], weights: Weights, limit: int) -> Audit:
     lines = list(refuse_test_lines(read_lines(paths), purpose="pruning"))
     count = min(limit, len(lines))
     spec = weights.spec
-    return audit_lines(
+    audit = audit_lines(
         [lines[i * len(lines) // count] for i in range(count)],
         charset=spec.charset,
         preprocess=spec.preprocess,
         stride=spec.stride,
-        skip=tuple(Problem),
+        skip=[Problem(name) for name in problems_of(skip)],
     )
+    say_skipped(audit.findings)
+    if not audit.lines:
+        raise LineDataError(f"{', '.join(map(str, paths))}: there is no usable line", remedy="pass other line sets")
+    return audit
 
 
-def _calibration(weights: Weights, paths: tuple[Path, ...], limit: int) -> Calibration | None:
+def _calibration(weights: Weights, paths: tuple[Path, ...], limit: int, skip: str) -> Calibration | None:
     from inkport.lines.source import digest_lines
     from inkport.train.prune.batches import calibration_of
 
     if not paths:
         return None
-    audit = _audit(paths, weights, limit)
+    audit = _audit(paths, weights, limit, skip)
     count = max(1, len(audit.lines) // 32)
     return calibration_of(audit, weights.spec, digest=digest_lines(audit.lines), count=count, size=32, seed=1)
+
+
+def _check_roles(lines: tuple[Path, ...], train: tuple[Path, ...]) -> None:
+    from inkport.lines.roles import name_lines, refuse_shared
+    from inkport.lines.source import read_lines
+
+    if train:
+        refuse_shared(
+            {"--lines": name_lines(read_lines(lines)), "--train": name_lines(read_lines(train))},
+            because="what chooses the channels does not measure the loss",
+            remedy="measure it on validation lines",
+        )
 
 
 def _whole(name: str, value: float) -> int:
@@ -303,6 +330,7 @@ def _ratios(words: tuple[str, ...], option: str = "--ratio") -> dict[str, float]
         name, _, value = word.partition("=")
         try:
             found[name] = float(value)
+            refuse_impossible_numbers(float, found[name])
         except ValueError as error:
             raise UsageError(f"{option} {word!r}: expected NAME=NUMBER, for example stage.0=0.25") from error
     return found

@@ -12,11 +12,14 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.margins.run import PROBES
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, problems_of
+from inkport.commands._options import Count, Most, OutArtifact, OutFile, Threads
+from inkport.commands._proof import refuse_tuning
+from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of
+from inkport.commands._skip import Skip
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.target import Precision
-from inkport.export.calibration import CALIBRATION_LINES, CalibrationSet, choose_calibration
+from inkport.export.calibration import CALIBRATION_LINES, CalibrationSet
 from inkport.export.from_onnx.accuracy import AccuracyControl, ValidationSet
 from inkport.export.from_onnx.int8 import Int8Options, int8_onnx_from_onnx
 from inkport.export.from_onnx.openvino_int8 import OpenVinoInt8Options, int8_openvino_from_onnx
@@ -24,7 +27,6 @@ from inkport.export.from_onnx.saturation import saturation_warning
 from inkport.export.plan import build
 from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
-from inkport.lines.source import read_lines
 from inkport.quantise.blank_bias import correct_blank_bias
 from inkport.quantise.meter import Meter
 from inkport.quantise.operators import Grouping, find_groups
@@ -50,8 +52,9 @@ def apply(
     model: str | None = None,
     *,
     calibration: Paths,
-    out: Path,
-    calibration_lines: int = CALIBRATION_LINES,
+    out: OutArtifact,
+    calibration_lines: Count = CALIBRATION_LINES,
+    skip: Skip = "",
     options: Settings = Int8Options(),  # noqa: B008 - frozen
 ) -> None:
     """Make an int8 ONNX artefact with settings of your own; `inkport export` makes the one with the default ones.
@@ -61,12 +64,13 @@ def apply(
         calibration: Line sets that the ranges come from: lines of the training set, never test lines.
         out: The artefact's directory.
         calibration_lines: How many of their lines to use; the choice depends on the lines' ids alone.
+        skip: Problems whose calibration lines are left out; only bad-image matters here.
         options: What is quantised, and how.
     """
     source = _onnx(model, out)
     _print(
         int8_onnx_from_onnx(
-            source, out, calibration=_calibrate(source, calibration, calibration_lines), options=options
+            source, out, calibration=_calibrate(source, calibration, calibration_lines, skip), options=options
         )
     )
 
@@ -77,13 +81,13 @@ def openvino(
     *,
     calibration: Paths,
     lines: Paths,
-    out: Path,
+    out: OutArtifact,
     max_drop: float = AccuracyControl.max_drop,
-    ranking_lines: int = AccuracyControl.ranking_lines,
+    ranking_lines: Count = AccuracyControl.ranking_lines,
     everything: bool = False,
-    calibration_lines: int = CALIBRATION_LINES,
-    most_lines: int = 0,
-    skip: str = "",
+    calibration_lines: Count = CALIBRATION_LINES,
+    most_lines: Most = 0,
+    skip: Skip = "",
 ) -> None:
     """Make an int8 OpenVINO artefact whose CER on validation lines is held: operators that do harm go back to fp32.
 
@@ -97,7 +101,7 @@ def openvino(
         everything: Start with everything in int8 (depthwise convolutions never are), not with the usual parts in fp32.
         calibration_lines: As in `apply`.
         most_lines: Most lines per line set, the first ones; 0 for all.
-        skip: Problems whose lines are left out, separated by commas.
+        skip: Problems whose lines are left out and counted, instead of refused.
     """
     check_calibration(lines, calibration)
     source = _onnx(model, out)
@@ -106,7 +110,7 @@ def openvino(
     artifact = int8_openvino_from_onnx(
         source,
         out,
-        calibration=_calibrate(source, calibration, calibration_lines),
+        calibration=_calibrate(source, calibration, calibration_lines, skip),
         options=options,
         validation=ValidationSet.of(_audit(source, lines, skip, most_lines)),
     )
@@ -121,15 +125,15 @@ def sensitivity(
     *,
     calibration: Paths,
     lines: Paths,
-    out: Path = Path("out/sensitivity.json"),
+    out: OutFile = Path("out/sensitivity.json"),
     mode: Mode = Mode.ONLY,
     group: Grouping = Grouping.NODE,
     timed: bool = False,
-    probes: int = PROBES,
-    calibration_lines: int = CALIBRATION_LINES,
-    most_lines: int = 0,
-    skip: str = "",
-    threads: int = 1,
+    probes: Count = PROBES,
+    calibration_lines: Count = CALIBRATION_LINES,
+    most_lines: Most = 0,
+    skip: Skip = "",
+    threads: Threads = 1,
     options: Settings = Int8Options(),  # noqa: B008 - frozen
 ) -> None:
     """Measure the harm of every operator in int8, by CER and by margins; an interrupted scan is taken up again.
@@ -145,14 +149,14 @@ def sensitivity(
         probes: Lines that margins learn from.
         calibration_lines: As in `apply`.
         most_lines: Most lines per line set, the first ones; 0 for all.
-        skip: Problems whose lines are left out, separated by commas.
+        skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
         options: How is quantised; what is quantised is the scan's own choice.
     """
     check_calibration(lines, calibration)
     source = _onnx(model, out)
     meter = Meter(source, _audit(source, lines, skip, most_lines), probes=probes, threads=threads)
-    chosen = _calibrate(source, calibration, calibration_lines)
+    chosen = _calibrate(source, calibration, calibration_lines, skip)
     identity = identify(
         source, meter, calibration=chosen.record, settings=options, mode=mode, grouping=group, timed=timed
     )
@@ -187,12 +191,12 @@ def search(
     sensitivity: Path,
     calibration: Paths,
     lines: Paths,
-    out: Path,
+    out: OutArtifact,
     settings: Search = SearchOptions(),  # noqa: B008 - frozen
-    calibration_lines: int = CALIBRATION_LINES,
-    most_lines: int = 0,
-    skip: str = "",
-    threads: int = 1,
+    calibration_lines: Count = CALIBRATION_LINES,
+    most_lines: Most = 0,
+    skip: Skip = "",
+    threads: Threads = 1,
 ) -> None:
     """Make an int8 artefact in which as many operators stay in fp32 as the CER budget needs.
 
@@ -205,7 +209,7 @@ def search(
         settings: The budget, and the order in which operators are tried.
         calibration_lines: As in `apply`.
         most_lines: Most lines per line set, the first ones; 0 for all.
-        skip: Problems whose lines are left out, separated by commas.
+        skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
     """
     check_calibration(lines, calibration)
@@ -218,7 +222,7 @@ def search(
         artifact = search_mixed(
             source,
             out,
-            calibration=_calibrate(source, calibration, calibration_lines),
+            calibration=_calibrate(source, calibration, calibration_lines, skip),
             options=report.identity.settings,
             meter=meter,
             sensitivity=report.scan,
@@ -241,10 +245,10 @@ def blank_bias(
     *,
     fp32: str | None = None,
     lines: Paths,
-    out: Path,
-    most_lines: int = 0,
-    skip: str = "",
-    threads: int = 1,
+    out: OutArtifact,
+    most_lines: Most = 0,
+    skip: Skip = "",
+    threads: Threads = 1,
 ) -> None:
     """Choose an offset on the blank's logit by the CER on validation lines, and fold it into the head's bias.
 
@@ -254,7 +258,7 @@ def blank_bias(
         lines: Line sets of validation; never those that a result is reported on.
         out: The corrected artefact's directory.
         most_lines: Most lines per line set, the first ones; 0 for all.
-        skip: Problems whose lines are left out, separated by commas.
+        skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
     """
     quantised = resolve_model(str(artifact))
@@ -263,7 +267,9 @@ def blank_bias(
     source = _onnx(fp32, out)
     if source.spec != quantised.spec:
         raise UsageError(f"{artifact} is not of this recogniser", remedy="name the model that it was made from: --fp32")
-    meter = Meter(source, _audit(source, lines, skip, most_lines), probes=1, threads=threads)
+    audit = _audit(source, lines, skip, most_lines)
+    refuse_tuning(audit.lines, quantised, name=str(artifact))
+    meter = Meter(source, audit, probes=1, threads=threads)
     made, found = correct_blank_bias(quantised, out, meter=meter)
     _print(made)
     for name, rate, edits in (("before", found.cer_before, found.edits_before), ("after", found.cer, found.edits)):
@@ -282,13 +288,17 @@ def _onnx(model: str | None, out: Path) -> Artifact:
     return build(source, format="onnx", precision=Precision.FP32, work=work)
 
 
-def _calibrate(source: Artifact, calibration: Sequence[Path], count: int) -> CalibrationSet:
-    return choose_calibration(read_lines(calibration), source.spec.preprocess, count=count)
+def _calibrate(source: Artifact, calibration: Sequence[Path], count: int, skip: str) -> CalibrationSet:
+    chosen = calibrate(source, calibration, problems_of(skip), count=count)
+    if chosen is None:
+        raise LineDataError("no line to calibrate on", remedy="pass line sets with --calibration")
+    return chosen
 
 
 def _audit(source: Artifact, lines: Sequence[Path], skip: str, most_lines: int) -> Audit:
     audit = audit_sources(source, lines, problems_of(skip))
     audit.lines[:] = refuse_test_lines(audit.lines, purpose="a choice by CER")
+    refuse_tuning(audit.lines, source, name=str(source.path))
     if not audit.lines:
         raise LineDataError("there is no usable line", remedy="pass line sets with --lines")
     if not most_lines:

@@ -12,13 +12,17 @@ import numpy.typing as npt
 from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
+from inkport.commands._options import Threads
+from inkport.commands._warn import warn, warn_of_sharing
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.choice import choose_runtime, opens
+from inkport.core.console import json_for_stdout
 from inkport.core.ctc import Transcription
 from inkport.core.decoder import load_decoder
+from inkport.core.doubts import doubts
 from inkport.core.errors import ImageError, UsageError
-from inkport.core.image import load_gray
+from inkport.core.image import MAX_PIXELS, load_gray
 from inkport.core.preprocess import prepare
 from inkport.core.recogniser import Recogniser
 from inkport.core.registry import open_session
@@ -28,6 +32,8 @@ from inkport.core.spec import RecogniserSpec
 
 EXIT_BAD_IMAGE = 2
 """At least one image could not be read; the others were."""
+MOST_MEGAPIXELS = 100
+"""Largest image that can be asked for, in millions of pixels: a page of A3 at 600 dpi has 70."""
 
 
 def read(
@@ -36,14 +42,15 @@ def read(
     model: str | None = None,
     runtime: str | None = None,
     device: str = "cpu",
-    threads: int = 1,
+    threads: Threads = 1,
     lm: Path | None = None,
+    max_megapixels: float = MAX_PIXELS / 1e6,
     json_: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
     """Print the text of line images: the text alone for one image, path, tab and text for several.
 
     An image holds one line of text. One that cannot be read is reported, the others are still read, and the
-    exit code is 2.
+    exit code is 2. What looks like white on black or like a whole page is read, with a warning on stderr.
 
     Args:
         images: Image files (PNG, JPEG, TIFF, WebP, ...), each the crop of one line.
@@ -55,28 +62,35 @@ def read(
         threads: Threads for the computation.
         lm: Language model to decode with: fr-en (French and English), which comes with inkport, or a file with
             the weights of `inkport lm tune` beside it.
+        max_megapixels: Largest image that is decoded, in millions of pixels, up to 100; formats whose decoders take
+            more for a pixel (JPEG 2000, PPM of 16 bits or as text) get a half or a quarter.
         json_: Print a JSON list with confidence, margin, frames and place of every symbol.
     """
     if threads < 1:
         raise UsageError(f"threads must be at least 1, found {threads}")
+    if not 0 < max_megapixels <= MOST_MEGAPIXELS:
+        raise UsageError(f"max-megapixels must be above 0 and at most {MOST_MEGAPIXELS}, found {max_megapixels}")
+    warn_of_sharing(threads)
     artifact = _bundled(runtime) if model is None else resolve_model(model)
-    chosen = runtime or choose_runtime(artifact)
+    chosen = choose_runtime(artifact) if runtime is None else runtime
     records: list[dict[str, Any]] = []
     with open_session(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads)) as session:
         recogniser = Recogniser(artifact.spec, session, decode=load_decoder(lm, artifact))
         for path in images:
             try:
-                gray, prepared = _prepare(path, artifact.spec)
+                gray, prepared = _prepare(path, artifact.spec, round(1e6 * max_megapixels))
             except ImageError as error:
                 sys.stderr.write(f"inkport: {error}\n")
                 continue
+            for doubt in doubts(gray):
+                warn(f"{path}: {doubt}")
             reading = recogniser.read_prepared([prepared])[0]
             records.append({**_record(path, gray.shape, reading, artifact.spec), "runtime": chosen})
             records[-1]["artifact"] = {"sha256": artifact.digest}
             if not json_:
                 sys.stdout.write(f"{path}\t{reading.text}\n" if len(images) > 1 else f"{reading.text}\n")
     if json_:
-        sys.stdout.write(json.dumps(records, ensure_ascii=False, indent=1) + "\n")
+        sys.stdout.write(json_for_stdout(json.dumps(records, ensure_ascii=False, indent=1) + "\n"))
     return EXIT_BAD_IMAGE if len(records) < len(images) else 0
 
 
@@ -86,8 +100,10 @@ def _bundled(runtime: str | None) -> Artifact:
     return next((artifact for artifact in bundled if opens(artifact, runtime)), bundled[0])
 
 
-def _prepare(path: Path, spec: RecogniserSpec) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    gray = load_gray(path)
+def _prepare(
+    path: Path, spec: RecogniserSpec, max_pixels: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    gray = load_gray(path, max_pixels=max_pixels)
     try:
         return gray, prepare(gray, spec.preprocess)
     except ImageError as error:

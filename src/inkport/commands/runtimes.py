@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from inkport.core.errors import RuntimeCollisionError, RuntimeUnavailableError
+from inkport.core.foreign import failure_of
 from inkport.core.registry import load_runtime, probe, runtime_names
 from inkport.core.runtime import Availability
 
@@ -53,7 +54,8 @@ def _trace(name: str) -> str:
     """Return the traceback of what loading and probing raise; empty if they raise nothing."""
     try:
         load_runtime(name).probe()
-    except Exception:  # noqa: BLE001 - a vendor's adapter may raise anything; it is shown, not handled
+    except BaseException as error:  # noqa: BLE001 - a vendor's adapter may raise anything; it is shown, not handled
+        failure_of(error)
         return traceback.format_exc()
     return ""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from inkport.commands._options import Jobs, OutFolder
 from inkport.core.charset import normalise_text
 from inkport.core.errors import UsageError
 from inkport.train.synth.look import Look
@@ -25,7 +26,7 @@ def synth(
     *,
     fonts: Path,
     text: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)],
-    out: Path | None = None,
+    out: OutFolder | None = None,
     count: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (),
     seed: int = 0,
     only: Names = (),
@@ -41,7 +42,7 @@ def synth(
     plain_look: bool = False,
     look: Annotated[Look, Parameter(name="*")] = Look(),  # noqa: B008 (frozen)
     coverage: bool = False,
-    jobs: int = 1,
+    jobs: Jobs = 1,
 ) -> None:
     """Render lines of text in handwriting fonts: PNG files of 64 px height and a manifest, ``lines.tsv``.
 

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from inkport.core.errors import UsageError
+from inkport.commands._options import OutFolder, Threads
+from inkport.core.errors import RuntimeUnavailableError
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inkport.lines.audit import Audit
+    from inkport.train.prepare import Prepared
 
 
 def train(
     recipe: Path,
     *,
-    out: Path,
-    threads: int | None = None,
+    out: OutFolder,
+    threads: Threads | None = None,
     set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
 ) -> None:
     """Train a recogniser from a recipe, on CUDA if there is one, else on the CPU.
@@ -40,7 +42,7 @@ def train(
     try:
         import torch
     except ModuleNotFoundError as error:
-        raise UsageError(
+        raise RuntimeUnavailableError(
             "training needs torch, which is not installed", remedy="pip install 'inkport[train]'"
         ) from error
     from inkport.train.distributed import join, leave
@@ -60,6 +62,8 @@ def train(
             for name, audit in (("train", data.train), ("unlabelled", data.unlabelled), ("val", data.val)):
                 if audit is not None:
                     _say(f"{name}: {_audit_report(audit)}")
+            if warning := _unlearnt(data):
+                _say(f"val: warning: {warning}")
         trainer = Trainer(settings, data, out, group=group, report=show)
         if group.leads and trainer.step:
             _say(f"continuing after step {trainer.step}")
@@ -73,6 +77,15 @@ def train(
 def _audit_report(audit: Audit) -> str:
     named = "".join(f"\n  skipped {f.id}: {f.problem}: {f.detail}" for f in audit.findings)
     return audit.summary() + named
+
+
+def _unlearnt(data: Prepared) -> str:
+    known = data.spec.charset
+    lines = [line for line in data.val.lines if known.unknown(line.text)]
+    symbols = sorted({symbol for line in lines for symbol in known.unknown(line.text)})
+    if not lines:
+        return ""
+    return f"{len(lines)} lines have symbols that no training line has, which count as errors: {' '.join(symbols)}"
 
 
 def _progress(steps: int) -> Callable[[dict[str, Any]], None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -14,14 +13,27 @@ from inkport.benchmarks.harness import Request, check_targets, verify as run_har
 from inkport.benchmarks.progress import clear_progress, terminal_progress
 from inkport.benchmarks.report import Options
 from inkport.benchmarks.views.text import render_text
+from inkport.commands._deliver import deliver
 from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on_devices
 from inkport.commands._model import resolve_model
-from inkport.commands._request import audit_sources, check_calibration, problems_of, provider, sample_lines
+from inkport.commands._options import OutFolder, Threads
+from inkport.commands._proof import check_proof
+from inkport.commands._request import (
+    audit_sources,
+    calibrate,
+    check_calibration,
+    problems_of,
+    provider,
+    require_calibration,
+    sample_lines,
+)
+from inkport.commands._skip import Skip
+from inkport.commands._warn import warn_of_sharing
+from inkport.core.console import json_for_stdout
 from inkport.core.decoder import load_beam
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
-from inkport.export.calibration import choose_calibration
-from inkport.lines.source import read_lines
+from inkport.lines.source import source_name
 
 
 def verify(
@@ -29,11 +41,11 @@ def verify(
     *,
     targets: Path | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    out: Path = Path("out/verify"),
+    out: OutFolder = Path("out/verify"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
-    threads: int = Options.threads,
+    threads: Threads = Options.threads,
     latency_lines: int = Options.latency_lines,
-    skip: str = "",
+    skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     lm: Path | None = None,
     on: DeviceOptions = HERE,
@@ -54,8 +66,7 @@ def verify(
         json_: Print the report as JSON instead of the table.
         threads: Threads that every target computes with.
         latency_lines: Most lines timed per target; 0 leaves the latency out.
-        skip: Problems whose lines are left out and counted, instead of refused, separated by commas:
-            bad-image, empty-text, unknown-symbol, too-few-frames.
+        skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
         lm: Language model to decode all logits with: fr-en, which comes with inkport, or a file with the weights
             of `inkport lm tune` beside it.
@@ -64,6 +75,8 @@ def verify(
     options = _options(threads, latency_lines, skip)
     if lm and on.device:
         raise UsageError("--lm decodes on this machine, other machines return text", remedy="leave --lm out")
+    if not on.device:
+        warn_of_sharing(threads)
     # What a kit is made of unless told otherwise: most of the other rows are about this machine.
     shipped = "kit/targets.toml" if on.device else "targets.toml"
     wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / shipped)
@@ -72,9 +85,12 @@ def verify(
     artifact = resolve_model(model, work=work)
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
+    if not calibration and not on.device:
+        require_calibration(artifact, work, wanted)
     audit = audit_sources(artifact, sources, options.skip)
-    chosen = choose_calibration(read_lines(calibration), artifact.spec.preprocess) if calibration else None
-    names = tuple(path.name for path in sources)
+    chosen = calibrate(artifact, calibration, options.skip)
+    check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen, lm=lm)
+    names = tuple(source_name(path) for path in sources)
     provide = provider(artifact, work, chosen)
     try:
         if on.device:
@@ -99,10 +115,12 @@ def verify(
             report, read = run_harness(request, progress=terminal_progress()), tuple(audit.lines)
     finally:
         clear_progress()
-    write_report(report, read, out)
-    sys.stdout.write(report.to_json() if json_ else render_text(report))
-    sys.stderr.write(f"report: {out / 'report.html'} (also .md and .json)\n")
-    return report.exit_code
+    return deliver(
+        json_for_stdout(report.to_json()) if json_ else render_text(report),
+        files=lambda: write_report(report, read, out),
+        where=f"{out / 'report.html'} (also .md and .json)",
+        code=report.exit_code,
+    )
 
 
 def _options(threads: int, latency_lines: int, skip: str) -> Options:

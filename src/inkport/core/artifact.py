@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import read_json
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, InkportError, UsageError
 from inkport.core.files import new_directory, sha256_file
 from inkport.core.spec import RecogniserSpec
@@ -26,6 +27,8 @@ SIDECAR = "recogniser.json"
 """Name of the sidecar in an artefact's directory."""
 SCHEMA = 1
 """Version of the sidecar; a newer one is refused."""
+COPY_AGAIN = "copy or export the artefact again"
+"""What helps against damage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class Calibration:
     """Ids of the lines, in order."""
     sha256: str
     """Digest of ids, texts and images (``inkport.lines.source.digest_lines``)."""
+    line_digests: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Their digests by role (``inkport.lines.roles``), until the provenance of what they made takes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +59,11 @@ class Provenance:
     """Settings of the stage."""
     calibration: Calibration | None = None
     """Lines that a quantised artefact was calibrated on."""
+    line_digests: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the lines that made it and what it descends from, by role (``inkport.lines.roles``).
+
+    Nothing is known of what was made before they were recorded.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,14 +157,11 @@ def load_artifact(path: Path) -> Artifact:
 
 
 def _corrupt(message: str) -> ArtifactCorruptError:
-    return ArtifactCorruptError(message, remedy="copy or export the artefact again")
+    return ArtifactCorruptError(message, remedy=COPY_AGAIN)
 
 
 def _read_json(sidecar: Path) -> Mapping[str, Any]:
-    try:
-        data = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _corrupt(f"{sidecar}: not readable as JSON ({error})") from error
+    data = read_json(sidecar, error=ArtifactCorruptError, remedy=COPY_AGAIN)
     schema = data.get("schema") if isinstance(data, dict) else None
     if type(schema) is not int:
         raise _corrupt(f"{sidecar}: no schema version, so not an inkport sidecar")
@@ -188,6 +195,18 @@ def _files_in(folder: Path) -> set[str]:
     return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
 
 
+def refuse_to_replace(path: Path) -> None:
+    """Refuse to put an artefact in the place of something else.
+
+    Raises:
+        UsageError: If ``path`` is something else than an artefact or an empty folder: it would be lost.
+    """
+    if path.exists() and not (path / SIDECAR).is_file() and not (path.is_dir() and not any(path.iterdir())):
+        raise UsageError(
+            f"{path}: would be replaced, but holds no artefact (no {SIDECAR})", remedy="name another folder"
+        )
+
+
 @contextmanager
 def new_artifact(
     path: Path,
@@ -204,10 +223,7 @@ def new_artifact(
     Raises:
         UsageError: If ``path`` is something else than an artefact or an empty folder: it would be lost.
     """
-    if path.exists() and not (path / SIDECAR).is_file() and not (path.is_dir() and not any(path.iterdir())):
-        raise UsageError(
-            f"{path}: would be replaced, but holds no artefact (no {SIDECAR})", remedy="name another folder"
-        )
+    refuse_to_replace(path)
     with new_directory(path) as draft:
         yield draft
         sidecar = {

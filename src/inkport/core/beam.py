@@ -124,8 +124,7 @@ class BeamDecoder:
                 for prefix in beam:
                     prefix.blank, prefix.symbol = prefix.total, 0.0
             blanks = not candidates
-        alpha, end = self.fusion.alpha, self.model.end
-        return max(beam, key=lambda p: p.total * (math.exp(alpha * end(p.state)) if alpha else 1.0)).labels()
+        return max(beam, key=lambda p: p.total * self._weight(self.model.end(p.state))).labels()
 
     def _frames(self, logits: npt.NDArray[np.float32]) -> Iterable[tuple[float, list[tuple[int, float]]]]:
         """Yield per frame the blank's probability, and the labels to try with theirs, the most probable first."""
@@ -223,7 +222,11 @@ class BeamDecoder:
         if not self.fusion.alpha:
             return self._most, state
         value, after = self.model.step(state, symbol)
-        return self._most * math.exp(self.fusion.alpha * value), after
+        return self._most * self._weight(value), after
+
+    def _weight(self, log_prob: float) -> float:
+        """Return what a log-probability of the language model multiplies a score by; no file makes it more than 1."""
+        return math.exp(self.fusion.alpha * min(log_prob, 0.0))
 
 
 def _stay(beam: list[_Prefix], frame: int, blank: float, candidates: list[tuple[int, float]]) -> float:

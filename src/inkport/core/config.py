@@ -1,8 +1,8 @@
 """Strict conversion between plain data (TOML, JSON) and frozen dataclasses.
 
 Unknown keys, missing keys and wrong types are errors that name the place; nothing is coerced except int to
-float. Supported field types: ``int float str bool Path Any``, string enums, dataclasses, ``X | None``,
-``tuple[X, ...]`` and ``Mapping[str, X]``. NaN is refused.
+float. Numbers are finite and have at most 64 bits. Supported field types: ``int float str bool Path Any``, string
+enums, dataclasses, ``X | None``, ``tuple[X, ...]`` and ``Mapping[str, X]``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import enum
+import math
+import os
 import types
 import typing
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from inkport.core.errors import RecipeError
+from inkport.core.ranges import LARGEST
 
 
 T = TypeVar("T")
@@ -77,16 +80,33 @@ def _scalar(hint: Any, value: Any, where: str) -> Any:
             raise _wrong(where, f"one of {', '.join(choices)}", value)
         return hint(value)
     if hint is Path:
-        return Path(_scalar(str, value, where))
+        return Path(_path(_scalar(str, value, where), where))
+    if type(value) is int and abs(value) > LARGEST:
+        raise _wrong(where, hint.__name__, value)
     if hint is float and type(value) is int:
         return float(value)
-    if type(value) is not hint or value != value:  # noqa: PLR0124 - NaN, which no range check catches
+    if type(value) is not hint:
         raise _wrong(where, hint.__name__, value)
+    if hint is float and not math.isfinite(value):
+        # No range check catches NaN, and a limit at infinity checks nothing.
+        raise _wrong(where, "float" if math.isnan(value) else "a finite float", value)
     return value
 
 
+def _path(text: str, where: str) -> str:
+    try:
+        known = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        known = False
+    if not text or not known:
+        raise _wrong(where, "a path", text)
+    return text
+
+
 def _wrong(where: str, expected: str, value: object) -> RecipeError:
-    return RecipeError(f"{where}: expected {expected}, found {value!r}")
+    # Python refuses to print integers of more than 4,300 digits.
+    long = type(value) is int and abs(value) > LARGEST
+    return RecipeError(f"{where}: expected {expected}, found {'a number beyond 64 bits' if long else repr(value)}")
 
 
 def to_plain(value: Any) -> Any:

@@ -18,6 +18,8 @@ The tree::
     ├── CheckpointError               a training checkpoint that cannot be resumed
     ├── TrainingError                 a training that other work needs failed
     ├── ExportError                   a converter or quantiser gave up
+    │   ├── ExportRequestError          (also UsageError) it was asked for what it cannot be asked
+    │   └── ExporterUnavailableError    (also RuntimeUnavailableError) a package that it needs is not installed
     └── TargetError
         ├── UnknownRuntimeError         no runtime registered under that name
         ├── RuntimeCollisionError       two packages register one name
@@ -131,6 +133,14 @@ class RuntimeUnavailableError(TargetError):
 
 class RuntimeExecutionError(TargetError):
     """A session failed while running, or returned something that breaks its contract."""
+
+
+class ExportRequestError(ExportError, UsageError):
+    """An export was asked for wrongly: a setting out of range, no lines to calibrate on, no way there."""
+
+
+class ExporterUnavailableError(ExportError, RuntimeUnavailableError):
+    """An export needs a package that is not installed."""
 
 
 class DeviceUnavailableError(RuntimeUnavailableError):

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import shutil
-import tempfile
+import re
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from inkport.core.exchange import exchange
+from inkport.core.scratch import SUFFIX, Owned, remove, sweep
+
+
+LEFT = re.compile(rf"\..+\.(?:new|old)\.{SUFFIX}")
+"""Names of what is made beside a path before it becomes the path, and of what was there before."""
+TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR})
+"""What renaming a folder says where something is already."""
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
-    """Replace the content of ``path``; the folder is made if needed.
+    r"""Replace the content of ``path``; the folder is made if needed.
+
+    Args:
+        path: The file.
+        data: Its content. Text becomes UTF-8; what a file name has that is none becomes an escape, as ``\udce9``.
 
     Raises:
         OSError: If the disk refuses; ``path`` is then as it was.
     """
     with new_file(path) as draft:
-        draft.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+        draft.write_bytes(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
+
+
+def printable(name: str) -> str:
+    r"""Return a file name as text that every report can hold: a byte that is no UTF-8 becomes ``\xe9``.
+
+    Python holds such bytes as halves of surrogate pairs, which no encoding takes.
+    """
+    return name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 @contextmanager
@@ -28,52 +50,86 @@ def new_file(path: Path) -> Iterator[Path]:
     Raises:
         OSError: If the disk refuses; ``path`` is then as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    draft = Path(name)
-    try:
+    with _draft(path, folder=False) as draft:
         yield draft
         with draft.open("rb+") as file:
             os.fsync(file.fileno())
         draft.chmod(0o644)
         draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager
 def new_directory(path: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes ``path`` when the block ends without an error.
 
-    Whatever was at ``path`` stays until then, and for good if the block fails. No portable call swaps two folders
-    in one step, so a kill between the two renames leaves the old folder beside ``path``, named ``.<name>.old.*``.
+    Whatever was at ``path`` stays until then, and for good if the block fails. Several runs may do so at once: each
+    ends well, and the last one's folder stays. Where the system can exchange two folders in one step, ``path`` is
+    never missing; elsewhere a kill between two renames leaves the old folder beside it, named ``.<name>.old.*``.
+    What killed runs have left is removed with the next new folder in the same place.
+
+    Raises:
+        OSError: If the disk refuses; ``path`` is then as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    try:
+    with _draft(path, folder=True) as draft:
         yield draft
         draft.chmod(0o755)
-        if path.exists():
-            _swap(draft, path)
-        else:
-            draft.replace(path)
+        _publish(draft, path)
+
+
+@contextmanager
+def _draft(path: Path, *, folder: bool) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent.absolute(), LEFT)
+    draft = Owned(path.parent, f".{path.name}.new.", folder=folder)
+    try:
+        yield draft.path
     except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
+        draft.remove()
         raise
+    draft.release()
 
 
-def _swap(draft: Path, path: Path) -> None:
-    attic = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
-    old = path.replace(attic / path.name)
+def _publish(draft: Path, path: Path) -> None:
+    # Each round that ends without success has seen another run publish meanwhile.
+    while not (_take_place(draft, path) or _exchange(draft, path) or _swap(draft, path)):
+        pass
+
+
+def _take_place(draft: Path, path: Path) -> bool:
+    """Rename the draft to a path where nothing is, or an empty folder."""
     try:
         draft.replace(path)
-    except BaseException:
-        old.replace(path)
-        attic.rmdir()
+    except OSError as error:
+        # Windows says EACCES, for other faults, too.
+        if error.errno in TAKEN or (sys.platform == "win32" and path.exists()):
+            return False
         raise
-    shutil.rmtree(attic)
+    return True
+
+
+def _exchange(draft: Path, path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        if exchange(draft, path):
+            remove(draft)
+            return True
+    return False
+
+
+def _swap(draft: Path, path: Path) -> bool:
+    """Put the path aside and take its place, in two steps."""
+    attic = Owned(path.parent, f".{path.name}.old.")
+    old = attic.path / path.name
+    try:
+        with suppress(FileNotFoundError):
+            path.replace(old)
+        return _take_place(draft, path)
+    except BaseException:
+        # Unless another run has published meanwhile: then that one's stays.
+        with suppress(OSError):
+            old.replace(path)
+        raise
+    finally:
+        attic.remove()
 
 
 def sha256_file(path: Path) -> str:

@@ -8,6 +8,7 @@ holds more than one picture, is refused rather than guessed at.
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from pathlib import Path
 
@@ -15,28 +16,50 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, Jpeg2KImagePlugin, UnidentifiedImageError, WebPImagePlugin
 from PIL.ImageFile import ImageFile
-from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
+from PIL.TiffImagePlugin import (
+    BITSPERSAMPLE,
+    PHOTOMETRIC_INTERPRETATION,
+    STRIPOFFSETS,
+    TILELENGTH,
+    TILEOFFSETS,
+    TILEWIDTH,
+    ImageFileDirectory_v2,
+    TiffImageFile,
+)
 
 from inkport.core.errors import ImageError
+from inkport.core.image_heads import JPEG2000_SHARE, head_fault
+from inkport.core.reading import read_bytes
 
 
-MAX_PIXELS = 64 * 1024 * 1024
-"""Images above this many pixels are refused before they are decoded: no text line needs 64 megapixels."""
-MAX_BYTES = 4 * MAX_PIXELS + 1024 * 1024
-"""Files above this size are refused before they are read: ``MAX_PIXELS`` with four channels, uncompressed."""
+MAX_PIXELS = 8_000_000
+"""Images above this many pixels are refused before they are decoded, unless told otherwise: a line 200 px high may be
+40,000 px long. At this size decoding takes up to half a gigabyte and four seconds, of noise."""
+DEAR = {"jpeg2k": JPEG2000_SHARE, "bmp_rle": 4, "ppm": 4, "ppm_plain": 4}
+"""Decoders that are given fewer pixels, by which part: those in Python take 2 microseconds per pixel."""
+PIXEL_BYTES = 8
+"""Most bytes per pixel of a file: four channels of 16 bits, uncompressed."""
+REST_BYTES = 1 << 20
+"""What a file may hold besides: profiles, previews and notes."""
+MAX_STRIPS = 100_000
+"""Most strips or tiles of a TIFF file: Pillow keeps a record of each."""
 # Pillow opens a format by name only once the module for it is imported.
 _RARE = (Jpeg2KImagePlugin.Jpeg2KImageFile, TiffImageFile, WebPImagePlugin.WebPImageFile)
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", *(str(plugin.format) for plugin in _RARE))
 """Formats that are opened. Pillow knows more, and runs Ghostscript for one of them (EPS)."""
+CROP = "pass the crop of one text line, saved again"
 SAVE_AS_PNG = "save it as an 8-bit gray or RGB PNG"
 
 
-def load_gray(source: Path | bytes, *, name: str | None = None) -> npt.NDArray[np.float32]:
+def load_gray(
+    source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS
+) -> npt.NDArray[np.float32]:
     """Decode an image file to gray.
 
     Args:
         source: A path, or the file's bytes.
         name: What to call the image in errors; the path by default.
+        max_pixels: Most pixels that are decoded.
 
     Returns:
         float32 (h, w), 0 black .. 1 white.
@@ -46,16 +69,21 @@ def load_gray(source: Path | bytes, *, name: str | None = None) -> npt.NDArray[n
             pixels whose white is not defined.
     """
     label = name or (str(source) if isinstance(source, Path) else "image")
-    data = _read(source, label) if isinstance(source, Path) else source
+    most = PIXEL_BYTES * max_pixels + REST_BYTES
+    data = _read(source, label, most) if isinstance(source, Path) else source
+    if len(data) > most:
+        raise ImageError(f"{label}: larger than {most} bytes", remedy=CROP)
     if not data:
         raise ImageError(f"{label}: the file is empty (0 bytes)", remedy="copy or export the image again")
     with warnings.catch_warnings():
         # Below Pillow's own limit it only warns, and ours is lower; damaged metadata is no damage to the pixels.
         warnings.simplefilter("ignore")
         try:
+            if fault := head_fault(data, max_pixels=max_pixels):
+                raise ImageError(f"{label}: {fault}", remedy=CROP)
             _check_png(data)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                _check_header(image, label)
+                _check_header(image, label, max_pixels)
                 image.load()
                 return _to_gray(ImageOps.exif_transpose(image), label)
         except ImageError:
@@ -65,17 +93,16 @@ def load_gray(source: Path | bytes, *, name: str | None = None) -> npt.NDArray[n
                 f"{label}: not an image in a format that is read here", remedy=f"pass one of {', '.join(FORMATS)}"
             ) from error
         except Image.DecompressionBombError as error:
-            raise _too_many_pixels(label, str(error)) from error
+            raise ImageError(f"{label}: too many pixels ({error})", remedy=CROP) from error
         except Exception as error:
             # Pillow's decoders report damage with whatever they stumble over: OSError, SyntaxError, struct.error...
             found = str(error) or type(error).__name__
             raise ImageError(f"{label}: damaged image ({found})", remedy="copy or export the image again") from error
 
 
-def _read(path: Path, label: str) -> bytes:
+def _read(path: Path, label: str, most: int) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        return read_bytes(path, limit=most)
     except FileNotFoundError as error:
         raise ImageError(f"{label}: no such file", remedy="check the path") from error
     except IsADirectoryError as error:
@@ -86,9 +113,6 @@ def _read(path: Path, label: str) -> bytes:
         ) from error
     except OSError as error:
         raise ImageError(f"{label}: cannot be read ({error.strerror})", remedy="check the path and the disk") from error
-    if len(data) > MAX_BYTES:
-        raise ImageError(f"{label}: larger than {MAX_BYTES} bytes", remedy="pass the crop of one text line")
-    return data
 
 
 def _check_png(data: bytes) -> None:
@@ -98,13 +122,16 @@ def _check_png(data: bytes) -> None:
             image.verify()
 
 
-def _check_header(image: ImageFile, label: str) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_many_pixels(label, f"{image.width} x {image.height} px")
-    # A phone's MPO file is one photograph and its previews.
-    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise ImageError(f"{label}: holds {frames} pictures, expected one", remedy="save each as a file of its own")
+def _check_header(image: ImageFile, label: str, max_pixels: int) -> None:
+    most = max_pixels // max((DEAR.get(str(tile[0]), 1) for tile in image.tile), default=1)
+    if image.width * image.height > most:
+        found = f"{image.width} x {image.height} px; at most {most} are decoded of such a file"
+        raise ImageError(f"{label}: too many pixels ({found})", remedy=CROP)
+    # A phone's MPO file is one photograph and its previews. They are not counted: that reads all of the file.
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        raise ImageError(f"{label}: holds several pictures, expected one", remedy="save each as a file of its own")
+    if isinstance(image, TiffImageFile) and (fault := _tiff_fault(image.tag_v2, max_pixels)):
+        raise ImageError(f"{label}: {fault}", remedy=SAVE_AS_PNG)
     if image.mode == "F" or (image.mode.startswith("I") and not _is_16_bit_gray(image)):
         raise ImageError(f"{label}: pixels of mode {image.mode} whose white is not defined", remedy=SAVE_AS_PNG)
     # Pillow cuts such pixels to 8 bits but not the colour that is transparent, so it makes others transparent.
@@ -119,10 +146,13 @@ def _is_16_bit_gray(image: Image.Image) -> bool:
     return image.mode.startswith("I;16") or image.format == "PPM"
 
 
-def _too_many_pixels(label: str, found: str) -> ImageError:
-    return ImageError(
-        f"{label}: too many pixels ({found}; at most {MAX_PIXELS} are decoded)", remedy="pass the crop of one text line"
-    )
+def _tiff_fault(tags: ImageFileDirectory_v2, max_pixels: int) -> str | None:
+    """Return why the strips or tiles of a TIFF file, which can be larger than the picture, are not decoded."""
+    pixels = math.prod(tags.get(tag, 1) for tag in (TILEWIDTH, TILELENGTH))
+    if pixels > max_pixels:
+        return f"tiles of {pixels} pixels; at most {max_pixels} are decoded"
+    strips = max(len(tags.get(tag, ())) for tag in (STRIPOFFSETS, TILEOFFSETS))
+    return f"{strips} strips or tiles, at most {MAX_STRIPS} are decoded" if strips > MAX_STRIPS else None
 
 
 def _to_gray(image: Image.Image, label: str) -> npt.NDArray[np.float32]:

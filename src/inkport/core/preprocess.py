@@ -25,6 +25,9 @@ RESAMPLING = "triangle-v1"
 """Name and version of the only resampling defined so far."""
 MIN_SIDE_PX = 8
 """A line of text below 8 px in either direction cannot be read by anyone; refused rather than guessed at."""
+MAX_INPUT_PIXELS = 8_000_000
+"""Most pixels of the widest input: as many as a line's image may have (``inkport.core.image``). The largest of ours
+has 0.1 million."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,11 @@ class PreprocessSpec:
             raise SpecError(f"min_width and max_width must be multiples of width_multiple: {self}")
         if self.max_width < self.min_width:
             raise SpecError(f"max_width {self.max_width} is below min_width {self.min_width}")
+        if self.height * self.max_width > MAX_INPUT_PIXELS:
+            raise SpecError(
+                f"inputs of {self.height} x {self.max_width} px have more than {MAX_INPUT_PIXELS} pixels",
+                remedy="lower max_width",
+            )
         if not self.std > 0 or not 0 <= self.background <= 1:
             raise SpecError(f"std must be above 0 and background within 0..1: {self}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 from inkport.core.artifact import Artifact
@@ -14,6 +15,7 @@ from inkport.core.errors import (
     UnknownRuntimeError,
     UnsupportedFormatError,
 )
+from inkport.core.foreign import failure_of
 from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionOptions
 
 
@@ -37,10 +39,13 @@ def load_runtime(name: str) -> Runtime:
     point = _entry_point(name)
     try:
         runtime = point.load()()
-    except Exception as error:
-        raise _broken(point, f"does not load: {error!r}") from error
+    except BaseException as error:
+        raise _broken(point, f"does not load: {failure_of(error)!r}") from error
     if not isinstance(runtime, Runtime):
         raise _broken(point, "is no runtime: it lacks name, formats, probe() or open()")
+    formats: object = runtime.formats
+    if not isinstance(formats, Sequence) or isinstance(formats, str) or not formats:
+        raise _broken(point, f"names no formats: {formats!r}")
     return runtime
 
 
@@ -93,18 +98,22 @@ def open_session(
         session = adapter.open(artifact, device=device, options=options or SessionOptions())
     except InkportError:
         raise
-    except Exception as error:
-        raise RuntimeExecutionError(f"{label}: failed to open {artifact.path}: {error!r}") from error
+    except BaseException as error:
+        failure = failure_of(error)
+        raise RuntimeExecutionError(f"{label}: failed to open {artifact.path}: {failure!r}") from error
     return CheckedSession(session, artifact.spec, label=label)
 
 
 def _probe(runtime: Runtime) -> Availability:
     try:
-        return runtime.probe()
-    except Exception as error:  # noqa: BLE001 - a vendor's probe must not stop the others
-        return Availability(
-            ok=False, reason=f"its probe raised {error!r}", remedy="report this to the runtime's package"
-        )
+        found: object = runtime.probe()
+    except BaseException as error:  # noqa: BLE001 - a vendor's probe must not stop the others
+        fault = f"its probe raised {failure_of(error)!r}"
+    else:
+        if isinstance(found, Availability):
+            return found
+        fault = f"its probe returned {found!r}, no Availability"
+    return Availability(ok=False, reason=fault, remedy="report this to the runtime's package")
 
 
 def _broken(point: EntryPoint, fault: str) -> RuntimeUnavailableError:

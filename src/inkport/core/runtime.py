@@ -19,6 +19,9 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
 from inkport.core.errors import InkportError, RuntimeExecutionError, SpecMismatchError, UsageError
+from inkport.core.foreign import failure_of
+from inkport.core.lending import check_returned, lend, refused_write, wants_to_write
+from inkport.core.ranges import require_threads
 from inkport.core.spec import RecogniserSpec
 
 
@@ -71,7 +74,7 @@ class SessionOptions:
     """How to run a session.
 
     Raises:
-        UsageError: If ``threads`` is below 1.
+        UsageError: If ``threads`` is not 1 to ``MOST_THREADS``.
     """
 
     threads: int = 1
@@ -80,8 +83,7 @@ class SessionOptions:
     """Options that only this runtime knows."""
 
     def __post_init__(self) -> None:
-        if self.threads < 1:
-            raise UsageError(f"threads must be at least 1, found {self.threads}")
+        require_threads(self.threads)
 
     def check_extra(self, *known: str) -> None:
         """Refuse options that the runtime does not know; adapters call this in ``open``.
@@ -100,7 +102,10 @@ class Session(Protocol):
     """A loaded recogniser. It never preprocesses, decodes, times, downloads or installs."""
 
     def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Map prepared images float32 (n, 1, h, w) to logits float32 (n, w / stride, classes)."""
+        """Map prepared images float32 (n, 1, h, w) to logits float32 (n, w / stride, classes).
+
+        The images may be read-only, and are not the session's to change: others read them, too.
+        """
         ...
 
     def close(self) -> None:
@@ -199,12 +204,12 @@ class CheckedSession:
         self.session, self.spec, self.label = session, spec, label
 
     def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Run, and check shape, dtype and finiteness.
+        """Run on a read-only copy of the images, and check shape, dtype and finiteness.
 
         Raises:
             SpecMismatchError: If ``images`` is not what the recogniser takes.
-            RuntimeExecutionError: If the engine fails or returns something else than finite logits of the
-                right shape and dtype.
+            RuntimeExecutionError: If the engine fails, changes its input, or returns something else than finite
+                logits of the right shape and dtype.
         """
         height = self.spec.preprocess.height
         if images.ndim != 4 or images.dtype != np.float32 or images.shape[1:3] != (1, height) or not len(images):
@@ -212,12 +217,7 @@ class CheckedSession:
                 f"expected float32 images (n, 1, {height}, w), n at least 1, found {images.dtype} {images.shape}"
             )
         expected = (images.shape[0], self.spec.frames(images.shape[3]), self.spec.charset.size)
-        try:
-            logits: object = self.session.run(images)
-        except InkportError:
-            raise
-        except Exception as error:
-            raise RuntimeExecutionError(f"{self.label}: failed on images {images.shape}: {error}") from error
+        logits: object = self._run(images)
         if not isinstance(logits, np.ndarray) or logits.dtype != np.float32 or logits.shape != expected:
             found = f"{logits.dtype} {logits.shape}" if isinstance(logits, np.ndarray) else type(logits).__name__
             raise RuntimeExecutionError(
@@ -227,9 +227,34 @@ class CheckedSession:
             raise RuntimeExecutionError(f"{self.label}: returned logits that are not finite for images {images.shape}")
         return logits
 
+    def _run(self, images: npt.NDArray[np.float32]) -> object:
+        lent = lend(images)
+        try:
+            logits: object = self.session.run(lent)
+        except InkportError:
+            raise
+        except BaseException as error:
+            failure = failure_of(error, label=self.label)
+            if wants_to_write(failure):
+                raise refused_write(self.label, failure) from error
+            if isinstance(failure, InkportError):
+                raise failure from error
+            raise RuntimeExecutionError(f"{self.label}: failed on images {images.shape}: {error}") from error
+        check_returned(lent, images, label=self.label)
+        return logits
+
     def close(self) -> None:
-        """Close the session."""
-        self.session.close()
+        """Close the session.
+
+        Raises:
+            RuntimeExecutionError: If it tries to end the process instead.
+        """
+        try:
+            self.session.close()
+        except Exception:
+            raise
+        except BaseException as error:
+            raise failure_of(error, label=self.label) from error
 
     def __enter__(self) -> Self:
         return self

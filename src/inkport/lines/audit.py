@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -18,16 +19,23 @@ from inkport.lines.line import Line
 
 
 class Problem(StrEnum):
-    """Why a line cannot be used."""
+    """Why a line cannot be used; the value is its name on the command line and in recipes."""
 
     BAD_IMAGE = "bad-image"
     """Damaged, too small, or wider than the recogniser takes."""
     EMPTY_TEXT = "empty-text"
     """No transcription, or only white space."""
+    RIGHT_TO_LEFT = "right-to-left"
+    """The text has letters that are written from right to left."""
     UNKNOWN_SYMBOL = "unknown-symbol"
     """The text has a symbol outside the charset."""
     TOO_FEW_FRAMES = "too-few-frames"
     """CTC has no path: the image gives fewer frames than the text needs."""
+
+
+RIGHT_TO_LEFT_CLASSES = frozenset({"R", "AL", "RLE", "RLO", "RLI"})
+"""Bidirectional classes (Unicode Standard Annex 9, table 4) of Hebrew, N'Ko and others; of Arabic, Syriac and Thaana;
+and of the marks that turn letters round."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class Audit:
     lines: list[Line] = field(default_factory=list)
     """Usable lines, in order."""
     inputs: list[npt.NDArray[np.float32]] = field(default_factory=list)
-    """The prepared image of each usable line, float32 (1, 1, h, w)."""
+    """The prepared image of each usable line, float32 (1, 1, h, w), read-only: every target reads the same ones."""
     findings: list[Finding] = field(default_factory=list)
     """The unusable ones, in order."""
 
@@ -59,18 +67,48 @@ class Audit:
 
     def summary(self) -> str:
         """Return one sentence: how many lines are usable, how many are not and why."""
-        counts = Counter(str(f.problem) for f in self.findings)
-        reasons = ", ".join(f"{count} {problem}" for problem, count in sorted(counts.items()))
-        return f"{len(self.lines)} usable lines, {len(self.findings)} unusable" + (f" ({reasons})" if reasons else "")
+        reasons = f" ({summarise(self.findings)})" if self.findings else ""
+        return f"{len(self.lines)} usable lines, {len(self.findings)} unusable{reasons}"
+
+
+def summarise(findings: Iterable[Finding]) -> str:
+    """Return how often each problem was found, sorted by name."""
+    counts = Counter(str(finding.problem) for finding in findings)
+    return ", ".join(f"{count} {problem}" for problem, count in sorted(counts.items()))
+
+
+def runs_right_to_left(text: str) -> str:
+    """Return the first letter of ``text`` that is written from right to left, or mark that turns others; else nothing.
+
+    Frames run from left to right. A transcription is in logical order, the order of reading: of such a text, even of
+    one such word, that is the other way round, so no training could align it, and no CER of it would mean anything.
+    Nothing is put in visual order here: it depends on the paragraph (Unicode Standard Annex 9) and cannot be undone.
+    Digits of any script run from left to right and are no such letters.
+    """
+    return next((symbol for symbol in text if unicodedata.bidirectional(symbol) in RIGHT_TO_LEFT_CLASSES), "")
+
+
+def find_right_to_left(line: Line) -> Finding | None:
+    """Return the finding on a line whose text does not run from left to right throughout."""
+    if not (symbol := runs_right_to_left(line.text)):
+        return None
+    return Finding(
+        line.id,
+        Problem.RIGHT_TO_LEFT,
+        f"{symbol!r} (U+{ord(symbol):04X}) is written from right to left, frames run from left to right, and texts are "
+        "not reordered",
+    )
 
 
 def check_line(
     line: Line, *, charset: Charset, preprocess: PreprocessSpec, stride: int
 ) -> npt.NDArray[np.float32] | Finding:
-    """Return the prepared image of a usable line, float32 (1, 1, h, w), or the finding on it."""
+    """Return the prepared image of a usable line, float32 (1, 1, h, w), read-only, or the finding on it."""
     text = normalise_text(line.text)
     if not text:
         return Finding(line.id, Problem.EMPTY_TEXT, "the transcription is empty")
+    if finding := find_right_to_left(line):
+        return finding
     if unknown := charset.unknown(text):
         return Finding(line.id, Problem.UNKNOWN_SYMBOL, f"the charset lacks {list(unknown)}")
     try:
@@ -80,6 +118,7 @@ def check_line(
     needed, frames = frames_needed(charset.encode(text)), prepared.shape[3] // stride
     if frames < needed:
         return Finding(line.id, Problem.TOO_FEW_FRAMES, f"{frames} frames for a text that needs {needed}")
+    prepared.setflags(write=False)
     return prepared
 
 
@@ -111,13 +150,48 @@ def audit_lines(
         else:
             audit.lines.append(line)
             audit.inputs.append(checked)
-    refused = [f for f in audit.findings if f.problem not in skip]
-    if refused:
-        named = "\n".join(f"  {f.id}: {f.problem}: {f.detail}" for f in refused[:10])
-        rest = f"\n  and {len(refused) - 10} more" if len(refused) > 10 else ""
-        names = sorted({str(f.problem) for f in refused})
-        raise LineDataError(
-            f"{len(refused)} unusable lines; {audit.summary()}:\n{named}{rest}",
-            remedy=f"mend them, or leave them out with --skip {','.join(names)}",
-        )
+    refuse(audit.findings, skip=skip, found=audit.summary())
     return audit
+
+
+def sized_lines(
+    lines: Iterable[Line], findings: list[Finding], *, skip: Collection[str] = ()
+) -> Iterator[tuple[Line, tuple[int, int]]]:
+    """Yield each line with the height and width of its image, in pixels; for what needs nothing else.
+
+    Args:
+        lines: The line set.
+        findings: Gets those whose image cannot be decoded.
+        skip: Problems to leave out; only bad images can be found.
+
+    Raises:
+        LineDataError: After the last line, if an image cannot be decoded and this is not in ``skip``.
+    """
+    count = 0
+    for line in lines:
+        try:
+            height, width = line.gray().shape
+        except ImageError as error:
+            findings.append(Finding(line.id, Problem.BAD_IMAGE, error.message))
+            continue
+        count += 1
+        yield line, (height, width)
+    refuse(findings, skip=skip, found=f"{count} lines can be read")
+
+
+def refuse(findings: Iterable[Finding], *, skip: Collection[str], found: str) -> None:
+    """Refuse what is not to be left out: all such lines are counted, the first ten named.
+
+    Raises:
+        LineDataError: If a finding's problem is not in ``skip``; ``found`` says what else there is.
+    """
+    refused = [f for f in findings if f.problem not in skip]
+    if not refused:
+        return
+    named = "\n".join(f"  {f.id}: {f.problem}: {f.detail}" for f in refused[:10])
+    rest = f"\n  and {len(refused) - 10} more" if len(refused) > 10 else ""
+    names = sorted({str(f.problem) for f in refused})
+    raise LineDataError(
+        f"{len(refused)} unusable lines; {found}:\n{named}{rest}",
+        remedy=f"mend them, or leave them out with --skip {','.join(names)}",
+    )

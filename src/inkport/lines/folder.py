@@ -1,73 +1,131 @@
-"""Line sets as plain files: a folder of images with ``.gt.txt`` beside them, or a TSV manifest."""
+"""Line sets as plain files: a folder of images with ``.gt.txt`` beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from inkport.core.errors import LineDataError
+from inkport.core.reading import read_bytes
 from inkport.lines.line import Line
 
 
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-"""Image files that a folder is searched for."""
+TEXT_BYTES = 1 << 20
+"""Largest file with the text of one line."""
+TEXT_SUFFIX = ".gt.txt"
+"""End of the name of a text file, in upper or lower case."""
+_JPEG_2000 = (".j2c", ".j2k", ".jp2", ".jpc", ".jpf", ".jpx")
+_NETPBM = (".pbm", ".pfm", ".pgm", ".pnm", ".ppm")
+_JPEG = (".jfif", ".jpe", ".jpeg", ".jpg", ".mpo")
+IMAGE_SUFFIXES = (".apng", ".bmp", ".gif", *_JPEG_2000, *_JPEG, *_NETPBM, ".png", ".tif", ".tiff", ".webp")
+"""Image files that a folder is searched for: those of every format that ``inkport.core.image`` opens."""
+VARIANTS = (".bin", ".dew", ".nrm", ".raw")
+"""What OCRopus and kraken put between a line's name and the suffix: its binarised, dewarped, normalised, raw image."""
+NAMED = 10
+"""Most files that one error names."""
 
 
-def read_folder(path: Path) -> Iterator[Line]:
-    """Yield a line per image of the folder that has a ``.gt.txt`` beside it, by name.
+def read_folder(path: Path, *, dataset: str) -> Iterator[Line]:
+    """Yield a line per image of the folder, by name.
 
-    The text of ``a.png`` (or ``a.nrm.png``) stands in ``a.gt.txt``, as in kraken and OCRopus. The
-    folder's name is the data set; an image without a text is an error, because silence would lose it.
+    The text of ``a.png`` (or ``a.nrm.png``) stands in ``a.gt.txt``, that of ``page.2.png`` in ``page.2.gt.txt``, as in
+    kraken and OCRopus. An image without a text, a text without an image, and two images of one text are errors:
+    silence would lose a line or count it twice. Hidden files and sub-folders are not searched.
+
+    Args:
+        path: The folder.
+        dataset: Name of the data set.
 
     Raises:
-        LineDataError: If there is no image, or an image has no readable text file.
+        LineDataError: If it cannot be listed, there is no image, a text cannot be read, or files do not pair up.
     """
-    images = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-    if not images:
-        raise LineDataError(f"{path}: no image here (looked for {', '.join(IMAGE_SUFFIXES)})")
+    names = _names(path)
+    images = _images(names)
+    texts = {name[: -len(TEXT_SUFFIX)]: name for name in names if name.lower().endswith(TEXT_SUFFIX)}
+    if not images and not texts:
+        raise _no_image(path)
+    pairs: dict[str, list[str]] = defaultdict(list)
     for image in images:
-        stem = image.name.split(".", 1)[0]
-        candidates = [image.with_suffix(".gt.txt"), image.with_name(f"{stem}.gt.txt")]
-        truth = next((c for c in candidates if c.exists()), None)
-        if truth is None:
-            raise LineDataError(f"{image}: no transcription beside it, expected {candidates[0].name}")
-        yield Line(id=image.name, image=image, text=_text(truth), dataset=path.name)
+        pairs[_stem(image, texts)].append(image)
+    if faults := [*_unpaired(pairs, texts, names)]:
+        named = "".join(f"\n  {fault}" for fault in faults[:NAMED])
+        rest = f"\n  and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
+        raise LineDataError(
+            f"{path}: {len(faults)} images or texts that are not one pair:{named}{rest}",
+            remedy="complete the pairs, or move away what is no line; a .tsv manifest pairs other names",
+        )
+    for image, text in sorted((image, texts[stem]) for stem, (image,) in pairs.items()):
+        yield Line(id=image, image=path / image, text=read_text(path / text), dataset=dataset)
 
 
-def read_manifest(path: Path) -> Iterator[Line]:
-    """Yield the lines of a TSV manifest (UTF-8), in order.
-
-    The first row names the columns: ``image`` (a path relative to the manifest) and ``text``; optional
-    ``id``, ``dataset``, ``writer``, ``seen_writer`` (``true`` or ``false``), ``split``. Fields are never
-    quoted.
+def list_images(path: Path) -> list[str]:
+    """Return the names of the folder's images, sorted; hidden files are none.
 
     Raises:
-        LineDataError: If a required column is absent or a row has another number of fields.
+        LineDataError: If it cannot be listed, or there is none.
     """
-    # Not splitlines(): texts may hold other line separators of Unicode.
-    header, *rows = [row.split("\t") for row in _text(path).removesuffix("\n").split("\n")]
-    if missing := {"image", "text"} - set(header):
-        raise LineDataError(f"{path}: the first row lacks {sorted(missing)}, found {header}")
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise LineDataError(f"{path}: row {number} has {len(row)} fields, expected {len(header)}")
-        record = dict(zip(header, row, strict=True))
-        seen = record.get("seen_writer", "false").lower()
-        if seen not in {"true", "false"}:
-            raise LineDataError(f"{path}: row {number}: seen_writer is {seen!r}, expected true or false")
-        yield Line(
-            id=record.get("id") or record["image"],
-            image=path.parent / record["image"],
-            text=record["text"],
-            dataset=record.get("dataset") or path.stem,
-            writer=record.get("writer", ""),
-            seen_writer=seen == "true",
-            split=record.get("split", ""),
-        )
+    if not (images := _images(_names(path))):
+        raise _no_image(path)
+    return images
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path, *, limit: int = TEXT_BYTES) -> str:
+    """Return the content of a UTF-8 file, with or without a byte order mark, its line ends as newlines.
+
+    Args:
+        path: The file.
+        limit: Most bytes that it may have.
+
+    Raises:
+        LineDataError: If it cannot be read as such, or is larger.
+    """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = read_bytes(path, limit=limit).decode("utf-8-sig")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise LineDataError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+        raise LineDataError(
+            f"{path}: cannot be read as UTF-8 text ({error})", remedy="save it as UTF-8, and check that it can be read"
+        ) from error
+
+
+def _names(path: Path) -> list[str]:
+    """Return the names of the folder's files, hidden ones left out."""
+    try:
+        return sorted(p.name for p in path.iterdir() if not p.name.startswith(".") and p.is_file())
+    except OSError as error:
+        raise LineDataError(f"{path}: the folder cannot be read ({error})", remedy="check its permissions") from error
+
+
+def _images(names: Sequence[str]) -> list[str]:
+    return [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES]
+
+
+def _stem(image: str, texts: dict[str, str]) -> str:
+    """Return the name that an image shares with its text: never that of another line."""
+    stem = Path(image).stem
+    shorter, dot, variant = stem.rpartition(".")
+    return shorter if dot and stem not in texts and f".{variant.lower()}" in VARIANTS else stem
+
+
+def _unpaired(pairs: dict[str, list[str]], texts: dict[str, str], names: Sequence[str]) -> Iterator[str]:
+    for stem in sorted(pairs.keys() | texts.keys()):
+        found = pairs.get(stem, [])
+        if len(found) > 1:
+            yield f"{stem}: {', '.join(found)} are images of one text; keep one of them"
+        elif not found:
+            others = [name for name in names if name.startswith(f"{stem}.") and name != texts[stem]]
+            beside = f", found {', '.join(others[:3])}" if others else ""
+            yield f"{texts[stem]}: no image beside it{beside}"
+        elif stem not in texts:
+            plain = f"; rename {stem}.txt" if f"{stem}.txt" in names else ""
+            yield f"{found[0]}: no transcription beside it, expected {stem}{TEXT_SUFFIX}{plain}"
+
+
+def _no_image(path: Path) -> LineDataError:
+    inner = sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    folders = f"; folders in it are not searched: {', '.join(inner[:3])}" if inner else ""
+    return LineDataError(
+        f"{path}: no image here (looked for {', '.join(IMAGE_SUFFIXES)}){folders}",
+        remedy=f"pass the folder that holds the images with their {TEXT_SUFFIX}",
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from inkport.core.charset import normalise_text
 from inkport.core.ctc import frames_needed
 from inkport.core.errors import LineDataError
 from inkport.core.preprocess import PreprocessSpec
+from inkport.lines.audit import Finding, sized_lines
 from inkport.lines.line import Line
 
 
@@ -32,16 +33,29 @@ class FrameShare:
     """Lines measured."""
 
 
-def frame_shares(lines: Iterable[Line], *, heights: Sequence[int], strides: Sequence[int]) -> list[FrameShare]:
+def frame_shares(
+    lines: Iterable[Line],
+    *,
+    heights: Sequence[int],
+    strides: Sequence[int],
+    skip: Collection[str] = (),
+    findings: list[Finding] | None = None,
+) -> list[FrameShare]:
     """Measure every combination of ``heights`` and ``strides``, in that order; padding frames do not count.
 
+    Args:
+        lines: The line set.
+        heights: Candidate input heights, in pixels.
+        strides: Candidate strides, in input columns per frame.
+        skip: Problems whose lines are left out; only bad images can be found.
+        findings: Gets the lines that are left out.
+
     Raises:
-        LineDataError: If there is no line.
-        ImageError: If an image is damaged.
+        LineDataError: If there is no line, or an image is damaged and this is not in ``skip``.
     """
     sizes, needs = [], []
-    for line in lines:
-        sizes.append(line.gray().shape)
+    for line, size in sized_lines(lines, [] if findings is None else findings, skip=skip):
+        sizes.append(size)
         needs.append(frames_needed([ord(symbol) for symbol in normalise_text(line.text)]))
     if not sizes:
         raise LineDataError("no lines to measure")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -34,6 +34,8 @@ class Line:
     """Whether the model may have seen this writer in training."""
     split: str = ""
     """Part of the data set: ``train``, ``val`` or ``test``; empty where the source does not say."""
+    source: str = field(default="", compare=False)
+    """The file or folder that it was read from, as it was named; says in errors which of two equal lines is meant."""
 
     @property
     def unit(self) -> tuple[str, str, str] | None:
@@ -46,18 +48,34 @@ class Line:
             return self.dataset, "writer", self.writer
         return (self.dataset, "document", self.document) if self.document else None
 
-    @cached_property
+    @property
     def content(self) -> str:
         """SHA-256 (hex) of the decoded image and the normalised text: what makes two lines the same line.
 
-        File names, ids, formats, data sets and splits play no part. Pixels count at 8 bits.
+        File names, ids, formats, data sets and splits play no part. Pixels count at 8 bits, as this machine decodes
+        them: two libraries for JPEG may differ by a level.
 
         Raises:
             ImageError: If the image is damaged.
         """
+        return self._digests[0]
+
+    @property
+    def picture(self) -> str:
+        """SHA-256 (hex) of the decoded image alone, as in ``content``: for what does not look at the text.
+
+        Raises:
+            ImageError: If the image is damaged.
+        """
+        return self._digests[1]
+
+    @cached_property
+    def _digests(self) -> tuple[str, str]:
         pixels = np.rint(self.gray() * 255).astype(np.uint8)
-        header = f"{pixels.shape[0]} {pixels.shape[1]}\n".encode()
-        return hashlib.sha256(header + pixels.tobytes() + normalise_text(self.text).encode()).hexdigest()
+        picture = hashlib.sha256(f"{pixels.shape[0]} {pixels.shape[1]}\n".encode() + pixels.tobytes())
+        content = picture.copy()
+        content.update(normalise_text(self.text).encode())
+        return content.hexdigest(), picture.hexdigest()
 
     def gray(self) -> npt.NDArray[np.float32]:
         """Return the image, float32 (h, w), 0 black .. 1 white.

@@ -1,7 +1,8 @@
 """Line sets in Parquet, in the Hugging Face image convention.
 
-Columns: ``image`` (a struct of ``bytes`` and ``path``) and ``text``; optional ``id``, ``dataset``,
-``writer_or_document`` or ``writer``, ``seen_writer``, ``split``.
+Columns: ``image`` (a struct of ``bytes`` and ``path``, or the bytes themselves) and ``text``; optional ``id``,
+``dataset``, ``writer``, ``document`` (or ``writer_or_document``), ``seen_writer``, ``split``. Any of them may be stored
+as a dictionary, as large or as view types. ``inkport.lines.fields`` says what the cells mean.
 """
 
 from __future__ import annotations
@@ -11,63 +12,126 @@ from pathlib import Path
 from typing import Any
 
 from inkport.core.errors import LineDataError
+from inkport.lines.fields import PLAIN, Meaning, check_columns, to_line, wanted_columns
 from inkport.lines.line import Line
+from inkport.lines.tables import open_table
 
 
-def read_parquet(path: Path) -> Iterator[Line]:
+IMAGE_REMEDY = "follow the Hugging Face image convention: image{bytes, path}, or image as binary, with the encoded file"
+
+
+def read_parquet(path: Path, meaning: Meaning = PLAIN) -> Iterator[Line]:
     """Yield the lines of one Parquet file, in order.
 
+    Args:
+        path: The file.
+        meaning: What is said about its columns.
+
     Raises:
-        LineDataError: If pyarrow is missing, the file is not Parquet, a required column is absent, or a row
-            names its image's file without holding its bytes.
+        LineDataError: If pyarrow is missing, the file is not Parquet, a required column is absent or one appears twice,
+            a cell is not what its column holds, or a row names its image's file without holding its bytes.
     """
+    with open_table(path) as table:
+        check_columns(table.names, meaning, str(path))
+        first = 0
+        for batch in table.batches(wanted_columns(table.names, meaning)):
+            yield from _lines(batch, path, first, meaning)
+            first += batch.num_rows
+
+
+def _lines(batch: Any, path: Path, first: int, meaning: Meaning) -> Iterator[Line]:
+    columns = {
+        name: _cells(array, name, path, first)
+        for name, array in zip(batch.schema.names, batch.columns, strict=True)
+        if name != "image"
+    }
+    images = _images(batch.column("image"), path, first)
+    for index, image in enumerate(images):
+        yield to_line(
+            {name: cells[index] for name, cells in columns.items()},
+            image=image,
+            name=f"{path.stem}:{first + index}",
+            dataset=path.stem,
+            meaning=meaning,
+            where=f"{path}: row {first + index}",
+        )
+
+
+def _cells(array: Any, name: str, path: Path, first: int) -> list[object]:
+    """Return the values of a column of text, numbers or flags; the first cell of another kind is refused."""
+    array = _plain(array)
+    if not _is_scalar(array.type):
+        for index, cell in enumerate(array):
+            if cell.is_valid:
+                raise LineDataError(
+                    f"{path}: row {first + index}: {name} is of type {array.type}, expected text or a whole number",
+                    remedy="store the column as text",
+                )
+        return [None] * len(array)
     try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ModuleNotFoundError as error:
+        return list(array.to_pylist())
+    except UnicodeDecodeError:
+        return [_cell(cell, f"{path}: row {first + index}: {name}") for index, cell in enumerate(array)]
+
+
+def _cell(cell: Any, where: str) -> object:
+    try:
+        value: object = cell.as_py()
+    except UnicodeDecodeError as error:
         raise LineDataError(
-            f"{path}: reading Parquet needs pyarrow", remedy="pip install 'inkport[parquet]'"
+            f"{where} is not UTF-8 ({error})", remedy="decode the texts in the encoding that they have, and write again"
         ) from error
-    try:
-        table = pq.ParquetFile(path)
-        columns = set(table.schema_arrow.names)
-        if missing := {"image", "text"} - columns:
+    return value
+
+
+def _images(array: Any, path: Path, first: int) -> Iterator[bytes]:
+    """Yield the encoded images; a row without any is one bad line, which an audit reports while the others are good."""
+    array = _plain(array)
+    encoded, names = array, None
+    if _is_struct(array.type):
+        # flatten() hands the validity of the structs on to their fields, field() would not.
+        parts = dict(zip((field.name for field in array.type), map(_plain, array.flatten()), strict=True))
+        encoded, names = parts.get("bytes"), parts.get("path")
+    if encoded is None or not _is_binary(encoded.type):
+        raise LineDataError(
+            f"{path}: column image is of type {array.type}, expected binary, or a struct of bytes and path",
+            remedy=IMAGE_REMEDY,
+        )
+    for index, cell in enumerate(encoded):
+        if not cell.is_valid and names is not None and _is_named(names[index]):
             raise LineDataError(
-                f"{path}: no column {sorted(missing)}, found {sorted(columns)}",
-                remedy="follow the Hugging Face image convention: image{bytes, path} and text",
+                f"{path}: row {first + index} has no image bytes",
+                remedy="store the encoded file in image.bytes, not only its path",
             )
-        row = 0
-        for batch in table.iter_batches(batch_size=256):
-            for record in batch.to_pylist():
-                yield _line(record, path, row)
-                row += 1
-    except (pa.ArrowException, OSError) as error:
-        raise LineDataError(f"{path}: not a readable Parquet file ({error})") from error
+        yield cell.as_py() if cell.is_valid else b""
 
 
-def _line(record: dict[str, Any], path: Path, row: int) -> Line:
-    return Line(
-        id=str(record.get("id") or f"{path.stem}:{row}"),
-        image=_image_bytes(record["image"], f"{path}: row {row}"),
-        text=str(record["text"] or ""),
-        dataset=str(record.get("dataset") or path.stem),
-        writer=str(record.get("writer") or ""),
-        document=str(record.get("document") or record.get("writer_or_document") or ""),
-        seen_writer=bool(record.get("seen_writer")),
-        split=str(record.get("split") or ""),
-    )
+def _is_named(cell: Any) -> bool:
+    # Not as text: what a path is encoded in does not matter here.
+    return bool(cell.is_valid and cell.as_buffer().size)
 
 
-def _image_bytes(image: object, where: str) -> bytes:
-    """Return the encoded image; nothing at all is one bad line, which an audit reports while the others are good."""
-    if image is None:
-        return b""
-    if isinstance(image, dict):
-        encoded = image.get("bytes")
-        if isinstance(encoded, bytes):
-            return encoded
-        if encoded is None and not image.get("path"):
-            return b""
-    raise LineDataError(
-        f"{where} has no image bytes", remedy="store the encoded file in image.bytes, not only its path"
-    )
+def _plain(array: Any) -> Any:
+    import pyarrow as pa
+
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+def _is_struct(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_struct(kind))
+
+
+def _is_binary(kind: Any) -> bool:
+    from pyarrow import types
+
+    tests = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary, types.is_null)
+    return any(test(kind) for test in tests)
+
+
+def _is_scalar(kind: Any) -> bool:
+    from pyarrow import types
+
+    tests = (types.is_string, types.is_large_string, types.is_string_view, types.is_integer, types.is_floating)
+    return any(test(kind) for test in (*tests, types.is_boolean)) or _is_binary(kind)

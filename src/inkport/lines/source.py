@@ -6,16 +6,21 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from inkport.core.errors import LineDataError
-from inkport.lines.folder import read_folder, read_manifest
+from inkport.core.files import printable
+from inkport.lines.description import SUFFIX, read_description
+from inkport.lines.fields import PLAIN, Meaning
+from inkport.lines.folder import read_folder
 from inkport.lines.line import Line
+from inkport.lines.manifest import read_manifest
 from inkport.lines.parquet import read_parquet
 
 
 def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
-    """Yield all lines of ``paths``: Parquet files, TSV manifests, folders with ``.gt.txt`` files.
+    """Yield all lines of ``paths``: Parquet files, TSV manifests, folders with ``.gt.txt`` files, descriptions.
 
     Ids name lines in reports, so they are unique in what is yielded: where a source repeats one (real sets
     do), its second line is called ``id#2``, its third ``id#3``, in order.
@@ -27,26 +32,55 @@ def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
     taken: set[str] = set()
     for path in paths:
         for line in _open(path):
-            name = line.id
+            known = printable(line.id)
+            name = known
             while name in taken:
-                repeats[line.id] += 1
-                name = f"{line.id}#{repeats[line.id] + 1}"
+                repeats[known] += 1
+                name = f"{known}#{repeats[known] + 1}"
             taken.add(name)
-            yield replace(line, id=name)
+            yield replace(line, id=name, dataset=printable(line.dataset), source=printable(str(path)))
+
+
+def source_name(path: Path) -> str:
+    """Return the name of a line set, without the folders that it lies in; ``.`` and ``..`` have the folder's name."""
+    if path.name not in {"", ".."}:
+        return path.name
+    found = path.resolve()
+    return found.name or str(found)
 
 
 def _open(path: Path) -> Iterator[Line]:
-    if path.is_dir():
-        return read_folder(path)
-    if not path.exists():
+    if path.suffix.lower() != SUFFIX:
+        return _open_plain(path, PLAIN)
+    description = read_description(path)
+    return chain.from_iterable(_open_plain(inner, description) for inner in description.lines)
+
+
+def _open_plain(path: Path, meaning: Meaning) -> Iterator[Line]:
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except OSError as error:
+        raise LineDataError(
+            f"{path}: cannot be opened ({error.strerror})", remedy="check path and permissions"
+        ) from error
+    if is_folder:
+        if column := meaning.writer_column or meaning.document_column:
+            raise LineDataError(f"{path}: a folder has no column {column!r}", remedy="use a .tsv manifest")
+        return _said(read_folder(path, dataset=meaning.dataset or source_name(path)), meaning)
+    if not is_there:
         raise LineDataError(f"{path}: no such file or folder", remedy="check the path")
-    if path.suffix == ".parquet":
-        return read_parquet(path)
-    if path.suffix == ".tsv":
-        return read_manifest(path)
+    if path.suffix.lower() == ".parquet":
+        return read_parquet(path, meaning)
+    if path.suffix.lower() == ".tsv":
+        return read_manifest(path, meaning)
     raise LineDataError(
-        f"{path}: not a line set", remedy="pass a .parquet file, a .tsv manifest, or a folder of images with .gt.txt"
+        f"{path}: not a line set",
+        remedy="pass a .parquet file, a .tsv manifest, a folder of images with .gt.txt, or a .toml that describes them",
     )
+
+
+def _said(lines: Iterator[Line], meaning: Meaning) -> Iterator[Line]:
+    return (replace(line, writer=meaning.writer) for line in lines)
 
 
 def digest_lines(lines: Iterable[Line]) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from inkport.benchmarks.bootstrap import RESAMPLES
 from inkport.benchmarks.equivalence import Verdict
 from inkport.benchmarks.latency import BLOCK
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.report import Options
 from inkport.benchmarks.views.rows import NOT_RUN
+from inkport.benchmarks.worst import RESAMPLES
 from inkport.commands.verify import verify
 from inkport.core.runtime import Evidence
 from inkport.core.target import Budget, load_targets

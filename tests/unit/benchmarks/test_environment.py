@@ -3,12 +3,13 @@ from __future__ import annotations
 import getpass
 import json
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from inkport.benchmarks import environment
-from inkport.benchmarks.environment import read_environment, without_folders
+from inkport.benchmarks.environment import read_environment, threads_on, without_folders
 from inkport.core.config import to_plain
 
 
@@ -19,6 +20,16 @@ def test_says_what_figures_depend_on():
     assert found.python == platform.python_version()
     assert found.packages["numpy"]
     assert found.cpu
+
+
+def test_threads_that_share_processors_are_said_to_wherever_they_are_named():
+    found = read_environment(threads=4)
+    assert found.processors <= found.cores
+    assert threads_on(replace(found, processors=1.0), 4) == "4 threads share 1 processor"
+    assert threads_on(replace(found, processors=4.0), 4) == "4 threads"
+    # Reports of before do not know.
+    assert threads_on(replace(found, processors=None), 4) == "4 threads"
+    assert threads_on(replace(found, processors=1.0), 1) == "1 thread"
 
 
 def test_names_neither_machine_nor_user():

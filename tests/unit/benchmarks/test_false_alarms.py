@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkport.benchmarks.bootstrap import paired_resamples
 from inkport.benchmarks.edits import Edits
 from inkport.benchmarks.equivalence import LEVEL, judge_equivalence
+from inkport.benchmarks.estimate import estimate
 from inkport.benchmarks.ledger import Effects
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.parity import DatasetScore, Parity
+from inkport.benchmarks.units import units_of
 from inkport.benchmarks.verdict import judge
 from inkport.core.target import Budget
 from inkport.lines.line import Line
@@ -18,7 +19,9 @@ from inkport.lines.line import Line
 
 MARGIN = 0.005
 SYMBOLS = 45
-TRIALS = 300
+LARGEST = 0.03
+"""Largest loss on a writer: with 86 writers of ten lines each, five points would leave most of them open."""
+TRIALS = 100
 SIZES = (60, 100, 100, 200, 400)
 """Lines per data set, ten of each writer."""
 DATASETS = [
@@ -27,22 +30,20 @@ DATASETS = [
 ]
 
 
-def fields(difference, lines, *, seed):
+def fields(difference, lines):
     symbols = SYMBOLS * len(lines)
-    resampled = paired_resamples(difference.tolist(), [SYMBOLS] * len(lines), lines, seed=seed, resamples=300)
-    delta = float(difference.sum()) / symbols
+    found = estimate(difference.tolist(), [SYMBOLS] * len(lines), units_of(lines))
+    delta = found.rate
     return {
         "lines": len(lines),
         "symbols": symbols,
         "cer": 0.1 + delta,
         "cer_reference": 0.1,
         "delta": delta,
-        "interval": resampled.interval(),
-        "interval_unit": resampled.unit,
-        "clusters": resampled.clusters,
-        "equivalence": judge_equivalence(
-            resampled, delta=delta, lines=len(lines), symbols=symbols, margin=MARGIN
-        ),
+        "interval": found.interval(),
+        "interval_unit": found.kind,
+        "clusters": found.units,
+        "equivalence": judge_equivalence(found, margin=MARGIN, largest_writer_loss=LARGEST),
         "flipped_lines": int((difference != 0).sum()),
         "edits": Edits(),
         "edits_reference": Edits(),
@@ -59,17 +60,17 @@ def simulate(truth):
     chance = np.random.default_rng(5)
     worse = 0.5 + truth * SYMBOLS / (1 / 3 * 1.5) / 2
     found, beyond = [], 0
-    for trial in range(TRIALS):
+    for _ in range(TRIALS):
         differences = []
         for lines in DATASETS:
             by = chance.integers(1, 3, len(lines)) * (chance.random(len(lines)) < 1 / 3)
             differences.append(np.where(chance.random(len(lines)) < worse, by, -by))
         rows = tuple(
-            DatasetScore(dataset=lines[0].dataset, seen_writer=False, **fields(difference, lines, seed=trial))
+            DatasetScore(dataset=lines[0].dataset, seen_writer=False, **fields(difference, lines))
             for lines, difference in zip(DATASETS, differences, strict=True)
         )
-        total = fields(np.concatenate(differences), [line for lines in DATASETS for line in lines], seed=trial)
-        parity = Parity(**total, datasets=rows, flips=(), effects=Effects())
+        total = fields(np.concatenate(differences), [line for lines in DATASETS for line in lines])
+        parity = Parity(**total, datasets=rows, flips=(), effects=Effects(), worst_writer=None)
         found.append(judge(parity, None, None, Budget(cer_margin=MARGIN))[0])
         beyond += any(abs(row.delta) > MARGIN for row in rows)
     return {outcome: found.count(outcome) / TRIALS for outcome in Outcome}, beyond / TRIALS
@@ -79,8 +80,9 @@ def simulate(truth):
 def test_a_faithful_port_is_not_accused_of_what_chance_did_to_a_small_data_set(truth):
     shares, beyond = simulate(truth)
     assert beyond > 0.05
-    assert shares[Outcome.TEXT_DIFFERS] == 0
-    assert shares[Outcome.INCONCLUSIVE] >= beyond
+    # In 1,000 trials 0.2 and 1.6 %.
+    assert shares[Outcome.TEXT_DIFFERS] <= LEVEL
+    assert shares[Outcome.INCONCLUSIVE] >= beyond - shares[Outcome.TEXT_DIFFERS]
 
 
 def test_on_the_margin_of_every_data_set_false_alarms_stay_below_the_sum_of_the_levels():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ctypes
+import errno
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +16,7 @@ from inkport.core.errors import (
     RuntimeUnavailableError,
     UnknownRuntimeError,
 )
+from inkport.core.foreign import Ended
 from inkport.core.runtime import Availability, Evidence, Placement
 from inkport.core.target import Budget, Precision, Target
 from inkport.lines.audit import Audit, audit_lines
@@ -132,6 +135,12 @@ def test_every_failure_has_its_outcome_and_stops_no_other(run, cases):
         assert (target.parity is not None) == (target.latency is not None) == (outcome in {"pass", "text-differs"})
         assert runtime.closed == runtime.opened
     assert report.exit_code == 1
+
+
+def test_a_full_disk_is_no_fault_of_a_target(run, fake_runtime):
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="No space left"):
+        run(fake_runtime("port"), refused={"port": full})
 
 
 def test_a_target_that_breaks_while_timed_has_failed(run, fake_runtime):
@@ -261,3 +270,60 @@ def test_no_lines_no_report(run, fake_runtime):
 def test_options_out_of_range_are_refused(option):
     with pytest.raises(ValueError, match="at least"):
         Options(**option)
+
+
+@pytest.mark.parametrize("how", ["in place", "through the address"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_runtime_that_writes_into_its_input_fails_itself_and_not_its_neighbour(
+    run, fake_runtime, faithful, how, first
+):
+    def write(images):
+        if how == "in place":
+            images *= np.float32(0.5)
+        logits = faithful(images)
+        # As an engine in C does, which no flag of numpy's holds back.
+        ctypes.memset(images.ctypes.data, 0, images.nbytes)
+        return logits
+
+    culprit, neighbour = fake_runtime("culprit", write), fake_runtime("neighbour")
+    report = run(*((culprit, neighbour) if first else (neighbour, culprit)))
+    rows = {row.runtime: row for row in report.targets}
+    assert rows["culprit"].outcome == "run-failed"
+    assert "its input" in rows["culprit"].reason
+    assert (rows["neighbour"].outcome, rows["neighbour"].parity.flipped_lines) == ("pass", 0)
+
+
+@pytest.mark.parametrize("where", ["probe", "open", "run", "close", "run in the timing"])
+@pytest.mark.parametrize("error", [SystemExit(0), BaseException("of its own"), ValueError("plain")], ids=repr)
+def test_a_library_that_would_end_the_process_ends_its_own_row(run, fake_runtime, faithful, where, error):
+    calls = []
+
+    def fail(*_, **__):
+        raise error
+
+    def late(images):
+        calls.append(images)
+        return fail() if where == "run" or len(calls) > 12 else faithful(images)
+
+    culprit = fake_runtime("culprit", late if where.startswith("run") else faithful)
+    if not where.startswith("run"):
+        setattr(culprit, where, fail)
+    report = run(culprit, fake_runtime("neighbour"))
+    rows = {row.runtime: row for row in report.targets}
+    assert rows["culprit"].outcome == {"probe": "unavailable", "open": "load-failed"}.get(where, "run-failed")
+    assert rows["culprit"].reason
+    assert report.exit_code == (3 if where == "probe" else 1)
+    assert rows["neighbour"].outcome == "pass"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Ended(143)], ids=repr)
+def test_what_is_meant_for_the_whole_process_ends_it(run, fake_runtime, error):
+    with pytest.raises(type(error)):
+        run(fake_runtime("culprit", raiser(error)))
+
+
+@pytest.mark.parametrize("found", [None, True, {}])
+def test_a_probe_that_answers_something_else_is_unavailable(run, fake_runtime, found):
+    (row,) = run(fake_runtime("culprit", availability=found)).targets
+    assert row.outcome == "unavailable"
+    assert "its probe returned" in row.reason

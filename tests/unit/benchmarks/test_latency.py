@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import gc
 from collections import Counter
 
@@ -54,6 +55,27 @@ def test_only_the_session_is_timed(clock):
     widths = [32, 64, 64, 128, 32]
     times = measure({"slow": slow, "fast": fast}, make_inputs(widths))
     assert times.ns == {"slow": [30 * w for w in widths], "fast": [10 * w for w in widths]}
+
+
+def test_a_target_that_writes_into_its_input_while_it_is_timed_stands_alone(clock):
+    class Writes(Clocked):
+        def run(self, images):
+            super().run(images)
+            if len(self.calls) > 4:
+                ctypes.memset(images.ctypes.data, 255, 4)
+            return images
+
+    class Looks(Clocked):
+        def run(self, images):
+            assert not images.any()
+            return super().run(images)
+
+    times = measure(
+        {"before": Looks(clock, 1), "writes": Writes(clock, 1), "after": Looks(clock, 1)}, make_inputs([32] * 20)
+    )
+    assert set(times.errors) == {"writes"}
+    assert "writes: changed its input" in str(times.errors["writes"])
+    assert set(times.ns) == {"before", "after"}
 
 
 def test_every_width_is_run_before_anything_is_timed(clock):

@@ -16,27 +16,29 @@ LINES = [
     Line(id="1", image=b"", text="e\u0301te\u0301", dataset="left", writer="ann"),
     Line(id="2", image=b"", text="ab", dataset="left", writer="ann", seen_writer=True),
     Line(id="3", image=b"", text="abcd", dataset="right", writer="ann"),
-    Line(id="4", image=b"", text="abc", dataset="right"),
+    Line(id="4", image=b"", text="abc", dataset="right", document="letter 1"),
+    Line(id="5", image=b"", text="abc", dataset="right"),
 ]
 READING = Reading(
-    (Transcription("", (), float("inf")), *(Transcription("x", (), 1 / 3),) * 3),
-    (Edits(deletions=3), Edits(substitutions=1, insertions=2), Edits(), Edits(insertions=1)),
+    (Transcription("", (), float("inf")), *(Transcription("x", (), 1 / 3),) * 4),
+    (Edits(deletions=3), Edits(substitutions=1, insertions=2), Edits(), Edits(insertions=1), Edits()),
 )
 
 
 def test_figures_of_lines_without_names_of_writers():
     found = per_line(LINES, READING)
     assert [(g.dataset, g.seen_writer) for g in found.groups] == [("left", False), ("left", True), ("right", False)]
-    assert found.group == (0, 1, 2, 2)
+    assert found.group == (0, 1, 2, 2, 2)
     # Another data set's Ann is somebody else.
-    assert found.writer == (0, 0, 1, None)
-    assert found.symbols == (3, 2, 4, 3)
-    assert found.edits_reference == (3, 3, 0, 1)
-    assert found.margin_reference == (None, 0.3333, 0.3333, 0.3333)
+    assert found.writer == (0, 0, 1, 2, None)
+    assert found.documents == (2,)
+    assert found.symbols == (3, 2, 4, 3, 3)
+    assert found.edits_reference == (3, 3, 0, 1, 0)
+    assert found.margin_reference == (None, 0.3333, 0.3333, 0.3333, 0.3333)
 
 
 def test_edits_stand_where_their_lines_do():
-    assert line_edits(READING, None, lines=4) == (3, 3, 0, 1)
+    assert line_edits(READING, None, lines=5) == (3, 3, 0, 1, 0)
     assert line_edits(READING.part([1, 3]), [2, 5], lines=6) == (None, None, 3, None, None, 1)
     with pytest.raises(ValueError, match="zip"):
         line_edits(READING, [1, 2], lines=6)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inkport import benchmarks
 from inkport.benchmarks.about import describe_data
 from inkport.benchmarks.harness import Request, verify
 from inkport.benchmarks.kit.faults import name_tensor_fault
@@ -23,7 +24,7 @@ from inkport.benchmarks.metamorphic.text import describe
 from inkport.benchmarks.report import Options
 from inkport.commands._request import check_calibration
 from inkport.core.bundle import bundled_artifacts
-from inkport.core.errors import UsageError
+from inkport.core.errors import LineDataError
 from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.core.target import Budget, Precision, Target
 from inkport.export.from_onnx.saturation import saturation_warning
@@ -183,8 +184,9 @@ def saturated(_):
 
 @plant("C8 calibration on the lines that are to prove it")
 def calibrated(_):
-    with pytest.raises(UsageError) as caught:
-        check_calibration([Path("lines.parquet")], [Path("lines.parquet")])
+    proof = Path(benchmarks.__file__).parent / "samples" / "lines.tsv"
+    with pytest.raises(LineDataError) as caught:
+        check_calibration([proof], [proof])
     return str(caught.value)
 
 

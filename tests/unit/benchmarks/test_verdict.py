@@ -11,12 +11,20 @@ from inkport.benchmarks.ledger import Effects
 from inkport.benchmarks.outcome import Outcome
 from inkport.benchmarks.parity import DatasetScore, Flip, Parity
 from inkport.benchmarks.verdict import judge
+from inkport.benchmarks.worst import WorstWriter
 from inkport.core.runtime import Placement
 from inkport.core.target import Budget
 
 
 def found(verdict, further=None):
-    return Equivalence(verdict=verdict, margin=0.005, interval=(-0.001, 0.0062), further_lines=further)
+    return Equivalence(
+        verdict=verdict,
+        margin=0.005,
+        largest_writer_loss=0.05,
+        interval=(-0.001, 0.0062),
+        non_inferior=False,
+        further_writers=further,
+    )
 
 
 EQUIVALENT = found(Verdict.EQUIVALENT)
@@ -25,7 +33,7 @@ SCORE = {
     "lines": 10,
     "symbols": 1000,
     "interval": (0.0, 0.0),
-    "interval_unit": "line",
+    "interval_unit": "writer",
     "clusters": 10,
     "equivalence": EQUIVALENT,
     "edits": Edits(),
@@ -40,7 +48,7 @@ FLIP = Flip(
 )
 
 
-def parity(*deltas, flips=0, verdicts=None, total=EQUIVALENT):
+def parity(*deltas, flips=0, verdicts=None, total=EQUIVALENT, worst=None):
     """All lines, with a data set for each difference: proven where it is beyond the margin, unless told otherwise."""
     proven = [
         found(Verdict.WORSE) if d > 0.005 else found(Verdict.BETTER) if d < -0.005 else EQUIVALENT for d in deltas
@@ -66,6 +74,7 @@ def parity(*deltas, flips=0, verdicts=None, total=EQUIVALENT):
         flips=(FLIP,) * flips,
         datasets=rows,
         effects=Effects(),
+        worst_writer=worst,
     )
 
 
@@ -115,14 +124,15 @@ def test_reasons_are_sentences(delta):
 
 
 @pytest.mark.parametrize(
-    ("further", "words"), [(1200, "about 1200 further lines like these"), (None, "no number of further lines")]
+    ("further", "words"), [(12, "about 12 further writers like these"), (None, "no number of further writers")]
 )
-def test_too_few_lines_are_no_pass(further, words):
+def test_too_few_writers_are_no_pass(further, words):
     open_case = found(Verdict.INCONCLUSIVE, further)
     outcome, reason = judge(parity(0.0, total=open_case), LATENCY, None, Budget())
     assert outcome == Outcome.INCONCLUSIVE
     assert "All lines together" in reason
     assert "between -0.10 and +0.62 points" in reason
+    assert "with losses of up to 5 points on a single writer" in reason
     assert words in reason
 
 
@@ -132,7 +142,7 @@ def test_a_data_set_beyond_the_margin_by_chance_is_inconclusive_and_named():
     assert outcome == Outcome.INCONCLUSIVE
     assert "CER on b is 0.70 points above the reference's (20.70 against 20.00 %, 95 % interval" in reason
     assert "CER on c is 0.90 points below" in reason
-    assert reason.count("about 1200 further lines like these would settle it") == 2
+    assert reason.count("about 1200 further writers like these would settle it") == 2
     assert "CER on a" not in reason
     assert "All lines" not in reason
 
@@ -143,7 +153,7 @@ def test_a_data_set_within_the_margin_that_leaves_it_open_hides_behind_all_lines
 
 def test_one_data_set_beyond_the_margin_is_not_told_twice():
     _, reason = judge(parity(0.007, verdicts=[OPEN], total=OPEN), None, None, Budget())
-    assert reason.count("further lines") == 1
+    assert reason.count("further writers") == 1
     assert reason.startswith("CER on a")
 
 
@@ -161,6 +171,37 @@ def test_a_proven_data_set_counts_whatever_another_leaves_open():
     assert outcome == Outcome.TEXT_DIFFERS
     assert "CER on a is 1.20 points above" in reason
     assert "CER on b" not in reason
+
+
+WORST = WorstWriter(
+    kind="writer",
+    dataset="a",
+    line="page-3",
+    lines=20,
+    symbols=900,
+    cer=0.6,
+    cer_reference=0.1,
+    delta=0.5,
+    interval=(0.2, 0.8),
+)
+
+
+def test_a_writer_that_is_proven_lost_fails_whatever_the_mean_says():
+    outcome, reason = judge(parity(0.001, worst=WORST), LATENCY, None, Budget())
+    assert outcome == Outcome.TEXT_DIFFERS
+    assert "The writer of page-3 is read at 60.00 instead of 10.00 % (20 lines; +50.00 points" in reason
+    assert "+20.00 to +80.00); 5 are allowed on one writer." in reason
+    for low in (-0.1, 0.05):
+        chance = replace(WORST, interval=(low, 0.8))
+        assert judge(parity(0.001, worst=chance), LATENCY, None, Budget())[0] == Outcome.PASS
+
+
+def test_fewer_than_three_writers_are_said_so():
+    few = replace(found(Verdict.INCONCLUSIVE, 40), interval=None)
+    case = replace(parity(0.0, total=few), clusters=2)
+    outcome, reason = judge(case, LATENCY, None, Budget())
+    assert outcome == Outcome.INCONCLUSIVE
+    assert "2 writers cannot tell, it takes 3 or more: about 40 further writers like these would settle it." in reason
 
 
 def test_operators_elsewhere_come_after_the_text_and_before_the_verdict():

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
+from PIL import Image
 
 from inkport.commands._adapt_report import mean_interval
 
@@ -39,8 +40,8 @@ def curve(inkport, toy_artifact, sets, tmp_path):
     return call
 
 
-def test_a_curve_leaves_a_report_that_fits_its_schema_a_page_and_a_drawing(curve, sets, tmp_path):
-    run = curve("--counts", "1", "3", "--draws", "2", "--others", sets[0], "--most-others", "2")
+def test_a_curve_leaves_a_report_that_fits_its_schema_a_page_and_a_drawing(curve, other_lines, tmp_path):
+    run = curve("--counts", "1", "3", "--draws", "2", "--others", other_lines, "--most-others", "2")
     assert run.code == 0, run.err
     assert "not decided whether the weights have seen the hand" in run.err
     report = json.loads((tmp_path / "out/curve.json").read_text())
@@ -72,8 +73,20 @@ def test_adapted_weights_are_refused_where_they_have_seen_the_hand(inkport, curv
     refused = curve("--weights", adapted, "--counts", "1")
     assert refused.code == 2
     assert "has seen the hand" in refused.err
-    assert "pool-toy" in refused.err
+    assert "4 of the lines, for example 'line0.png', are recorded among those for train" in refused.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("option", "shared"), [("--test", "pool and test"), ("--others", "pool and others")])
+def test_what_is_adapted_to_is_not_what_is_read(curve, sets, tmp_path, option, shared):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    Image.open(sets[0] / "line1.png").save(copy / "another name.bmp")
+    (copy / "another name.gt.txt").write_bytes((sets[0] / "line1.gt.txt").read_bytes())
+    run = curve("--counts", "1", option, copy)
+    assert run.code == 2
+    assert f"1 line is in both {shared}, for example 'line1.png'" in run.err
+    assert "'another name.bmp'" in run.err
 
 
 def test_settings_come_from_a_file_and_options_go_first(inkport, toy_artifact, sets, tmp_path):

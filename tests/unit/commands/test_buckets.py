@@ -77,3 +77,29 @@ def test_reports_without_the_curve(inkport, onnx_artifact, line_set, report, tmp
     assert inkport(*base, tmp_path / "nothing.json").code == 2
     assert inkport(*base, report([{"name": "a", "curve": {"cost": {"constant_ms": "fast"}}}])).code == 2
     assert inkport(*base, report("rows")).code == 2
+
+
+@pytest.mark.parametrize("words", [["frames"], ["buckets", "--lines"]])
+def test_a_bad_image_among_good_ones_is_refused_by_name_or_skipped_and_counted(inkport, onnx_artifact, line_set, words):
+    (line_set / "l3.png").write_bytes(b"")
+    model = [onnx_artifact.path] if words[0] == "buckets" else []
+    command = [words[0], *model, *words[1:], line_set, "--json"]
+    refused = inkport(*command)
+    assert (refused.code, refused.out) == (2, "")
+    assert "1 unusable lines; 9 lines can be read" in refused.err
+    assert "l3.png: bad-image" in refused.err
+    done = inkport(*command, "--skip", "bad-image")
+    assert done.code == 0
+    assert "left out by --skip: 1 lines (1 bad-image)" in done.err
+    found = json.loads(done.out)
+    assert (found["lines"] if words[0] == "buckets" else found[0]["lines"]) == 9
+    assert inkport(*command, "--skip", "bad-imgae").code == 2
+
+
+def test_nothing_left_to_measure_is_an_error(inkport, onnx_artifact, line_set):
+    for path in line_set.glob("*.png"):
+        path.write_bytes(b"")
+    for command in (["frames", line_set], ["buckets", onnx_artifact.path, "--lines", line_set]):
+        done = inkport(*command, "--skip", "bad-image")
+        assert (done.code, done.out) == (2, "")
+        assert "no line" in done.err

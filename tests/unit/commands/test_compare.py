@@ -8,7 +8,6 @@ import pytest
 
 
 SAMPLES = Path(__file__).parents[2] / "golden" / "report-0.1.json"
-OTHER = Path(__file__).parents[3] / "docs" / "results" / "verify-test.json"
 
 
 @pytest.fixture
@@ -22,6 +21,19 @@ def reports(tmp_path):
     other = tmp_path / "worse.json"
     other.write_text(json.dumps(document), encoding="utf-8")
     return SAMPLES, other
+
+
+@pytest.fixture
+def other_data(tmp_path):
+    """The same report as if of half as many lines of another set."""
+    document = json.loads(SAMPLES.read_text(encoding="utf-8"))
+    document["data"] |= {"sha256": "0" * 64, "lines": 150}
+    for target in document["targets"]:
+        if target["parity"]:
+            target["parity"]["lines"] = 150
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
 
 
 def test_nothing_changed(inkport):
@@ -75,17 +87,23 @@ def test_junit_is_read_by_a_library_of_others(inkport, reports, tmp_path):
     [
         (["{samples}", "nothing.json"], "nothing.json: cannot be read"),
         (["{samples}", "{samples}", "--max-slower", "-1"], "neither may be negative"),
-        (["{samples}", "{test}"], "--allow-other-data"),
+        (["{samples}", "{other}"], "--allow-other-data"),
+        (["{samples}", "{summary}"], "pass a whole report.json"),
     ],
 )
-def test_what_cannot_be_compared_is_exit_code_2(inkport, arguments, words):
-    run = inkport("compare", *(a.format(samples=SAMPLES, test=OTHER) for a in arguments))
+def test_what_cannot_be_compared_is_exit_code_2(inkport, other_data, tmp_path, arguments, words):
+    document = json.loads(SAMPLES.read_text(encoding="utf-8"))
+    for target in document["targets"]:
+        (target["parity"] or {}).pop("flips", None)
+    summary = tmp_path / "summary.json"
+    summary.write_text(json.dumps(document), encoding="utf-8")
+    run = inkport("compare", *(a.format(samples=SAMPLES, other=other_data, summary=summary) for a in arguments))
     assert run.code == 2
     assert words in run.err
     assert run.out == ""
 
 
-def test_other_data_on_request(inkport):
-    run = inkport("compare", SAMPLES, OTHER, "--allow-other-data")
+def test_other_data_on_request(inkport, other_data):
+    run = inkport("compare", SAMPLES, other_data, "--allow-other-data")
     assert "different lines" in run.out
     assert "not the same lines" in run.out

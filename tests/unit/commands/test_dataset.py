@@ -63,7 +63,7 @@ def test_what_is_there_is_taken_when_asked_and_what_is_not_is_said(inkport, lam,
         (["rimes", "x", "--split", "test"], "data set 'rimes' is unknown"),
         (["lam", "nowhere", "--split", "test"], "no such folder"),
         (["lam", "nowhere", "--split", "test", "--squeeze", "0"], "--squeeze must be above 0"),
-        (["lam", "nowhere", "--split", "test", "--squeeze", "nan"], "--squeeze must be above 0"),
+        (["lam", "nowhere", "--split", "test", "--squeeze", "nan"], "expected a finite number, found nan"),
         (["lam", "nowhere", "--split", "dev"], "dev"),
     ],
 )

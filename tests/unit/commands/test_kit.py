@@ -48,15 +48,19 @@ def test_make_run_and_check(inkport, made, files, tmp_path):
     name, size, unit, digest = out.split()
     assert (name, unit, len(digest)) == (str(kit), "MB", 64)
     assert float(size) == round(kit.stat().st_size / 1e6, 1)
-    code, out, _ = inkport("kit", "run", kit, "--out", result)
+    code, out, err = inkport("kit", "run", kit, "--out", result)
     assert (code, out) == (0, f"{result}  row  4 lines  gray, tensor, logits, text\n")
+    assert f"kit {digest[:12]}: not signed\n" in err
     code, out, _ = inkport("kit", "check", kit, result)
     assert code == 0
     assert f"kit {digest[:12]}, target row" in out
     assert "no stage is wrong" in out
+    assert "\nnot signed\n" in out
     code, out, err = inkport("kit", "check", kit, result, "--json")
     assert (code, err) == (0, "")
     assert json.loads(out)["kit"] == digest
+    unsigned = {"state": "not-signed", "fingerprint": None}
+    assert json.loads(out)["signature"] == json.loads(out)["environment"]["kit_signature"] == unsigned
     assert made().out.split()[-1] == digest
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from PIL import Image
 from inkport.commands import lm as lm_module, read as read_module
 from inkport.core.files import sha256_file
 from inkport.core.lm.files import Fusion, fusion_path, load_fusion, load_model, save_fusion
+from inkport.lines.roles import Role, record_lines
+from inkport.lines.source import read_lines
 
 
 TEXT = "a bad cab\nde ca\ncab dab\nbad deed\n" * 4
@@ -25,11 +28,20 @@ def fake(register, onnx_artifact, monkeypatch):
 @pytest.fixture
 def lines(tmp_path):
     """Two lines of one dark block each: the fake runtime reads ``é``; one truth says so, one says ``d``."""
-    folder = tmp_path / "lines"
+    return draw(tmp_path / "lines", ink=0)
+
+
+@pytest.fixture
+def others(tmp_path):
+    """Two other lines, the block a shade lighter."""
+    return draw(tmp_path / "others", ink=1)
+
+
+def draw(folder, *, ink):
     folder.mkdir()
     for name, text in (("one", "é"), ("two", "d")):
         pixels = np.full((96, 1024), 255, np.uint8)
-        pixels[:, 480:560] = 0
+        pixels[:, 480:560] = ink
         Image.fromarray(pixels).save(folder / f"{name}.png")
         (folder / f"{name}.gt.txt").write_text(text + "\n", encoding="utf-8")
     return folder
@@ -45,7 +57,8 @@ def built(inkport, tmp_path, onnx_artifact):
     return out
 
 
-def test_a_model_is_built_tuned_measured_and_used(inkport, built, lines, tmp_path, onnx_artifact):
+def test_a_model_is_built_tuned_measured_and_used(inkport, built, lines, others, onnx_artifact):
+    tmp_path = lines.parent
     charset = onnx_artifact.spec.charset
     run = inkport("lm", "tune", "--lm", built, "--lines", lines)
     assert (run.code, run.err) == (0, "")
@@ -53,7 +66,7 @@ def test_a_model_is_built_tuned_measured_and_used(inkport, built, lines, tmp_pat
     assert f"alpha {fusion.alpha:g}" in run.out
     assert "CER on 2 lines" in run.out
 
-    run = inkport("lm", "measure", "--lm", built, "--lines", lines, "--out", tmp_path / "lm.json")
+    run = inkport("lm", "measure", "--lm", built, "--lines", others, "--out", tmp_path / "lm.json")
     assert run.code == 0
     report = json.loads((tmp_path / "lm.json").read_text(encoding="utf-8"))
     assert report["gain"][0]["lines"] == 2
@@ -131,3 +144,70 @@ def test_test_lines_neither_build_nor_tune_a_language_model(inkport, built, line
     assert "lm tune: 'two' is a test line" in run.err
     assert not (tmp_path / "new.npz").exists()
     assert not built.with_name(built.name + ".fusion.json").exists()
+
+
+@pytest.mark.parametrize("name", ["lm.npz", "lm.arpa", "lm.arpa.gz", "packed.npz"])
+def test_lines_that_built_a_language_model_do_not_tune_or_measure_it(inkport, lines, others, onnx_artifact, name):
+    tmp_path = lines.parent
+    model, file = onnx_artifact.path, tmp_path / name
+    text = tmp_path / "text.txt"
+    text.write_text(TEXT, encoding="utf-8")
+    first = tmp_path / "lm.arpa" if name == "packed.npz" else file
+    build = ["lm", "build", model, "--text", text, "--lines", lines, "--order", 3, "--out", first]
+    assert inkport(*build).code == 0
+    if name == "packed.npz":
+        assert inkport("lm", "pack", first, model, "--out", file).code == 0
+    copy = tmp_path / "copy.tsv"
+    Image.open(lines / "two.png").save(tmp_path / "copy.bmp")
+    copy.write_text("image\ttext\ncopy.bmp\t d \n", encoding="utf-8")
+    refused = inkport("lm", "tune", "--lm", file, "--lines", copy)
+    assert refused.code == 2
+    assert "1 line is among those that the language model" in refused.err
+    assert "was built on" in refused.err
+    assert not fusion_path(file).exists()
+    # The same texts in other hands are other lines.
+    assert inkport("lm", "tune", "--lm", file, "--lines", others).code == 0
+    for measured, why in ((lines, "was built on"), (others, "was tuned on")):
+        run = inkport("lm", "measure", "--lm", file, "--lines", measured, "--out", tmp_path / "lm.json")
+        assert run.code == 2
+        assert why in run.err
+
+
+def test_lines_that_trained_the_recogniser_do_not_tune_a_language_model(
+    inkport, built, lines, onnx_artifact, monkeypatch
+):
+    record = record_lines({Role.TRAIN: read_lines([lines])})
+    known = replace(onnx_artifact, provenance=replace(onnx_artifact.provenance, line_digests=record))
+    monkeypatch.setattr(lm_module, "bundled_artifacts", lambda: (known,))
+    run = inkport("lm", "tune", "--lm", built, "--lines", lines)
+    assert run.code == 2
+    assert "2 lines are among those that" in run.err
+    assert "was trained on" in run.err
+
+
+def test_a_model_of_texts_alone_has_the_bytes_it_always_had(built):
+    with np.load(built) as stored:
+        assert set(json.loads(stored["head"].tobytes())) == {"version", "order", "charset_sha256", "unknown"}
+
+
+def test_texts_from_right_to_left_build_no_language_model_unless_they_are_left_out(inkport, tmp_path, onnx_artifact):
+    path = tmp_path / "lines.tsv"
+    path.write_text("image\ttext\na.png\tabcabc\nb.png\tabc שלום\nc.png\tbcabca\n", encoding="utf-8")
+    command = ("lm", "build", onnx_artifact.path, "--lines", path, "--out", tmp_path / "lm.npz", "--prune", 0)
+    refused = inkport(*command)
+    assert (refused.code, refused.out) == (2, "")
+    assert "b.png: right-to-left: 'ש'" in refused.err
+    assert not (tmp_path / "lm.npz").exists()
+    done = inkport(*command, "--skip", "right-to-left")
+    assert done.code == 0
+    assert "left out by --skip: 1 lines (1 right-to-left)" in done.err
+
+
+def test_six_lines_make_a_model_of_the_order_that_they_allow(inkport, tmp_path, onnx_artifact):
+    path = tmp_path / "lines.tsv"
+    rows = "".join(f"{index}.png\t{text}\n" for index, text in enumerate(["abc", "cab", "bca", "acb", "é a", "d"]))
+    path.write_text(f"image\ttext\n{rows}", encoding="utf-8")
+    done = inkport("lm", "build", onnx_artifact.path, "--lines", path, "--out", tmp_path / "lm.npz")
+    assert done.code == 0
+    assert "order 3, not 6: the text is so short" in done.err
+    assert f"{tmp_path / 'lm.npz'}: order 3, n-grams by length" in done.out

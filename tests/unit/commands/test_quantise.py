@@ -11,6 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from inkport.core.artifact import Provenance, load_artifact, new_artifact
 from inkport.core.target import Precision
+from inkport.lines.roles import Role, record_lines
+from inkport.lines.source import read_lines
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +52,9 @@ def model(toy_spec, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def calibration(lines_folder, tmp_path_factory):
-    """Another folder with the same lines: the commands refuse to calibrate on the proof."""
-    folder = tmp_path_factory.mktemp("calibration")
-    for file in lines_folder.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    return folder
+def calibration(other_lines):
+    """The commands refuse to calibrate on the proof."""
+    return other_lines
 
 
 def test_apply_makes_the_artefact_that_the_settings_ask_for(inkport, model, calibration, tmp_path):
@@ -91,18 +90,30 @@ def test_from_a_scan_to_a_mixed_artefact_and_its_blank_bias(inkport, model, cali
     )
     assert run.code == 0, run.err
     assert "deletions" in run.out
-    assert load_artifact(tmp_path / "corrected").provenance.options["head_bias"]["label"] == 0
+    corrected = load_artifact(tmp_path / "corrected").provenance
+    assert corrected.options["head_bias"]["label"] == 0
+    expected = {Role.CALIBRATION: read_lines([calibration]), Role.TUNING: read_lines([lines_folder])}
+    assert corrected.line_digests == record_lines(expected)
+    refused = inkport(
+        *("quantise", "blank-bias", tmp_path / "mixed", "--fp32", model, "--lines", calibration),
+        *("--out", tmp_path / "again"),
+    )
+    assert refused.code == 2
+    assert "6 lines are among those that" in refused.err
+    assert "was calibrated on" in refused.err
 
 
-def test_the_proof_is_not_calibrated_on_and_the_scan_must_be_of_the_model(inkport, model, lines_folder, tmp_path):
+def test_the_proof_is_not_calibrated_on_and_the_scan_must_be_of_the_model(
+    inkport, model, calibration, lines_folder, tmp_path
+):
     sets = ("--calibration", lines_folder, "--lines", lines_folder)
     run = inkport("quantise", "sensitivity", model, *sets, "--out", tmp_path / "scan.json")
     assert run.code == 2
-    assert "both in --lines and in --calibration" in run.err
+    assert "6 lines are in both --lines and --calibration" in run.err
     (tmp_path / "odd.json").write_text("{}", encoding="utf-8")
     run = inkport(
         *("quantise", "search", model, "--sensitivity", tmp_path / "odd.json", "--out", tmp_path / "mixed"),
-        *("--calibration", tmp_path, "--lines", lines_folder),
+        *("--calibration", calibration, "--lines", lines_folder),
     )
     assert run.code == 2
     assert "no report of a sensitivity scan" in run.err

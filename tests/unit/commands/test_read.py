@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.commands import read as read_module
+from inkport.commands import _warn, read as read_module
 from inkport.core.runtime import Availability
 
 
@@ -227,3 +227,29 @@ def test_a_file_name_that_is_no_utf8_is_printed_escaped(inkport, tmp_path):
     picture().save(path)
     assert inkport("read", path, path).out == f"{tmp_path}/caf\\udce9.png\té\n" * 2
     assert json.loads(inkport("read", path, "--json").out)[0]["image"] == str(path)
+
+
+def test_light_ink_on_dark_paper_is_read_with_a_warning(inkport, images, tmp_path):
+    Image.eval(picture(0), lambda value: 255 - value).save(tmp_path / "inverted.png")
+    run = inkport("read", tmp_path / "inverted.png", images[0])
+    assert run.code == 0
+    assert len(run.out.splitlines()) == 2
+    (warning,) = run.err.splitlines()
+    assert warning.startswith(f"warning: {tmp_path / 'inverted.png'}: the paper is darker than the ink")
+
+
+def test_a_page_is_read_with_a_warning(inkport, tmp_path):
+    pixels = np.full((900, 800), 255, np.uint8)
+    for top in range(60, 840, 60):
+        pixels[top : top + 24, 60:740:6] = 0
+    Image.fromarray(pixels).save(tmp_path / "page.png")
+    run = inkport("read", tmp_path / "page.png")
+    assert run.code == 0
+    assert "looks like a page and not like one line (800 x 900 px, about 13 rows of writing" in run.err
+
+
+def test_threads_that_share_a_processor_give_a_warning(inkport, images, monkeypatch):
+    monkeypatch.setattr(_warn, "count_processors", lambda: 1.0)
+    run = inkport("read", images[0], "--threads", 4)
+    assert (run.code, run.out) == (0, "é\n")
+    assert run.err.startswith("warning: 4 threads share 1 processor: ")

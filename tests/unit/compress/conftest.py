@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from inkport.benchmarks.equivalence import Equivalence, Verdict
 from inkport.compress.judge import Judged, Standing
@@ -56,13 +57,13 @@ def write(tmp_path):
 
 @pytest.fixture
 def line_set(tmp_path):
-    """Make a folder of lines with these ids; an image is its id, and no image."""
+    """Make a folder of lines with these ids; an image shows the bytes of its id."""
 
     def make(name: str, *ids: str, text: str = "abc") -> Path:
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         for line in ids:
-            (folder / f"{line}.png").write_bytes(line.encode())
+            Image.frombytes("L", (len(line), 1), line.encode()).save(folder / f"{line}.png")
             (folder / f"{line}.gt.txt").write_text(text, encoding="utf-8")
         return folder
 
@@ -96,7 +97,14 @@ def member():
     """Make a member with a time, a standing and a verdict of our choice."""
 
     def make(name, time_ms, standing=Standing.WITHIN, *, further=None, verdict=Verdict.EQUIVALENT, own=False):
-        found = Equivalence(verdict=verdict, margin=0.003, interval=(-0.001, 0.001), further_lines=further)
+        found = Equivalence(
+            verdict=verdict,
+            margin=0.003,
+            largest_writer_loss=0.05,
+            interval=(-0.001, 0.001),
+            non_inferior=False,
+            further_writers=further,
+        )
         rates = {"cer": 0.1, "cer_reference": 0.1, "delta": 0.0, "interval": (-0.001, 0.001)}
         judged = Judged(lines=9, **rates, equivalence=found, flips=0, datasets={})
         return MemberReport(

@@ -33,7 +33,7 @@ def test_test_lines_never_choose(member):
     assert choose_member([good, bad], 0.003).member == "bad on test"
 
 
-def test_none_says_inconclusive_and_how_many_lines_would_decide(member):
+def test_none_says_inconclusive_and_how_many_writers_would_decide(member):
     members = [
         member("a", 1.0, Standing.OPEN, verdict=Verdict.INCONCLUSIVE, further=412),
         member("b", 1.0, Standing.OPEN, verdict=Verdict.INCONCLUSIVE),
@@ -42,8 +42,8 @@ def test_none_says_inconclusive_and_how_many_lines_would_decide(member):
     choice = choose_member(members, 0.003)
     assert choice.member is None
     assert choice.sentence.startswith("INCONCLUSIVE")
-    assert "a is open; about 412 further lines" in choice.sentence
-    assert "b is open; no number of lines" in choice.sentence
+    assert "a is open; about 412 further writers" in choice.sentence
+    assert "b is open; no number of writers" in choice.sentence
     assert "Beyond the budget: c." in choice.sentence
 
 

@@ -17,7 +17,7 @@ def lines(count, dataset="a", text="abcde" * 8):
 
 
 def judged(some, reference, edits, margin=0.01):
-    return judge_member(some, reference, edits, flips=0, margin=margin, seed=0)
+    return judge_member(some, reference, edits, flips=0, margin=margin)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,8 @@ def test_own_weights_that_are_surely_no_worse_keep_a_budget_although_nothing_is_
 def test_a_data_set_that_loses_is_not_hidden_by_a_large_one():
     some = lines(2000) + lines(40, "small")
     found = judged(some, [4] * 2040, [4] * 2000 + [8] * 40)
-    assert found.equivalence.verdict is Verdict.EQUIVALENT
+    assert found.delta < 0.01
+    assert found.equivalence.verdict is Verdict.INCONCLUSIVE
     assert found.datasets["small"].equivalence.verdict is Verdict.WORSE
     assert standing(found, own_weights=True) is Standing.BEYOND
 
@@ -57,7 +58,7 @@ def test_a_data_set_that_loses_is_not_hidden_by_a_large_one():
 def test_few_lines_leave_it_open():
     found = judged(lines(3), [4] * 3, [4] * 3)
     assert standing(found, own_weights=False) is Standing.OPEN
-    assert found.equivalence.further_lines
+    assert found.equivalence.further_writers
 
 
 def test_as_inkport_verify_judges_the_same_readings(rng):

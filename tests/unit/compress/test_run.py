@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
 
+from inkport.compress.lines import refuse_known
 from inkport.compress.recipe import StageRow
 from inkport.compress.run import Status, run_stages
 from inkport.compress.stage import Inputs
@@ -15,6 +18,8 @@ from inkport.compress.store import kept
 from inkport.core.artifact import Provenance, load_artifact, new_artifact
 from inkport.core.errors import ExportError, LineDataError, RuntimeUnavailableError
 from inkport.core.target import Precision
+from inkport.lines.roles import Role, record_lines
+from inkport.lines.source import read_lines
 
 
 def write_artifact(path, spec, text, parent=None):
@@ -185,17 +190,21 @@ def test_what_is_not_installed_is_unavailable_and_no_failure(run, tmp_path):
     assert "Traceback" in (tmp_path / "out/stages/a/error.txt").read_text()
 
 
-def test_a_kill_is_not_a_failure_of_a_stage(run):
-    Appends.fails["b"] = KeyboardInterrupt()
-    with pytest.raises(KeyboardInterrupt):
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full"), MemoryError()])
+def test_a_kill_is_not_a_failure_of_a_stage_nor_is_a_full_machine(run, error):
+    Appends.fails["b"] = error
+    with pytest.raises(type(error)):
         run(*TREE)
     Appends.fails.clear()
     assert run(*TREE)[0] == ["b again", "c", "d"]
 
 
-def test_a_line_has_one_role_whoever_names_it(run, line_set):
-    with pytest.raises(LineDataError, match=r"1 lines are in both train and val, for example 'v.png'"):
-        run(row("a", lines=(line_set("more", "v", "w"),)))
+def test_a_line_has_one_role_whoever_names_it(run, line_set, context):
+    copy = line_set("more", "w")
+    (copy / "renamed.gt.txt").write_text("abc", encoding="utf-8")
+    shutil.copyfile(context.found.val[0] / "v.png", copy / "renamed.png")
+    with pytest.raises(LineDataError, match=r"1 line is in both train and val, for example 'renamed.png' .*'v.png'"):
+        run(row("a", lines=(copy,)))
     assert Appends.calls == [], "nothing is made"
     assert run(row("a", lines=(line_set("other", "x"),)))[0] == ["a"]
 
@@ -205,10 +214,31 @@ def test_test_lines_that_train_are_refused(context, line_set):
         context.index.check_roles({"train": context.lines.train, "val": (), "test": (line_set("test", "t", "u"),)})
 
 
+def test_a_name_is_not_a_line(context, line_set):
+    other = line_set("other", "t", text="another text")
+    context.index.check_roles({"train": context.lines.train, "val": (other,)})
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "told"),
+    [(Role.TRAIN, "val", "no lines of val"), (Role.VAL, "val", None), (Role.VAL, "test", "no lines of test")],
+)
+def test_what_the_start_was_made_by_does_not_judge_it(context, line_set, toy_artifact, role, name, told):  # noqa: PLR0917
+    judged = line_set("judged", "a", "b")
+    record = record_lines({role: read_lines([line_set("learnt", "b")])})
+    start = replace(toy_artifact, provenance=replace(toy_artifact.provenance, line_digests=record))
+    lines = replace(context.lines, **{name: (judged,)})
+    if told is None:
+        refuse_known(start, lines)
+        return
+    with pytest.raises(LineDataError, match=f"1 line is among those that the start .*'b.png'.*{told}"):
+        refuse_known(start, lines)
+
+
 def test_lines_whose_split_is_test_neither_train_nor_choose(context, tmp_path):
     (tmp_path / "x.png").write_bytes(b"x")
     manifest = tmp_path / "lines.tsv"
-    manifest.write_text("image\ttext\tid\tsplit\nx.png\tabc\tx\ttest\n", encoding="utf-8")
+    manifest.write_text("image\ttext\tid\tsplit\nx.png\tabc\tx\tTEST\n", encoding="utf-8")
     for role in ("train", "val"):
         with pytest.raises(LineDataError, match=f"'x' is a test line, and in {role}"):
             context.index.check_roles({role: (manifest,)})

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
-from inkport.core.files import new_directory, new_file, sha256_file, write_atomically
+from inkport.core import files, scratch
+from inkport.core.files import new_directory, new_file, printable, sha256_file, write_atomically
 
 
 class Stop(BaseException):
@@ -92,15 +97,18 @@ def test_a_swap_that_fails_half_way_puts_the_old_folder_back(tmp_path, monkeypat
     rename = os.replace
     calls = []
 
-    def fail_at_the_second(source, target, **options):
+    def fail_at_the_third(source, target, **options):
+        # The place is taken, the old folder is put aside, and then this.
         calls.append(target)
-        if len(calls) == 2:
+        if len(calls) == 3:
             raise OSError("disk gone")
         return rename(source, target, **options)
 
-    monkeypatch.setattr(os, "replace", fail_at_the_second)
+    monkeypatch.setattr(files, "exchange", lambda *_: False)
+    monkeypatch.setattr(os, "replace", fail_at_the_third)
     with pytest.raises(OSError, match="disk gone"), new_directory(path) as draft:
         (draft / "new").touch()
+    assert len(calls) == 4
     assert names(path) == ["old"]
     assert names(tmp_path) == ["folder"]
 
@@ -117,9 +125,104 @@ def test_a_kill_inside_the_block_leaves_the_old_folder(tmp_path):
     done = subprocess.run([sys.executable, "-c", script, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert names(path) == ["old"]
+    # What it left is removed with the next new folder.
+    assert len(names(tmp_path)) == 2
+    scratch._swept.clear()
+    write_atomically(tmp_path / "other", "")
+    assert names(tmp_path) == ["folder", "other"]
+
+
+@pytest.mark.parametrize("swaps", [True, False])
+@pytest.mark.parametrize("existing", ["nothing", "folder", "file"])
+def test_two_that_publish_at_once_both_end_well_and_nobody_sees_half_a_folder(tmp_path, monkeypatch, swaps, existing):
+    if not swaps:
+        monkeypatch.setattr(files, "exchange", lambda *_: False)
+    path = tmp_path / "folder"
+    if existing == "folder":
+        path.mkdir()
+        (path / "old").touch()
+    elif existing == "file":
+        path.touch()
+    seen, ended = set(), threading.Event()
+
+    def publish(name):
+        for number in range(60):
+            with new_directory(path) as draft:
+                for part in "ab":
+                    (draft / f"{name}-{number}-{part}").touch()
+
+    def look():
+        while not ended.is_set():
+            with suppress(FileNotFoundError, NotADirectoryError):
+                folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    seen.add(frozenset(os.listdir(folder)))  # noqa: PTH208 - by its descriptor: it may move
+                finally:
+                    os.close(folder)
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    with ThreadPoolExecutor(3) as pool:
+        done = [pool.submit(publish, name) for name in "xyz"]
+    ended.set()
+    reader.join()
+    assert [future.exception() for future in done] == [None] * 3
+    assert names(tmp_path) == ["folder"]
+    assert len({name[:-2] for name in names(path)}) == 1
+    assert len(names(path)) == 2
+    # A folder that is being removed may be seen with less in it, never with a mixture.
+    assert all(len({name[:-2] for name in found}) <= 1 for found in seen)
+
+
+def test_processes_that_publish_at_once_both_end_well(tmp_path):
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom inkport.core.files import new_directory\n"
+        "sys.stdin.readline()\n"
+        "for number in range(100):\n"
+        "    with new_directory(Path(sys.argv[1])) as draft:\n"
+        "        (draft / sys.argv[2]).write_text(str(number))\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "folder")]
+    running = [subprocess.Popen([*command, name], stdin=subprocess.PIPE, text=True) for name in ("one", "two")]
+    for process in running:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in running:
+        process.communicate()
+    assert [process.returncode for process in running] == [0, 0]
+    assert names(tmp_path) == ["folder"]
+    (name,) = names(tmp_path / "folder")
+    assert (tmp_path / "folder" / name).read_text() == "99"
 
 
 def test_sha256_of_a_known_file(tmp_path):
     (tmp_path / "f").write_bytes(b"abc")
     # FIPS 180-2, appendix B.1.
     assert sha256_file(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from inkport.core.files import write_atomically
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+write_atomically(Path(sys.argv[1]), b"x" * 2000)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_a_disk_that_is_full_leaves_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    done = subprocess.run([sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True, check=False)
+    assert "OSError: [Errno 27]" in done.stderr
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_file_name_that_is_no_utf8_reaches_every_report(tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    assert printable(name) == "caf\\xe9"
+    assert printable("café 🖋") == "café 🖋"
+    write_atomically(tmp_path / "report.json", f'["{name}"]')
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == [name]

@@ -48,6 +48,19 @@ class RudeProbe(Good):
         raise OSError("libacme.so: cannot open shared object file")
 
 
+class SilentProbe(Good):
+    def probe(self):
+        return None
+
+
+class NoFormats(Good):
+    formats = ()
+
+
+class OneFormat(Good):
+    formats = "safetensors"
+
+
 class RudeOpen(Good):
     def open(self, artifact, *, device, options):
         raise MemoryError("out of device memory")
@@ -84,7 +97,8 @@ def register(monkeypatch):
         ]
         monkeypatch.setattr(registry, "entry_points", lambda group: points if group == registry.GROUP else [])
         lookup = {f"{__name__}:{cls.__name__}": cls for cls in (Good, Absent, RudeProbe, RudeOpen, OurError)}
-        lookup |= {f"{__name__}:{cls.__name__}": cls for cls in (OnlyOnnx, NoRuntime, Broken)}
+        others = (OnlyOnnx, NoRuntime, Broken, SilentProbe, NoFormats, OneFormat)
+        lookup |= {f"{__name__}:{cls.__name__}": cls for cls in others}
         monkeypatch.setattr(EntryPoint, "load", lambda point: lookup[point.value])
 
     return make
@@ -119,6 +133,9 @@ def test_one_package_seen_twice_is_no_collision(register):
         (Broken, "does not load: ImportError('no module named acme_sdk')", "mend or uninstall"),
         (NoRuntime, "is no runtime", "mend or uninstall"),
         (RudeProbe, "its probe raised OSError('libacme.so", "report this"),
+        (SilentProbe, "its probe returned None, no Availability", "report this"),
+        (NoFormats, "names no formats: ()", "uninstall the package"),
+        (OneFormat, "names no formats: 'safetensors'", "uninstall the package"),
         (Absent, "no driver", "install the driver"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from inkport.core.errors import RecipeError
@@ -52,6 +54,12 @@ def test_rows_are_read_in_order_with_defaults(load):
         (ROW + 'devise = "cpu"', "did you mean 'device'"),
         (ROW.replace("int8", "int7"), r"target\[0\]\.precision: expected one of fp32"),
         (ROW + "budget = {cer_margin = -1}", "must not be negative"),
+        (ROW + "budget = {cer_margin = inf}", "cer_margin: expected a finite float, found inf"),
+        (ROW + "budget = {p90_ms = nan}", "p90_ms: expected float, found nan"),
+        (ROW + "budget = {flipped_lines = inf}", "flipped_lines: expected int, found inf"),
+        (ROW + 'options = {threads = "0"}', "threads must be a number of at least 1 and at most 1,024, found '0'"),
+        (ROW + 'options = {threads = "many"}', "threads must be a number of at least 1"),
+        (ROW + 'options = {threads = "99999999999"}', "threads must be a number of at least 1"),
         (ROW + "budget = {p90_ms = nan}", "expected float, found nan"),
         (ROW + "budget = {flipped_lines = 1.5}", "expected int"),
         (ROW + "lines = 0", "lines must be at least 1"),
@@ -67,5 +75,12 @@ def test_an_unreadable_file_is_named(tmp_path):
     with pytest.raises(RecipeError, match=r"none\.toml: cannot be read"):
         load_targets(tmp_path / "none.toml")
     (tmp_path / "latin.toml").write_bytes(b"name = '\xe9'")
-    with pytest.raises(RecipeError, match=r"latin\.toml: cannot be read"):
+    with pytest.raises(RecipeError, match=r"latin\.toml: not valid TOML \('utf-8' codec"):
         load_targets(tmp_path / "latin.toml")
+
+
+@pytest.mark.parametrize("limit", ["cer_margin", "p90_ms"])
+def test_a_budget_built_in_code_has_no_endless_limit_either(limit):
+    for value in (math.nan, math.inf, -1.0):
+        with pytest.raises(RecipeError, match="finite"):
+            Budget(**{limit: value})

@@ -63,7 +63,7 @@ def test_a_bad_image_is_refused_by_name_or_skipped_on_request():
     bad = Line(id="bad/0", image=b"no image", text="a", dataset="bad")
     with pytest.raises(LineDataError, match="bad/0") as caught:
         choose_calibration([*LINES, bad], PreprocessSpec(), count=4)
-    assert "--skip-bad-images" in caught.value.remedy
+    assert "--skip bad-image" in caught.value.remedy
     chosen = choose_calibration([*LINES, bad], PreprocessSpec(), count=4, skip_bad_images=True)
     assert chosen.skipped == ("bad/0",)
     assert len(chosen.inputs) == len(chosen.record.ids) == 4

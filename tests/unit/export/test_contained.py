@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -35,7 +36,15 @@ def test_its_error_becomes_ours_with_what_it_said_last():
         raise RuntimeError("no such op\nand a page of trace")
 
 
-@pytest.mark.parametrize("error", [UsageError("ours"), ModuleNotFoundError("no SDK", name="sdk")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        UsageError("ours"),
+        ModuleNotFoundError("no SDK", name="sdk"),
+        OSError(errno.ENOSPC, "full"),
+        MemoryError("7 TiB"),
+    ],
+)
 def test_errors_that_mean_something_to_the_caller_pass_through(error):
     with pytest.raises(type(error)) as caught, contained("stage", Path("model")):
         raise error

@@ -67,6 +67,6 @@ def test_a_bad_calibration_image_is_refused_or_skipped_aloud(toy_onnx, lines_fol
     arguments = {"to": ("onnx-int8",), "calibration": (folder,), "out": tmp_path / "out"}
     with pytest.raises(LineDataError, match=r"line3\.png"):
         export(str(toy_onnx.path), **arguments)
-    export(str(toy_onnx.path), skip_bad_images=True, **arguments)
-    assert "skipped 1 bad images: line3.png" in capsys.readouterr().err
+    export(str(toy_onnx.path), skip="bad-image", **arguments)
+    assert "left out of calibration: 1 bad-image: line3.png" in capsys.readouterr().err
     assert len(load_artifact(tmp_path / "out" / "onnx-int8").provenance.calibration.ids) == 5

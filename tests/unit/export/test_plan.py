@@ -12,11 +12,12 @@ import pytest
 
 import inkport.export.plan as planning
 from inkport.core.artifact import Artifact, Calibration, Provenance, load_artifact, new_artifact
-from inkport.core.errors import ExportError
+from inkport.core.errors import ExportError, ExportRequestError
+from inkport.core.exits import exit_code
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
 from inkport.export.calibration import CalibrationSet
-from inkport.export.plan import Stage, build
+from inkport.export.plan import Stage, build, lacks_calibration
 
 
 WEIGHTS, ONNX, INT8, OV = (
@@ -164,15 +165,27 @@ def test_an_artefact_elsewhere_is_reused_if_it_is_of_these_weights(calls, weight
 
 
 def test_int8_without_lines_is_refused_before_anything_runs(calls, weights, tmp_path):
-    with pytest.raises(ExportError, match="calibrate") as caught:
+    assert lacks_calibration(weights, INT8, work=tmp_path / "work")
+    with pytest.raises(ExportRequestError, match="calibrate") as caught:
         make(weights, INT8, tmp_path / "work")
     assert "--calibration" in caught.value.remedy
+    assert exit_code(caught.value) == 2
+    assert calls == []
+
+
+def test_lines_are_not_missed_where_their_result_is_there_or_nothing_leads_there(calls, weights, tmp_path):
+    work = tmp_path / "work"
+    made = make(weights, INT8, work, calibration=LINES)
+    calls.clear()
+    assert not lacks_calibration(weights, INT8, work=work)
+    assert not lacks_calibration(weights, INT8, work=tmp_path / "elsewhere", reuse=[made])
+    assert not lacks_calibration(weights, ("tensorrt", Precision.FP16), work=work)
     assert calls == []
 
 
 @pytest.mark.usefixtures("calls")
 def test_a_target_that_nothing_leads_to_names_those_there_are(weights, tmp_path):
-    with pytest.raises(ExportError, match="from safetensors fp32 to tensorrt fp16") as caught:
+    with pytest.raises(ExportRequestError, match="from safetensors fp32 to tensorrt fp16") as caught:
         make(weights, ("tensorrt", Precision.FP16), tmp_path / "work")
     assert "onnx-int8" in caught.value.remedy
 
@@ -182,6 +195,7 @@ def test_without_torch_the_remedy_is_the_extra(weights, tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "inkport.export.from_torch.onnx_fp32", raising=False)
     with pytest.raises(ExportError, match="needs torch") as caught:
         make(weights, ONNX, tmp_path / "work")
+    assert exit_code(caught.value) == 3
     assert "pip install 'inkport[export]'" in caught.value.remedy
 
 

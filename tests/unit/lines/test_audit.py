@@ -10,7 +10,7 @@ from PIL import Image
 
 from inkport.core.errors import LineDataError
 from inkport.core.preprocess import prepare
-from inkport.lines.audit import Problem, audit_lines
+from inkport.lines.audit import Problem, audit_lines, runs_right_to_left, sized_lines
 from inkport.lines.line import Line
 
 
@@ -25,6 +25,7 @@ GOOD = Line(id="good", image=png(), text="abcde" * 4)
 BAD = {
     Problem.BAD_IMAGE: Line(id="cut", image=png()[:60], text="a"),
     Problem.EMPTY_TEXT: Line(id="empty", image=png(), text=" \n"),
+    Problem.RIGHT_TO_LEFT: Line(id="hebrew", image=png(), text="a שלום"),
     Problem.UNKNOWN_SYMBOL: Line(id="greek", image=png(), text="aω"),
     Problem.TOO_FEW_FRAMES: Line(id="dense", image=png(), text="a" * 13),
 }
@@ -76,7 +77,7 @@ def test_skipping_one_problem_does_not_skip_another(audit):
 def test_the_summary_counts_each_problem(audit):
     lines = [GOOD, *BAD.values(), BAD[Problem.EMPTY_TEXT]]
     assert audit(lines, skip=list(Problem)).summary() == (
-        "1 usable lines, 5 unusable (1 bad-image, 2 empty-text, 1 too-few-frames, 1 unknown-symbol)"
+        "1 usable lines, 6 unusable (1 bad-image, 2 empty-text, 1 right-to-left, 1 too-few-frames, 1 unknown-symbol)"
     )
 
 
@@ -91,4 +92,41 @@ def test_the_details_say_what_is_wrong(audit):
     details = {f.id: f.detail for f in audit(BAD.values(), skip=list(Problem)).findings}
     assert details["greek"] == "the charset lacks ['ω']"
     assert details["dense"] == "24 frames for a text that needs 25"
+    assert details["hebrew"].startswith("'ש' (U+05E9) is written from right to left, frames run from left to right")
     assert details["empty"] == "the transcription is empty"
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol"),
+    [
+        ("שלום עולם", "ש"),
+        ("ܫܠܡܐ", "ܫ"),
+        ("سلام", "س"),
+        ("ދިވެހި", "ދ"),
+        ("ߒߞߏ", "ߒ"),
+        ("page 12 of דף, 1914", "ד"),
+        ("abc\u202edef", "\u202e"),
+        ("abc\u200fdef", "\u200f"),
+        ("Ça coûte 12,50 € (env.) — voilà", ""),
+        ("Việt Nam", ""),
+        ("०१२ हिन्दी 日本 ١٢٣", ""),
+    ],
+)
+def test_one_letter_from_right_to_left_is_enough(text, symbol):
+    assert runs_right_to_left(text) == symbol
+
+
+def test_a_text_from_right_to_left_is_refused_also_where_the_charset_has_its_letters(toy_spec):
+    charset = type(toy_spec.charset).from_texts(["שלום abc"])
+    with pytest.raises(LineDataError, match="1 right-to-left"):
+        audit_lines([BAD[Problem.RIGHT_TO_LEFT]], charset=charset, preprocess=toy_spec.preprocess, stride=4)
+
+
+def test_sizes_are_those_of_the_images_and_bad_ones_are_refused_unless_skipped():
+    lines = [GOOD, BAD[Problem.BAD_IMAGE], BAD[Problem.EMPTY_TEXT]]
+    findings = []
+    found = list(sized_lines(lines, findings, skip=["bad-image"]))
+    assert found == [(GOOD, (48, 96)), (BAD[Problem.EMPTY_TEXT], (48, 96))]
+    assert [(f.id, f.problem) for f in findings] == [("cut", Problem.BAD_IMAGE)]
+    with pytest.raises(LineDataError, match=r"1 unusable lines; 2 lines can be read:(.|\n)*cut: bad-image"):
+        list(sized_lines(lines, []))

@@ -53,10 +53,10 @@ def test_parquet_in_the_hugging_face_convention(parquet):
     np.testing.assert_array_equal(first.gray(), np.zeros((20, 40)))
 
 
-def test_parquet_prefers_the_document_over_the_writer(parquet):
+def test_what_may_be_a_writer_or_a_document_is_a_document(parquet):
     row = {"image": {"bytes": png()}, "text": "a", "writer_or_document": "doc", "writer": "w", "dataset": "d"}
     (line,) = read_lines([parquet([row])])
-    assert (line.writer, line.dataset) == ("doc", "d")
+    assert (line.writer, line.document, line.dataset) == ("w", "doc", "d")
 
 
 def test_rows_beyond_the_first_batch_keep_their_number(parquet):
@@ -78,7 +78,7 @@ def test_a_row_that_only_names_its_image_is_refused(parquet):
 
 
 def test_an_image_column_of_another_type_is_refused(parquet):
-    with pytest.raises(LineDataError, match="row 0 has no image bytes"):
+    with pytest.raises(LineDataError, match="column image is of type string, expected binary, or a struct"):
         list(read_lines([parquet([{"image": "x.png", "text": "a"}])]))
 
 
@@ -152,17 +152,38 @@ def test_a_manifest_takes_windows_line_ends_and_other_separators_within_a_text(t
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"lacks \['image', 'text'\]"),
-        ("image\tlabel\na\tb\n", r"lacks \['text'\], found \['image', 'label'\]"),
+        ("", r"no column \['image', 'text'\]"),
+        ("image\tlabel\na\tb\n", r"the first row: no column \['text'\], found \['image', 'label'\]"),
         ("image\ttext\na.png\n", "row 2 has 1 fields, expected 2"),
         ("image\ttext\na.png\ta\tb\n", "row 2 has 3 fields, expected 2"),
-        ("image\ttext\na.png\ta\n\n", "row 3 has 1 fields"),
+        ("image\ttext\na.png\ta\n\nb.png\tb\n", "row 3 has 1 fields"),
+        ("image\ttext\na\0.png\ta\n", "row 2: image is .*no path holds NUL"),
+        ("image\ttext\ttext\na.png\ta\tb\n", "column 'text' stands twice"),
+        ("image\ttext\tid\tid\na.png\ta\t1\t2\n", "column 'id' stands twice"),
         ("image\ttext\tseen_writer\na.png\ta\tyes\n", "row 2: seen_writer is 'yes', expected true or false"),
     ],
 )
 def test_malformed_manifests_are_refused(tmp_path, text, message):
     with pytest.raises(LineDataError, match=message):
         list(read_lines([manifest(tmp_path, text)]))
+
+
+def test_a_manifest_may_begin_with_a_byte_order_mark_and_end_in_empty_rows(tmp_path):
+    path = tmp_path / "set.tsv"
+    path.write_bytes("\ufeffimage\ttext\r\na.png\ta\r\n\r\n\n".encode())
+    assert [(line.id, line.text) for line in read_lines([path])] == [("a.png", "a")]
+
+
+def test_zero_is_a_name_in_a_manifest(tmp_path):
+    text = "image\ttext\tid\tdataset\twriter\tdocument\tseen_writer\na.png\t0\t0\t0\t0\t0\t0\n"
+    (line,) = read_lines([manifest(tmp_path, text)])
+    assert (line.text, line.id, line.dataset, line.writer, line.document) == ("0", "0", "0", "0", "0")
+    assert not line.seen_writer
+
+
+def test_a_row_of_a_manifest_without_an_image_is_one_bad_line(tmp_path):
+    first, second = read_lines([manifest(tmp_path, "image\ttext\n\ta\nb.png\tb\n")])
+    assert (first.id, first.image, second.id) == ("set:2", b"", "b.png")
 
 
 def test_repeated_ids_are_numbered_and_stay_unique(tmp_path):

@@ -20,7 +20,6 @@ from inkport.core.runtime import Placed, SessionOptions
 from inkport.core.target import Precision
 from inkport.export.from_onnx.openvino_ir import openvino_from_onnx
 from inkport.runtimes.ov import OpenVinoRuntime
-from inkport.runtimes.sdk import mute_openvino
 
 
 def open_on(artifact, device="cpu", **options):
@@ -53,7 +52,6 @@ def test_layers_are_placed_on_the_cpu_and_counted(toy_openvino):
 )
 def test_it_computes_in_the_precision_asked_for_or_says_that_it_cannot(toy_openvino, rng, precision, capability, bits):
     """Whichever of the two applies to this processor; never fp32 under another name."""
-    mute_openvino()
     import openvino
 
     images = rng.random((2, 1, 48, 112), dtype=np.float32)

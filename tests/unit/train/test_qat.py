@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -44,10 +45,10 @@ calibration_lines = 4
 
 
 @pytest.fixture
-def recipe(tmp_path, lines_folder, toy_artifact):
+def recipe(tmp_path, lines_folder, other_lines, toy_artifact):
     (tmp_path / "val").mkdir()
     for suffix in (".png", ".gt.txt"):
-        (tmp_path / "val" / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
+        (tmp_path / "val" / f"v{suffix}").write_bytes((other_lines / f"line0{suffix}").read_bytes())
 
     def write(qat: str = "", lr: float = 1e-3):
         path = tmp_path / "recipe.toml"
@@ -194,7 +195,8 @@ def test_other_networks_can_be_trained_too(name):
 def test_calibration_lines_are_those_that_the_exporter_would_choose(lines_folder):
     lines = list(read_lines([lines_folder]))
     wanted = choose_calibration(lines, PreprocessSpec(), count=4)
-    found = calibration_lines([*lines[::-1], *lines], 4)
+    copies = [replace(line, id=f"{line.id}#2") for line in lines]
+    found = calibration_lines([*lines[::-1], *copies], 4)
     assert tuple(line.id for line in found) == wanted.record.ids
     assert hashlib.sha256(prepare(found[0].gray(), PreprocessSpec())).digest() == (
         hashlib.sha256(wanted.inputs[0]).digest()

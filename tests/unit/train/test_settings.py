@@ -16,10 +16,10 @@ from inkport.train.settings import network_settings  # noqa: E402
 
 
 @pytest.fixture
-def recipe(tmp_path, lines_folder):
+def recipe(tmp_path, lines_folder, other_lines):
     (tmp_path / "val").mkdir()
     for suffix in (".png", ".gt.txt"):
-        (tmp_path / "val" / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
+        (tmp_path / "val" / f"v{suffix}").write_bytes((other_lines / f"line0{suffix}").read_bytes())
 
     def make(**keys):
         data = {"train": [str(lines_folder)], "val": ["val"]}

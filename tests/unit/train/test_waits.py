@@ -64,10 +64,10 @@ def ctc_of_the_device(log_probs, targets, frames, lengths, **_):
 
 
 @pytest.fixture
-def trainer(tmp_path, lines_folder, toy_config, toy_artifact, monkeypatch):
+def trainer(tmp_path, lines_folder, other_lines, toy_config, toy_artifact, monkeypatch):  # noqa: PLR0917 - fixtures
     (tmp_path / "val").mkdir()
     for suffix in (".png", ".gt.txt"):
-        (tmp_path / "val" / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
+        (tmp_path / "val" / f"v{suffix}").write_bytes((other_lines / f"line0{suffix}").read_bytes())
     monkeypatch.setattr(functional, "ctc_loss", ctc_of_the_device)
     # meta has no autocast and draws without a generator.
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())

@@ -13,13 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.errors import LineDataError, UsageError
-from inkport.core.lm.ngrams import END, SPECIAL, START, UNKNOWN, Level, NGrams, bits_for
+from inkport.core.lm.ngrams import END, KEY_BITS, SPECIAL, START, UNKNOWN, Level, NGrams, bits_for
 
 
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 """For lengths whose counts give none, as ``lmplz --discount_fallback`` takes them; unigrams of characters are so."""
-KEY_BITS = 64
-"""Bits of an n-gram's key."""
 
 Keys = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int64]
@@ -30,13 +28,14 @@ def estimate(texts: Iterable[str], *, order: int, prune: Sequence[int] = ()) -> 
 
     Args:
         texts: Lines of text without control characters.
-        order: Length of the longest n-grams, at least 2.
+        order: Length of the longest n-grams, at least 2; the model's is lower where the text is so short that none of
+            this length is left.
         prune: Counts up to which n-grams are dropped, by length from 1; the last holds for all longer ones. The
             first must be 0, and none may be below the one before.
 
     Raises:
         UsageError: If the order or the pruning is out of range for these texts.
-        LineDataError: If there is no text.
+        LineDataError: If there is no text, or so little that no n-gram of two symbols is left.
 
     Source:
         Chen and Goodman, *An Empirical Study of Smoothing Techniques for Language Modeling* (1998), section 3;
@@ -45,16 +44,24 @@ def estimate(texts: Iterable[str], *, order: int, prune: Sequence[int] = ()) -> 
     """
     stream, symbols = _encode(texts)
     bits = bits_for(len(symbols))
-    thresholds = _thresholds(prune, order)
     if not 2 <= order <= KEY_BITS // bits:
         raise UsageError(
             f"order {order}: {len(symbols)} symbols allow 2 to {KEY_BITS // bits}", remedy="choose another --order"
         )
+    thresholds = _thresholds(prune, order)
     raw = [_count(stream, length, bits) for length in range(1, order + 1)]
     adjusted = [_adjust(raw[n], raw[n + 1] if n + 1 < order else None, n + 1, bits) for n in range(order)]
     levels: list[Level] = []
     for n in range(order):
         keep = raw[n][1] > thresholds[n]
+        if n and not keep.any():
+            # Neither is any longer one kept, which occurs no oftener: the model ends here.
+            if n == 1:
+                raise LineDataError(
+                    f"too little text: no two symbols follow one another more than {thresholds[n]} times",
+                    remedy="pass more text, or lower the second number of --prune",
+                )
+            break
         probability, gamma, contexts = _smooth(
             raw[n][0], adjusted[n], keep, levels[-1] if levels else None, bits=bits, length=n + 1
         )

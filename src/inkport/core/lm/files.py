@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from inkport.core.arrays import read_npz
 from inkport.core.charset import Charset
 from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import parse_json, read_json, shorten
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, RecipeError, SpecMismatchError
 from inkport.core.files import sha256_file, write_atomically
-from inkport.core.lm.arpa import read_arpa
+from inkport.core.lm.arpa import arpa_digests, read_arpa
 from inkport.core.lm.model import CharModel, Trie, build_trie
 
 
 VERSION = 1
 """Version of the file."""
+ARRAYS = {"head": "|u1", "points": "<u4", "children": "<u2", "log_prob": "<f2", "backoff": "<f2"}
+"""Arrays of the file and their types; the head is JSON in UTF-8."""
 ARPA_SUFFIXES = (".arpa", ".arpa.gz")
 """Names of files that other tools read."""
+
+
+MOST_WEIGHT = 100.0
+"""Largest weight of a language model. Chosen ones are below 3; above 700 the exponential of one is infinite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +52,14 @@ class Fusion:
     """Digest of the recogniser's charset."""
     root: str = ""
     """Digest of the recogniser's weights, which all of its ports descend from."""
+    line_digests: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the lines that the numbers were chosen by (``inkport.lines.roles``); empty where not recorded."""
 
     def __post_init__(self) -> None:
-        if self.alpha < 0 or self.beam < 1:
-            raise ValueError(f"alpha must be at least 0 and beam at least 1: {self}")
+        if not (0 <= self.alpha <= MOST_WEIGHT and abs(self.beta) <= MOST_WEIGHT and self.beam >= 1):
+            raise ValueError(
+                f"alpha must be within 0..{MOST_WEIGHT}, beta at most that far from 0, and beam at least 1: {self}"
+            )
 
 
 def is_arpa(path: Path) -> bool:
@@ -55,13 +67,20 @@ def is_arpa(path: Path) -> bool:
     return path.name.endswith(ARPA_SUFFIXES)
 
 
-def save_trie(path: Path, trie: Trie) -> None:
-    """Write a model for devices, compressed; the same model gives the same bytes."""
+def save_trie(path: Path, trie: Trie, *, line_digests: Mapping[str, str] | None = None) -> None:
+    """Write a model for devices, compressed; the same model gives the same bytes.
+
+    Args:
+        path: The file.
+        trie: The model.
+        line_digests: Digests of the lines whose texts it was built on (``inkport.lines.roles``).
+    """
     head = {
         "version": VERSION,
         "order": trie.order,
         "charset_sha256": trie.charset_sha256,
         "unknown": trie.unknown,
+        **({"line_digests": dict(line_digests)} if line_digests else {}),
     }
     out = io.BytesIO()
     np.savez_compressed(
@@ -88,20 +107,20 @@ def load_model(path: Path, charset: Charset) -> CharModel:
     if not path.is_file():
         raise ArtifactNotFoundError(f"{path}: no such file", remedy="build one with inkport lm build")
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
-            head = json.loads(stored["head"].tobytes())
-            if head["version"] != VERSION:
-                raise ArtifactCorruptError(f"{path}: version {head['version']}, expected {VERSION}")
-            trie = Trie(
-                order=int(head["order"]),
-                charset_sha256=str(head["charset_sha256"]),
-                unknown=float(head["unknown"]),
-                points=stored["points"],
-                children=stored["children"],
-                log_prob=stored["log_prob"],
-                backoff=stored["backoff"],
-            )
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        stored = read_npz(path, ARRAYS)
+        head = parse_json(stored["head"].tobytes(), where=str(path), error=ArtifactCorruptError)
+        if head["version"] != VERSION:
+            raise ArtifactCorruptError(f"{path}: version {shorten(head['version'])}, expected {VERSION}")
+        trie = Trie(
+            order=int(head["order"]),
+            charset_sha256=str(head["charset_sha256"]),
+            unknown=float(head["unknown"]),
+            points=stored["points"],
+            children=stored["children"],
+            log_prob=stored["log_prob"],
+            backoff=stored["backoff"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactCorruptError(
             f"{path}: not a readable language model ({error})", remedy="build it again"
         ) from error
@@ -111,6 +130,37 @@ def load_model(path: Path, charset: Charset) -> CharModel:
             remedy="build it for this recogniser with inkport lm build",
         )
     return CharModel(trie)
+
+
+def lm_digests(path: Path, *, root: str = "") -> dict[str, str]:
+    """Return the digests of the lines that a language model was built on, and of those its weights were chosen by.
+
+    Args:
+        path: Its file.
+        root: Digest of the recogniser's weights that the weights beside the file must be for; for none if left out.
+
+    Returns:
+        Records by role (``inkport.lines.roles``); what is older than such records, or another tool made, has none.
+
+    Raises:
+        ArtifactCorruptError: If a file cannot be read.
+    """
+    built = arpa_digests(path) if is_arpa(path) else _trie_digests(path)
+    sha256 = sha256_file(path)
+    for fusion in read_fusions(path):
+        if root and (fusion.lm_sha256, fusion.root) == (sha256, root):
+            return built | dict(fusion.line_digests)
+    return built
+
+
+def _trie_digests(path: Path) -> dict[str, str]:
+    try:
+        head = parse_json(read_npz(path, ARRAYS)["head"].tobytes(), where=str(path), error=ArtifactCorruptError)
+        return {str(role): str(digests) for role, digests in head.get("line_digests", {}).items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArtifactCorruptError(
+            f"{path}: not a readable language model ({error})", remedy="build it again"
+        ) from error
 
 
 def fusion_path(path: Path) -> Path:
@@ -154,7 +204,8 @@ def load_fusion(path: Path, charset: Charset, *, root: str) -> Fusion:
         )
     for fusion in fitting:
         if fusion.root == root:
-            return fusion
+            # Decoding has no use for them, and reports name the file by its digest.
+            return replace(fusion, line_digests={})
     known = ", ".join(fusion.root[:12] or "(unknown)" for fusion in fitting)
     raise SpecMismatchError(
         f"{place}: chosen for the recogniser with weights {known}, this one descends from {root[:12]}",
@@ -169,14 +220,14 @@ def read_fusions(path: Path) -> list[Fusion]:
         ArtifactCorruptError: If the file cannot be read.
     """
     place = fusion_path(path)
+    if not place.exists():
+        return []
     try:
-        entries = json.loads(place.read_text(encoding="utf-8"))
+        entries = read_json(place, error=ArtifactCorruptError, remedy="delete it and run inkport lm tune again")
         if not isinstance(entries, list):
             raise TypeError(f"expected a list, found {type(entries).__name__}")
         return [parse_config(Fusion, entry, where=place.name) for entry in entries]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, TypeError, RecipeError) as error:
+    except (ValueError, TypeError, RecipeError) as error:
         raise ArtifactCorruptError(
             f"{place}: not readable ({error})", remedy="delete it and run inkport lm tune again"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from inkport.core.charset import Charset
 from inkport.core.errors import ArtifactCorruptError, SpecMismatchError
-from inkport.core.lm.ngrams import SPECIAL, UNKNOWN, NGrams
+from inkport.core.lm.ngrams import KEY_BITS, SPECIAL, UNKNOWN, NGrams
 
 
 START_SIGN, END_SIGN = "\x01", "\x02"
@@ -51,9 +52,11 @@ class CharModel:
 
     def __init__(self, trie: Trie) -> None:
         self.trie = trie
-        nodes, children = len(trie.points), trie.children.astype(np.int64)
-        if int(children.sum()) != nodes - 1 or not len(trie.log_prob) == len(trie.backoff) == len(children) == nodes:
-            raise ArtifactCorruptError("the language model's numbers do not make a trie", remedy="build it again")
+        if fault := _fault(trie):
+            raise ArtifactCorruptError(
+                f"the language model's numbers do not make a trie: {fault}", remedy="build it again"
+            )
+        children = trie.children.astype(np.int64)
         first = 1 + np.concatenate(([0], np.cumsum(children)))
         links = _links(trie, children, first)
         self._text = "".join(map(chr, trie.points.tolist()))
@@ -89,6 +92,23 @@ class CharModel:
             value, state = self.step(state, symbol)
             total += value
         return total + self.end(state)
+
+
+def _fault(trie: Trie) -> str | None:
+    """Return what is wrong with numbers that may come from anywhere."""
+    shapes = [array.shape for array in (trie.points, trie.children, trie.log_prob, trie.backoff)]
+    nodes, children = trie.points.size, trie.children.astype(np.int64)
+    if not nodes or set(shapes) != {(nodes,)}:
+        return f"arrays of {', '.join(map(str, shapes))}"
+    # A node comes after the one that it continues, so that every walk to a parent ends.
+    if children.sum() != nodes - 1 or (np.cumsum(children)[:-1] < np.arange(1, nodes)).any():
+        return f"{children.sum()} children for {nodes} nodes, or a node before the one that it continues"
+    if not 1 <= trie.order <= KEY_BITS // 2 or trie.points.max() > sys.maxunicode:
+        return f"order {trie.order}, code points up to {trie.points.max()}"
+    log_prob = np.append(trie.log_prob, trie.unknown)
+    if not (np.isfinite(log_prob).all() and np.isfinite(trie.backoff).all() and log_prob.max() <= 0):
+        return "a logarithm that is infinite or no number, or a probability above 1"
+    return None
 
 
 def build_trie(ngrams: NGrams, charset: Charset) -> Trie:
@@ -177,6 +197,10 @@ def _links(trie: Trie, children: npt.NDArray[np.int64], first: npt.NDArray[np.in
             links[level[hit]] = found[hit]
             open_ &= ~hit & (context != 0)
             context = links[context]
+    if end != nodes:
+        raise ArtifactCorruptError(
+            f"the language model has longer n-grams than its order, {trie.order}", remedy="build it again"
+        )
     return links
 
 

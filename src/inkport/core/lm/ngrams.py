@@ -12,6 +12,8 @@ UNKNOWN, START, END = 0, 1, 2
 """Ids of the unknown symbol, of the line's start and of its end; other symbols follow from 3."""
 SPECIAL = ("<unk>", "<s>", "</s>")
 """Their names in ARPA files."""
+KEY_BITS = 64
+"""Bits of an n-gram's key; an id takes at least two, so no n-gram has more than 32 symbols."""
 
 
 @dataclass(frozen=True, kw_only=True)

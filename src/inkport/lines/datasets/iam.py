@@ -24,7 +24,7 @@ _NAME = re.compile(r"(?P<form>(?P<group>[a-z]\d\d)-\d\d\d[a-z]?)(-\d\d)?")
 _ESCAPES = (("&quot;", '"'), ("&apos;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 Form = list[tuple[str, str, str]]
-"""The lines of a form: id, transcription, writer."""
+"""The lines of a form: id, transcription, writer (empty if unknown)."""
 
 
 def list_iam(root: Path, split: Split) -> Iterator[Listed]:
@@ -72,7 +72,8 @@ def _list(root: Path, split: Split, form: Callable[[str], Form | None], *, trans
         for line, text, writer in chosen:
             file = images / match["group"] / match["form"] / f"{line}.png"
             missing = "" if file.is_file() else f"no image {file.relative_to(root)}"
-            yield Listed(id=line, text=text, writer=writer, image=partial(read_file, file), missing=missing)
+            make = partial(read_file, file)
+            yield Listed(id=line, text=text, writer=writer, document=match["form"], image=make, missing=missing)
 
 
 def _read_form(path: Path, name: str) -> Form:
@@ -88,7 +89,7 @@ def _read_form(path: Path, name: str) -> Form:
             )
         for escaped, symbol in _ESCAPES:
             text = text.replace(escaped, symbol)
-        lines.append((found, collapsed(text), form.get("writer-id", name)))
+        lines.append((found, collapsed(text), form.get("writer-id", "")))
     if not lines:
         raise LineDataError(f"{path}: no <handwritten-part> with a <line>")
     return lines
@@ -107,12 +108,12 @@ def _read_table(path: Path, writers: dict[str, str]) -> dict[str, Form]:
                 f"{path}: row {number} is {row!r}, expected a01-000u-00 ok 154 19 408 746 1663 91 A|MOVE"
             )
         form = match["form"]
-        forms.setdefault(form, []).append((fields[0], collapsed(fields[8].replace("|", " ")), writers.get(form, form)))
+        forms.setdefault(form, []).append((fields[0], collapsed(fields[8].replace("|", " ")), writers.get(form, "")))
     return forms
 
 
 def _writers(root: Path) -> dict[str, str]:
-    """Return the writer of each form, if ``forms.txt`` is there; else each form stands for its writer."""
+    """Return the writer of each form, if ``forms.txt`` is there."""
     rows: list[list[str]] = []
     for choice in ("ascii/forms.txt", "forms.txt"):
         if (root / choice).exists():

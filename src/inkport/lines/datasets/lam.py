@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from inkport.core.documents import read_json
 from inkport.core.errors import LineDataError
 from inkport.lines.datasets.listed import Listed, Split, collapsed
-from inkport.lines.datasets.places import check_name, find_place, read_file, read_text
+from inkport.lines.datasets.places import check_name, find_place, read_file
+
+
+WRITER = "muratori"
+"""He wrote all of it."""
 
 
 def list_lam(root: Path, split: Split) -> Iterator[Listed]:
-    """Yield the lines of the basic split; there is one author, so his decade stands for the document.
+    """Yield the lines of the basic split; the decade stands for the document.
 
     Raises:
         LineDataError: If a part of the layout is missing or malformed.
@@ -30,17 +34,15 @@ def list_lam(root: Path, split: Split) -> Iterator[Listed]:
         yield Listed(
             id=name,
             text=collapsed(text),
-            writer="" if decade is None else f"decade-{decade}",
+            writer=WRITER,
+            document="" if decade is None else f"decade-{decade}",
             image=partial(read_file, file),
             missing="" if file.is_file() else f"no image {file.relative_to(root)}",
         )
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    try:
-        records = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise LineDataError(f"{path}: not valid JSON ({error})") from error
+    records = read_json(path, error=LineDataError)
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise LineDataError(f"{path}: expected a list of objects with img and text")
     return records

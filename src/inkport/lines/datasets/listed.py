@@ -27,7 +27,9 @@ class Listed:
     text: str = ""
     """Transcription with white space collapsed; empty if there is none."""
     writer: str = ""
-    """Writer, or document where the layout names no writer."""
+    """Who wrote it; empty where the layout does not say."""
+    document: str = ""
+    """Form, page, letter or period that it belongs to; empty where the layout does not say."""
     image: Callable[[], bytes] = bytes
     """Returns the encoded image; raises ImageError or LineDataError if that cannot be had."""
     missing: str = ""

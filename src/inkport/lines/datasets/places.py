@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from inkport.core.errors import LineDataError
+from inkport.core.reading import read_bytes
 
 
+MAX_BYTES = 256 << 20
+"""Largest file of a data set that is read whole; pages, the largest, have a few megabytes."""
 DOCUMENT = "docs/datasets.md"
 """Where the layouts are shown."""
+MAX_NAME_BYTES = 240
+"""Longest name without its suffix: file systems take 255 bytes."""
 
 
 def find_place(root: Path, *choices: str) -> Path:
@@ -52,8 +57,10 @@ def check_name(name: str, where: Path) -> str:
     """Return ``name`` if it is the bare name of a file, so that no list leads out of its data set.
 
     Raises:
-        LineDataError: If it is empty or a path.
+        LineDataError: If it is empty, a path, or longer than a file's name can be.
     """
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise LineDataError(f"{where}: {name[:40]!r}... has {len(name)} letters, no file has so long a name")
     if not name or name in {".", ".."} or any(symbol in name for symbol in "/\\\0"):
         raise LineDataError(f"{where}: {name!r} is not the name of a file in the data set")
     return name
@@ -66,7 +73,7 @@ def read_text(path: Path) -> str:
         LineDataError: If it cannot be read as such.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_bytes(path, limit=MAX_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise LineDataError(f"{path}: cannot be read as UTF-8 text ({error})") from error
 
@@ -78,7 +85,7 @@ def read_file(path: Path) -> bytes:
         LineDataError: If it cannot be read.
     """
     try:
-        return path.read_bytes()
+        return read_bytes(path, limit=MAX_BYTES)
     except OSError as error:
         raise LineDataError(f"{path}: cannot be read ({error})") from error
 

@@ -25,7 +25,7 @@ NO_PAGES = {"doc.xml", "mets.xml", "metadata.xml"}
 
 
 def list_read2016(root: Path, split: Split, *, masked: bool = False) -> Iterator[Listed]:
-    """Yield the lines of all pages of a split, pages by name, lines as in the file; the page stands for the writer.
+    """Yield the lines of all pages of a split, pages by name, lines as in the file; writers are unknown.
 
     Args:
         root: Folder that both archives were unpacked in.
@@ -48,7 +48,7 @@ def list_read2016(root: Path, split: Split, *, masked: bool = False) -> Iterator
             make = partial(cut_line, image, layout, line, masked=masked) if image is not None else bytes
             missing = "" if image is not None else f"no image of page {file.stem} in {folder.relative_to(root)}"
             name = f"{file.stem}/{line.id}"
-            yield Listed(id=name, text=line.text, writer=file.stem, image=make, missing=missing)
+            yield Listed(id=name, text=line.text, document=file.stem, image=make, missing=missing)
 
 
 def _images(folder: Path) -> dict[str, Path]:

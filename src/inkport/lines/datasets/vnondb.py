@@ -36,6 +36,7 @@ def list_vnondb(root: Path, split: Split) -> Iterator[Listed]:
                 id=f"{stem}_{line.id}",
                 text=line.text,
                 writer=_writer(stem),
+                document=stem,
                 image=partial(_draw, path, index),
                 missing="" if line.strokes else "no ink",
             )
@@ -62,6 +63,7 @@ def list_vnondb_images(root: Path, split: Split) -> Iterator[Listed]:
                 id=image.stem,
                 text=collapsed(read_text(truth)) if there else "",
                 writer=_writer(stem),
+                document=stem,
                 image=partial(read_file, image),
                 missing="" if there else f"no transcription {folder.name}/{truth.name}",
             )
@@ -72,9 +74,9 @@ def _stems(root: Path, split: Split) -> Iterator[str]:
 
 
 def _writer(stem: str) -> str:
-    """Return the writer's number, the second part of names like ``20151224_0141_7818_1``."""
+    """Return the writer's number, the second part of names like ``20151224_0141_7818_1``; empty for other names."""
     match = _DATED.fullmatch(stem)
-    return match[1] if match else stem
+    return match[1] if match else ""
 
 
 def _draw(path: Path, index: int) -> bytes:

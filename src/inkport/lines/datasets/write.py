@@ -28,8 +28,10 @@ class Row:
     """Its name."""
     dataset: str
     """Its data set."""
-    writer_or_document: str
-    """Who wrote it, or what it is a part of."""
+    writer: str | None
+    """Who wrote it; None where the source does not say."""
+    document: str | None
+    """What it is a part of; None where the source does not say."""
     seen_writer: bool
     """Whether the writer may be known from training."""
     split: str
@@ -54,7 +56,7 @@ def write_parquet(rows: Iterable[Row], path: Path) -> int:
         raise LineDataError(
             f"{path}: writing Parquet needs pyarrow", remedy="pip install 'inkport[parquet]'"
         ) from error
-    text = {name: pa.string() for name in ("text", "id", "dataset", "writer_or_document")}
+    text = {name: pa.string() for name in ("text", "id", "dataset", "writer", "document")}
     picture = pa.struct({"bytes": pa.binary(), "path": pa.string()})
     more = {"seen_writer": pa.bool_(), "split": pa.string(), "language": pa.string(), "licence": pa.string()}
     schema = pa.schema({"image": picture, **text, **more})

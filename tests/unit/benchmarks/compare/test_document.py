@@ -62,7 +62,7 @@ def broken(change):
 @pytest.mark.parametrize(
     ("break_it", "words"),
     [
-        (lambda _: "{", "cannot be read as JSON"),
+        (lambda _: "{", "not readable as JSON"),
         (lambda _: "[1]", "not a report"),
         (lambda _: '{"schema": 1}', "not a report"),
         (broken(lambda d: d.update(schema=2)), "has schema 2, this inkport reads schema 1"),

@@ -5,11 +5,12 @@ import copy
 import numpy as np
 import pytest
 
-from inkport.benchmarks.bootstrap import paired_resamples
 from inkport.benchmarks.compare.document import read_report
 from inkport.benchmarks.compare.judge import ORDER, Tolerance, compare_runs
 from inkport.benchmarks.equivalence import Verdict
+from inkport.benchmarks.estimate import estimate
 from inkport.benchmarks.outcome import Outcome
+from inkport.benchmarks.units import units_of
 from inkport.core.errors import DataError
 from inkport.lines.line import Line
 
@@ -40,13 +41,14 @@ def test_a_report_does_not_differ_from_itself(compare, make):
     assert not found.regressed
     assert not found.differing
     port, gone = found.targets
-    assert [(rate.delta, rate.interval) for rate in port.rates] == [(0.0, (0.0, 0.0))] * 3
+    # The second data set is of two writers.
+    assert [(rate.delta, rate.interval) for rate in port.rates] == [(0.0, (0.0, 0.0))] * 2 + [(0.0, None)]
     assert (port.flips_gained, port.flips_lost, port.flips_changed, port.identity) == ((), (), (), {})
     assert port.pace.ratio == pytest.approx(1)
     assert gone.notes == ()
 
 
-def test_the_interval_is_that_of_the_differences_resampled_by_writer(one, make):
+def test_the_interval_is_that_of_the_differences_by_writer(one, make):
     worse = [e + (index % 3 == 0) - (index % 10 == 1) for index, e in enumerate(make["base"])]
     change = one(make["target"](), make["target"](edits=worse))
     whole, left, right = change.rates
@@ -55,8 +57,7 @@ def test_the_interval_is_that_of_the_differences_resampled_by_writer(one, make):
     assert (whole.lines, left.lines, right.lines) == (60, 40, 20)
     assert left.delta == pytest.approx(difference[:40].sum() / sum(make["symbols"][:40]))
     lines = [Line(id=str(i), image=b"", text="", writer=f"w{i // 10}") for i in range(60)]
-    by_writer = paired_resamples(difference.tolist(), make["symbols"], lines, seed=0)
-    assert by_writer.unit == "writer"
+    by_writer = estimate(difference.tolist(), make["symbols"], units_of(lines))
     assert whole.interval == pytest.approx(by_writer.interval())
 
 
@@ -84,11 +85,11 @@ def test_a_proven_loss_is_a_regression_and_chance_is_none(one, make):
 
 
 def test_a_data_set_counts_by_itself(one, make):
-    """What one loses and the other gains cancels out on all lines."""
+    """What one loses and the other gains cancels out on all lines; two writers prove nothing."""
     moved = [e + 1 if index < 40 else max(0, e - 2) for index, e in enumerate([2] * 60)]
     change = one(make["target"](edits=[2] * 60), make["target"](edits=moved))
     assert abs(change.rates[0].delta) < 0.005
-    assert [rate.equivalence.verdict for rate in change.rates[1:]] == [Verdict.WORSE, Verdict.BETTER]
+    assert [rate.equivalence.verdict for rate in change.rates[1:]] == [Verdict.WORSE, Verdict.INCONCLUSIVE]
     (reason,) = change.regressions
     assert "CER on left rose" in reason
 
@@ -176,3 +177,31 @@ def test_reports_without_figures_per_line_have_no_interval(compare, make):
     assert found.targets[0].rates[0].delta > 0.1
     assert not found.regressed
     assert compare(before, after).regressed
+
+
+def test_the_writer_that_lost_most_has_a_row(one, make):
+    lost = [e + 12 + index % 3 if 30 <= index < 40 else e for index, e in enumerate(make["base"])]
+    change = one(make["target"](), make["target"](edits=lost))
+    worst = change.worst_writer
+    assert (worst.kind, worst.dataset, worst.lines, worst.line) == ("document", "left", 10, "line 33")
+    assert worst.delta == pytest.approx(sum(12 + i % 3 for i in range(30, 40)) / sum(make["symbols"][30:40]))
+    assert 0.05 < worst.interval[0] < worst.delta < worst.interval[1]
+    assert any(reason.startswith("The document of line 33 is read at") for reason in change.regressions)
+
+
+def test_writers_and_documents_are_told_apart(compare, make):
+    document = make["document"](make["target"]())
+    assert compare(document, document).targets[0].rates[0].interval_unit == "document"
+    document["per_line"]["documents"] = []
+    assert compare(document, document).targets[0].rates[0].interval_unit == "writer"
+    document["per_line"]["documents"] = [3]
+    assert compare(document, document).targets[0].rates[0].interval_unit == "document"
+
+
+def test_the_largest_loss_on_a_writer_is_the_second_reports(compare, make):
+    document = make["document"](make["target"]())
+    (old,) = compare(document, document).targets
+    assert old.rates[0].equivalence.largest_writer_loss == 0.05
+    document["targets"][0]["budget"]["largest_writer_loss"] = 0.2
+    (new,) = compare(document, document).targets
+    assert new.rates[0].equivalence.largest_writer_loss == 0.2

@@ -66,12 +66,21 @@ def test_a_member_that_stands_twice_is_refused(second, path):
 
 def test_a_bomb_is_refused_before_it_is_unpacked(path, monkeypatch):
     monkeypatch.setattr(module, "TOTAL_BYTES", 1 << 20)
-    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("it was unpacked"))
+    monkeypatch.setattr(module, "read_member", lambda *_: pytest.fail("it was unpacked"))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in "abc":
             archive.writestr(name, bytes(500_000))
     assert path.stat().st_size < 10_000
     with pytest.raises(ArtifactCorruptError, match="1500000 bytes when unpacked"):
+        read(path)
+
+
+def test_a_small_archive_does_not_unpack_to_gigabytes(path, monkeypatch):
+    monkeypatch.setattr(module, "read_member", lambda *_: pytest.fail("it was unpacked"))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", bytes(80_000_000))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(ArtifactCorruptError, match=r"80000000 bytes when unpacked, at most 6[0-9]{7} are for"):
         read(path)
 
 

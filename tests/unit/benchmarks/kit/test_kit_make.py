@@ -74,7 +74,18 @@ def test_it_chooses_lines_of_all_widths_and_keeps_their_order(kit, request_kit):
     assert chosen == [name for name in ids if name in chosen]
     assert len(chosen) == 10
     assert kit.manifest.data_sha256 == digest_lines(kit.lines)
-    assert [line.writer for line in kit.lines] == [line.writer for line in request.audit.lines if line.id in chosen]
+    assert [line.unit for line in kit.lines] == [line.unit for line in request.audit.lines if line.id in chosen]
+
+
+def test_writers_and_documents_stay_apart(request_kit, tmp_path):
+    audit = request_kit().audit
+    known = [replace(line, writer="w" if i % 2 else "", document=f"d{i}") for i, line in enumerate(audit.lines)]
+    made = make_kit(request_kit(audit=Audit(lines=known, inputs=audit.inputs), lines=4, golden=1), tmp_path / "k.zip")
+    units = {line.id: line.unit for line in known}
+    assert {line.unit for line in made.lines} <= set(units.values())
+    assert [(line.unit, line.document) for line in made.lines] == [
+        (units[line.id], next(other.document for other in known if other.id == line.id)) for line in made.lines
+    ]
 
 
 def test_artefacts_come_out_as_they_went_in(kit, fake_artifact, tmp_path):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
+from inkport.benchmarks.kit.archive import Archive, write_archive
 from inkport.benchmarks.kit.make import make_kit
 from inkport.benchmarks.kit.open import open_kit
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, RuntimeUnavailableError, UsageError
@@ -145,9 +148,86 @@ def test_other_signatures_are_refused(signed, kit, keys, tamper, tmp_path):
     assert open_kit(forged).manifest.targets[0].budget.cer_margin == 0.9
     with pytest.raises(ArtifactCorruptError, match=r"not by the key ours\.pub"):
         open_kit(forged, public_key=keys[1])
-    short = tamper(lambda members: members.update({"kit.json.sig": b"short"}))
+
+
+@pytest.mark.parametrize("length", [0, 5, 63, 65, 128])
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_signature_of_another_length_is_none(signed, keys, tamper, length, asked):
+    members = {"kit.json.sig": b"s" * length, "kit.json.pub": signed.members["kit.json.pub"]}
+    path = tamper(lambda found: found.update(members))
+    with pytest.raises(ArtifactCorruptError, match=f"its signature has {length} bytes, an Ed25519 signature has 64"):
+        open_kit(path, public_key=keys[1] if asked else None)
+
+
+def test_what_is_known_of_the_signature_is_said(signed, kit, keys, tamper):
+    fingerprint = hashlib.sha256(
+        serialization.load_pem_public_key(keys[1].read_bytes()).public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    ).hexdigest()
+    said = {
+        "not signed": open_kit(kit.path).signature,
+        f"signed by {fingerprint[:16]}, not checked": open_kit(signed.path).signature,
+        f"signed by {fingerprint[:16]}": open_kit(signed.path, public_key=keys[1]).signature,
+    }
+    assert {found.sentence(): found for found in said.values()} == said
+    assert [found.fingerprint for found in said.values()] == [None, fingerprint, fingerprint]
+    # Kits of before this was written bring no key along.
+    old = tamper(lambda members: members.update({"kit.json.sig": signed.members["kit.json.sig"]}))
+    assert open_kit(old).signature.sentence() == "signed by an unnamed key, not checked"
+
+
+def test_a_signature_that_is_not_by_the_key_that_it_names_is_refused(signed, tamper, tmp_path):
+    _, stranger = pem(Ed25519PrivateKey.generate(), tmp_path / "stranger")
+    _, curve = pem(generate_private_key(SECP256R1()), tmp_path / "curve")
+    own = {name: signed.members[name] for name in ("kit.json.sig", "kit.json.pub")}
+    for change in (
+        {"kit.json.sig": bytes(64)},
+        {"kit.json.pub": stranger.read_bytes()},
+        {"kit.json.pub": curve.read_bytes()},
+        {"kit.json.pub": b"junk"},
+        {"kit.json.pub": b""},
+    ):
+        path = tamper(lambda members, change=change: members.update(own | change))
+        with pytest.raises(ArtifactCorruptError, match="not by the key that it brings along"):
+            open_kit(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kit.json.sig": b"short"},
+        {"kit.json.pub": bytes(2000)},
+        {"kit.json": b"{}"},
+        {"bomb": bytes(10_000_000)},
+        {"lines/0000.png": bytes(10_000_000)},
+        {"golden/0000.gray.npy": b""},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_nothing_is_unpacked_before_manifest_and_directory_are_right(tamper, monkeypatch, change):
+    path, unpacked = tamper(lambda members: members.update(change)), []
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()} | change
+    write_archive(path, members)
+    watch(monkeypatch, unpacked)
+    with pytest.raises(ArtifactCorruptError):
+        open_kit(path)
+    assert set(unpacked) <= {"kit.json", "kit.json.sig", "kit.json.pub"}
+
+
+def test_nothing_is_unpacked_before_the_signature_is_right(signed, tmp_path, monkeypatch):
+    _, stranger = pem(Ed25519PrivateKey.generate(), tmp_path / "stranger")
+    unpacked = []
+    watch(monkeypatch, unpacked)
     with pytest.raises(ArtifactCorruptError, match="not by the key"):
-        open_kit(short, public_key=keys[1])
+        open_kit(signed.path, public_key=stranger)
+    assert set(unpacked) == {"kit.json", "kit.json.sig", "kit.json.pub"}
+
+
+def watch(monkeypatch, unpacked):
+    read = Archive.read
+    monkeypatch.setattr(Archive, "read", lambda self, name, **most: unpacked.append(name) or read(self, name, **most))
 
 
 def test_other_keys_are_refused(kit, keys, request_kit, tmp_path):

@@ -122,7 +122,7 @@ def test_flips_on_fragile_lines_prove_no_error_rate(fragile, faithful):
     assert target.parity.delta > 0.5
     assert (target.outcome, target.parity.equivalence.verdict) == ("inconclusive", "INCONCLUSIVE")
     assert target.reason.startswith("4 of the 4 most fragile lines read differently.")
-    assert target.parity.equivalence.further_lines is None
+    assert target.parity.equivalence.further_writers is None
 
 
 def test_flips_over_budget_on_fragile_lines_are_over_budget_on_all(fragile, faithful):

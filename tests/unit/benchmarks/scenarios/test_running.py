@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 from collections import Counter
 
 import numpy as np
@@ -172,3 +173,28 @@ def test_both_quantiles_must_be_precise(narrow, precise, rng):
     times = np.where(rng.random(800) < narrow, 1.0, 1 + rng.lognormal(0, 1.5, size=800))
     assert quantile(times, 0.5).relative_width == 0
     assert StopRule(precision=0.1).precise(times.tolist()) is precise
+
+
+def test_a_target_that_writes_into_its_input_is_left_out_and_the_others_see_nothing_of_it(world, inputs):
+    seen = {"before": set(), "after": set()}
+
+    def look(name):
+        def cost(images):
+            seen[name].add(images.tobytes())
+            return 1e6
+
+        return cost
+
+    def write(images):
+        ctypes.memset(images.ctypes.data, 255, images.nbytes)
+        return 1e6
+
+    sessions = {
+        "before": world.session(look("before")),
+        "writes": world.session(write),
+        "after": world.session(look("after")),
+    }
+    found = run(world, inputs, sessions, most_queries=64)
+    assert set(found.errors) == {"writes"}
+    assert "writes: changed its input" in str(found.errors["writes"])
+    assert seen["before"] == seen["after"] == {image.tobytes() for image in inputs}

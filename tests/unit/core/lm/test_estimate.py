@@ -13,8 +13,9 @@ import pytest
 
 from inkport.core.charset import Charset
 from inkport.core.errors import LineDataError, UsageError
-from inkport.core.lm.arpa import read_arpa
+from inkport.core.lm.arpa import read_arpa, write_arpa
 from inkport.core.lm.estimate import estimate
+from inkport.core.lm.files import load_model, save_trie
 from inkport.core.lm.model import END_SIGN, CharModel, build_trie
 
 
@@ -59,3 +60,45 @@ def test_orders_and_pruning_out_of_range_are_refused(order, prune):
 def test_no_text_is_refused():
     with pytest.raises(LineDataError, match="no text"):
         estimate(["", ""], order=3)
+
+
+FEW = [
+    ["a"],
+    ["aaaa"],
+    ["ab"],
+    ["abc", "abd"],
+    TEXTS[:1],
+    TEXTS[:2],
+    TEXTS[:6],
+    TEXTS[:20],
+    ["", "ab", ""],
+    ["été", "été", "été", "été"],
+]
+
+
+@pytest.mark.parametrize("texts", FEW, ids=lambda texts: f"{len(texts)}-{''.join(texts)[:8]}")
+@pytest.mark.parametrize("prune", [(), (0, 0, 0, 1), (0, 0, 3), (0, 0, 0, 9)])
+def test_few_lines_make_a_model_whose_probabilities_add_up_to_one(texts, prune, tmp_path):
+    ngrams = estimate(texts, order=6, prune=prune)
+    assert all(len(level.keys) for level in ngrams.levels)
+    charset = Charset.from_texts([*texts, "xyz"])
+    write_arpa(tmp_path / "few.arpa", ngrams)
+    save_trie(tmp_path / "few.npz", build_trie(read_arpa(tmp_path / "few.arpa"), charset))
+    model = load_model(tmp_path / "few.npz", charset)
+    state = model.start
+    for symbol in texts[-1] + "x":
+        total = sum(np.exp(model.step(state, known)[0]) for known in (*charset.symbols, END_SIGN))
+        assert total == pytest.approx(1.0, abs=3e-3)
+        _, state = model.step(state, symbol)
+
+
+def test_what_pruning_leaves_of_a_short_text_is_the_model_of_the_lower_order():
+    whole, cut = estimate(TEXTS[:6], order=6, prune=(0, 0, 0, 99)), estimate(TEXTS[:6], order=3)
+    assert whole.order == 3
+    np.testing.assert_array_equal(whole.levels[1].keys, cut.levels[1].keys)
+    np.testing.assert_allclose(whole.levels[0].log_prob, cut.levels[0].log_prob)
+
+
+def test_text_of_which_pruning_leaves_single_symbols_is_too_little():
+    with pytest.raises(LineDataError, match=r"too little text: no two symbols follow one another more than 5 times"):
+        estimate(["abc"], order=6, prune=(0, 5))

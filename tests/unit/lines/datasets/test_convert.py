@@ -45,11 +45,12 @@ def test_what_is_written_is_read_back_as_a_line_set(iam, sized, tmp_path):
     selection = select_lines(sized("iam", 3), iam, Split.VAL)
     assert convert(selection, out).lines == 3
     lines = list(read_lines([out]))
-    assert [(line.id, line.text, line.dataset, line.writer, line.seen_writer) for line in lines] == [
-        ("a01-000u-00", "A MOVE to stop Mr. Gaitskell", "iam", "000", False),
-        ("a01-000u-01", '" Blood, & Sweat. "', "iam", "000", False),
-        ("f07-028b-00", "the B B C's film", "iam", "123", False),
+    assert [(line.id, line.text, line.writer, line.document, line.seen_writer) for line in lines] == [
+        ("a01-000u-00", "A MOVE to stop Mr. Gaitskell", "000", "a01-000u", False),
+        ("a01-000u-01", '" Blood, & Sweat. "', "000", "a01-000u", False),
+        ("f07-028b-00", "the B B C's film", "123", "f07-028b", False),
     ]
+    assert {line.dataset for line in lines} == {"iam"}
     assert lines[0].image == (iam / "lines/a01/a01-000u/a01-000u-00.png").read_bytes()
     table = pq.read_table(out)
     assert set(table["language"].to_pylist()) == {"en"}

@@ -11,11 +11,11 @@ from inkport.lines.datasets.lam import list_lam
 from inkport.lines.datasets.listed import Split
 
 
-def test_lines_in_the_order_of_the_list_with_their_decade(lam):
+def test_lines_in_the_order_of_the_list_with_their_author_and_decade(lam):
     lines = list(list_lam(lam, Split.TEST))
-    assert [(line.id, line.text, line.writer, line.missing) for line in lines] == [
-        ("000_00.jpg", "Sereniss.ma Altezza", "decade-0", ""),
-        ("001_01.jpg", "è più #", "decade-1", ""),
+    assert [(line.id, line.text, line.writer, line.document, line.missing) for line in lines] == [
+        ("000_00.jpg", "Sereniss.ma Altezza", "muratori", "decade-0", ""),
+        ("001_01.jpg", "è più #", "muratori", "decade-1", ""),
     ]
     assert lines[0].image() == (lam / "lines/img/000_00.jpg").read_bytes()
 
@@ -37,7 +37,7 @@ def test_a_missing_list_is_refused(lam):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[", "not valid JSON"),
+        ("[", "not readable as JSON"),
         ('{"img": "a.jpg", "text": "a"}', "expected a list of objects"),
         ('["a.jpg"]', "expected a list of objects"),
         ('[{"img": "a.jpg"}]', r"entry 0: text is None, expected a text \(found keys \['img'\]\)"),
@@ -54,5 +54,5 @@ def test_malformed_lists_are_refused(lam, content, message):
 
 def test_a_list_that_is_not_utf_8_is_refused(lam):
     (lam / "lines/split/basic/test.json").write_bytes(json.dumps([]).encode() + b"\xe9")
-    with pytest.raises(LineDataError, match="cannot be read as UTF-8"):
+    with pytest.raises(LineDataError, match=r"not readable as JSON \('utf-8' codec"):
         list(list_lam(lam, Split.TEST))

@@ -20,7 +20,7 @@ def pixels(line):
 
 def test_lines_of_all_pages_in_order_with_their_own_text(read2016):
     lines = list(list_read2016(read2016, Split.VAL))
-    assert [(line.id, line.text, line.writer) for line in lines] == [
+    assert [(line.id, line.text, line.document) for line in lines] == [
         ("Seite0401/l1", "vnd Rat", "Seite0401"),
         ("Seite0401/l2", "", "Seite0401"),
         ("Seite0402/l1", "ains m\u0304", "Seite0402"),

@@ -23,6 +23,7 @@ def pixels(encoded):
 
 def test_groups_are_lines_with_text_and_writer(vnondb):
     lines = list(list_vnondb(vnondb, Split.VAL))
+    assert {line.document for line in lines} == {"20151224_0141_7818_1"}
     assert [(line.id, line.text, line.writer, line.missing) for line in lines] == [
         ("20151224_0141_7818_1_tg_0_0", "Việt Nam", "0141", ""),
         ("20151224_0141_7818_1_tg_0_1", "đẹp", "0141", ""),

@@ -21,3 +21,11 @@ def hand(lines_folder):
     from inkport.lines.source import read_lines
 
     return [replace(line, dataset="toy") for line in read_lines([lines_folder])]
+
+
+@pytest.fixture(scope="session")
+def others(other_lines):
+    """Lines of another hand."""
+    from inkport.lines.source import read_lines
+
+    return list(read_lines([other_lines]))

@@ -19,12 +19,12 @@ from inkport.train.adapt.settings import AdaptSettings  # noqa: E402
 
 
 @pytest.fixture
-def make(toy_weights, hand):
+def make(toy_weights, hand, others):
     def call(**changes):
         given = {
             "pool": hand[:4],
             "test": hand[4:],
-            "others": hand[:2],
+            "others": others[:2],
             "counts": (1, 3),
             "draws": 2,
             "settings": AdaptSettings(steps=1, folds=0, batch=2),
@@ -52,13 +52,13 @@ def quiet(text):
     pass
 
 
-def test_draws_nest_within_an_order_and_differ_between_orders(make, hand):
-    experiment = make(pool=hand, test=[replace(hand[0], id="t")])
+def test_draws_nest_within_an_order_and_differ_between_orders(make, hand, others):
+    experiment = make(pool=hand, test=others[3:])
     few, many = experiment.draw(2, 0), experiment.draw(5, 0)
     assert many[:2] == few
     assert len({line.id for line in many}) == 5
     assert any(experiment.draw(5, 0) != experiment.draw(5, draw) for draw in (1, 2))
-    assert experiment.draw(5, 1) == make(pool=hand, test=[replace(hand[0], id="t")]).draw(5, 1)
+    assert experiment.draw(5, 1) == make(pool=hand, test=others[3:]).draw(5, 1)
 
 
 def test_every_cell_is_computed_once_and_a_second_run_takes_up_the_rest(make, ran, tmp_path):

@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("torch", reason="train is a torch package")
 
+from inkport.lines.roles import LINE_DIGESTS, Role, record_lines
 from inkport.lines.source import digest_lines
-from inkport.train.adapt.exposure import Verdict, exposure_by_lines, exposure_by_names
+from inkport.train.adapt.exposure import Verdict, exposure_by_contents, exposure_by_lines, exposure_by_names
 
 
 def trained(*sets, start=None, **more):
@@ -68,6 +69,33 @@ def test_the_lines_themselves_prove_what_names_cannot(hand):
     assert exposure_by_lines(provenance, trained_on, held).verdict is Verdict.UNSEEN
     other = [replace(hand[0], text="b"), *hand[1:3]]
     assert exposure_by_lines(provenance, other, held).verdict is Verdict.UNDECIDED
-    assert exposure_by_lines(provenance, trained_on, [replace(held[0], id=hand[1].id)]).verdict is Verdict.SEEN
+    assert (
+        exposure_by_lines(provenance, trained_on, [replace(hand[1], id="copy", dataset="other hand")]).verdict
+        is Verdict.SEEN
+    )
     assert exposure_by_lines(provenance, trained_on, hand[3:]).verdict is Verdict.SEEN
     assert exposure_by_lines({"average": [provenance, provenance]}, trained_on, held).verdict is Verdict.UNDECIDED
+
+
+def test_recorded_lines_are_known_under_any_name(hand):
+    record = record_lines({Role.VAL: hand[:2]})
+    nested = {"average": [{"provenance": CLEAN}, {"provenance": CLEAN | {LINE_DIGESTS: record}}]}
+    copies = [replace(line, id=f"mine {line.id}", dataset="mine") for line in hand[1:]]
+    seen = exposure_by_contents(nested, copies)
+    assert (seen.verdict, seen.basis) == (Verdict.SEEN, "contents")
+    assert f"1 of the lines, for example 'mine {hand[1].id}', are recorded among those for val" in seen.reasons
+    assert exposure_by_contents(nested, copies[1:]) is None
+    assert exposure_by_contents(CLEAN, hand) is None
+
+
+def test_a_file_of_the_same_name_proves_nothing(hand):
+    provenance = trained("elsewhere/lines.parquet")
+    assert exposure_by_names(provenance, ["lines.parquet"], {"hand"}).verdict is Verdict.UNDECIDED
+    known = provenance | {LINE_DIGESTS: record_lines({Role.TRAIN: hand[:2]})}
+    assert exposure_by_names(known, ["lines.parquet"], {"hand"}).verdict is Verdict.UNSEEN
+
+
+def test_a_data_set_is_found_as_a_word_of_a_name_and_not_within_one():
+    for name, verdict in (("train-30-hand.parquet", Verdict.SEEN), ("val_hand.tsv", Verdict.SEEN)):
+        assert exposure_by_names(trained(name), [], {"hand"}).verdict is verdict
+    assert exposure_by_names(trained("train-shorthand.parquet"), [], {"hand"}).verdict is Verdict.UNSEEN

@@ -63,13 +63,13 @@ def save(tmp_path, toy_config):
 
 
 @pytest.fixture
-def recipe(tmp_path, lines_folder, save, toy_config):
+def recipe(tmp_path, lines_folder, other_lines, save, toy_config):
     """Write a recipe, start weights and a wider teacher; return the recipe, read."""
     from inkport.train.recipe import load_recipe
 
     (tmp_path / "val").mkdir()
     for suffix in (".png", ".gt.txt"):
-        (tmp_path / "val" / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
+        (tmp_path / "val" / f"v{suffix}").write_bytes((other_lines / f"line0{suffix}").read_bytes())
     save("start.safetensors")
     save("teacher.safetensors", seed=2, config=toy_config | {"dim": 32})
 

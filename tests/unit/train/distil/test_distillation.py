@@ -26,11 +26,11 @@ ALL = "frame = 0.5\nsequence = 0.5\nfeature = 0.5"
 
 
 @pytest.fixture
-def unlabelled(tmp_path, lines_folder):
+def unlabelled(tmp_path, other_lines):
     folder = tmp_path / "bare"
     folder.mkdir()
-    for index in range(3):
-        shutil.copy(lines_folder / f"line{index}.png", folder / f"bare{index}.png")
+    for index in range(1, 4):
+        shutil.copy(other_lines / f"line{index}.png", folder / f"line{index}.png")
     return 'unlabelled = ["bare"]'
 
 
@@ -164,17 +164,15 @@ def test_unlabelled_lines_teach_through_the_teacher_alone(recipe, trainer, unlab
     assert lineage["unlabelled_lines"]["count"] == 3
 
 
-def test_unlabelled_lines_are_not_looked_up_nor_shared(recipe, unlabelled, tmp_path, lines_folder):
+def test_unlabelled_lines_are_not_looked_up_nor_shared(recipe, unlabelled, tmp_path, lines_folder, other_lines):
     with pytest.raises(RecipeError, match="teach nothing without a teacher"):
         recipe("", data=unlabelled)
-    shutil.copy(lines_folder / "line0.png", tmp_path / "bare" / "v.png")
-    with pytest.raises(LineDataError, match=r"also in train or val, for example 'v\.png'"):
-        prepare_data(recipe("frame = 1", data=unlabelled), tmp_path)
-    (tmp_path / "bare" / "v.png").rename(tmp_path / "bare" / "line3.png")
-    with pytest.raises(LineDataError, match="also in train or val"):
-        prepare_data(recipe("frame = 1", data=unlabelled), tmp_path)
-    (tmp_path / "bare" / "line3.png").write_bytes(b"damaged")
-    (tmp_path / "bare" / "line3.png").rename(tmp_path / "bare" / "z.png")
+    for image, role, name in ((lines_folder / "line5.png", "train", "line5"), (other_lines / "line0.png", "val", "v")):
+        shutil.copy(image, tmp_path / "bare" / "z.png")
+        both = rf"1 line is in both {role} and unlabelled, for example '{name}\.png' .*'z\.png'"
+        with pytest.raises(LineDataError, match=both):
+            prepare_data(recipe("frame = 1", data=unlabelled), tmp_path)
+    (tmp_path / "bare" / "z.png").write_bytes(b"damaged")
     with pytest.raises(LineDataError, match=r"z\.png: bad-image"):
         prepare_data(recipe("frame = 1", data=unlabelled), tmp_path)
 

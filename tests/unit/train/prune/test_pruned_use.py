@@ -15,6 +15,8 @@ from inkport.cli import app  # noqa: E402
 from inkport.commands import _latency  # noqa: E402
 from inkport.core.config import parse_config  # noqa: E402
 from inkport.core.errors import LineDataError, UsageError  # noqa: E402
+from inkport.lines.roles import Role, lines_of, record_lines  # noqa: E402
+from inkport.lines.source import read_lines  # noqa: E402
 from inkport.model.grow import grow_weights  # noqa: E402
 from inkport.model.weights import load_weights, save_weights  # noqa: E402
 from inkport.train.distributed import Group  # noqa: E402
@@ -52,10 +54,10 @@ def test_the_graph_is_really_smaller_and_reads_the_same(small, tmp_path, rng):
     np.testing.assert_allclose(found, wanted, atol=1e-4 * max(1.0, float(np.abs(wanted).max())))
 
 
-def test_a_training_goes_on_with_the_pruned_network(small, lines_folder, tmp_path):
+def test_a_training_goes_on_with_the_pruned_network(small, lines_folder, other_lines, tmp_path):
     (tmp_path / "val").mkdir()
     for suffix in (".png", ".gt.txt"):
-        (tmp_path / "val" / f"v{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
+        (tmp_path / "val" / f"v{suffix}").write_bytes((other_lines / f"line0{suffix}").read_bytes())
     settings = {
         "model": "convtext-tiny",
         "start": small.name,
@@ -76,7 +78,7 @@ def test_growing_refuses_what_is_pruned(small):
         grow_weights(load_weights(small), "convtext-small")
 
 
-def test_the_commands_lead_from_a_scan_to_a_smaller_file(parent, lines_folder, tmp_path, capsys):
+def test_the_commands_lead_from_a_scan_to_a_smaller_file(parent, lines_folder, other_lines, tmp_path, capsys):
     start = tmp_path / "parent.safetensors"
     save_weights(start, parent)
 
@@ -89,12 +91,15 @@ def test_the_commands_lead_from_a_scan_to_a_smaller_file(parent, lines_folder, t
     run("scan", start, "--out", tmp_path / "scan.json", *words)
     plan = ["--scan", tmp_path / "scan.json", "--share", 0.8, "--out", tmp_path / "plan.toml"]
     assert "[ratios]" in run("plan", start, *plan)
+    with pytest.raises(LineDataError, match="6 lines are in both --lines and --train"):
+        run("scan", start, "--out", tmp_path / "other.json", *words, "--train", lines_folder)
     out = tmp_path / "small.safetensors"
-    lines = ["--train", lines_folder, "--statistics"]
+    lines = ["--train", other_lines, "--statistics"]
     run("apply", start, "--recipe", tmp_path / "plan.toml", "--ratio", "stem=0.5", "--out", out, *lines)
     made = load_weights(out)
     assert made.network().config.stem == 4
     assert made.provenance["prune"]["calibration"]["lines"] == 6
+    assert lines_of(made.provenance) == record_lines({Role.TRAIN: read_lines([other_lines])})
     run("factorise", out, "--rank", "encoder.0.feed_in.0=4", "--out", tmp_path / "thin.safetensors")
     assert load_weights(tmp_path / "thin.safetensors").config["ranks"] == {"encoder.0.feed_in.0": 4}
     with pytest.raises(UsageError, match="scan of other weights"):

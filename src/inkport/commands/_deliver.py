@@ -1,0 +1,35 @@
+"""The end of a command: its result is printed, its files are written, and neither takes the other along."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from inkport.core.exits import EXIT_OK, EXIT_USAGE, describe_os_error
+from inkport.core.program import complain
+
+
+def deliver(text: str, *, files: Callable[[], object], where: str = "", code: int = EXIT_OK) -> int:
+    """Print a result, write its files, and return the exit code.
+
+    The result is printed first: a disk that is full by now must not take a measurement of hours along.
+
+    Args:
+        text: What is printed.
+        files: Writes the files.
+        where: What to say of where they are; nothing if empty.
+        code: The exit code that the result itself means. One that is not 0 stays, whatever becomes of the files.
+
+    Returns:
+        ``code``, or 2 if that is 0 and the files could not be written.
+    """
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    try:
+        files()
+    except OSError as error:
+        complain(f"the result above is not in its files: {describe_os_error(error)}")
+        return code or EXIT_USAGE
+    if where:
+        sys.stderr.write(f"report: {where}\n")
+    return code

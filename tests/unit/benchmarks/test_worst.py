@@ -1,0 +1,95 @@
+"""The writer that lost most: found, and not accused of having been chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inkport.benchmarks.units import units_of
+from inkport.benchmarks.worst import worst_writer
+from inkport.lines.line import Line
+
+
+def make_lines(sizes, **who):
+    return [
+        Line(id=f"w{w}-{i}", image=b"", text="x", dataset="set", writer=f"w{w}", **who)
+        for w, size in enumerate(sizes)
+        for i in range(size)
+    ]
+
+
+def find(lines, difference, *, symbols=40, base=4, **options):
+    reference = [base] * len(lines)
+    target = [base + d for d in difference]
+    return worst_writer(lines, reference, target, [symbols] * len(lines), units_of(lines), **options)
+
+
+def test_a_hand_that_no_longer_reads_is_named_with_its_figures():
+    lines = make_lines([20] * 30)
+    difference = [0] * 600
+    difference[140:160] = [36 if i % 2 else 20 for i in range(20)]
+    found = find(lines, difference)
+    assert (found.kind, found.dataset, found.lines, found.symbols) == ("writer", "set", 20, 800)
+    assert found.line in {f"w7-{i}" for i in range(1, 20, 2)}
+    assert found.cer_reference == pytest.approx(0.1)
+    assert found.cer == pytest.approx(0.8)
+    assert found.delta == pytest.approx(0.7)
+    assert 0.3 < found.interval[0] < 0.7 < found.interval[1]
+
+
+def test_no_difference_is_no_loss():
+    found = find(make_lines([5, 9, 7]), [0] * 21)
+    assert (found.delta, found.interval) == (0.0, (0.0, 0.0))
+    assert found.line.startswith("w1-")
+
+
+def test_where_no_writer_is_known_there_is_no_worst():
+    assert find([Line(id=str(i), image=b"", text="x") for i in range(9)], [0] * 9) is None
+
+
+def test_documents_stand_in_for_writers():
+    lines = [Line(id=str(i), image=b"", text="x", document="a" if i < 5 else "b") for i in range(10)]
+    assert find(lines, [0] * 5 + [1] * 5).kind == "document"
+
+
+@pytest.mark.parametrize("sizes", [[20] * 30, [5, 6, 8, 14, 14, 20, 21, 28, 34, 47, 214]], ids=["equal", "uneven"])
+@pytest.mark.parametrize("changed", [0.05, 0.4])
+def test_the_worst_by_chance_is_not_accused(sizes, changed):
+    # No writer loses: the worst is the one that chance hit, and its interval must know that it was chosen.
+    lines, chance, trials, covered = make_lines(sizes), np.random.default_rng(11), 200, 0
+    for trial in range(trials):
+        flipped = chance.random(len(lines)) < changed
+        difference = np.where(flipped, chance.integers(1, 4, len(lines)) * chance.choice([-1, 1], len(lines)), 0)
+        found = find(lines, difference.tolist(), seed=trial, resamples=200)
+        assert found.delta >= 0
+        covered += found.interval[0] <= 0 <= found.interval[1]
+    # 95 %, less three standard errors of 200 trials.
+    assert covered / trials >= 0.95 - 3 * (0.95 * 0.05 / trials) ** 0.5
+
+
+def test_an_interval_that_ignores_the_choice_would_accuse():
+    # The same draws with the interval of a writer named beforehand: this is what the correction is for.
+    chance, accused = np.random.default_rng(11), 0
+    for _ in range(200):
+        difference = np.where(chance.random(600) < 0.4, chance.choice([-2, -1, 1, 2], 600), 0).reshape(30, 20)
+        worst = difference[np.argmax(difference.sum(1))]
+        accused += worst.mean() - 1.96 * worst.std(ddof=1) / 20**0.5 > 0
+    assert accused > 100
+
+
+@pytest.mark.parametrize(("lines", "least"), [(1, 0.5), (2, 0.5), (200, 0.02)])
+def test_few_lines_tell_little_about_their_writer(lines, least):
+    sizes = [lines, *[20] * 20]
+    difference = [10 + i % 3 for i in range(lines)] + [0, 1, -1, 0] * 100
+    found = find(make_lines(sizes), difference)
+    assert found.lines == lines
+    assert found.interval[1] - found.interval[0] > least
+    assert (found.interval[0] > 0.05) == (lines == 200)
+
+
+def test_seed_decides_and_chunks_change_nothing_but_the_draws(monkeypatch):
+    lines, difference = make_lines([10] * 8), [1, 0, 0, -1, 0, 2, 0, 0, 0, 0] * 8
+    assert find(lines, difference, seed=1) == find(lines, difference, seed=1)
+    whole = find(lines, difference, seed=1, resamples=4000).interval
+    monkeypatch.setattr("inkport.benchmarks.worst.CHUNK", 80 * 7)
+    assert find(lines, difference, seed=1, resamples=4000).interval == pytest.approx(whole, abs=0.01)
