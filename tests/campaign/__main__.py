@@ -1,12 +1,14 @@
 """``python -m campaign``: all of the campaign, parts of it, or one input again.
 
 With ``tests`` and the package on the path: ``PYTHONPATH=tests python -P -m campaign [PART...]``. Each part's figures
-are kept when it ends, so a campaign that was stopped goes on with the part that it was at.
+are kept when it ends, so a campaign that was stopped goes on with the part that it was at; figures of other code never
+count.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
@@ -58,8 +60,9 @@ def main() -> int:
         return _repeat(options)
     least = {part: int(count * options.scale) for part, count in LEAST.items()}
     parts: dict[str, Any] = {}
+    code = code_digest()
     for part in PARTS:
-        kept = options.out / f"{part}-{options.seed}-{options.scale:g}.json"
+        kept = options.out / f"{part}-{options.seed}-{options.scale:g}-{code[:12]}.json"
         if part in (options.parts or PARTS) and (options.again or not kept.is_file()):
             began = time.monotonic()
             found = _run(part, least, options)
@@ -68,9 +71,19 @@ def main() -> int:
         if kept.is_file():
             parts[part] = json.loads(kept.read_text(encoding="utf-8"))
     report = options.report or options.out / "campaign.json"
-    held = write(report, parts, seed=options.seed, least={**least} if not options.parts else least)
+    held = write(report, parts, seed=options.seed, code=code, least=least)
     sys.stdout.write(report.with_suffix(".md").read_text(encoding="utf-8"))
     return 0 if held else 1
+
+
+def code_digest() -> str:
+    """Return the SHA-256 (hex) of all of inkport's modules and of the campaign's."""
+    digest = hashlib.sha256()
+    folders = [ROOT / "src/inkport", *(path for path in (ROOT / "src/inkport").iterdir() if path.is_symlink())]
+    for folder in (*folders, Path(__file__).parent):
+        for path in sorted(folder.resolve().rglob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def seeds(out: Path) -> Path:

@@ -100,7 +100,7 @@ class Ground:
         return [*faults, *self._left()]
 
     def kill(self, fraction: float, *, fresh: bool) -> tuple[bool, list[str]]:
-        """Kill a run after a share of its time, and run it again; return whether it had ended, and what is wrong."""
+        """Kill a run within its first nine tenths, and run it again; return whether it had ended, and what is wrong."""
         out = self.folder / "out"
         if fresh:
             shutil.rmtree(out, ignore_errors=True)
@@ -108,7 +108,7 @@ class Ground:
         process = self._start(mark)
         ended = True
         try:
-            process.wait(timeout=fraction * self.seconds)
+            process.wait(timeout=0.9 * fraction * self.seconds)
         except subprocess.TimeoutExpired:
             ended = False
             os.kill(process.pid, signal.SIGKILL)

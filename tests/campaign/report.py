@@ -68,13 +68,14 @@ def faults_of(part: str, found: Mapping[str, Any], least: Mapping[str, int]) -> 
     return faults
 
 
-def write(path: Path, parts: Mapping[str, Any], *, seed: int, least: Mapping[str, int]) -> bool:
+def write(path: Path, parts: Mapping[str, Any], *, seed: int, code: str, least: Mapping[str, int]) -> bool:
     """Write ``path`` (JSON) and the table beside it; return whether everything held.
 
     Args:
         path: The JSON file.
         parts: What came of each part, by name.
         seed: Of the campaign.
+        code: Digest of the code that was tried.
         least: What had to be tried.
     """
     held = {part: not faults_of(part, found, least) for part, found in parts.items()}
@@ -84,6 +85,7 @@ def write(path: Path, parts: Mapping[str, Any], *, seed: int, least: Mapping[str
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "seed": seed,
+        "code": code,
         "held": held,
         "parts": dict(parts),
     }
@@ -116,7 +118,7 @@ def markdown(document: Mapping[str, Any], least: Mapping[str, int]) -> str:
             *rows,
             "",
             *(["Not run: " + ", ".join(absent) + ".", ""] if absent else []),
-            *(["What did not hold:", "", *failed] if failed else ["Everything held."]),
+            *(["What did not hold:", "", *failed] if failed else ["Everything that was run held."]),
             "",
             *_kinds(document["parts"]),
         ]
@@ -124,7 +126,7 @@ def markdown(document: Mapping[str, Any], least: Mapping[str, int]) -> str:
 
 
 def _made(document: Mapping[str, Any]) -> str:
-    where = f"Python {document['python']}, {document['system']}, seed {document['seed']}"
+    where = f"Python {document['python']}, {document['system']}, seed {document['seed']}, code {document['code'][:12]}"
     return (
         f"Made by `make campaign` on {document['made']}, inkport {document['inkport']}, {where}. "
         "What each part tries, and what holds it: [faults](../faults.md)."
