@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
