@@ -9,7 +9,7 @@ from __future__ import annotations
 from setuptools import find_packages, setup
 
 
-FOLDERS = ("model", "train", "export", "runtimes", "benchmarks", "quantise", "compress")
+FOLDERS = ("model", "train", "export", "runtimes", "benchmarks")
 
 linked = [pattern for folder in FOLDERS for pattern in (folder, f"{folder}.*")]
 packages = ["inkport", *(f"inkport.{name}" for name in find_packages("src/inkport", exclude=linked))]

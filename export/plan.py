@@ -12,9 +12,9 @@ from typing import Any
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ArtifactError, ExporterUnavailableError, ExportRequestError
 from inkport.core.target import Precision
-from inkport.export.calibration import CalibrationSet
-from inkport.export.learned import is_learned
-from inkport.export.usual import made_as_usual
+from inkport.export.quantize.calibration import CalibrationSet
+from inkport.export.quantize.default_settings import made_as_usual
+from inkport.export.quantize.learned_ranges import is_learned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +50,8 @@ STAGES = (
     Stage(
         source=("onnx", Precision.FP32),
         target=("onnx", Precision.INT8),
-        function="inkport.export.from_onnx.int8:int8_onnx_from_onnx",
-        settings="inkport.export.from_onnx.int8:Int8Options",
+        function="inkport.export.quantize.onnx_int8:int8_onnx_from_onnx",
+        settings="inkport.export.quantize.onnx_int8:Int8Options",
         calibrated=True,
         learned=True,
     ),
@@ -78,8 +78,8 @@ STAGES = (
     Stage(
         source=("onnx", Precision.FP32),
         target=("openvino", Precision.INT8),
-        function="inkport.export.from_onnx.openvino_int8:int8_openvino_from_onnx",
-        settings="inkport.export.from_onnx.openvino_int8:OpenVinoInt8Options",
+        function="inkport.export.quantize.openvino_int8:int8_openvino_from_onnx",
+        settings="inkport.export.quantize.openvino_int8:OpenVinoInt8Options",
         facts=("ignored_types",),
         calibrated=True,
         extra="nncf",
@@ -119,19 +119,19 @@ STAGES = (
     Stage(
         source=("coreml", Precision.FP16),
         target=("coreml", Precision.W8),
-        function="inkport.export.from_coreml.compressed:w8_coreml_from_coreml",
+        function="inkport.export.quantize.coreml_compressed:w8_coreml_from_coreml",
         extra="coreml",
     ),
     Stage(
         source=("coreml", Precision.FP16),
         target=("coreml", Precision.PAL6),
-        function="inkport.export.from_coreml.compressed:pal6_coreml_from_coreml",
+        function="inkport.export.quantize.coreml_compressed:pal6_coreml_from_coreml",
         extra="coreml",
     ),
     Stage(
         source=("coreml", Precision.FP16),
         target=("coreml", Precision.PAL4),
-        function="inkport.export.from_coreml.compressed:pal4_coreml_from_coreml",
+        function="inkport.export.quantize.coreml_compressed:pal4_coreml_from_coreml",
         extra="coreml",
     ),
     Stage(
@@ -144,7 +144,7 @@ STAGES = (
     Stage(
         source=("litert", Precision.FP32),
         target=("litert", Precision.INT8),
-        function="inkport.export.from_litert.int8:int8_litert_from_litert",
+        function="inkport.export.quantize.litert_int8:int8_litert_from_litert",
         extra="litert-export",
     ),
     Stage(

@@ -23,9 +23,9 @@ from inkport.core.ctc import greedy
 from inkport.core.files import write_atomically
 from inkport.core.metrics import cer
 from inkport.core.registry import open_session
-from inkport.export.calibration import choose_calibration
-from inkport.export.from_onnx.int8 import Int8Options, Part, int8_onnx_from_onnx
-from inkport.export.from_onnx.ranges import Ranges
+from inkport.export.quantize.calibration import choose_calibration
+from inkport.export.quantize.onnx_int8 import Int8Options, Part, int8_onnx_from_onnx
+from inkport.export.quantize.ranges import Ranges
 from inkport.lines.audit import Audit, audit_lines
 from inkport.lines.source import digest_lines, read_lines
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from inkport.benchmarks.parity import Reading, compare, score
+from inkport.benchmarks.measure.parity import Reading, compare, score
 from inkport.core.artifact import Artifact
 from inkport.core.ctc import greedy
 from inkport.core.errors import UsageError
@@ -27,10 +27,10 @@ from inkport.core.files import write_atomically
 from inkport.core.recogniser import Recogniser
 from inkport.core.registry import open_session
 from inkport.core.target import Precision
-from inkport.export.calibration import choose_calibration
 from inkport.export.from_torch.weights import safetensors_from_weights
-from inkport.export.learned import is_learned
 from inkport.export.plan import build
+from inkport.export.quantize.calibration import choose_calibration
+from inkport.export.quantize.learned_ranges import is_learned
 from inkport.lines.audit import Audit, audit_lines
 from inkport.lines.source import digest_lines, read_lines
 from inkport.model.weights import load_weights

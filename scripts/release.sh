@@ -32,7 +32,7 @@ keep() { # NAME [FOLDER]: the report of FOLDER, out/shipped/NAME unless told, be
 for path in "$weights" "${train[@]}" "${val[@]}" "${test[@]}" data/synth/test/lines.tsv data/synth-more/test/lines.tsv; do
     [ -f "$path" ] || { echo "$path: not there; docs/data.md and docs/synth.md say what it is" >&2; exit 2; }
 done
-"$python" -c 'from inkport.benchmarks.peers.ppocr import PpOcr; from inkport.benchmarks.peers.tesseract import Tesseract
+"$python" -c 'from inkport.benchmarks.checks.peers.ppocr import PpOcr; from inkport.benchmarks.checks.peers.tesseract import Tesseract
 Tesseract("fra").close(); PpOcr().close()' || {
     echo "the recognisers to compare with do not start: pip install '.[peers]', and Tesseract's model of French" >&2; exit 2; }
 
@@ -74,7 +74,7 @@ keep verify-test
 inkport verify convtext-small --targets "$results/verify-small-targets.toml" --lines "${test[@]}" --latency-lines 200 \
     --out "$out/verify-small"
 keep verify-small
-"$python" -m inkport.benchmarks.peers --lines "${test[@]}" --lm fr-en --out "$results/peers" \
+"$python" -m inkport.benchmarks.checks.peers --lines "${test[@]}" --lm fr-en --out "$results/peers" \
     --artifacts "$out/artifacts/onnx-fp32" "$out/verify-small/artifacts/onnx-fp32" src/inkport/bundle/convtext-small-int8
 inkport bench --overhead --fresh 1 --scenario single-stream offline --most-seconds 40 --targets "$results/bench-targets.toml" \
     --out "$out/bench"

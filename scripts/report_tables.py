@@ -12,7 +12,7 @@ from typing import Any
 
 from proven_margins import classes, proven
 
-from inkport.benchmarks.views.text import aligned, wrap
+from inkport.benchmarks.report.text import aligned, wrap
 from inkport.core.tables import Table
 
 

@@ -2,8 +2,8 @@
 
     python scripts/verdict_simulation.py [--samples 10000] [--cells TEXT] [--seed 1] [--out docs/results]
 
-The judge is the shipped one (`inkport.benchmarks.equivalence` decides from these moments and this evidence), all
-samples of a cell at once. What is modelled:
+The judge is the shipped one (`inkport.benchmarks.measure.equivalence` decides from these moments and this
+evidence), all samples of a cell at once. What is modelled:
 
 - Writers are drawn from a population. *Effects* on a writer, of which the mean is the true difference: `none`, all
   writers lose alike; `cv1`, gamma with a coefficient of variation of 1; `cv1.8`, gamma of 1.8 before losses are cut
@@ -29,11 +29,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from inkport.benchmarks.equivalence import LEVEL
-from inkport.benchmarks.estimate import limits, moments
-from inkport.benchmarks.per_line import to_json_text
-from inkport.benchmarks.student import t_quantile
-from inkport.benchmarks.unseen import evidence, log_evidence_below
+from inkport.benchmarks.measure.equivalence import LEVEL
+from inkport.benchmarks.measure.estimate import limits, moments
+from inkport.benchmarks.measure.per_line import to_json_text
+from inkport.benchmarks.measure.student import t_quantile
+from inkport.benchmarks.measure.unseen import evidence, log_evidence_below
 from inkport.core.files import write_atomically
 from inkport.core.tables import Table, markdown_table
 from inkport.core.target import LARGEST_WRITER_LOSS

@@ -50,7 +50,7 @@ def advance(network: Recogniser, share: float) -> None:
 
 
 def learned(network: Recogniser, recipe: Recipe, data: Prepared) -> dict[str, Any]:
-    """Return what the weights record, for the exporter: ``inkport.export.learned.Learned``."""
+    """Return what the weights record, for the exporter: ``inkport.export.quantize.learned_ranges.Learned``."""
     if not isinstance(network, FakeQuantised):
         return {}
     chosen = calibration_lines(data.train.lines, network.recipe.calibration_lines)

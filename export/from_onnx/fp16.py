@@ -13,8 +13,8 @@ from inkport.core.exits import is_refusal
 from inkport.core.preprocess import PreprocessSpec
 from inkport.core.target import Precision
 from inkport.export.agreement import FP16_TOLERANCE, require_agreement
-from inkport.export.from_onnx.ranges import Ranges, activation_ranges
 from inkport.export.graph import onnx_forward, portable_bytes
+from inkport.export.quantize.ranges import Ranges, activation_ranges
 from inkport.export.record import derived_artifact
 from inkport.runtimes.onnx_files import load_onnx
 

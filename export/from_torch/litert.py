@@ -14,9 +14,9 @@ from inkport.core.errors import UsageError
 from inkport.core.preprocess import PreprocessSpec
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
-from inkport.export.contained import contained
 from inkport.export.from_torch.masked import MaskedNetwork
 from inkport.export.from_torch.network import fold_batch_norms, torch_forward
+from inkport.export.quiet_converter import contained
 from inkport.export.record import derived_artifact
 from inkport.model.weights import load_weights
 from inkport.runtimes.litert import COLUMNS, LiteRtSession

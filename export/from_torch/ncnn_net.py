@@ -17,8 +17,8 @@ from inkport.core.preprocess import PreprocessSpec
 from inkport.core.scratch import scratch
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
-from inkport.export.contained import contained
 from inkport.export.from_torch.network import edge_widths, fold_batch_norms, torch_forward
+from inkport.export.quiet_converter import contained
 from inkport.export.record import derived_artifact
 from inkport.model.weights import load_weights
 from inkport.runtimes.ncnn_net import NcnnSession

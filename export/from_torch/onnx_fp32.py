@@ -22,7 +22,7 @@ from inkport.export.agreement import require_agreement
 from inkport.export.from_torch.network import fold_batch_norms, torch_forward
 from inkport.export.from_torch.qat import ranges_in_graph
 from inkport.export.graph import onnx_forward, portable_bytes
-from inkport.export.learned import learned, learned_options
+from inkport.export.quantize.learned_ranges import learned, learned_options
 from inkport.export.record import derived_artifact
 from inkport.model.weights import load_weights
 

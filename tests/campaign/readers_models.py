@@ -34,16 +34,16 @@ def read_artifact(folder: Path) -> object:
 def read_onnx(folder: Path) -> object:
     """Open an ONNX file that its sidecar vouches for, and hand it to whatever looks into one."""
     from campaign.toys import vouch
-    from inkport.benchmarks.debug.graph import Graph
-    from inkport.benchmarks.widths.operations import count_operations
+    from inkport.benchmarks.checks.bench.operations import count_operations
+    from inkport.benchmarks.checks.debug.graph import Graph
     from inkport.core.artifact import Calibration, load_artifact
     from inkport.core.errors import InkportError
-    from inkport.export.calibration import CalibrationSet
     from inkport.export.from_onnx.fp16 import fp16_onnx_from_onnx
-    from inkport.export.from_onnx.head_bias import head_bias_onnx_from_onnx
-    from inkport.export.from_onnx.int8 import Int8Options, measure_ranges
-    from inkport.export.from_onnx.saturation import saturation_warning
-    from inkport.quantise.operators import find_groups
+    from inkport.export.quantize.calibration import CalibrationSet
+    from inkport.export.quantize.head_bias import head_bias_onnx_from_onnx
+    from inkport.export.quantize.onnx_int8 import Int8Options, measure_ranges
+    from inkport.export.quantize.saturation import saturation_warning
+    from inkport.export.quantize.search.operators import find_groups
 
     artifact = load_artifact(vouch(folder))
     calibration = CalibrationSet(inputs=(_white(artifact),), record=Calibration(ids=("a",), sha256=""))
@@ -98,8 +98,8 @@ def _white(artifact: Artifact) -> np.ndarray:
 def read_kept_kit(folder: Path) -> object:
     """Take a kit that was made before for a device, or make it again."""
     from campaign.toys import kit_request
-    from inkport.benchmarks.progress import silent
-    from inkport.benchmarks.remote.kit import provide_kit
+    from inkport.benchmarks.checks.devices.kit import provide_kit
+    from inkport.benchmarks.run.progress import silent
 
     for name in ("kit.zip", "kit.json"):
         if (folder / name).is_dir():
@@ -135,7 +135,7 @@ def read_golden(folder: Path) -> object:
 
 def read_kit(folder: Path) -> object:
     """Open a kit as the command does, and take out all that is in it."""
-    from inkport.benchmarks.kit.open import open_kit
+    from inkport.benchmarks.run.kit.open import open_kit
 
     kit = open_kit(folder / "a.zip")
     for line, listed in zip(kit.lines, kit.manifest.lines, strict=True):
@@ -148,10 +148,10 @@ def read_kit(folder: Path) -> object:
 
 
 def read_kit_result(folder: Path) -> object:
-    from inkport.benchmarks.kit.check import check_kit
-    from inkport.benchmarks.kit.open import open_kit
-    from inkport.benchmarks.kit.result import open_result
-    from inkport.benchmarks.kit.view import render_check
+    from inkport.benchmarks.checks.kit.check import check_kit
+    from inkport.benchmarks.checks.kit.view import render_check
+    from inkport.benchmarks.run.kit.open import open_kit
+    from inkport.benchmarks.run.kit.result import open_result
 
     check = check_kit(open_kit(folder / "a.zip"), open_result(folder / "result.zip"))
     return render_check(check), check.to_json()
@@ -159,8 +159,8 @@ def read_kit_result(folder: Path) -> object:
 
 def read_signed_kit(folder: Path) -> object:
     """Check a kit against a public key, and sign with a secret one."""
-    from inkport.benchmarks.kit.open import open_kit
-    from inkport.benchmarks.kit.signature import sign
+    from inkport.benchmarks.run.kit.open import open_kit
+    from inkport.benchmarks.run.kit.signature import sign
 
     sign(b"data", folder / "secret.pem")
     return open_kit(folder / "a.zip", public_key=folder / "public.pem").digest

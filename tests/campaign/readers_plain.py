@@ -86,7 +86,7 @@ def read_curve(folder: Path) -> object:
 
 
 def read_sensitivity(folder: Path) -> object:
-    from inkport.quantise.report import load_report
+    from inkport.export.quantize.search.report import load_report
 
     return load_report(folder / "report.json").sha256
 
@@ -106,14 +106,14 @@ def read_compress_record(folder: Path) -> object:
 
 
 def read_device_state(folder: Path) -> object:
-    from inkport.benchmarks.remote.state import StateFile
+    from inkport.benchmarks.checks.devices.state import StateFile
 
     return StateFile(folder / "state.json", "k").run("a")
 
 
 def read_loadgen(folder: Path) -> object:
-    from inkport.benchmarks.scenarios.loadgen import read_summary
-    from inkport.benchmarks.scenarios.queries import Scenario
+    from inkport.benchmarks.run.scenarios.loadgen import read_summary
+    from inkport.benchmarks.run.scenarios.queries import Scenario
 
     return read_summary(folder / "summary.txt", Scenario.OFFLINE, lines=3)
 

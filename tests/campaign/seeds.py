@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from campaign import datasets
 from campaign.toys import SPEC, kit_request, kit_with_result, line_set, onnx_artifact, save_toy_weights, toy_training
-from inkport.benchmarks.progress import silent
-from inkport.benchmarks.remote.kit import provide_kit
+from inkport.benchmarks.checks.devices.kit import provide_kit
+from inkport.benchmarks.run.progress import silent
 from inkport.core.config import to_plain
 from inkport.core.files import sha256_file
 from inkport.core.lm.arpa import write_arpa

@@ -23,7 +23,7 @@ from inkport.lines.line import Line
 
 
 if TYPE_CHECKING:
-    from inkport.benchmarks.kit.make import KitRequest
+    from inkport.benchmarks.checks.kit.make import KitRequest
 
 SPEC = RecogniserSpec(
     name="convtext-tiny",
@@ -91,7 +91,7 @@ def save_toy_weights(path: Path) -> None:
 @lru_cache
 def kit_request() -> KitRequest:
     """Return what a small kit is made of; ONNX Runtime stands in as the reference."""
-    from inkport.benchmarks.kit.make import KitRequest
+    from inkport.benchmarks.checks.kit.make import KitRequest
     from inkport.lines.audit import audit_lines
 
     artifact = onnx_artifact(Path(tempfile.mkdtemp(), "toy"))
@@ -111,8 +111,8 @@ def kit_with_result(kit_folder: Path, result_folder: Path, key_folder: Path) -> 
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from inkport.benchmarks.kit.make import make_kit
-    from inkport.benchmarks.kit.run import run_kit
+    from inkport.benchmarks.checks.kit.make import make_kit
+    from inkport.benchmarks.checks.kit.run import run_kit
 
     private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
     secret = private.private_bytes(

@@ -10,8 +10,8 @@ import pytest
 from inkport.core.artifact import Artifact
 from inkport.core.registry import open_session
 from inkport.core.target import Precision
-from inkport.export.calibration import choose_calibration
 from inkport.export.plan import build
+from inkport.export.quantize.calibration import choose_calibration
 from inkport.lines.source import read_lines
 from inkport.runtimes.golden import Golden
 

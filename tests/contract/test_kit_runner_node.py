@@ -17,13 +17,13 @@ from PIL import Image
 
 pytest.importorskip("torch", reason="the toy needs torch")
 
-from inkport.benchmarks.kit.check import KitCheck, check_kit
-from inkport.benchmarks.kit.judge import State
-from inkport.benchmarks.kit.make import KitRequest, make_kit
-from inkport.benchmarks.kit.open import Kit
-from inkport.benchmarks.kit.result import open_result
-from inkport.benchmarks.kit.run import run_kit
-from inkport.benchmarks.kit.stages import Stage
+from inkport.benchmarks.checks.kit.check import KitCheck, check_kit
+from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
+from inkport.benchmarks.checks.kit.run import run_kit
+from inkport.benchmarks.run.kit.judge import State
+from inkport.benchmarks.run.kit.open import Kit
+from inkport.benchmarks.run.kit.result import open_result
+from inkport.benchmarks.run.kit.stages import Stage
 from inkport.core.registry import probe
 from inkport.core.runtime import Evidence
 from inkport.core.target import Budget, Precision, Target
@@ -173,7 +173,7 @@ def test_a_runner_that_is_wrong_at_a_stage_is_told_which(kit, tmp_path, planted)
 
 
 def test_a_kit_that_was_changed_is_refused_by_the_runner_itself(kit, tmp_path):
-    from inkport.benchmarks.kit.archive import write_archive
+    from inkport.benchmarks.run.kit.archive import write_archive
 
     members = dict(kit.members)
     members["lines/0000.png"] = members["lines/0001.png"]

@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("torch", reason="the toy and its golden logits need torch")
 pytest.importorskip("onnxruntime", reason="the toy runs in ONNX Runtime")
 
-from inkport.benchmarks.metamorphic.conformance import MetamorphicConformance
-from inkport.benchmarks.metamorphic.relations import RELATIONS
+from inkport.benchmarks.checks.invariance.conformance import MetamorphicConformance
+from inkport.benchmarks.checks.invariance.relations import RELATIONS
 from inkport.core import registry
 from inkport.core.target import Precision
 from inkport.runtimes.faults import TOLERANCES

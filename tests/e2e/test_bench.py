@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from inkport.benchmarks.bench.report import BenchOptions, BenchReport
+from inkport.benchmarks.checks.bench.report import BenchOptions, BenchReport
 from inkport.cli import main
 from inkport.core.config import to_plain
 from inkport.core.errors import UsageError
@@ -24,7 +24,7 @@ QUICK = ["--most-queries", 64, "--precision", 9, "--no-peaks"]
 
 @pytest.fixture(scope="module")
 def schema():
-    return json.loads((files("inkport.benchmarks.bench") / "bench.schema.json").read_text(encoding="utf-8"))
+    return json.loads((files("inkport.benchmarks.checks.bench") / "bench.schema.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture

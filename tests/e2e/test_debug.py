@@ -38,7 +38,7 @@ def faulty(toy_onnx, tmp_path):
 
 
 def schema():
-    return json.loads((files("inkport.benchmarks.debug") / "result.schema.json").read_text(encoding="utf-8"))
+    return json.loads((files("inkport.benchmarks.checks.debug") / "result.schema.json").read_text(encoding="utf-8"))
 
 
 def test_a_fault_ends_in_a_name_and_a_folder_that_runs(debug, toy_onnx, faulty, tmp_path):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inkport.benchmarks.views import svg
-from inkport.benchmarks.views.style import STYLE
+from inkport.benchmarks.report import svg
+from inkport.benchmarks.report.style import STYLE
 from inkport.commands._adapt_report import Curve, Reading
 
 

@@ -9,9 +9,9 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from inkport.benchmarks.estimate import CONFIDENCE, estimate
-from inkport.benchmarks.student import t_quantile
-from inkport.benchmarks.units import Units, documents_of, units_of
+from inkport.benchmarks.measure.estimate import CONFIDENCE, estimate
+from inkport.benchmarks.measure.student import t_quantile
+from inkport.benchmarks.measure.units import Units, documents_of, units_of
 from inkport.core.charset import normalise_text
 from inkport.core.config import to_plain
 from inkport.core.tables import Table, markdown_table

@@ -9,15 +9,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.kit.make import KitRequest
-from inkport.benchmarks.progress import Progress
-from inkport.benchmarks.reference import Provide
-from inkport.benchmarks.remote.cool import Cooling
-from inkport.benchmarks.remote.kit import provide_kit
-from inkport.benchmarks.remote.report import report_devices
-from inkport.benchmarks.remote.run import name_devices, run_on
-from inkport.benchmarks.remote.steps import RUNNER, RemoteRequest
-from inkport.benchmarks.report import Options, Report
+from inkport.benchmarks.checks.devices.cool import Cooling
+from inkport.benchmarks.checks.devices.kit import provide_kit
+from inkport.benchmarks.checks.devices.report import report_devices
+from inkport.benchmarks.checks.devices.run import name_devices, run_on
+from inkport.benchmarks.checks.devices.steps import RUNNER, RemoteRequest
+from inkport.benchmarks.checks.kit.make import KitRequest
+from inkport.benchmarks.report.envelope import Report
+from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.progress import Progress
+from inkport.benchmarks.run.reference import Provide
 from inkport.commands._options import Seconds
 from inkport.core.artifact import Artifact
 from inkport.core.errors import UsageError

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from inkport.benchmarks.about import describe_data
-from inkport.benchmarks.harness import check_targets
-from inkport.benchmarks.report import DataInfo
+from inkport.benchmarks.checks.verify import check_targets
+from inkport.benchmarks.report.describe import describe_data
+from inkport.benchmarks.report.envelope import DataInfo
 from inkport.commands._model import resolve_model
 from inkport.commands._proof import check_proof
 from inkport.commands._request import (

@@ -14,8 +14,8 @@ from inkport.core.errors import ExportError, TargetError
 from inkport.core.lm.files import lm_digests
 from inkport.core.registry import load_runtime
 from inkport.core.target import Target
-from inkport.export.calibration import CalibrationSet
 from inkport.export.plan import find_made
+from inkport.export.quantize.calibration import CalibrationSet
 from inkport.lines.line import Line
 from inkport.lines.roles import LEARNT, Role, recorded, refuse_recorded
 

@@ -13,8 +13,8 @@ from inkport.core.bundle import bundled_artifacts
 from inkport.core.errors import ArtifactNotFoundError, UsageError
 from inkport.core.registry import load_runtime, probe
 from inkport.core.target import Target
-from inkport.export.calibration import CALIBRATION_LINES, CalibrationSet, choose_calibration
 from inkport.export.plan import build, lacks_calibration
+from inkport.export.quantize.calibration import CALIBRATION_LINES, CalibrationSet, choose_calibration
 from inkport.lines.audit import Audit, Problem, audit_lines
 from inkport.lines.roles import name_lines, refuse_shared
 from inkport.lines.source import read_lines

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkport.benchmarks.ablation.markdown import render_ablation
-from inkport.benchmarks.ablation.report import AblationReport, ArmInfo, gather, rows_of
 from inkport.commands._deliver import deliver
 from inkport.commands._options import Jobs, OutFolder, Threads
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
+from inkport.train.ablation.markdown import render_ablation
+from inkport.train.ablation.report import AblationReport, ArmInfo, gather, rows_of
 
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.bench.report import BenchOptions, BenchReport, Status
-from inkport.benchmarks.bench.run import BenchRequest, run_bench
-from inkport.benchmarks.bench.text import render_bench
-from inkport.benchmarks.outcome import Outcome, exit_code
-from inkport.benchmarks.progress import clear_progress, terminal_progress
-from inkport.benchmarks.scenarios.queries import Scenario
-from inkport.benchmarks.scenarios.stopping import StopRule
+from inkport.benchmarks.checks.bench.report import BenchOptions, BenchReport, Status
+from inkport.benchmarks.checks.bench.run import BenchRequest, run_bench
+from inkport.benchmarks.checks.bench.text import render_bench
+from inkport.benchmarks.run.outcome import Outcome, exit_code
+from inkport.benchmarks.run.progress import clear_progress, terminal_progress
+from inkport.benchmarks.run.scenarios.queries import Scenario
+from inkport.benchmarks.run.scenarios.stopping import StopRule
 from inkport.commands._deliver import deliver
 from inkport.commands._options import OutFolder, Seconds, Threads
 from inkport.commands._prepared import prepare_request

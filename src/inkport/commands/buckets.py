@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.views.text import aligned
-from inkport.benchmarks.widths.buckets import Plan, plan_buckets
-from inkport.benchmarks.widths.cost import CostModel
+from inkport.benchmarks.measure.buckets import Plan, plan_buckets
+from inkport.benchmarks.measure.width_cost import CostModel
+from inkport.benchmarks.report.text import aligned
 from inkport.commands._model import resolve_model
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip, say_skipped

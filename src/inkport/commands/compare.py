@@ -8,9 +8,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.compare.document import read_report
-from inkport.benchmarks.compare.judge import Tolerance, compare_runs
-from inkport.benchmarks.compare.views import render_json, render_junit, render_text
+from inkport.benchmarks.checks.compare.document import read_report
+from inkport.benchmarks.checks.compare.judge import Tolerance, compare_runs
+from inkport.benchmarks.checks.compare.views import render_json, render_junit, render_text
 from inkport.commands._deliver import deliver
 from inkport.commands._options import OutFile
 from inkport.core.console import json_for_stdout

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutArtifact, OutFolder, Threads

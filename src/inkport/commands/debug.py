@@ -8,9 +8,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.debug.opened import DebugTarget, availability, runtime_for
-from inkport.benchmarks.debug.run import debug_targets
-from inkport.benchmarks.debug.view import render_debug
+from inkport.benchmarks.checks.debug.opened import DebugTarget, availability, runtime_for
+from inkport.benchmarks.checks.debug.run import debug_targets
+from inkport.benchmarks.checks.debug.view import render_debug
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutFolder
 from inkport.commands._proof import refuse_made_by

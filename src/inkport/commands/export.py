@@ -15,9 +15,9 @@ from inkport.commands._skip import Skip
 from inkport.core.artifact import Artifact
 from inkport.core.errors import UsageError
 from inkport.core.target import Precision
-from inkport.export.calibration import CALIBRATION_LINES
-from inkport.export.from_onnx.saturation import saturation_warning
 from inkport.export.plan import STAGES, build, takes_widths
+from inkport.export.quantize.calibration import CALIBRATION_LINES
+from inkport.export.quantize.saturation import saturation_warning
 
 
 def export(

@@ -10,13 +10,13 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from inkport.benchmarks.kit.check import check_kit
-from inkport.benchmarks.kit.make import KitRequest, make_kit
-from inkport.benchmarks.kit.open import Kit, open_kit
-from inkport.benchmarks.kit.result import open_result
-from inkport.benchmarks.kit.run import run_kit
-from inkport.benchmarks.kit.view import render_check
-from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.benchmarks.checks.kit.check import check_kit
+from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
+from inkport.benchmarks.checks.kit.run import run_kit
+from inkport.benchmarks.checks.kit.view import render_check
+from inkport.benchmarks.run.kit.open import Kit, open_kit
+from inkport.benchmarks.run.kit.result import open_result
+from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutFile, Seconds, Threads
 from inkport.commands._proof import check_proof
@@ -61,7 +61,7 @@ def make(
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
         sign: PEM file of an Ed25519 private key to sign the kit with.
     """
-    wanted = load_targets(targets or Path(str(files("inkport.benchmarks.kit"))) / "targets.toml")
+    wanted = load_targets(targets or Path(str(files("inkport.benchmarks.checks.kit"))) / "targets.toml")
     work = out.parent / "artifacts"
     artifact = resolve_model(model, work=work)
     sources = lines or (sample_lines(),)

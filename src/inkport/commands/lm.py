@@ -11,8 +11,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from inkport.benchmarks.environment import read_environment
-from inkport.benchmarks.fusion import Trial, measure_cost, measure_gain, read_logits, tune as choose, with_digests
+from inkport.benchmarks.run.environment import read_environment
+from inkport.benchmarks.run.fusion import Trial, measure_cost, measure_gain, read_logits, tune as choose, with_digests
 from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
 from inkport.commands._options import Most, OutFile, Threads

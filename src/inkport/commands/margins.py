@@ -7,10 +7,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.margins.report import Options
-from inkport.benchmarks.margins.run import FRAGILE, PROBES, Request, forecast_flips
-from inkport.benchmarks.margins.text import render_margins
-from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.benchmarks.checks.flips.report import Options
+from inkport.benchmarks.checks.flips.run import FRAGILE, Request, forecast_flips
+from inkport.benchmarks.checks.flips.text import render_margins
+from inkport.benchmarks.measure.flip_prediction import PROBES
+from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._deliver import deliver
 from inkport.commands._options import OutFolder, Threads
 from inkport.commands._prepared import prepare_request

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.metamorphic.files import write_checks
-from inkport.benchmarks.metamorphic.relations import RELATIONS
-from inkport.benchmarks.metamorphic.report import Options
-from inkport.benchmarks.metamorphic.run import SAMPLE, Request, check_relations
-from inkport.benchmarks.metamorphic.text import render_checks
-from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.benchmarks.checks.invariance.files import write_checks
+from inkport.benchmarks.checks.invariance.relations import RELATIONS
+from inkport.benchmarks.checks.invariance.report import Options
+from inkport.benchmarks.checks.invariance.run import SAMPLE, Request, check_relations
+from inkport.benchmarks.checks.invariance.text import render_checks
+from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._deliver import deliver
 from inkport.commands._options import OutFolder, Threads
 from inkport.commands._prepared import prepare_request

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from inkport.benchmarks.margins.run import PROBES
-from inkport.benchmarks.progress import clear_progress, terminal_progress
+from inkport.benchmarks.measure.flip_prediction import PROBES
+from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
 from inkport.commands._options import Count, Most, OutArtifact, OutFile, Threads
 from inkport.commands._proof import refuse_tuning
@@ -19,20 +19,20 @@ from inkport.commands._skip import Skip
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.target import Precision
-from inkport.export.calibration import CALIBRATION_LINES, CalibrationSet
-from inkport.export.from_onnx.accuracy import AccuracyControl, ValidationSet
-from inkport.export.from_onnx.int8 import Int8Options, int8_onnx_from_onnx
-from inkport.export.from_onnx.openvino_int8 import OpenVinoInt8Options, int8_openvino_from_onnx
-from inkport.export.from_onnx.saturation import saturation_warning
 from inkport.export.plan import build
+from inkport.export.quantize.accuracy import AccuracyControl, ValidationSet
+from inkport.export.quantize.calibration import CALIBRATION_LINES, CalibrationSet
+from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx
+from inkport.export.quantize.openvino_int8 import OpenVinoInt8Options, int8_openvino_from_onnx
+from inkport.export.quantize.saturation import saturation_warning
+from inkport.export.quantize.search.blank_bias import correct_blank_bias
+from inkport.export.quantize.search.meter import Meter
+from inkport.export.quantize.search.operators import Grouping, find_groups
+from inkport.export.quantize.search.report import SCHEMA, ScanReport, identify, known_rows, load_report, render_scan
+from inkport.export.quantize.search.search import SearchOptions, search as search_mixed
+from inkport.export.quantize.search.sensitivity import Mode, scan
 from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
-from inkport.quantise.blank_bias import correct_blank_bias
-from inkport.quantise.meter import Meter
-from inkport.quantise.operators import Grouping, find_groups
-from inkport.quantise.report import SCHEMA, ScanReport, identify, known_rows, load_report, render_scan
-from inkport.quantise.search import SearchOptions, search as search_mixed
-from inkport.quantise.sensitivity import Mode, scan
 
 
 quantise = App(

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.files import write_report
-from inkport.benchmarks.harness import Request, check_targets, verify as run_harness
-from inkport.benchmarks.progress import clear_progress, terminal_progress
-from inkport.benchmarks.report import Options
-from inkport.benchmarks.views.text import render_text
+from inkport.benchmarks.checks.verify import Request, check_targets, verify as run_harness
+from inkport.benchmarks.report.files import write_report
+from inkport.benchmarks.report.text import render_text
+from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._deliver import deliver
 from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on_devices
 from inkport.commands._model import resolve_model

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from inkport.benchmarks.kit.open import open_kit
-from inkport.benchmarks.kit.run import run_kit
-from inkport.benchmarks.remote.steps import RemoteRequest
+from inkport.benchmarks.checks.devices.steps import RemoteRequest
+from inkport.benchmarks.checks.kit.run import run_kit
+from inkport.benchmarks.run.kit.open import open_kit
 from inkport.cli import main
 from inkport.core.files import sha256_file
 from inkport.runtimes.devices.job import BODY, BOOT, LOOK, PATIENCE_S, START, START_S

@@ -101,7 +101,7 @@ def test_a_device_reads_the_references_text_and_says_what_it_is(verify, server, 
 STOP = """
 import sys, time
 from pathlib import Path
-from inkport.benchmarks.remote import steps
+from inkport.benchmarks.checks.devices import steps
 from inkport.cli import main
 marker, where = sys.argv.pop(1), sys.argv.pop(1)
 def wait(*_, **__):

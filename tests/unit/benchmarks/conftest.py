@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.benchmarks.harness import Request, verify
-from inkport.benchmarks.report import Options, Report
+from inkport.benchmarks.checks.verify import Request, verify
+from inkport.benchmarks.report.envelope import Report
+from inkport.benchmarks.run.options import Options
 from inkport.core import registry
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.charset import Charset

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from inkport.benchmarks.edits import edit_script
-from inkport.benchmarks.views.align import align
+from inkport.benchmarks.measure.edits import edit_script
+from inkport.benchmarks.report.align import align
 from inkport.core.metrics import edit_distance
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from inkport.benchmarks.scenarios.loadgen import P99_QUERIES
-from inkport.benchmarks.scenarios.queries import BATCH, LINES, Scenario
-from inkport.benchmarks.scenarios.stopping import GROWTH, StopRule
-from inkport.benchmarks.widths.cost import POINTS
+from inkport.benchmarks.measure.width_cost import POINTS
+from inkport.benchmarks.run.scenarios.loadgen import P99_QUERIES
+from inkport.benchmarks.run.scenarios.queries import BATCH, LINES, Scenario
+from inkport.benchmarks.run.scenarios.stopping import GROWTH, StopRule
 from inkport.commands.bench import bench
 from inkport.commands.buckets import buckets
 

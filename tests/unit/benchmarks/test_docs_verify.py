@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from inkport.benchmarks.equivalence import Verdict
-from inkport.benchmarks.latency import BLOCK
-from inkport.benchmarks.outcome import Outcome
-from inkport.benchmarks.report import Options
-from inkport.benchmarks.views.rows import NOT_RUN
-from inkport.benchmarks.worst import RESAMPLES
+from inkport.benchmarks.measure.equivalence import Verdict
+from inkport.benchmarks.measure.worst import RESAMPLES
+from inkport.benchmarks.report.rows import NOT_RUN
+from inkport.benchmarks.run.latency import BLOCK
+from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.outcome import Outcome
 from inkport.commands.verify import verify
 from inkport.core.runtime import Evidence
 from inkport.core.target import Budget, load_targets

@@ -6,7 +6,7 @@ import jiwer
 import pytest
 from hypothesis import given, strategies as st
 
-from inkport.benchmarks.edits import Edits, count_edits, sum_edits
+from inkport.benchmarks.measure.edits import Edits, count_edits, sum_edits
 from inkport.core.metrics import edit_distance
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inkport.benchmarks import environment
-from inkport.benchmarks.environment import read_environment, threads_on, without_folders
+from inkport.benchmarks.run.environment import read_environment, threads_on, without_folders
 from inkport.core.config import to_plain
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkport.benchmarks.equivalence import LEVEL, Verdict, judge_equivalence
-from inkport.benchmarks.estimate import Estimate, estimate
-from inkport.benchmarks.units import units_of
+from inkport.benchmarks.measure.equivalence import LEVEL, Verdict, judge_equivalence
+from inkport.benchmarks.measure.estimate import Estimate, estimate
+from inkport.benchmarks.measure.units import units_of
 from inkport.lines.line import Line
 
 

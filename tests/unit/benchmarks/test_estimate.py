@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkport.benchmarks.estimate import estimate, limits, moments
-from inkport.benchmarks.student import t_quantile
-from inkport.benchmarks.units import Units, numbered
+from inkport.benchmarks.measure.estimate import estimate, limits, moments
+from inkport.benchmarks.measure.student import t_quantile
+from inkport.benchmarks.measure.units import Units, numbered
 
 
 def by_writer(writers):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkport.benchmarks.edits import Edits
-from inkport.benchmarks.equivalence import LEVEL, judge_equivalence
-from inkport.benchmarks.estimate import estimate
-from inkport.benchmarks.ledger import Effects
-from inkport.benchmarks.outcome import Outcome
-from inkport.benchmarks.parity import DatasetScore, Parity
-from inkport.benchmarks.units import units_of
-from inkport.benchmarks.verdict import judge
+from inkport.benchmarks.measure.changes import Effects
+from inkport.benchmarks.measure.edits import Edits
+from inkport.benchmarks.measure.equivalence import LEVEL, judge_equivalence
+from inkport.benchmarks.measure.estimate import estimate
+from inkport.benchmarks.measure.parity import DatasetScore, Parity
+from inkport.benchmarks.measure.units import units_of
+from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.verdict import judge
 from inkport.core.target import Budget
 from inkport.lines.line import Line
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from inkport.benchmarks.ledger import Change, Effect
-from inkport.benchmarks.views.flips import OPEN, flip_section
-from inkport.benchmarks.views.pictures import Picture
+from inkport.benchmarks.measure.changes import Change, Effect
+from inkport.benchmarks.report.flips import OPEN, flip_section
+from inkport.benchmarks.report.pictures import Picture
 
 
 PICTURE = Picture(uri="data:image/webp;base64,AA", aspect=4.0)

@@ -8,10 +8,10 @@ import jsonschema
 import numpy as np
 import pytest
 
-from inkport.benchmarks.fusion import measure_gain, tune
-from inkport.benchmarks.harness import Request, verify
-from inkport.benchmarks.report import Options
-from inkport.benchmarks.views.text import render_text
+from inkport.benchmarks.checks.verify import Request, verify
+from inkport.benchmarks.report.text import render_text
+from inkport.benchmarks.run.fusion import measure_gain, tune
+from inkport.benchmarks.run.options import Options
 from inkport.core.beam import BeamDecoder
 from inkport.core.charset import Charset
 from inkport.core.lm.estimate import estimate

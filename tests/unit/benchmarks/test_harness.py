@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inkport.benchmarks.harness import Request, verify
-from inkport.benchmarks.report import Options
+from inkport.benchmarks.checks.verify import Request, verify
+from inkport.benchmarks.run.options import Options
 from inkport.core.errors import (
     ArtifactCorruptError,
     ExportError,

@@ -6,9 +6,9 @@ from dataclasses import replace
 import junitparser
 import pytest
 
-from inkport.benchmarks.equivalence import Verdict
-from inkport.benchmarks.outcome import Outcome
-from inkport.benchmarks.views.junit import RESULTS, Case, Result, junit_xml, render_junit
+from inkport.benchmarks.measure.equivalence import Verdict
+from inkport.benchmarks.report.junit import RESULTS, Case, Result, junit_xml, render_junit
+from inkport.benchmarks.run.outcome import Outcome
 
 
 def suites(text):

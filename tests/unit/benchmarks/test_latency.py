@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from inkport.benchmarks import latency
-from inkport.benchmarks.latency import choose_lines, cold_start, measure, schedule, summarise
-from inkport.benchmarks.machine.noise import Noise
+from inkport.benchmarks.run.latency import choose_lines, cold_start, measure, schedule, summarise
+from inkport.benchmarks.run.machine.noise import Noise
 
 
 def make_inputs(widths):

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from inkport.benchmarks.edits import count_edits, edit_script
-from inkport.benchmarks.ledger import Effects, find_changes, sum_effects
+from inkport.benchmarks.measure.changes import Effects, find_changes, sum_effects
+from inkport.benchmarks.measure.edits import count_edits, edit_script
 from inkport.core.ctc import Emission, Transcription
 
 

@@ -6,7 +6,7 @@ import pytest
 from mlperf_logging.compliance_checker.mlp_parser.ruleset_610 import parse_generator
 from mlperf_logging.mllog import constants
 
-from inkport.benchmarks.views.mllog import render_mllog
+from inkport.benchmarks.report.mllog import render_mllog
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import math
 import jiwer
 import pytest
 
-from inkport.benchmarks.edits import Edits
-from inkport.benchmarks.parity import compare, score
+from inkport.benchmarks.measure.edits import Edits
+from inkport.benchmarks.measure.parity import compare, score
 from inkport.core.ctc import Transcription
 from inkport.lines.line import Line
 

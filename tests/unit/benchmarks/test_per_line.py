@@ -5,9 +5,9 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from inkport.benchmarks.edits import Edits
-from inkport.benchmarks.parity import Reading
-from inkport.benchmarks.per_line import line_edits, per_line, to_json_text
+from inkport.benchmarks.measure.edits import Edits
+from inkport.benchmarks.measure.parity import Reading
+from inkport.benchmarks.measure.per_line import line_edits, per_line, to_json_text
 from inkport.core.ctc import Transcription
 from inkport.lines.line import Line
 

@@ -13,21 +13,21 @@ import numpy as np
 import pytest
 
 from inkport import benchmarks
-from inkport.benchmarks.about import describe_data
-from inkport.benchmarks.harness import Request, verify
-from inkport.benchmarks.kit.faults import name_tensor_fault
-from inkport.benchmarks.machine.fresh_child import measure_ready
-from inkport.benchmarks.metamorphic.relations import RELATIONS
-from inkport.benchmarks.metamorphic.report import Options as Checks
-from inkport.benchmarks.metamorphic.run import Request as ChecksRequest, check_relations
-from inkport.benchmarks.metamorphic.text import describe
-from inkport.benchmarks.report import Options
+from inkport.benchmarks.checks.invariance.relations import RELATIONS
+from inkport.benchmarks.checks.invariance.report import Options as Checks
+from inkport.benchmarks.checks.invariance.run import Request as ChecksRequest, check_relations
+from inkport.benchmarks.checks.invariance.text import describe
+from inkport.benchmarks.checks.verify import Request, verify
+from inkport.benchmarks.report.describe import describe_data
+from inkport.benchmarks.run.kit.faults import name_tensor_fault
+from inkport.benchmarks.run.machine.fresh_child import measure_ready
+from inkport.benchmarks.run.options import Options
 from inkport.commands._request import check_calibration
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.errors import LineDataError
 from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.core.target import Budget, Precision, Target
-from inkport.export.from_onnx.saturation import saturation_warning
+from inkport.export.quantize.saturation import saturation_warning
 from inkport.lines.audit import audit_lines
 
 

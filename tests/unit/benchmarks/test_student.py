@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkport.benchmarks.student import t_cdf, t_quantile
+from inkport.benchmarks.measure.student import t_cdf, t_quantile
 
 
 # Abramowitz & Stegun (1964), table 26.10: one-sided 95 % and 97.5 % points.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inkport.benchmarks.units import counted, documents_of, units_of
+from inkport.benchmarks.measure.units import counted, documents_of, units_of
 from inkport.lines.line import Line
 
 

@@ -9,11 +9,11 @@ from importlib.resources import files
 import jsonschema
 import pytest
 
-from inkport.benchmarks.files import write_report
-from inkport.benchmarks.report import SkippedLine
-from inkport.benchmarks.views.html import render_html
-from inkport.benchmarks.views.markdown import render_markdown
-from inkport.benchmarks.views.text import render_text
+from inkport.benchmarks.report.envelope import SkippedLine
+from inkport.benchmarks.report.files import write_report
+from inkport.benchmarks.report.html import render_html
+from inkport.benchmarks.report.markdown import render_markdown
+from inkport.benchmarks.report.text import render_text
 
 
 NASTY = '<script>alert("x")</script> & | `a` *b* '

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from inkport.benchmarks.compare.judge import ORDER, Tolerance
+from inkport.benchmarks.checks.compare.judge import ORDER, Tolerance
 from inkport.cli import app
 from inkport.commands.compare import compare
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from inkport.benchmarks import reference
-from inkport.benchmarks.kit import readers
-from inkport.benchmarks.kit.result import open_result
+from inkport.benchmarks.checks.kit import readers
+from inkport.benchmarks.run.kit.result import open_result
 from inkport.core.preprocess import prepare
 
 

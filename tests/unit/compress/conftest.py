@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inkport.benchmarks.equivalence import Equivalence, Verdict
+from inkport.benchmarks.measure.equivalence import Equivalence, Verdict
 from inkport.compress.judge import Judged, Standing
 from inkport.compress.lines import LineIndex, LineSets
 from inkport.compress.measure import Speed

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkport.benchmarks.equivalence import Verdict
-from inkport.benchmarks.parity import compare, score
+from inkport.benchmarks.measure.equivalence import Verdict
+from inkport.benchmarks.measure.parity import compare, score
 from inkport.compress.judge import Standing, judge_member, standing
 from inkport.core.ctc import Transcription
 from inkport.lines.line import Line

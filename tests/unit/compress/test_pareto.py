@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from inkport.compress.pareto import dominated_by
+from inkport.benchmarks.measure.pareto import dominated_by
 
 
 # Few different values, so that equal ones are frequent: they are where the definition is easily got wrong.

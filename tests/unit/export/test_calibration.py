@@ -8,7 +8,7 @@ from PIL import Image
 
 from inkport.core.errors import LineDataError
 from inkport.core.preprocess import PreprocessSpec, prepare
-from inkport.export.calibration import choose_calibration
+from inkport.export.quantize.calibration import choose_calibration
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines
 

@@ -11,10 +11,10 @@ import pytest
 from onnx import TensorProto, helper
 from onnxruntime.quantization.calibrate import CalibrationMethod, create_calibrator
 
-from inkport.export.calibration import choose_calibration
-from inkport.export.from_onnx.entropy import LEVELS, divergence, entropy_range
-from inkport.export.from_onnx.int8 import Int8Options, int8_onnx_from_onnx
-from inkport.export.from_onnx.ranges import BINS, Ranges, activation_ranges
+from inkport.export.quantize.calibration import choose_calibration
+from inkport.export.quantize.entropy import LEVELS, divergence, entropy_range
+from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx
+from inkport.export.quantize.ranges import BINS, Ranges, activation_ranges
 from inkport.lines.source import read_lines
 
 

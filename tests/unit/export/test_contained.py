@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from inkport.core.errors import ExportError, UsageError
-from inkport.export.contained import contained
+from inkport.export.quiet_converter import contained
 
 
 def test_a_converter_leaves_no_trace(capfd, recwarn):

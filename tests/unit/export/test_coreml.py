@@ -16,14 +16,14 @@ import torch
 from inkport.core.errors import ArtifactCorruptError, ExportError, UsageError
 from inkport.core.registry import open_session
 from inkport.core.target import Precision
-from inkport.export.from_coreml.compressed import (
+from inkport.export.from_torch import coreml
+from inkport.export.from_torch.coreml import coreml_from_safetensors, fp16_coreml_from_safetensors
+from inkport.export.plan import build
+from inkport.export.quantize.coreml_compressed import (
     pal4_coreml_from_coreml,
     pal6_coreml_from_coreml,
     w8_coreml_from_coreml,
 )
-from inkport.export.from_torch import coreml
-from inkport.export.from_torch.coreml import coreml_from_safetensors, fp16_coreml_from_safetensors
-from inkport.export.plan import build
 from inkport.runtimes.mil.evaluator import Evaluator
 from inkport.runtimes.mil.program import load_program
 from inkport.runtimes.mlpackage import PACKAGE, Widths

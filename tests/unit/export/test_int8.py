@@ -9,8 +9,8 @@ import pytest
 
 from inkport.core.errors import ExportError
 from inkport.core.target import Precision
-from inkport.export.calibration import choose_calibration
-from inkport.export.from_onnx.int8 import (
+from inkport.export.quantize.calibration import choose_calibration
+from inkport.export.quantize.onnx_int8 import (
     OPERATORS,
     Int8Options,
     Part,
@@ -18,7 +18,7 @@ from inkport.export.from_onnx.int8 import (
     measure_ranges,
     nodes_of,
 )
-from inkport.export.from_onnx.ranges import Ranges, activation_ranges
+from inkport.export.quantize.ranges import Ranges, activation_ranges
 from inkport.lines.source import read_lines
 
 

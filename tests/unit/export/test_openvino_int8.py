@@ -7,13 +7,13 @@ import numpy as np
 import onnx
 import pytest
 
-import inkport.export.from_onnx.openvino_int8 as exporter
 import inkport.export.plan as planning
+import inkport.export.quantize.openvino_int8 as exporter
 from inkport.core.errors import ExportError
 from inkport.core.registry import open_session
 from inkport.core.target import Precision
-from inkport.export.calibration import choose_calibration
-from inkport.export.from_onnx.int8 import Int8Options, nodes_of
+from inkport.export.quantize.calibration import choose_calibration
+from inkport.export.quantize.onnx_int8 import Int8Options, nodes_of
 from inkport.lines.source import read_lines
 
 

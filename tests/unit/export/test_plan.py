@@ -16,8 +16,8 @@ from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.exits import exit_code
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
-from inkport.export.calibration import CalibrationSet
 from inkport.export.plan import Stage, build, lacks_calibration
+from inkport.export.quantize.calibration import CalibrationSet
 
 
 WEIGHTS, ONNX, INT8, OV = (

@@ -17,13 +17,13 @@ from inkport.core.ctc import greedy  # noqa: E402
 from inkport.core.errors import ExportError  # noqa: E402
 from inkport.core.preprocess import prepare  # noqa: E402
 from inkport.core.target import Precision  # noqa: E402
-from inkport.export.calibration import choose_calibration  # noqa: E402
-from inkport.export.from_onnx.int8 import Int8Options, int8_onnx_from_onnx  # noqa: E402
 from inkport.export.from_torch.network import fold_batch_norms  # noqa: E402
 from inkport.export.from_torch.qat import ranges_in_graph  # noqa: E402
 from inkport.export.from_torch.weights import safetensors_from_weights  # noqa: E402
-from inkport.export.learned import LEARNED, Learned, is_learned, learned  # noqa: E402
 from inkport.export.plan import build  # noqa: E402
+from inkport.export.quantize.calibration import choose_calibration  # noqa: E402
+from inkport.export.quantize.learned_ranges import LEARNED, Learned, is_learned, learned  # noqa: E402
+from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx  # noqa: E402
 from inkport.lines.source import read_lines  # noqa: E402
 from inkport.model.weights import load_weights, save_weights  # noqa: E402
 from inkport.train.qat import FakeQuantised  # noqa: E402

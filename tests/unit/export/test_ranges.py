@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from inkport.export.from_onnx.ranges import Ranges, activation_ranges, least_squares_range
+from inkport.export.quantize.ranges import Ranges, activation_ranges, least_squares_range
 
 
 @pytest.fixture

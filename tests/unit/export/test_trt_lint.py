@@ -12,13 +12,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from inkport.core.artifact import load_artifact
 from inkport.core.errors import ExportError
-from inkport.export.calibration import choose_calibration
 from inkport.export.from_onnx import trt_lint
 from inkport.export.from_onnx.fp16 import fp16_onnx_from_onnx
-from inkport.export.from_onnx.int8 import int8_onnx_from_onnx
-from inkport.export.from_onnx.symmetric import symmetric_model
 from inkport.export.from_onnx.trt_lint import lint_tensorrt, operator_table
 from inkport.export.graph import onnx_forward
+from inkport.export.quantize.calibration import choose_calibration
+from inkport.export.quantize.onnx_int8 import int8_onnx_from_onnx
+from inkport.export.quantize.symmetric import symmetric_model
 from inkport.lines.source import read_lines
 from inkport.runtimes.golden import sample_images
 

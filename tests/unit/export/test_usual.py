@@ -10,9 +10,9 @@ import pytest
 import inkport.export.plan as planning
 from inkport.core.artifact import Calibration, Provenance, load_artifact, new_artifact
 from inkport.core.target import Precision
-from inkport.export.calibration import CalibrationSet
 from inkport.export.plan import STAGES, build
-from inkport.export.usual import made_as_usual
+from inkport.export.quantize.calibration import CalibrationSet
+from inkport.export.quantize.default_settings import made_as_usual
 
 
 LINES = CalibrationSet(inputs=(), record=Calibration(ids=("a",), sha256="11"))
@@ -55,7 +55,7 @@ def test_only_defaults_are_usual(toy_spec, tmp_path, monkeypatch, options, usual
         made.append(out)
         return artefact(out, toy_spec, STAGE.target, source)
 
-    monkeypatch.setattr("inkport.export.from_onnx.int8.int8_onnx_from_onnx", quantise)
+    monkeypatch.setattr("inkport.export.quantize.onnx_int8.int8_onnx_from_onnx", quantise)
     where = {"format": "onnx", "precision": Precision.INT8, "work": tmp_path / "work"}
     found = build(onnx, **where, calibration=LINES)
     assert made == ([] if usual else [tmp_path / "work/onnx-int8"])

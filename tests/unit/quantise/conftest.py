@@ -14,10 +14,10 @@ from onnx import TensorProto, helper, numpy_helper
 from inkport.core.artifact import Calibration, Provenance, load_artifact, new_artifact
 from inkport.core.ctc import greedy
 from inkport.core.target import Precision
-from inkport.export.calibration import CalibrationSet
+from inkport.export.quantize.calibration import CalibrationSet
+from inkport.export.quantize.search.meter import Meter
 from inkport.lines.audit import Audit
 from inkport.lines.line import Line
-from inkport.quantise.meter import Meter
 
 
 LABELS = 8

@@ -6,9 +6,9 @@ import pytest
 
 from inkport.core.errors import ExportError, LineDataError
 from inkport.core.metrics import cer
-from inkport.export.from_onnx.head_bias import head_bias_onnx_from_onnx
-from inkport.export.from_onnx.int8 import Int8Options, Part, int8_onnx_from_onnx
-from inkport.quantise.blank_bias import correct_blank_bias, fit_blank_bias
+from inkport.export.quantize.head_bias import head_bias_onnx_from_onnx
+from inkport.export.quantize.onnx_int8 import Int8Options, Part, int8_onnx_from_onnx
+from inkport.export.quantize.search.blank_bias import correct_blank_bias, fit_blank_bias
 
 
 @pytest.fixture(scope="module")

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-import inkport.quantise.sensitivity as module
+import inkport.export.quantize.search.sensitivity as module
 from inkport.core.config import parse_config
 from inkport.core.errors import ExportError, LineDataError, UsageError
-from inkport.export.from_onnx.accuracy import ValidationSet
-from inkport.export.from_onnx.int8 import Int8Options, int8_onnx_from_onnx
-from inkport.export.from_onnx.ranges import Ranges
+from inkport.export.quantize.accuracy import ValidationSet
+from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx
+from inkport.export.quantize.ranges import Ranges
+from inkport.export.quantize.search.meter import Meter
+from inkport.export.quantize.search.operators import Grouping, find_groups
+from inkport.export.quantize.search.report import SCHEMA, ScanReport, identify, known_rows, load_report, render_scan
+from inkport.export.quantize.search.search import SearchOptions, Start, search
+from inkport.export.quantize.search.sensitivity import Mode, Rank, scan
 from inkport.lines.audit import Audit
-from inkport.quantise.meter import Meter
-from inkport.quantise.operators import Grouping, find_groups
-from inkport.quantise.report import SCHEMA, ScanReport, identify, known_rows, load_report, render_scan
-from inkport.quantise.search import SearchOptions, Start, search
-from inkport.quantise.sensitivity import Mode, Rank, scan
 
 
 OPTIONS = Int8Options(ranges=Ranges.MIN_MAX)

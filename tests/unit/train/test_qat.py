@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from inkport.core.errors import RecipeError  # noqa: E402
 from inkport.core.preprocess import PreprocessSpec, prepare  # noqa: E402
-from inkport.export.calibration import choose_calibration  # noqa: E402
+from inkport.export.quantize.calibration import choose_calibration  # noqa: E402
 from inkport.lines.source import read_lines  # noqa: E402
 from inkport.model.weights import load_weights  # noqa: E402
 from inkport.model.zoo import build  # noqa: E402

@@ -7,11 +7,11 @@ from statistics import fmean, stdev
 import jsonschema
 import pytest
 
-from inkport.benchmarks.ablation.markdown import render_ablation
-from inkport.benchmarks.ablation.report import AblationReport, ArmInfo, gather, rows_of
-from inkport.benchmarks.ablation.statistics import Said, compare_arms, mean_over_seeds
 from inkport.core.errors import LineDataError
 from inkport.lines.line import Line
+from inkport.train.ablation.markdown import render_ablation
+from inkport.train.ablation.report import AblationReport, ArmInfo, gather, rows_of
+from inkport.train.ablation.statistics import Said, compare_arms, mean_over_seeds
 
 
 T_2 = 4.302653

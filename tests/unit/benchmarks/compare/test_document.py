@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from inkport.benchmarks.compare.document import read_report
-from inkport.benchmarks.harness import Request, verify
-from inkport.benchmarks.outcome import Outcome
-from inkport.benchmarks.report import Options
+from inkport.benchmarks.checks.compare.document import read_report
+from inkport.benchmarks.checks.verify import Request, verify
+from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.outcome import Outcome
 from inkport.core.errors import DataError
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import audit_lines

@@ -5,12 +5,12 @@ import copy
 import numpy as np
 import pytest
 
-from inkport.benchmarks.compare.document import read_report
-from inkport.benchmarks.compare.judge import ORDER, Tolerance, compare_runs
-from inkport.benchmarks.equivalence import Verdict
-from inkport.benchmarks.estimate import estimate
-from inkport.benchmarks.outcome import Outcome
-from inkport.benchmarks.units import units_of
+from inkport.benchmarks.checks.compare.document import read_report
+from inkport.benchmarks.checks.compare.judge import ORDER, Tolerance, compare_runs
+from inkport.benchmarks.measure.equivalence import Verdict
+from inkport.benchmarks.measure.estimate import estimate
+from inkport.benchmarks.measure.units import units_of
+from inkport.benchmarks.run.outcome import Outcome
 from inkport.core.errors import DataError
 from inkport.lines.line import Line
 

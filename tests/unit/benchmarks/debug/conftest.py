@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkport.benchmarks.debug.divergence import compare_traces
-from inkport.benchmarks.debug.graph import Graph
-from inkport.benchmarks.debug.opened import DebugTarget, open_target
+from inkport.benchmarks.checks.debug.divergence import compare_traces
+from inkport.benchmarks.checks.debug.graph import Graph
+from inkport.benchmarks.checks.debug.opened import DebugTarget, open_target
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.preprocess import prepare
 from inkport.lines.source import read_lines
@@ -21,8 +21,8 @@ pytest.importorskip("onnxruntime", reason="the engine under test")
 
 @pytest.fixture(scope="session")
 def debug_int8(toy_onnx, lines_folder, tmp_path_factory):
-    from inkport.export.calibration import choose_calibration
-    from inkport.export.from_onnx.int8 import int8_onnx_from_onnx
+    from inkport.export.quantize.calibration import choose_calibration
+    from inkport.export.quantize.onnx_int8 import int8_onnx_from_onnx
 
     chosen = choose_calibration(read_lines([lines_folder]), toy_onnx.spec.preprocess, count=4)
     return int8_onnx_from_onnx(toy_onnx, tmp_path_factory.mktemp("debug-int8") / "onnx-int8", calibration=chosen)

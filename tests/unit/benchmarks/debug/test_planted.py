@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from inkport.benchmarks.debug.reproduction import write_reproduction
+from inkport.benchmarks.checks.debug.reproduction import write_reproduction
 
 
 onnx = pytest.importorskip("onnx", reason="graphs are built with onnx")

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkport.benchmarks.kit.archive import write_archive
-from inkport.benchmarks.kit.make import KitRequest, make_kit
-from inkport.benchmarks.kit.manifest import MANIFEST, FileInfo
-from inkport.benchmarks.kit.open import Kit, open_kit
-from inkport.benchmarks.kit.result import Result, ResultWriter, RunnerInfo, open_result
-from inkport.benchmarks.kit.run import wanted_tensors
-from inkport.benchmarks.kit.stages import Stage
+from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
+from inkport.benchmarks.checks.kit.run import wanted_tensors
+from inkport.benchmarks.run.kit.archive import write_archive
+from inkport.benchmarks.run.kit.manifest import MANIFEST, FileInfo
+from inkport.benchmarks.run.kit.open import Kit, open_kit
+from inkport.benchmarks.run.kit.result import Result, ResultWriter, RunnerInfo, open_result
+from inkport.benchmarks.run.kit.stages import Stage
 from inkport.core.ctc import greedy
 from inkport.core.errors import SpecMismatchError
 from inkport.core.preprocess import prepare

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from inkport.benchmarks.kit import archive, manifest, result
-from inkport.benchmarks.kit.judge import State
-from inkport.benchmarks.kit.make import KitRequest
-from inkport.benchmarks.kit.stages import Stage
+from inkport.benchmarks.checks.kit import archive, manifest, result
+from inkport.benchmarks.checks.kit.make import KitRequest
+from inkport.benchmarks.run.kit.judge import State
+from inkport.benchmarks.run.kit.stages import Stage
 from inkport.commands import kit as command
 from inkport.core.runtime import Evidence
 

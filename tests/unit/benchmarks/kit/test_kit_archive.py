@@ -8,8 +8,8 @@ import zipfile
 
 import pytest
 
-from inkport.benchmarks.kit import archive as module
-from inkport.benchmarks.kit.archive import read_archive, write_archive
+from inkport.benchmarks.checks.kit import archive as module
+from inkport.benchmarks.run.kit.archive import read_archive, write_archive
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError
 
 

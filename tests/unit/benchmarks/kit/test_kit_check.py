@@ -7,14 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from inkport.benchmarks.kit.check import check_kit
-from inkport.benchmarks.kit.judge import State
-from inkport.benchmarks.kit.make import make_kit
-from inkport.benchmarks.kit.result import RunnerInfo, open_result
-from inkport.benchmarks.kit.stages import Stage
-from inkport.benchmarks.kit.tensors import to_npy
-from inkport.benchmarks.kit.view import render_check
-from inkport.benchmarks.outcome import Outcome
+from inkport.benchmarks.checks.kit.check import check_kit
+from inkport.benchmarks.checks.kit.make import make_kit
+from inkport.benchmarks.checks.kit.view import render_check
+from inkport.benchmarks.run.kit.judge import State
+from inkport.benchmarks.run.kit.result import RunnerInfo, open_result
+from inkport.benchmarks.run.kit.stages import Stage
+from inkport.benchmarks.run.kit.tensors import to_npy
+from inkport.benchmarks.run.outcome import Outcome
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, SpecMismatchError
 from inkport.core.runtime import Evidence
 from inkport.core.target import Budget, Precision, Target

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.benchmarks.kit.faults import distance, name_gray_fault, name_tensor_fault, name_text_fault
-from inkport.benchmarks.kit.make import GRAY_LEVELS, TENSOR_LEVELS
+from inkport.benchmarks.checks.kit.make import GRAY_LEVELS, TENSOR_LEVELS
+from inkport.benchmarks.run.kit.faults import distance, name_gray_fault, name_tensor_fault, name_text_fault
 from inkport.core.charset import Charset
 from inkport.core.image import load_gray
 from inkport.core.preprocess import PreprocessSpec, prepare

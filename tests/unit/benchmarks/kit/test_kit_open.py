@@ -10,9 +10,9 @@ import zipfile
 
 import pytest
 
-from inkport.benchmarks.kit.archive import Archive, write_archive
-from inkport.benchmarks.kit.make import make_kit
-from inkport.benchmarks.kit.open import open_kit
+from inkport.benchmarks.checks.kit.make import make_kit
+from inkport.benchmarks.run.kit.archive import Archive, write_archive
+from inkport.benchmarks.run.kit.open import open_kit
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, RuntimeUnavailableError, UsageError
 
 

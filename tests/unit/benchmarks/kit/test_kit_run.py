@@ -7,12 +7,12 @@ import textwrap
 
 import pytest
 
-from inkport.benchmarks.kit import readers
-from inkport.benchmarks.kit.check import check_kit
-from inkport.benchmarks.kit.judge import State
-from inkport.benchmarks.kit.result import open_result
-from inkport.benchmarks.kit.run import run_kit
-from inkport.benchmarks.kit.stages import Stage, can_be_shown
+from inkport.benchmarks.checks.kit import readers
+from inkport.benchmarks.checks.kit.check import check_kit
+from inkport.benchmarks.checks.kit.run import run_kit
+from inkport.benchmarks.run.kit.judge import State
+from inkport.benchmarks.run.kit.result import open_result
+from inkport.benchmarks.run.kit.stages import Stage, can_be_shown
 from inkport.core.errors import (
     RuntimeExecutionError,
     RuntimeUnavailableError,
@@ -80,7 +80,7 @@ def test_requests_that_cannot_be_are_refused(kit, install, fake_runtime, tmp_pat
 RUNNER = """
 import json, math, sys
 import numpy as np
-from inkport.benchmarks.kit.stages import Stage
+from inkport.benchmarks.run.kit.stages import Stage
 from inkport.core.charset import Charset
 from inkport.core.ctc import greedy
 from inkport.core.image import load_gray

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from inkport.benchmarks.machine.noise import Difference, Noise, NoiseMeter, calibration_load, noise_floor
-from inkport.benchmarks.machine.sensors import Conditions, EnergyCounter, read_conditions
-from inkport.benchmarks.scenarios.quantiles import Quantile
+from inkport.benchmarks.measure.quantiles import Quantile
+from inkport.benchmarks.run.machine.noise import Difference, Noise, NoiseMeter, calibration_load, noise_floor
+from inkport.benchmarks.run.machine.sensors import Conditions, EnergyCounter, read_conditions
 
 
 STILL = Conditions(governor="performance", frequency_mhz=None, temperature_c=None, load_1min=None)

@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from inkport.benchmarks.margins.fragile import choose_fragile
-from inkport.benchmarks.margins.frames import find_margins
-from inkport.benchmarks.margins.model import ErrorModel, logit_errors
-from inkport.benchmarks.margins.predict import Probe, predict
+from inkport.benchmarks.measure.flip_model import ErrorModel, logit_errors
+from inkport.benchmarks.measure.flip_prediction import Probe, predict
+from inkport.benchmarks.measure.fragile import choose_fragile
+from inkport.benchmarks.measure.gaps import find_margins
 
 
 def collapse(labels):

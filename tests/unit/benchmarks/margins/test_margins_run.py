@@ -9,13 +9,13 @@ import jsonschema
 import numpy as np
 import pytest
 
-from inkport.benchmarks.about import describe_data
-from inkport.benchmarks.harness import Request as VerifyRequest, verify
-from inkport.benchmarks.margins.report import Options
-from inkport.benchmarks.margins.run import Request, forecast_flips
-from inkport.benchmarks.margins.text import render_margins
-from inkport.benchmarks.report import Options as RunOptions
-from inkport.benchmarks.views.text import render_text
+from inkport.benchmarks.checks.flips.report import Options
+from inkport.benchmarks.checks.flips.run import Request, forecast_flips
+from inkport.benchmarks.checks.flips.text import render_margins
+from inkport.benchmarks.checks.verify import Request as VerifyRequest, verify
+from inkport.benchmarks.report.describe import describe_data
+from inkport.benchmarks.report.text import render_text
+from inkport.benchmarks.run.options import Options as RunOptions
 from inkport.core.errors import LineDataError, RecipeError
 from inkport.core.target import Budget, LineChoice, Precision, Target
 from inkport.lines.audit import audit_lines
@@ -57,7 +57,7 @@ def test_a_forecast_of_a_faithful_a_broken_and_a_crashing_port(forecast, fake_ru
     assert (right.forecast.expected, right.forecast.observed, right.forecast.surprise) == (0, 0, "as predicted")
     assert (wrong.forecast.observed, wrong.forecast.surprise) == (8, "more than predicted")
     assert (dead.outcome, dead.forecast, report.exit_code) == ("run-failed", None, 1)
-    schema = json.loads((files("inkport.benchmarks.margins") / "margins.schema.json").read_text())
+    schema = json.loads((files("inkport.benchmarks.checks.flips") / "margins.schema.json").read_text())
     jsonschema.validate(json.loads(report.to_json()), schema)
     text = " ".join(render_margins(report).split())
     assert "late pass more than predicted" in text

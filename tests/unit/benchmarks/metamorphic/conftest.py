@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from inkport.benchmarks.metamorphic.subject import Sample, Subject
+from inkport.benchmarks.checks.invariance.subject import Sample, Subject
 from inkport.core.charset import Charset
 from inkport.core.errors import UsageError
 from inkport.core.preprocess import PreprocessSpec

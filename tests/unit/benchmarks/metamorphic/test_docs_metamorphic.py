@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from inkport.benchmarks.metamorphic.findings import Kind
-from inkport.benchmarks.metamorphic.relations import RELATIONS
+from inkport.benchmarks.checks.invariance.findings import Kind
+from inkport.benchmarks.checks.invariance.relations import RELATIONS
 from inkport.commands.margins import margins
 from inkport.commands.metamorphic import metamorphic
 from inkport.commands.verify import verify

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkport.benchmarks.metamorphic.findings import Findings, Kind
-from inkport.benchmarks.metamorphic.relations import RELATIONS, guarded
-from inkport.benchmarks.metamorphic.shrink import shrink
-from inkport.benchmarks.metamorphic.width import ladder
+from inkport.benchmarks.checks.invariance.findings import Findings, Kind
+from inkport.benchmarks.checks.invariance.relations import RELATIONS, guarded
+from inkport.benchmarks.checks.invariance.shrink import shrink
+from inkport.benchmarks.checks.invariance.width import ladder
 
 
 def _sessions():

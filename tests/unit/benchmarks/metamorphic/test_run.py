@@ -9,12 +9,12 @@ import jsonschema
 import numpy as np
 import pytest
 
-from inkport.benchmarks.about import describe_data
-from inkport.benchmarks.metamorphic.files import write_checks
-from inkport.benchmarks.metamorphic.relations import RELATIONS
-from inkport.benchmarks.metamorphic.report import Options, Standing, exit_code
-from inkport.benchmarks.metamorphic.run import Request, check_relations
-from inkport.benchmarks.metamorphic.text import render_checks
+from inkport.benchmarks.checks.invariance.files import write_checks
+from inkport.benchmarks.checks.invariance.relations import RELATIONS
+from inkport.benchmarks.checks.invariance.report import Options, Standing, exit_code
+from inkport.benchmarks.checks.invariance.run import Request, check_relations
+from inkport.benchmarks.checks.invariance.text import render_checks
+from inkport.benchmarks.report.describe import describe_data
 from inkport.core.errors import LineDataError, UnknownRuntimeError
 from inkport.core.runtime import Availability
 from inkport.core.target import Precision, Target
@@ -71,7 +71,7 @@ def test_one_right_and_one_wrong_target(run, fake_runtime, leaky, tmp_path):
     assert example.expected_text != example.found_text
     write_checks(checked, tmp_path)
     report = json.loads((tmp_path / "metamorphic.json").read_text(encoding="utf-8"))
-    schema = json.loads((files("inkport.benchmarks.metamorphic") / "metamorphic.schema.json").read_text())
+    schema = json.loads((files("inkport.benchmarks.checks.invariance") / "metamorphic.schema.json").read_text())
     jsonschema.validate(report, schema)
     with np.load(tmp_path / example.file) as arrays:
         rerun, expected = leaky(arrays["images"])[example.line], arrays["expected"]
@@ -81,7 +81,7 @@ def test_one_right_and_one_wrong_target(run, fake_runtime, leaky, tmp_path):
 
 
 def test_the_schema_knows_every_relation_kind_and_outcome():
-    text = (files("inkport.benchmarks.metamorphic") / "metamorphic.schema.json").read_text()
+    text = (files("inkport.benchmarks.checks.invariance") / "metamorphic.schema.json").read_text()
     definitions = json.loads(text)["$defs"]
     assert definitions["relation_name"]["enum"] == list(NAMES)
     assert definitions["target"]["properties"]["outcome"]["enum"] == [str(standing) for standing in Standing]
@@ -89,7 +89,7 @@ def test_the_schema_knows_every_relation_kind_and_outcome():
 
 def test_the_schema_refuses_a_violation_without_an_example(run, fake_runtime, leaky):
     report = json.loads(run(fake_runtime("leaky", leaky), relations=("batch",)).report.to_json())
-    schema = json.loads((files("inkport.benchmarks.metamorphic") / "metamorphic.schema.json").read_text())
+    schema = json.loads((files("inkport.benchmarks.checks.invariance") / "metamorphic.schema.json").read_text())
     report["targets"][0]["relations"][0]["example"] = None
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(report, schema)

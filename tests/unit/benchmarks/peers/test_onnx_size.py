@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inkport import model
-from inkport.benchmarks.peers.onnx_size import count_macs, count_parameters
+from inkport.benchmarks.checks.peers.onnx_size import count_macs, count_parameters
 from inkport.core.bundle import bundled_artifacts
 
 

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from inkport.benchmarks.remote.run import name_devices
-from inkport.benchmarks.remote.state import State, StateFile
-from inkport.benchmarks.remote.steps import RemoteRequest
+from inkport.benchmarks.checks.devices.run import name_devices
+from inkport.benchmarks.checks.devices.state import State, StateFile
+from inkport.benchmarks.checks.devices.steps import RemoteRequest
 from inkport.commands._device import DeviceOptions
 from inkport.core.errors import UsageError
 from inkport.runtimes.devices.sensors import Sensors

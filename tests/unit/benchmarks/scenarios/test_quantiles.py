@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkport.benchmarks.scenarios.quantiles import interval_ranks, quantile
+from inkport.benchmarks.measure.quantiles import interval_ranks, quantile
 
 
 def draw(name, rng, size):

@@ -6,12 +6,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from inkport.benchmarks.machine.noise import Difference
-from inkport.benchmarks.scenarios.figures import figures, rate
-from inkport.benchmarks.scenarios.quantiles import quantile
-from inkport.benchmarks.scenarios.queries import BATCH, LINES, Scenario, make_queries
-from inkport.benchmarks.scenarios.running import ScenarioRunner
-from inkport.benchmarks.scenarios.stopping import Stop, StopRule
+from inkport.benchmarks.measure.quantiles import quantile
+from inkport.benchmarks.run.machine.noise import Difference
+from inkport.benchmarks.run.scenarios.figures import figures, rate
+from inkport.benchmarks.run.scenarios.queries import BATCH, LINES, Scenario, make_queries
+from inkport.benchmarks.run.scenarios.running import ScenarioRunner
+from inkport.benchmarks.run.scenarios.stopping import Stop, StopRule
 from inkport.core.errors import UsageError
 
 

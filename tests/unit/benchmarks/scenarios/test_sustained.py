@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from inkport.benchmarks.machine.noise import Difference, Noise
-from inkport.benchmarks.scenarios.overhead import measure_overhead
-from inkport.benchmarks.scenarios.sustained import MINUTE_NS, run_sustained
+from inkport.benchmarks.run.machine.noise import Difference, Noise
+from inkport.benchmarks.run.scenarios.overhead import measure_overhead
+from inkport.benchmarks.run.scenarios.sustained import MINUTE_NS, run_sustained
 from inkport.core.errors import UsageError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkport.benchmarks.widths.cost import POINTS, CostModel, Point, fit_cost, fit_curve
+from inkport.benchmarks.measure.width_cost import POINTS, CostModel, Point, fit_cost, fit_curve
 from inkport.core.errors import DataError
 
 

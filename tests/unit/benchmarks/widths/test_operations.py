@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkport.benchmarks.bench.efficiency import efficiency
-from inkport.benchmarks.machine.peaks import Peak, Peaks
-from inkport.benchmarks.widths.cost import fit_curve
-from inkport.benchmarks.widths.operations import Operations, count_operations
+from inkport.benchmarks.checks.bench.efficiency import efficiency
+from inkport.benchmarks.checks.bench.operations import Operations, count_operations
+from inkport.benchmarks.measure.width_cost import fit_curve
+from inkport.benchmarks.run.machine.peaks import Peak, Peaks
 from inkport.core.errors import DataError
 from inkport.core.target import Precision
 

@@ -1,0 +1,159 @@
+"""The report of ``inkport bench`` for a terminal: plain aligned text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from inkport.benchmarks.checks.bench.report import BenchReport, Status
+from inkport.benchmarks.measure.quantiles import Quantile
+from inkport.benchmarks.report.text import aligned, wrap
+from inkport.benchmarks.run.environment import threads_on
+from inkport.benchmarks.run.machine.noise import Difference
+from inkport.benchmarks.run.scenarios.figures import Figures
+from inkport.core.tables import Table
+
+
+ABSENT = "not available"
+"""What stands where the machine does not tell: never a 0."""
+
+
+def render_bench(report: BenchReport) -> str:
+    """Return the tables of everything that was measured, with the noise floor first."""
+    blocks = [wrap(_headline(report)), "\n".join(wrap(line) for line in _machine(report))]
+    blocks += [_scenario(report, scenario) for scenario in report.options.scenarios]
+    tables = (_curves(report), _fresh(report), _overheads(report), _loadgen(report), _drifts(report))
+    blocks += [aligned(table) for table in tables if table.rows]
+    if reasons := [(t.name, t.reason) for t in report.targets if t.status is not Status.MEASURED]:
+        blocks.append("\n".join(wrap(f"{name}: {reason}") for name, reason in reasons))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _headline(report: BenchReport) -> str:
+    model, data = report.model, report.data
+    threads = threads_on(report.environment, report.options.threads)
+    return (
+        f"{model.name} {model.version} ({model.artifact.sha256[:12]}) on {data.lines} lines of "
+        f"{', '.join(data.sources)} ({data.sha256[:12]}), {threads}, {report.environment.cpu}"
+    )
+
+
+def _machine(report: BenchReport) -> Iterable[str]:
+    floors = ", ".join(f"{name} {noise.floor:.1%}" for name, noise in report.noise.items())
+    yield f"noise floor: {floors} (a load that never changes; differences below it are reported as none)"
+    state = report.environment
+    yield (
+        f"governor: {_or_absent(state.governor)}; frequency: {_or_absent(state.frequency_mhz, ' MHz')}; temperature: "
+        f"{_or_absent(state.temperature_c, ' C')}; load: {_or_absent(state.load_1min)}"
+    )
+    if peaks := report.peaks:
+        rates = [
+            f"{precision} {peak.gmac_per_s:.0f} GMAC/s ({peak.by})" if peak else f"{precision} {ABSENT}"
+            for precision, peak in peaks.compute.items()
+        ]
+        yield f"peaks: {', '.join(rates)}; copying {peaks.copy_gb_per_s:.1f} GB/s"
+    if host := report.host:
+        parts = f"preparing {host.prepare_p50_ms:.2f} ms, decoding {host.decode_p50_ms:.2f} ms"
+        yield f"per line, not in the times: {parts} (medians)"
+
+
+def _scenario(report: BenchReport, scenario: str) -> str:
+    rows = [(t.name, f) for t in report.targets for f in t.scenarios if f.scenario == scenario]
+    head = (str(scenario), "stop", "queries", "p50 ms", "p90 ms", "p99 ms", "lines/s", "speed", "mJ/line")
+    if not rows:
+        return f"{scenario}: no target was measured"
+    return aligned(
+        _table(head=head, rows=[_figures(name, found, report.baseline) for name, found in rows], text_columns=2)
+    )
+
+
+def _figures(name: str, found: Figures, baseline: str | None) -> tuple[str, ...]:
+    energy = ABSENT if found.energy_mj_per_line is None else f"{found.energy_mj_per_line:.3g}"
+    times = (_with_interval(q) for q in (found.p50_ms, found.p90_ms, found.p99_ms))
+    rate = _with_interval(found.lines_per_s)
+    against = "baseline" if name == baseline else speed(found)
+    return (name, str(found.stop), str(found.queries), *times, rate, against, energy)
+
+
+def speed(found: Figures) -> str:
+    """Return the speed-up, or that there is none beyond the noise floor."""
+    if found.speed_up is None:
+        return "-"
+    return "no difference" if found.difference is Difference.NONE else f"{found.speed_up.value:.2f}x"
+
+
+def _curves(report: BenchReport) -> Table:
+    head = ("time against width", "ms", "+ us/px", "+ ns/px^2", "fit error", "width", "ms", "of peak", "of bandwidth")
+    rows: list[tuple[str, ...]] = []
+    for target in report.targets:
+        if (curve := target.curve) is None:
+            continue
+        cost = curve.cost
+        fitted = (f"{cost.constant_ms:.3g}", f"{1e3 * cost.per_px_ms:.3g}", f"{1e6 * cost.per_px2_ms:.3g}")
+        first = (target.name, *fitted, f"{curve.relative_error:.1%}")
+        if not target.efficiency:
+            rows.append((*first, "-", "-", ABSENT, ABSENT))
+        for number, found in enumerate(target.efficiency):
+            left = ("",) * len(first) if number else first
+            share = (_share(found.of_peak), _share(found.of_bandwidth))
+            rows.append((*left, f"{found.width_px} px", f"{cost.time_ms(found.width_px):.3g}", *share))
+    return _table(head=head, rows=rows, text_columns=1)
+
+
+def _fresh(report: BenchReport) -> Table:
+    head = ("cold start", "import ms", "open ms", "first run ms", "new width ms", "later ms", "peak MiB", "of it SDK")
+    rows: list[tuple[str, ...]] = []
+    for target in report.targets:
+        if (fresh := target.fresh) is None:
+            continue
+        slowest = max(fresh.first_calls, key=lambda call: call.first_ms - call.later_ms, default=None)
+        calls = (f"{slowest.first_ms:.3g}", f"{slowest.later_ms:.3g}") if slowest else ("-", "-")
+        memory = fresh.memory
+        sizes = (f"{memory.peak_mib:.0f}", f"{memory.imported_mib:.0f}") if memory else (ABSENT, ABSENT)
+        times = (f"{ms:.3g}" for ms in (fresh.import_ms, fresh.open_ms, fresh.first_run_ms))
+        rows.append((target.name, *times, *calls, *sizes))
+    return _table(head=head, rows=rows, text_columns=1)
+
+
+def _overheads(report: BenchReport) -> Table:
+    found = [(t.name, t.overhead) for t in report.targets if t.overhead]
+    rows = [
+        (name, f"{o.harness_ms:.4g}", f"{o.bare_ms:.4g}", _with_interval(o.ratio, ".4f"), str(o.rounds))
+        for name, o in found
+    ]
+    return _table(head=("harness overhead", "harness ms", "bare loop ms", "ratio", "rounds"), rows=rows, text_columns=1)
+
+
+def _loadgen(report: BenchReport) -> Table:
+    rows = [
+        (target.name, str(found.scenario), "VALID" if found.valid else "INVALID", found.metric, f"{found.value:.6g}")
+        for target in report.targets
+        for found in target.loadgen
+    ]
+    return _table(head=("LoadGen", "scenario", "result", "figure", "value"), rows=rows, text_columns=4)
+
+
+def _drifts(report: BenchReport) -> Table:
+    rows: list[tuple[str, ...]] = []
+    for target in report.targets:
+        if drift := target.drift:
+            verdict = "none" if drift.verdict is Difference.NONE else str(drift.verdict)
+            minutes = (f"{drift.p50_ms[0]:.3g}", f"{drift.p50_ms[-1]:.3g}")
+            rows.append((target.name, *minutes, _with_interval(drift.change, ".3f"), verdict))
+    return _table(head=("drift", "p50 ms, minute 1", "last minute", "change", "drift"), rows=rows, text_columns=1)
+
+
+def _table(*, head: tuple[str, ...], rows: Iterable[tuple[str, ...]], text_columns: int) -> Table:
+    return Table(head=head, rows=tuple(rows), text_columns=text_columns)
+
+
+def _with_interval(found: Quantile, style: str = ".3g") -> str:
+    low, high = ("-" if limit is None else format(limit, style) for limit in (found.low, found.high))
+    return f"{found.value:{style}} ({low}..{high})"
+
+
+def _share(share: float | None) -> str:
+    return ABSENT if share is None else f"{share:.0%}"
+
+
+def _or_absent(value: object, unit: str = "") -> str:
+    return ABSENT if value is None else f"{value}{unit}"

@@ -1,0 +1,187 @@
+"""A comparison as text, as JSON and as JUnit XML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inkport.benchmarks.checks.compare.judge import Comparison, TargetChange
+from inkport.benchmarks.checks.compare.pace import PaceChange
+from inkport.benchmarks.checks.compare.rate import RateChange
+from inkport.benchmarks.measure.equivalence import Verdict
+from inkport.benchmarks.measure.per_line import to_json_text
+from inkport.benchmarks.report.junit import Case, Result, junit_xml
+from inkport.benchmarks.report.rows import NONE, between, milliseconds, percent, points
+from inkport.benchmarks.report.text import aligned, wrap
+from inkport.benchmarks.run.outcome import Outcome
+from inkport.core.config import to_plain
+from inkport.core.tables import Table
+
+
+SCHEMA = 1
+"""Version of the JSON form."""
+NAMED = 3
+"""How many lines a sentence names; the JSON form lists all."""
+
+
+def render_text(comparison: Comparison) -> str:
+    """Return the tables, each regression in a sentence, and what could not be compared."""
+    blocks = [f"before: {comparison.first}\nafter:  {comparison.second}"]
+    if comparison.differing:
+        blocks.append("\n".join(wrap(f"{key}: {_from_to(pair)}") for key, pair in comparison.differing.items()))
+    tables = (texts(comparison), worst_writers(comparison), speeds(comparison))
+    blocks += [aligned(table) for table in tables if table.rows]
+    blocks += ["\n".join(map(wrap, lines)) for lines in (_changes(comparison), _notes(comparison)) if lines]
+    regressed = [target.name for target in comparison.targets if target.regressions]
+    sentences = [f"{target.name}: {reason}" for target in comparison.targets for reason in target.regressions]
+    verdict = f"{len(regressed)} of {len(comparison.targets)} targets regressed" if regressed else "no regression"
+    blocks.append("\n".join(map(wrap, [*sentences, verdict])))
+    return "\n\n".join(blocks) + "\n"
+
+
+def render_json(comparison: Comparison) -> str:
+    """Return everything as JSON."""
+    return to_json_text({"schema": SCHEMA, "regressed": comparison.regressed, **to_plain(comparison)}) + "\n"
+
+
+def render_junit(comparison: Comparison, *, timestamp: str) -> str:
+    """Return JUnit XML: a suite per target, a case for its outcome, each CER and its latency."""
+    cases = [case for target in comparison.targets for case in _cases(target)]
+    return junit_xml("inkport compare", cases, timestamp=timestamp)
+
+
+def texts(comparison: Comparison) -> Table:
+    """Return one row per target and data set: outcome, CER and flips."""
+    head = ("target", "data set", "outcome", "verdict", "lines", "CER %", "now", "change", "95% interval", "flips")
+    rows: list[tuple[str, ...]] = []
+    for target in _present(comparison):
+        outcome = _arrow(str(target.before or NONE), str(target.after or NONE))
+        flips = f"+{len(target.flips_gained)} -{len(target.flips_lost)}"
+        if not target.rates:
+            rows.append((target.name, "", outcome, NONE, *(NONE,) * 6))
+        for number, rate in enumerate(target.rates):
+            first = (target.name, "all", outcome) if number == 0 else ("", rate.dataset or NONE, "")
+            rows.append((*first, *_rate_cells(rate), flips if number == 0 else ""))
+    return Table(head, tuple(rows), 4)
+
+
+def worst_writers(comparison: Comparison) -> Table:
+    """Return one row per target that has one: the writer whose CER rose most."""
+    head = ("worst writer", "unit", "data set", "a line of it", "lines", "CER %", "now", "change", "95% as the worst")
+    rows = tuple(
+        (
+            target.name,
+            w.kind,
+            w.dataset or NONE,
+            w.line,
+            str(w.lines),
+            percent(w.cer_reference),
+            percent(w.cer),
+            points(w.delta),
+            between(w.interval),
+        )
+        for target in comparison.targets
+        if (w := target.worst_writer)
+    )
+    return Table(head, rows, 4)
+
+
+def speeds(comparison: Comparison) -> Table:
+    """Return one row per target that was timed in both reports: latency and size."""
+    head = ("target", "p50 ms", "now", "ratio", "95% interval", "noise", "MB", "now")
+    rows = tuple(
+        (target.name, *_pace_cells(target.pace), _megabytes(target.bytes_before), _megabytes(target.bytes_after))
+        for target in comparison.targets
+        if target.pace
+    )
+    return Table(head, rows, 1)
+
+
+def _present(comparison: Comparison) -> list[TargetChange]:
+    """Return the targets that at least one of the reports could run."""
+    absent = {None, Outcome.UNAVAILABLE}
+    return [target for target in comparison.targets if not {target.before, target.after} <= absent]
+
+
+def _rate_cells(rate: RateChange) -> tuple[str, ...]:
+    verdict = str(rate.equivalence.verdict) if rate.equivalence else NONE
+    figures = (str(rate.lines), percent(rate.before), percent(rate.after), points(rate.delta))
+    return (verdict, *figures, between(rate.interval))
+
+
+def _pace_cells(pace: PaceChange) -> tuple[str, ...]:
+    ratio = NONE if pace.ratio is None else f"{pace.ratio:.2f}x"
+    interval = NONE if pace.interval is None else f"{pace.interval[0]:.2f}..{pace.interval[1]:.2f}"
+    return (
+        milliseconds(pace.before_ms),
+        milliseconds(pace.after_ms),
+        ratio,
+        interval,
+        NONE if pace.noise is None else f"{pace.noise:.1%}",
+    )
+
+
+def _changes(comparison: Comparison) -> list[str]:
+    sentences = []
+    for target in comparison.targets:
+        parts = [
+            f"{key} {_from_to(pair)}" for key, pair in target.identity.items() if key not in {"artefact", "calibration"}
+        ]
+        parts += [f"another {key}" for key in ("artefact", "calibration") if key in target.identity]
+        for what, lines in (
+            ("flipped now", target.flips_gained),
+            ("not flipped any more", target.flips_lost),
+            ("flipped otherwise", target.flips_changed),
+        ):
+            parts += [f"{what}: {_named(lines)}"] if lines else []
+        if parts:
+            sentences.append(f"{target.name}: {'; '.join(parts)}")
+    return sentences
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    present = _present(comparison)
+    own = [f"{target.name}: {note}" for target in present for note in target.notes]
+    hidden = len(comparison.targets) - len(present)
+    return [*comparison.notes, *own, *([f"available in neither report: {hidden}"] if hidden else [])]
+
+
+def _cases(target: TargetChange) -> list[Case]:
+    worse = [reason for reason in target.regressions if not reason.startswith(("CER", "It takes"))]
+    outcome = f"{_arrow(str(target.before or 'absent'), str(target.after or 'absent'))}"
+    cases = [_case(target.name, "outcome", bool(worse), " ".join([outcome, *worse]))]
+    for rate in target.rates:
+        found = rate.equivalence.verdict if rate.equivalence else None
+        figures = f"CER {percent(rate.before)} to {percent(rate.after)} %, {found or 'not judged'}"
+        name = f"CER on {rate.dataset}" if rate.dataset else "CER"
+        cases.append(_case(target.name, name, found is Verdict.WORSE, figures, judged=found is not None))
+    if target.pace:
+        slower = next((reason for reason in target.regressions if reason.startswith("It takes")), "")
+        figures = slower or f"p50 {target.pace.before_ms:.3f} to {target.pace.after_ms:.3f} ms. {target.pace.reason}"
+        cases.append(_case(target.name, "latency", bool(slower), figures, judged=target.pace.interval is not None))
+    return cases
+
+
+def _case(suite: str, name: str, regressed: bool, figures: str, *, judged: bool = True) -> Case:
+    result = Result.FAILURE if regressed else Result.PASSED if judged else Result.SKIPPED
+    message = "" if result is Result.PASSED else figures
+    return Case(suite=suite, name=name, result=result, message=message, output=figures)
+
+
+def _named(lines: Sequence[str]) -> str:
+    return ", ".join(lines[:NAMED]) + (f" and {len(lines) - NAMED} more" if len(lines) > NAMED else "")
+
+
+def _from_to(pair: tuple[str, str]) -> str:
+    return " to ".join(" ".join(_short(word) for word in text.split()) or "none" for text in pair)
+
+
+def _short(word: str) -> str:
+    return word[:12] if len(word) == 64 else word
+
+
+def _arrow(before: str, after: str) -> str:
+    return before if before == after else f"{before} to {after}"
+
+
+def _megabytes(size: int | None) -> str:
+    return NONE if size is None else f"{size / 1e6:.1f}"

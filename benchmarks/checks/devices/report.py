@@ -1,0 +1,150 @@
+"""From what came of the devices to one report, in which each of their targets has a row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from inkport.benchmarks.checks.devices.run import DeviceRuns, TargetRun
+from inkport.benchmarks.checks.kit.check import KitCheck
+from inkport.benchmarks.checks.kit.make import KitRequest
+from inkport.benchmarks.measure.changes import Change
+from inkport.benchmarks.measure.parity import Flip, Parity
+from inkport.benchmarks.report.describe import describe_data, describe_model
+from inkport.benchmarks.report.envelope import ArtifactInfo, ReferenceInfo, Report, TargetReport
+from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun, RunnerTimes
+from inkport.benchmarks.run.environment import read_environment, without_folders
+from inkport.benchmarks.run.kit.open import Kit
+from inkport.benchmarks.run.options import Options
+from inkport.core.target import Target
+
+
+def report_devices(
+    found: Sequence[DeviceRuns], *, kit: Kit, made: KitRequest, sources: Sequence[str], options: Options
+) -> Report:
+    """Return the report of all devices.
+
+    Args:
+        found: What came of each.
+        kit: The kit that they ran.
+        made: What it was made of.
+        sources: Names of the line sets.
+        options: As asked for; the environment of the report is this machine's, where the reference read.
+    """
+    targets = {target.name: target for target in made.targets}
+    data = replace(describe_data(made.audit, sources), sha256=kit.manifest.data_sha256, lines=len(kit.manifest.lines))
+    return Report(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=describe_model(made.model),
+        data=data,
+        reference=_reference(kit, made),
+        options=options,
+        # The threads compute on the devices, whatever processors this machine has.
+        environment=replace(read_environment(threads=options.threads), processors=None),
+        baseline=None,
+        host=None,
+        targets=tuple(_row(run, targets[run.target], runs, made) for runs in found for run in runs.runs),
+        devices=tuple(_device(runs) for runs in found),
+    )
+
+
+def _reference(kit: Kit, made: KitRequest) -> ReferenceInfo:
+    known = kit.manifest.reference
+    artifact = made.provide(Target(name="reference", runtime=known.runtime, precision=known.precision))
+    return ReferenceInfo(
+        runtime=known.runtime,
+        runtime_version=known.version,
+        device="cpu",
+        precision=known.precision,
+        note=without_folders(known.note),
+        artifact=ArtifactInfo.of(artifact),
+    )
+
+
+def _row(run: TargetRun, target: Target, runs: DeviceRuns, made: KitRequest) -> TargetReport:
+    check = run.check
+    outcome, reason = (check.outcome, _explained(check)) if check else run.failure or (None, "")
+    assert outcome is not None  # noqa: S101 - a run has a judgement or a failure
+    return TargetReport(
+        name=row_name(run.target, runs),
+        runtime=check.runner.engine if check else target.runtime,
+        runtime_version=check.runner.version if check else "",
+        device=(check.runner.device if check else "") or target.device,
+        precision=target.precision,
+        outcome=outcome,
+        reason=reason,
+        budget=target.budget,
+        evidence=check.runner.evidence if check else None,
+        sample=None,
+        placement=None,
+        options=target.options,
+        required=target.required,
+        artifact=ArtifactInfo.of(made.provide(target)),
+        parity=_known(check.parity) if check else None,
+        latency=None,
+        machine=runs.device.name,
+    )
+
+
+def row_name(target: str, runs: DeviceRuns) -> str:
+    """Return the name of a target's row."""
+    return f"{target} on {runs.device.name}"
+
+
+def _explained(check: KitCheck) -> str:
+    """Return the reason, and the first stage that is wrong: it does not decide, but tells where to look."""
+    wrong = next((finding for finding in check.stages if finding.stage is check.first_wrong), None)
+    if wrong is None:
+        return check.reason
+    where = f"{wrong.wrong_lines} of {wrong.lines} lines, first {wrong.line}"
+    stage = f"The first stage off its golden values is {wrong.stage}: {wrong.fault} ({where})."
+    return f"{check.reason} {stage}".strip()
+
+
+def _device(runs: DeviceRuns) -> DeviceReport:
+    return DeviceReport(
+        name=runs.device.name,
+        connection=runs.device.address.scheme,
+        description=runs.description,
+        runs=tuple(found for run in runs.runs if (found := _device_run(run, runs))),
+    )
+
+
+def _device_run(run: TargetRun, runs: DeviceRuns) -> DeviceRun | None:
+    check, state = run.check, run.run
+    if check is None or state is None or state.before is None or state.after is None:
+        return None
+    return DeviceRun(
+        target=row_name(run.target, runs),
+        runner=check.runner,
+        environment=check.environment,
+        waited_s=round(state.waited_s, 1),
+        before=state.before,
+        after=state.after,
+        stages=check.stages,
+        times=RunnerTimes(**vars(check.times)) if check.times else None,
+    )
+
+
+def _known(parity: Parity) -> Parity:
+    """Return ``parity`` with margins that nobody showed (NaN) as absent."""
+    return replace(parity, flips=tuple(map(_known_flip, parity.flips)))
+
+
+def _known_flip(flip: Flip) -> Flip:
+    return replace(
+        flip,
+        margin=_number(flip.margin),
+        margin_reference=_number(flip.margin_reference),
+        changes=tuple(map(_known_change, flip.changes)),
+    )
+
+
+def _known_change(change: Change) -> Change:
+    return replace(change, margin=_number(change.margin), margin_reference=_number(change.margin_reference))
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else value

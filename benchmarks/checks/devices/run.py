@@ -1,0 +1,151 @@
+"""Every device in turn, every target on it; what fails on one ends in its rows, and the next goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inkport.benchmarks.checks.devices.state import RunState, StateFile
+from inkport.benchmarks.checks.devices.steps import RemoteRequest, RunFailedError, Steps
+from inkport.benchmarks.checks.kit.check import KitCheck, check_kit
+from inkport.benchmarks.run.environment import without_folders
+from inkport.benchmarks.run.kit.result import open_result
+from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.progress import Progress
+from inkport.core.config import to_plain
+from inkport.core.errors import DeviceTimeoutError, DeviceUnavailableError, InkportError, UsageError
+from inkport.runtimes.devices.address import Address, parse_address
+from inkport.runtimes.devices.describe import Description
+from inkport.runtimes.devices.open import open_device
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedDevice:
+    """A device, as the user named it."""
+
+    name: str
+    """What reports and folders call it."""
+    address: Address
+    """Where it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetRun:
+    """One target on one device: a judgement, or how far it came."""
+
+    target: str
+    """Name of the target in the kit."""
+    check: KitCheck | None = None
+    """The judgement of its result."""
+    run: RunState | None = None
+    """How the run went, with a judgement."""
+    failure: tuple[Outcome, str] | None = None
+    """Where it ended without one, and why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceRuns:
+    """Everything that came of one device."""
+
+    device: NamedDevice
+    """The device."""
+    description: Description | None
+    """What it is; absent if it was not reached."""
+    runs: tuple[TargetRun, ...]
+    """One entry per target of the kit, in its order."""
+    finished: bool
+    """Whether every run came to its end; if not, the next call goes on where this one stopped."""
+
+
+def name_devices(texts: Sequence[str]) -> tuple[NamedDevice, ...]:
+    """Read ``[NAME=]ADDRESS`` each; a device without a name is called after its scheme and its place.
+
+    Raises:
+        UsageError: If an address is none, or a name is impossible or stands twice.
+    """
+    devices = []
+    for place, text in enumerate(texts, start=1):
+        name, mark, rest = text.partition("=")
+        named = bool(mark) and "://" not in name
+        address = parse_address(rest if named else text)
+        devices.append(NamedDevice(name=name if named else f"{address.scheme}-{place}", address=address))
+    names = [device.name for device in devices]
+    if wrong := [name for name in names if not re.fullmatch(r"\w[\w.-]*", name) or names.count(name) > 1]:
+        raise UsageError(
+            f"--device: {wrong[0]!r} is no name, or stands twice",
+            remedy="names are of letters, digits, '_', '.' and '-': --device pi=ssh://...",
+        )
+    return tuple(devices)
+
+
+def run_on(device: NamedDevice, request: RemoteRequest, *, out: Path, progress: Progress) -> DeviceRuns:
+    """Take every target as far as it comes on one device.
+
+    Args:
+        device: The device.
+        request: What is to be done on it.
+        out: Folder of the whole run; the device's state and results lie in a folder of its own there.
+        progress: Told what is going on.
+
+    Raises:
+        UsageError: If the address fits several devices.
+    """
+    folder = out / f"device-{device.name}"
+    state = StateFile(folder / "state.json", _key(request, device))
+    targets = [target.name for target in request.kit.manifest.targets]
+    try:
+        opened = open_device(device.address, name=device.name)
+        steps = Steps(device=opened, request=request, state=state, folder=folder, progress=progress)
+        steps.prepare()
+    except UsageError:
+        raise
+    except InkportError as error:
+        failure = (_outcome(error), _reason(error, device))
+        runs = [TargetRun(target=target, failure=failure) for target in targets]
+        finished = False
+    else:
+        runs = [_run(target, steps, device) for target in targets]
+        finished = all(run.check or run.target not in state.state.runs for run in runs)
+    description = state.state.description
+    if finished:
+        state.finish()
+    return DeviceRuns(device=device, description=description, runs=tuple(runs), finished=finished)
+
+
+def _run(target: str, steps: Steps, device: NamedDevice) -> TargetRun:
+    try:
+        result = steps.result(target)
+    except InkportError as error:
+        return TargetRun(target=target, failure=(_outcome(error), _reason(error, device)))
+    try:
+        check = check_kit(steps.request.kit, open_result(result))
+    except InkportError as error:
+        # A run that answers another kit, or whose result is damaged, must not be taken up again.
+        steps.state.forget(target)
+        return TargetRun(target=target, failure=(Outcome.RUN_FAILED, _reason(error, device)))
+    return TargetRun(target=target, check=check, run=steps.state.run(target))
+
+
+def _key(request: RemoteRequest, device: NamedDevice) -> str:
+    """Return the digest of what a state belongs to; the kit's digest stands for model, targets and lines."""
+    asked = [request.kit.digest, to_plain(device.address), request.runner, request.threads, to_plain(request.cooling)]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+
+
+def _outcome(error: InkportError) -> Outcome:
+    if isinstance(error, RunFailedError):
+        return error.outcome
+    # A connection that hangs is one that is not there.
+    return Outcome.UNAVAILABLE if isinstance(error, DeviceUnavailableError | DeviceTimeoutError) else Outcome.RUN_FAILED
+
+
+def _reason(error: InkportError, device: NamedDevice) -> str:
+    """Return the error's sentence and its fix, without folders, and without the machine's own name."""
+    text = error.message + (f" (fix: {error.remedy})" if error.remedy else "")
+    if device.address.host:
+        text = re.sub(rf"(?:[\w.-]+@)?{re.escape(device.address.host)}(?![\w-])", device.name, text)
+    return " ".join(without_folders(text).split()) + "."

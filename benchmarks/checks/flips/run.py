@@ -1,0 +1,224 @@
+"""The sequence: the reference reads all lines, each target a few; the rest is predicted and, if asked for, read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import isfinite
+
+import numpy as np
+
+from inkport.benchmarks.checks.flips.report import (
+    Bin,
+    FlipForecast,
+    FragileLine,
+    MarginsReport,
+    Options,
+    Surprise,
+    TargetForecast,
+)
+from inkport.benchmarks.checks.verify import check_targets
+from inkport.benchmarks.measure.flip_model import logit_errors
+from inkport.benchmarks.measure.flip_prediction import Prediction, Probe, predict
+from inkport.benchmarks.measure.fragile import choose_fragile
+from inkport.benchmarks.measure.gaps import FrameMargins, find_margins
+from inkport.benchmarks.report.describe import describe_model, describe_reference
+from inkport.benchmarks.report.envelope import ArtifactInfo, DataInfo
+from inkport.benchmarks.run.environment import read_environment
+from inkport.benchmarks.run.latency import choose_lines
+from inkport.benchmarks.run.options import Options as RunOptions
+from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.progress import Progress, silent
+from inkport.benchmarks.run.reference import Provide, Reference, open_reference
+from inkport.benchmarks.run.targets import TargetRun, open_target
+from inkport.core.artifact import Artifact
+from inkport.core.ctc import greedy
+from inkport.core.errors import LineDataError
+from inkport.core.foreign import failure_of
+from inkport.core.runtime import Session, SessionOptions
+from inkport.core.spec import RecogniserSpec
+from inkport.core.target import Target
+from inkport.lines.audit import Audit
+
+
+FRAGILE = 50
+"""Most fragile lines that are listed."""
+EDGES = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)
+"""Limits of the bins of predicted probabilities."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be predicted."""
+
+    model: Artifact
+    """The model as handed in."""
+    targets: Sequence[Target]
+    """The targets, names unique."""
+    audit: Audit
+    """The usable lines, prepared for this model."""
+    data: DataInfo
+    """What they are."""
+    provide: Provide
+    """Returns the artefact of a target."""
+    options: Options
+    """Settings."""
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What the reference read."""
+
+    texts: list[str]
+    frames: list[FrameMargins]
+
+
+def forecast_flips(request: Request, *, progress: Progress = silent) -> MarginsReport:
+    """Predict each target's flips from a few lines; a target that fails does not stop the others.
+
+    Raises:
+        LineDataError: If there are no lines besides the probe lines.
+        UnknownRuntimeError: If a target names a runtime that is not registered.
+        RuntimeUnavailableError: If there is no reference.
+        InkportError: If the reference itself fails.
+    """
+    check_targets(request.targets)
+    audit, options = request.audit, request.options
+    if len(audit.lines) <= options.probes:
+        raise LineDataError(
+            f"{len(audit.lines)} lines, of which {options.probes} are to be probe lines: none is left to predict",
+            remedy="pass more lines with --lines, or ask for fewer with --probes",
+        )
+    environment = read_environment(threads=options.threads)
+    reference = open_reference(request.provide, SessionOptions(threads=options.threads))
+    try:
+        expected = _read_reference(reference, audit, progress)
+    finally:
+        reference.session.close()
+    thresholds = [frames.threshold for frames in expected.frames]
+    return MarginsReport(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=describe_model(request.model),
+        data=request.data,
+        reference=describe_reference(reference),
+        options=options,
+        environment=environment,
+        fragile=tuple(
+            FragileLine(id=audit.lines[i].id, threshold=thresholds[i] if isfinite(thresholds[i]) else None)
+            for i in choose_fragile(thresholds, options.fragile)
+        ),
+        targets=tuple(_forecast_target(target, request, expected, progress) for target in request.targets),
+    )
+
+
+def _read_reference(reference: Reference, audit: Audit, progress: Progress) -> _Expected:
+    expected = _Expected([], [])
+    for index, image in enumerate(audit.inputs):
+        progress("reference: reading", index, len(audit.inputs))
+        logits = reference.session.run(image)[0]
+        expected.texts.append(greedy(logits, reference.artifact.spec.charset).text)
+        expected.frames.append(find_margins(logits))
+    return expected
+
+
+def _forecast_target(target: Target, request: Request, expected: _Expected, progress: Progress) -> TargetForecast:
+    run, forecast = TargetRun(target), None
+    session = open_target(
+        run, provide=request.provide, options=RunOptions(threads=request.options.threads), progress=progress
+    )
+    if session is not None and run.artifact is not None:
+        try:
+            with session:
+                forecast = _forecast(run.artifact.spec, session, target, request, expected, progress=progress)
+        except BaseException as error:  # noqa: BLE001 - one broken target must not stop the others
+            run.fail(Outcome.RUN_FAILED, failure_of(error))
+    outcome, reason = run.failure or (Outcome.PASS, "")
+    return TargetForecast(
+        name=target.name,
+        runtime=target.runtime,
+        runtime_version=run.version,
+        device=target.device,
+        precision=target.precision,
+        required=target.required,
+        outcome=outcome,
+        reason=reason,
+        artifact=ArtifactInfo.of(run.artifact) if run.artifact else None,
+        forecast=forecast,
+    )
+
+
+def _forecast(
+    spec: RecogniserSpec,
+    session: Session,
+    target: Target,
+    request: Request,
+    expected: _Expected,
+    *,
+    progress: Progress,
+) -> FlipForecast:
+    options, inputs = request.options, request.audit.inputs
+    chosen = choose_lines(inputs, options.probes, seed=options.seed)
+    probes, probe_flips = [], 0
+    for number, index in enumerate(chosen):
+        progress(f"{target.name}: probe lines", number, len(chosen))
+        logits = session.run(inputs[index])[0]
+        probes.append(Probe(errors=logit_errors(expected.frames[index], logits), frames=expected.frames[index]))
+        probe_flips += greedy(logits, spec.charset).text != expected.texts[index]
+    rest = _others(target, request, set(chosen))
+    prediction = predict(probes, [expected.frames[index] for index in rest], seed=options.seed)
+    flipped = None
+    if options.observe:
+        flipped = np.zeros(len(rest), dtype=bool)
+        for number, index in enumerate(rest):
+            progress(f"{target.name}: reading", number, len(rest))
+            flipped[number] = greedy(session.run(inputs[index])[0], spec.charset).text != expected.texts[index]
+    errors = np.concatenate([probe.errors for probe in probes])
+    fragile = choose_fragile([expected.frames[index].threshold for index in rest], options.fragile)
+    observed = None if flipped is None else int(flipped.sum())
+    return FlipForecast(
+        probes=len(probes),
+        frames=len(errors),
+        error_rms=float(np.sqrt((errors**2).mean())),
+        error_mean=float(errors.mean()),
+        probe_flips=probe_flips,
+        lines=len(rest),
+        expected=prediction.expected,
+        interval=prediction.interval,
+        observed=observed,
+        surprise=None if observed is None else _surprise(observed, prediction),
+        fragile_lines=len(fragile),
+        fragile_flips=None if flipped is None else int(flipped[fragile].sum()),
+        bins=() if flipped is None else _bins(prediction, flipped),
+    )
+
+
+def _others(target: Target, request: Request, probes: set[int]) -> list[int]:
+    """Return the lines that are predicted: all others, or a sample with their widths for a slow target."""
+    rest = [index for index in range(len(request.audit.inputs)) if index not in probes]
+    if target.lines is None or target.lines >= len(rest):
+        return rest
+    inputs = [request.audit.inputs[index] for index in rest]
+    return sorted(rest[place] for place in choose_lines(inputs, target.lines, seed=request.options.seed))
+
+
+def _surprise(observed: int, prediction: Prediction) -> Surprise:
+    low, high = prediction.interval
+    if observed > high:
+        return Surprise.MORE
+    return Surprise.FEWER if observed < low else Surprise.NONE
+
+
+def _bins(prediction: Prediction, flipped: np.ndarray) -> tuple[Bin, ...]:
+    found = prediction.probabilities
+    place = np.clip(np.digitize(found, EDGES) - 1, 0, len(EDGES) - 2)
+    return tuple(
+        Bin(
+            low=EDGES[i],
+            high=EDGES[i + 1],
+            lines=int((place == i).sum()),
+            expected=float(found[place == i].sum()),
+            observed=int(flipped[place == i].sum()),
+        )
+        for i in range(len(EDGES) - 1)
+    )

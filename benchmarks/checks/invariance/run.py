@@ -1,0 +1,218 @@
+"""The sequence of the checks: each target is opened, and each relation tried on the same few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from inkport.benchmarks.checks.invariance.findings import Findings, Kind
+from inkport.benchmarks.checks.invariance.relation import Relation
+from inkport.benchmarks.checks.invariance.relations import RELATIONS, guarded
+from inkport.benchmarks.checks.invariance.report import (
+    ExampleInfo,
+    ExampleLine,
+    MetamorphicReport,
+    Options,
+    RelationReport,
+    Standing,
+    Status,
+    TargetChecks,
+)
+from inkport.benchmarks.checks.invariance.shrink import Example, shrink
+from inkport.benchmarks.checks.invariance.subject import Sample, Subject
+from inkport.benchmarks.checks.verify import check_targets
+from inkport.benchmarks.report.describe import describe_model, describe_reference
+from inkport.benchmarks.report.envelope import ArtifactInfo, DataInfo
+from inkport.benchmarks.run.environment import read_environment, without_folders
+from inkport.benchmarks.run.latency import choose_lines
+from inkport.benchmarks.run.options import Options as RunOptions
+from inkport.benchmarks.run.progress import Progress, silent
+from inkport.benchmarks.run.reference import Provide, Reference, open_reference
+from inkport.benchmarks.run.targets import TargetRun, open_target, session_options
+from inkport.core.artifact import Artifact
+from inkport.core.errors import LineDataError, RuntimeUnavailableError
+from inkport.core.registry import open_session
+from inkport.core.runtime import SessionOptions
+from inkport.core.target import Target
+from inkport.lines.audit import Audit
+from inkport.runtimes.faults import TOLERANCES
+
+
+SAMPLE = 24
+"""Lines that the relations are tried on unless more are asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be checked."""
+
+    model: Artifact
+    """The model as handed in."""
+    targets: Sequence[Target]
+    """The targets, names unique."""
+    audit: Audit
+    """The usable lines, prepared for this model."""
+    data: DataInfo
+    """What they are."""
+    provide: Provide
+    """Returns the artefact of a target."""
+    options: Options
+    """Settings."""
+
+
+@dataclass
+class Checked:
+    """The report, and the examples by the names of their files."""
+
+    report: MetamorphicReport
+    """The report."""
+    examples: dict[str, Example] = field(default_factory=dict)
+    """Examples whose images and logits are worth a file, by file name."""
+
+
+def check_relations(request: Request, *, progress: Progress = silent) -> Checked:
+    """Try every relation on every target; a target that fails does not stop the others.
+
+    Raises:
+        LineDataError: If there is no usable line.
+        UnknownRuntimeError: If a target names a runtime that is not registered.
+        InkportError: If the reference itself fails.
+    """
+    check_targets(request.targets)
+    if not request.audit.lines:
+        raise LineDataError("there is no usable line to check on", remedy="pass line sets with --lines")
+    options = request.options
+    environment = read_environment(threads=options.threads)
+    progress("opening the reference")
+    reference, note = _reference(request)
+    examples: dict[str, Example] = {}
+    try:
+        targets = tuple(_check_target(target, request, reference, examples, progress) for target in request.targets)
+    finally:
+        if reference is not None:
+            reference.session.close()
+    report = MetamorphicReport(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=describe_model(request.model),
+        data=request.data,
+        reference=None if reference is None else describe_reference(reference),
+        note=note,
+        options=options,
+        environment=environment,
+        targets=targets,
+    )
+    return Checked(report, examples)
+
+
+def _reference(request: Request) -> tuple[Reference | None, str]:
+    try:
+        return open_reference(request.provide, SessionOptions(threads=request.options.threads)), ""
+    except RuntimeUnavailableError as error:
+        return None, without_folders(error.message)
+
+
+def _check_target(
+    target: Target, request: Request, reference: Reference | None, examples: dict[str, Example], progress: Progress
+) -> TargetChecks:
+    run, run_options = TargetRun(target), RunOptions(threads=request.options.threads)
+    session = open_target(run, provide=request.provide, options=run_options, progress=progress)
+    samples: list[Sample] = []
+    relations: list[RelationReport] = []
+    if session is not None and run.artifact is not None:
+        session.close()
+        samples = _samples(request, target)
+        subject = _subject(target, run.artifact, run_options, reference)
+        for relation in RELATIONS:
+            if relation.name in request.options.relations:
+                progress(f"{target.name}: {relation.name}")
+                relations.append(_try(relation, subject, samples, target, examples))
+    violated = any(relation.status is Status.VIOLATED for relation in relations)
+    return TargetChecks(
+        name=target.name,
+        runtime=target.runtime,
+        runtime_version=run.version,
+        device=target.device,
+        precision=target.precision,
+        options=target.options,
+        required=target.required,
+        outcome=Standing(run.failure[0]) if run.failure else Standing.VIOLATED if violated else Standing.HOLDS,
+        reason=run.failure[1] if run.failure else "",
+        evidence=run.evidence if relations else None,
+        artifact=ArtifactInfo.of(run.artifact) if run.artifact else None,
+        lines=len(samples),
+        relations=tuple(relations),
+    )
+
+
+def _samples(request: Request, target: Target) -> list[Sample]:
+    count = min(request.options.sample, target.lines or request.options.sample)
+    chosen = choose_lines(request.audit.inputs, count, seed=request.options.seed)
+    return [Sample(request.audit.lines[index].id, request.audit.inputs[index]) for index in chosen]
+
+
+def _subject(target: Target, artifact: Artifact, options: RunOptions, reference: Reference | None) -> Subject:
+    base = session_options(target, options)
+    return Subject(
+        spec=artifact.spec,
+        tolerance=TOLERANCES[target.precision],
+        open=lambda threads: open_session(
+            artifact,
+            runtime=target.runtime,
+            device=target.device,
+            options=SessionOptions(threads=threads, extra=base.extra),
+        ),
+        threads=base.threads,
+        reference=None if reference is None else reference.session.run,
+    )
+
+
+def _try(
+    relation: Relation, subject: Subject, samples: Sequence[Sample], target: Target, examples: dict[str, Example]
+) -> RelationReport:
+    relation = guarded(relation)
+    findings = relation.check(subject, samples)
+    example = None
+    if findings.worst is not None:
+        smallest = shrink(relation, subject, samples, findings.worst)
+        file = None
+        if smallest.violation.image is not None:
+            file = f"{_slug(target.name)}-{relation.name}.npz"
+            examples[file] = smallest
+        example = _example(smallest, file)
+    return RelationReport(
+        relation=relation.name,
+        status=_status(findings),
+        cases=findings.cases,
+        broken_lines={str(kind): len(lines) for kind, lines in sorted(findings.broken.items())},
+        largest_difference=findings.largest,
+        note=findings.note,
+        example=example,
+    )
+
+
+def _status(findings: Findings) -> Status:
+    if findings.worst is None:
+        return Status.HOLDS
+    return Status.ROUNDING if findings.worst.kind is Kind.ROUNDING else Status.VIOLATED
+
+
+def _example(example: Example, file: str | None) -> ExampleInfo:
+    worst = example.violation
+    return ExampleInfo(
+        kind=worst.kind,
+        lines=tuple(ExampleLine(id=sample.id, width=sample.width) for sample in example.samples),
+        line=worst.line,
+        case=worst.case,
+        fault=without_folders(worst.fault),
+        expected_text=worst.expected_text,
+        found_text=worst.found_text,
+        difference=worst.difference,
+        allowed=worst.allowed,
+        checks=example.checks,
+        file=file,
+    )
+
+
+def _slug(name: str) -> str:
+    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())

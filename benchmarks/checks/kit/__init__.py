@@ -1,0 +1,1 @@
+"""Making a kit, running it and checking its results."""

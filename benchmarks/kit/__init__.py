@@ -1,1 +1,0 @@
-"""Conformance kits: one archive with everything that proves a port, and the judgement of what a runner made of it."""

@@ -1,1 +1,0 @@
-"""Margins as early warning: how many lines a port will flip, and which, before anything is transcribed."""

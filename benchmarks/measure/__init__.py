@@ -1,0 +1,1 @@
+"""Pure functions on numpy arrays: no file, no session, no clock."""

@@ -1,0 +1,1 @@
+"""Running targets: opening, reading, timing, and the machine that it happens on."""

@@ -1,0 +1,1 @@
+"""A conformance kit: reading, opening and judging it."""

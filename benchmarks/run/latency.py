@@ -1,0 +1,277 @@
+"""How long ``Session.run`` takes per line: warm, one line at a time, targets interleaved."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from inkport.benchmarks.measure.quantiles import Quantile, quantile
+from inkport.benchmarks.measure.width_cost import Curve, fit_curve
+from inkport.benchmarks.run.machine.noise import Difference, Noise, NoiseMeter
+from inkport.benchmarks.run.progress import Progress, silent
+from inkport.benchmarks.run.scenarios.timing import run_ns
+from inkport.core.errors import RuntimeExecutionError
+from inkport.core.foreign import failure_of
+from inkport.core.lending import check_returned, lend
+from inkport.core.runtime import Session
+
+
+BLOCK = 8
+"""Lines that a target runs before the next one has its turn: few, so that drift of the machine hits all alike."""
+NOISE_SAMPLES = 5
+"""Moments at which the calibration load runs: before, three times between, and after."""
+COLD_STARTS = 3
+"""How often a session is opened; the median counts."""
+
+Image = npt.NDArray[np.float32]
+"""A prepared line, float32 (1, 1, h, w)."""
+Limits = tuple[float | None, float | None]
+"""Both limits of an interval; absent where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Times of one target; percentiles are interpolated linearly."""
+
+    p50_ms: float
+    """Median time of a run, in milliseconds."""
+    p90_ms: float
+    """90th percentile."""
+    p99_ms: float
+    """99th percentile."""
+    cold_start_ms: float
+    """Opening a session and its first run, the SDK imported and the files cached: median of three."""
+    lines_per_s: float
+    """Lines over the sum of their times: one stream, preparing and decoding excluded."""
+    n: int
+    """Lines timed, each once."""
+    speed_up: float | None
+    """Median over the lines of the baseline's time divided by this target's; absent without a baseline."""
+    p50_interval_ms: Limits = (None, None)
+    """95 % interval of the median, free of assumptions about the distribution."""
+    p90_interval_ms: Limits = (None, None)
+    """The same of the 90th percentile; a limit is absent where there are too few lines for one."""
+    p99_interval_ms: Limits = (None, None)
+    """The same of the 99th percentile, whose upper limit takes 368 lines."""
+    speed_up_interval: Limits | None = None
+    """95 % interval of ``speed_up``; absent without a baseline."""
+    difference: Difference | None = None
+    """What can be said about ``speed_up`` on a machine of this noise floor; absent without a baseline, and on it."""
+    curve: Curve | None = None
+    """Time against width."""
+
+
+def choose_lines(inputs: Sequence[Image], count: int, *, seed: int) -> list[int]:
+    """Choose up to ``count`` lines that have the widths of all, in random order.
+
+    Every line has its place in the order of widths; places at equal distances are taken.
+
+    Returns:
+        Indices into ``inputs``.
+    """
+    by_width = sorted(range(len(inputs)), key=lambda index: inputs[index].shape[3])
+    places = (np.arange(min(count, len(inputs))) + 0.5) * len(inputs) / min(count, len(inputs))
+    chosen = [by_width[int(place)] for place in places]
+    np.random.default_rng(seed).shuffle(chosen)
+    return chosen
+
+
+def cold_start(open_session: Callable[[], Session], image: Image) -> tuple[float, Session]:
+    """Open a session and run one line, several times over.
+
+    Args:
+        open_session: Opens a fresh session; the SDK must have been imported before.
+        image: A prepared line, float32 (1, 1, h, w).
+
+    Returns:
+        The median time in milliseconds, and the last session, still open.
+    """
+    times: list[int] = []
+    while True:
+        lent = lend(image)
+        start = time.perf_counter_ns()
+        session = open_session()
+        try:
+            session.run(lent)
+            elapsed = time.perf_counter_ns() - start
+            check_returned(lent, image, label="the session")
+        except BaseException:
+            session.close()
+            raise
+        times.append(elapsed)
+        if len(times) == COLD_STARTS:
+            return float(np.median(times)) / 1e6, session
+        session.close()
+
+
+@dataclass(frozen=True)
+class Call:
+    """One run to be made."""
+
+    target: str
+    """Which target runs."""
+    line: int
+    """Which line, by its position."""
+    timed: bool
+    """Whether its time counts; the first run of a block only brings the target's memory back."""
+
+
+def schedule(targets: Sequence[str], lines: int, *, block: int = BLOCK) -> Iterator[Call]:
+    """Yield the runs: blocks of lines, in each block every target in turn, the order rotating from block to block."""
+    for number, start in enumerate(range(0, lines, block)):
+        turn = number % max(1, len(targets))
+        for target in (*targets[turn:], *targets[:turn]):
+            yield Call(target, start, timed=False)
+            for line in range(start, min(start + block, lines)):
+                yield Call(target, line, timed=True)
+
+
+@dataclass
+class Times:
+    """What was measured."""
+
+    ns: dict[str, list[int]]
+    """Time per line in nanoseconds, by target, in the order of the inputs."""
+    errors: dict[str, Exception]
+    """The targets that failed meanwhile, and how; they have no times."""
+    noise: Noise | None = None
+    """How steady the machine was meanwhile."""
+
+
+def measure(
+    sessions: Mapping[str, Session],
+    inputs: Sequence[Image],
+    *,
+    progress: Progress = silent,
+    meter: NoiseMeter | None = None,
+) -> Times:
+    """Time every session on every line, after running each width once unmeasured.
+
+    Args:
+        sessions: Open sessions by name; one that fails is left out from there on.
+        inputs: The lines.
+        progress: Told how many lines are done.
+        meter: Measures the noise floor before, between and after; a fresh one if None.
+    """
+    meter = meter or NoiseMeter()
+    times = Times({name: [] for name in sessions}, {})
+    for name, session in sessions.items():
+        for image in {image.shape[3]: image for image in inputs}.values():
+            _run(name, session, lend(image), times)
+    moments, turn = _noise_moments(len(inputs)), _Turn()
+    with collection_paused():
+        for call in schedule(list(sessions), len(inputs)):
+            if not call.timed and moments and call.line >= moments[0]:
+                moments.pop(0)
+                meter.sample()
+            if not call.timed:
+                turn.end(times)
+                turn = _Turn.start(call, inputs)
+                progress("timing all targets", call.line, len(inputs))
+            elapsed = _run(call.target, sessions[call.target], turn.lent[call.line], times)
+            if call.timed and elapsed is not None:
+                times.ns[call.target].append(elapsed)
+        turn.end(times)
+        meter.sample()
+    times.noise = meter.noise()
+    for name in times.errors:
+        del times.ns[name]
+    return times
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """The lines of one target's turn: copies of its own, looked at when nothing is timed."""
+
+    target: str = ""
+    lent: Mapping[int, Image] = field(default_factory=dict)
+    kept: Mapping[int, Image] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, call: Call, inputs: Sequence[Image]) -> _Turn:
+        kept = {line: inputs[line] for line in range(call.line, min(call.line + BLOCK, len(inputs)))}
+        return cls(call.target, {line: lend(image) for line, image in kept.items()}, kept)
+
+    def end(self, times: Times) -> None:
+        if self.target in times.errors:
+            return
+        try:
+            for line, image in self.kept.items():
+                check_returned(self.lent[line], image, label=self.target)
+        except RuntimeExecutionError as error:
+            times.errors[self.target] = error
+
+
+def _noise_moments(lines: int) -> list[int]:
+    """Return the lines before which the calibration load runs: the first, and others at equal distances."""
+    return sorted({number * lines // (NOISE_SAMPLES - 1) // BLOCK * BLOCK for number in range(NOISE_SAMPLES - 1)})
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Collect garbage now, and not in the block."""
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _run(name: str, session: Session, image: Image, times: Times) -> int | None:
+    if name in times.errors:
+        return None
+    try:
+        return run_ns(session, (image,))
+    except BaseException as error:  # noqa: BLE001 - one broken target must not stop the others
+        times.errors[name] = failure_of(error)
+        return None
+
+
+def summarise(
+    ns: Sequence[int],
+    *,
+    cold_start_ms: float,
+    baseline: Sequence[int] | None,
+    widths: Sequence[int] = (),
+    noise: Noise | None = None,
+) -> Latency:
+    """Return the figures of one target.
+
+    Args:
+        ns: Time per line, in nanoseconds.
+        cold_start_ms: From ``cold_start``.
+        baseline: Times of the baseline on the same lines, if there is one.
+        widths: Width of each line, in pixels; without them there is no curve.
+        noise: How steady the machine was; without it nothing is said about a difference.
+    """
+    p50, p90, p99 = (quantile([value / 1e6 for value in ns], q) for q in (0.5, 0.9, 0.99))
+    ratio = None if baseline is None else quantile(np.divide(baseline, ns), 0.5)
+    return Latency(
+        p50_ms=p50.value,
+        p90_ms=p90.value,
+        p99_ms=p99.value,
+        cold_start_ms=cold_start_ms,
+        lines_per_s=len(ns) / (sum(ns) / 1e9),
+        n=len(ns),
+        speed_up=None if ratio is None else ratio.value,
+        p50_interval_ms=limits(p50),
+        p90_interval_ms=limits(p90),
+        p99_interval_ms=limits(p99),
+        speed_up_interval=None if ratio is None else limits(ratio),
+        difference=None if ratio is None or noise is None else noise.difference(ratio),
+        curve=fit_curve(widths, [value / 1e6 for value in ns]) if widths else None,
+    )
+
+
+def limits(of: Quantile) -> Limits:
+    """Return both limits of an interval."""
+    return of.low, of.high

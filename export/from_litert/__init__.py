@@ -1,1 +1,0 @@
-"""Exporters that start from LiteRT files, without torch."""

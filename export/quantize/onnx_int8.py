@@ -1,0 +1,242 @@
+"""ONNX in int8 from ONNX in fp32: static quantisation in QDQ form.
+
+Unless told otherwise, activations are unsigned and weights signed 8-bit integers, weights per output channel: the pair
+for which x86 with VNNI has instructions. Ranges are fixed at export, so a line's text depends on nothing but the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inkport.core.artifact import Artifact, load_artifact
+from inkport.core.config import to_plain
+from inkport.core.errors import ExportError, ExportRequestError
+from inkport.core.exits import is_refusal
+from inkport.core.scratch import scratch
+from inkport.core.target import Precision
+from inkport.export.graph import onnx_forward, portable_bytes
+from inkport.export.quantize.calibration import CalibrationSet
+from inkport.export.quantize.learned_ranges import LEARNED, learned, learned_calibration, learned_options
+from inkport.export.quantize.ranges import Ranges, activation_ranges
+from inkport.export.record import derived_artifact
+from inkport.runtimes.onnx_files import load_onnx
+
+
+STAGE = "int8_onnx_from_onnx"
+OPERATORS = ("Conv", "MatMul", "Relu")
+"""What is quantised; Relu so that a convolution's range is that of its Relu, which then costs nothing."""
+
+
+class Part(StrEnum):
+    """A part of the network that can stay in fp32."""
+
+    STEM = "stem"
+    """The first two convolutions: few channels, so little to gain, and every later layer inherits their error."""
+    DEPTHWISE = "depthwise"
+    """Grouped convolutions: few products, and ranges that differ much between channels."""
+    ATTENTION = "attention"
+    """Products of two activations."""
+    HEAD = "head"
+    """The layer that makes the logits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int8Options:
+    """What is quantised, and how. The defaults are measured: docs/export.md.
+
+    Raises:
+        ExportRequestError: If the percentile is out of range, or an operator is not one that can be quantised.
+    """
+
+    ranges: Ranges = Ranges.LEAST_SQUARES
+    """How activations' ranges are found."""
+    percentile: float = 99.99
+    """Share of values, in percent, within the range; used with ``percentile`` ranges alone."""
+    operators: tuple[str, ...] = OPERATORS
+    """Types of operators that are quantised; all others stay in fp32."""
+    keep_fp32: tuple[Part, ...] = (Part.STEM, Part.DEPTHWISE, Part.ATTENTION, Part.HEAD)
+    """Parts that are not quantised."""
+    keep_nodes: tuple[str, ...] = ()
+    """Further operators that are not quantised, by the names of their nodes."""
+    per_channel: bool = True
+    """Whether weights have one step per output channel; else one for all."""
+    symmetric: bool = False
+    """Whether activations are signed, in ranges as wide below 0 as above, instead of unsigned with a zero point."""
+    reduce_range: bool = False
+    """Whether weights get 7 bits, so that x86 without VNNI cannot saturate (``from_onnx.saturation``)."""
+
+    def __post_init__(self) -> None:
+        if not 50 < self.percentile <= 100:
+            raise ExportRequestError(f"percentile must be above 50 and at most 100, found {self.percentile}")
+        if unknown := [name for name in self.operators if name not in OPERATORS]:
+            raise ExportRequestError(
+                f"operators: {', '.join(unknown)} cannot be quantised, only {', '.join(OPERATORS)} can"
+            )
+
+
+ActivationRanges = Mapping[str, tuple[float, float]]
+"""Smallest and largest value to represent, by name of the tensor."""
+
+
+def measure_ranges(source: Artifact, calibration: CalibrationSet, options: Int8Options) -> ActivationRanges:
+    """Measure the ranges of every tensor that could be quantised.
+
+    They follow from the calibration lines, ``ranges`` and ``percentile`` alone, so one measurement serves all choices
+    of what is quantised.
+    """
+    return activation_ranges(
+        load_onnx(source.file(".onnx")),
+        OPERATORS,
+        calibration.inputs,
+        method=options.ranges,
+        percentile=options.percentile,
+    )
+
+
+def int8_onnx_from_onnx(
+    source: Artifact,
+    out: Path,
+    *,
+    calibration: CalibrationSet | None = None,
+    options: Int8Options | None = None,
+    ranges: ActivationRanges | None = None,
+    record: Mapping[str, Any] | None = None,
+) -> Artifact:
+    """Quantise convolutions and matrix products; equal input and calibration lines give equal bytes.
+
+    Args:
+        source: An ONNX artefact in fp32.
+        out: The artefact's directory; replaced if it is there.
+        calibration: Lines that the ranges are taken from; needed unless training learned them.
+        options: What is quantised, and how; ``Int8Options()`` if None.
+        ranges: From ``measure_ranges`` with the same lines and options, to save the time. If None, those that training
+            learned (``export.learned``), and measured here where it learned none.
+        record: What else the artefact's provenance shall say, beside the options.
+
+    Raises:
+        ExportRequestError: If an operator to keep is not in the graph, or there are neither lines nor learned ranges.
+        ExportError: If the quantiser fails, ONNX Runtime cannot load what it made, or a tensor has no range.
+    """
+    options = options or Int8Options()
+    path = source.file(".onnx")
+    if ranges is None and (found := learned(source.provenance.options)) is not None:
+        calibration, ranges = learned_calibration(found, source.spec), found.pairs
+        record = {"ranges": LEARNED, **learned_options(found), **(record or {})}
+    if calibration is None:
+        raise ExportRequestError(f"{STAGE}: {path}: neither lines nor learned ranges", remedy="pass calibration lines")
+    try:
+        ranges = ranges or measure_ranges(source, calibration, options)
+        data = portable_bytes(_quantised(path, source.spec.input.name, calibration.inputs, options, ranges))
+        onnx_forward(data, source.spec)
+    except (ModuleNotFoundError, ExportError):
+        raise
+    except Exception as error:
+        if is_refusal(error):
+            raise
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ExportError(f"{STAGE}: {path}: {reason}") from error
+    with derived_artifact(
+        out,
+        source,
+        stage=STAGE,
+        format="onnx",
+        precision=Precision.INT8,
+        tools=("onnx", "onnxruntime"),
+        options={**to_plain(options), **(record or {})},
+        calibration=calibration.record,
+    ) as folder:
+        (folder / "model.onnx").write_bytes(data)
+    return load_artifact(out)
+
+
+def _quantised(
+    path: Path,
+    input_name: str,
+    inputs: Sequence[npt.NDArray[np.float32]],
+    options: Int8Options,
+    ranges: ActivationRanges,
+) -> Any:
+    import onnx
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    model = load_onnx(path)
+    with scratch("int8") as folder:
+        shaped, quantised = folder / "shaped.onnx", folder / "int8.onnx"
+        # Its symbolic shape inference cannot follow the graphs of torch's exporter.
+        quant_pre_process(path, shaped, skip_symbolic_shape=True, skip_optimization=True)
+        quantize_static(
+            shaped,
+            quantised,
+            # It insists on measuring something; all ranges are given below.
+            _OneLine(input_name, inputs[0]),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=list(options.operators),
+            nodes_to_exclude=kept_nodes(model, options),
+            per_channel=options.per_channel,
+            reduce_range=options.reduce_range,
+            activation_type=QuantType.QInt8 if options.symmetric else QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            extra_options={
+                "ActivationSymmetric": options.symmetric,
+                "TensorQuantOverrides": {
+                    name: [{"rmin": np.float32(low), "rmax": np.float32(high)}] for name, (low, high) in ranges.items()
+                },
+                # The sums of a matrix product go on in fp32 (bias, residual, norm), so rounding them gains nothing.
+                "OpTypesToExcludeOutputQuantization": ["MatMul"],
+            },
+        )
+        made = onnx.load(quantised)
+    rounded = [node.input[0] for node in made.graph.node if node.op_type == "QuantizeLinear"]
+    if missing := [name for name in rounded if name not in ranges]:
+        raise ExportError(f"{STAGE}: {path}: no range for {', '.join(missing)}, which would be quantised")
+    return made
+
+
+def kept_nodes(model: Any, options: Int8Options) -> list[str]:
+    """Return the names of the nodes that stay in fp32 although their type is quantised, in the graph's order.
+
+    Raises:
+        ExportRequestError: If ``keep_nodes`` names one that is not in the graph.
+    """
+    names = [node.name for node in model.graph.node if node.op_type in OPERATORS]
+    if unknown := sorted(set(options.keep_nodes) - set(names)):
+        raise ExportRequestError(
+            f"keep_nodes: {', '.join(unknown)}: no such operator in this graph",
+            remedy=f"its operators: {', '.join(names)}",
+        )
+    kept = {*nodes_of(model, options.keep_fp32), *options.keep_nodes}
+    return [name for name in names if name in kept]
+
+
+def nodes_of(model: Any, parts: Sequence[Part]) -> list[str]:
+    """Return the names of the nodes of an ``onnx.ModelProto`` that belong to ``parts``, in the graph's order."""
+    graph = model.graph
+    weights = {tensor.name for tensor in graph.initializer}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    products = [node for node in graph.node if node.op_type == "MatMul"]
+    found = {
+        Part.STEM: convolutions[:2],
+        Part.DEPTHWISE: [node for node in convolutions if any(a.name == "group" and a.i > 1 for a in node.attribute)],
+        Part.ATTENTION: [node for node in products if node.input[1] not in weights],
+        Part.HEAD: [node for node in products if node.input[1] in weights][-1:],
+    }
+    names = {node.name for part in parts for node in found[part]}
+    return [node.name for node in graph.node if node.name in names]
+
+
+class _OneLine:
+    """Hands one calibration line to the quantiser."""
+
+    def __init__(self, input_name: str, image: npt.NDArray[np.float32]) -> None:
+        self._feeds = [{input_name: image}]
+
+    def get_next(self) -> dict[str, npt.NDArray[np.float32]] | None:
+        return self._feeds.pop() if self._feeds else None

@@ -1,0 +1,177 @@
+"""How much harm each operator does in int8: quantised alone, or alone left in fp32, measured by CER and by margins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from inkport.benchmarks.run.latency import measure as measure_times
+from inkport.benchmarks.run.progress import Progress, silent
+from inkport.core.artifact import Artifact
+from inkport.core.errors import UsageError
+from inkport.core.registry import open_session
+from inkport.core.runtime import SessionOptions
+from inkport.core.scratch import scratch
+from inkport.export.quantize.calibration import CalibrationSet
+from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx, measure_ranges
+from inkport.export.quantize.search.meter import Effect, Meter
+from inkport.export.quantize.search.operators import Group
+
+
+class Mode(StrEnum):
+    """What is quantised to learn about an operator."""
+
+    ONLY = "only"
+    """It alone: the harm that it does."""
+    ALL_BUT = "all-but"
+    """Everything else: the harm that goes away with it, and the time that its fp32 costs."""
+
+
+class Rank(StrEnum):
+    """Which figure tells the harm."""
+
+    CER = "cer"
+    """Change of the CER. Of one operator it is often less than chance."""
+    FLIPS = "flips"
+    """Lines that read differently."""
+    MARGINS = "margins"
+    """Lines that should read differently, predicted from margins: finer than counting, and needs few lines."""
+
+    def of(self, effect: Effect) -> float:
+        """Return the figure; larger is worse."""
+        return {Rank.CER: effect.cer_change, Rank.FLIPS: effect.flips, Rank.MARGINS: effect.predicted_flips}[self]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One group of operators."""
+
+    name: str
+    """The group."""
+    operators: tuple[str, ...]
+    """Types of its operators."""
+    nodes: tuple[str, ...]
+    """Names of the ONNX nodes."""
+    weights: int
+    """Values in their weights."""
+    macs: int
+    """Multiplications of one wide line."""
+    effect: Effect
+    """What was measured with it alone quantised, or with everything else."""
+    saved_ns: int | None = None
+    """Median time per line that int8 saves in it, in nanoseconds; below 0 if it costs; absent if not timed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """The sensitivity of every group."""
+
+    mode: Mode
+    """What was quantised."""
+    cer: float
+    """CER of fp32."""
+    everything: Effect
+    """Effect of quantising all groups."""
+    rows: tuple[Row, ...]
+    """One per group, worst first."""
+
+    def harm(self, row: Row, rank: Rank) -> float:
+        """Return the harm of a group: in itself, or the share of all harm that goes away without it."""
+        found = rank.of(row.effect)
+        return found if self.mode is Mode.ONLY else rank.of(self.everything) - found
+
+    def ranked(self, rank: Rank) -> list[Row]:
+        """Return the rows, those first that do most harm; by name where they do the same."""
+        return sorted(self.rows, key=lambda row: (-self.harm(row, rank), row.name))
+
+    def by_saving(self, rank: Rank) -> list[Row]:
+        """Return the rows, those first that do most harm per time that int8 saves in them.
+
+        The saved time is what was measured if every row was timed, else the multiplications stand for it. A row that
+        saves nothing comes before all others.
+        """
+        timed = all(row.saved_ns is not None for row in self.rows)
+
+        def key(row: Row) -> tuple[bool, float, str]:
+            saved = float(row.saved_ns or 0) if timed else float(row.macs)
+            return saved > 0, -self.harm(row, rank) / saved if saved > 0 else -self.harm(row, rank), row.name
+
+        return sorted(self.rows, key=key)
+
+
+def keep_all_but(options: Int8Options, groups: Sequence[Group], quantised: Sequence[Group]) -> Int8Options:
+    """Return settings under which only some of the groups are quantised, the rest as in ``options``."""
+    wanted = {node for group in quantised for node in group.nodes}
+    kept = (node for group in groups for node in group.nodes if node not in wanted)
+    return replace(options, keep_fp32=(), keep_nodes=tuple(dict.fromkeys(kept)))
+
+
+def scan(
+    source: Artifact,
+    *,
+    calibration: CalibrationSet,
+    options: Int8Options,
+    meter: Meter,
+    groups: Sequence[Group],
+    mode: Mode = Mode.ONLY,
+    timed: bool = False,
+    known: Mapping[str, Row] | None = None,
+    save: Callable[[Sequence[Row]], None] = lambda _: None,
+    progress: Progress = silent,
+) -> Scan:
+    """Measure every group.
+
+    Args:
+        source: An ONNX artefact in fp32.
+        calibration: Lines that the ranges are taken from.
+        options: How is quantised; what is quantised (``keep_fp32``, ``keep_nodes``) is the scan's own choice.
+        meter: Measures on validation lines.
+        groups: From ``find_groups``.
+        mode: What is quantised for each.
+        timed: Whether to time each too; only on a machine that does nothing else.
+        known: Rows of an interrupted scan of the same settings, by name; they are taken over.
+        save: Called with all rows so far after each.
+        progress: Told how far it is.
+    """
+    ranges = measure_ranges(source, calibration, options)
+    rows: list[Row] = []
+    with scratch("sensitivity") as folder:
+
+        def quantise(quantised: Sequence[Group], name: str) -> Artifact:
+            chosen = keep_all_but(options, groups, quantised)
+            return int8_onnx_from_onnx(
+                source, Path(folder, name), calibration=calibration, options=chosen, ranges=ranges
+            )
+
+        everything = quantise(groups, "everything")
+        whole = meter.measure(everything)
+        for number, group in enumerate(groups):
+            progress("sensitivity", number, len(groups))
+            row = (known or {}).get(group.name)
+            if row is None:
+                chosen = [group] if mode is Mode.ONLY else [other for other in groups if other is not group]
+                artifact = quantise(chosen, "one")
+                saved = None
+                if timed:
+                    saved = _saved_ns(meter, *((source, artifact) if mode is Mode.ONLY else (artifact, everything)))
+                row = Row(**vars(group), effect=meter.measure(artifact), saved_ns=saved)
+            rows.append(row)
+            save(rows)
+    found = Scan(mode=mode, cer=meter.cer, everything=whole, rows=tuple(rows))
+    return replace(found, rows=tuple(found.ranked(Rank.MARGINS)))
+
+
+def _saved_ns(meter: Meter, slow: Artifact, fast: Artifact) -> int:
+    """Return the median difference per line, both timed in turns."""
+    options = SessionOptions(threads=meter.threads)
+    with (
+        open_session(slow, runtime="onnxruntime", device="cpu", options=options) as first,
+        open_session(fast, runtime="onnxruntime", device="cpu", options=options) as second,
+    ):
+        times = measure_times({"slow": first, "fast": second}, meter.audit.inputs)
+    if times.errors:
+        raise UsageError(f"timing failed: {next(iter(times.errors.values()))}")
+    pairs = sorted(a - b for a, b in zip(times.ns["slow"], times.ns["fast"], strict=True))
+    return pairs[len(pairs) // 2]

@@ -1,0 +1,179 @@
+"""From stages and measurements to the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from inkport.benchmarks.measure.pareto import dominated_by
+from inkport.benchmarks.report.describe import describe_model
+from inkport.benchmarks.report.envelope import ArtifactInfo
+from inkport.benchmarks.run.environment import read_environment
+from inkport.benchmarks.run.outcome import Outcome
+from inkport.compress.choice import choose_member
+from inkport.compress.graph import START
+from inkport.compress.judge import Judged, judge_member, standing
+from inkport.compress.measure import LineSetRun
+from inkport.compress.recipe import CompressRecipe, TargetRow
+from inkport.compress.report import Ancestor, CompressReport, MemberReport, StageReport
+from inkport.compress.run import Made, Status
+from inkport.core.artifact import Artifact
+from inkport.core.config import to_plain
+from inkport.lines.line import Line
+
+
+OBJECTIVES = ("CER on val", "p50 per line", "size", "peak memory")
+"""What the Pareto set is of, less being better."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What was measured; sets that were not read are absent."""
+
+    val: LineSetRun | None
+    """On val."""
+    val_lines: Sequence[Line]
+    """The lines of it."""
+    test: LineSetRun | None
+    """On test."""
+    test_lines: Sequence[Line]
+    """The lines of it."""
+    memory: Mapping[str, float | None]
+    """Peak memory in MiB, by member."""
+
+
+def assemble(
+    recipe: CompressRecipe,
+    name: str,
+    start: Artifact,
+    made: Mapping[str, Made],
+    figures: Figures,
+    *,
+    margin: float,
+    budget: float | None,
+) -> CompressReport:
+    """Return the report.
+
+    Args:
+        recipe: What was asked for.
+        name: Name of its file.
+        start: What everything descends from.
+        made: The stages.
+        figures: What was measured.
+        margin: CER difference that verdicts are about.
+        budget: CER difference that a choice may cost; no choice if None.
+    """
+    members = [_member(row, start, made, figures, margin=margin) for row in recipe.targets]
+    objectives, members = _with_pareto(members)
+    val = figures.val
+    return CompressReport(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        recipe=name,
+        start=describe_model(start),
+        measure=recipe.measure,
+        margin=margin,
+        val=val.data if val else None,
+        test=figures.test.data if figures.test else None,
+        reference=val.reference if val else None,
+        environment=val.environment if val else read_environment(threads=recipe.measure.threads),
+        baseline=val.baseline if val else None,
+        noise_floor=val.noise_floor if val else None,
+        objectives=objectives,
+        stages=tuple(_stage(stage) for stage in made.values()),
+        members=tuple(members),
+        choice=None if budget is None else choose_member(members, budget),
+    )
+
+
+def _stage(made: Made) -> StageReport:
+    return StageReport(
+        name=made.row.name,
+        kind=made.row.kind,
+        parent=made.row.parent,
+        settings=to_plain(made.row.stage),
+        status=made.status,
+        reason=made.reason,
+        parent_sha256=made.parent_sha256,
+        artifact=ArtifactInfo.of(made.artifact) if made.artifact else None,
+    )
+
+
+def _member(
+    row: TargetRow,
+    start: Artifact,
+    made: Mapping[str, Made],
+    figures: Figures,
+    *,
+    margin: float,
+) -> MemberReport:
+    artifact = start if row.stage == START else made[row.stage].artifact
+    own = artifact is not None and artifact.root != start.root
+    taken = figures.val.members.get(row.label) if figures.val else None
+    val = _judged(figures.val, row.label, figures.val_lines, margin=margin)
+    test = _judged(figures.test, row.label, figures.test_lines, margin=margin)
+    failure, reason = (taken.outcome, taken.reason) if taken else _stage_failure(row, made)
+    return MemberReport(
+        name=row.label,
+        stage=row.stage,
+        runtime=row.runtime,
+        runtime_version=taken.runtime_version if taken else "",
+        device=row.device,
+        options=row.options,
+        precision=artifact.precision if artifact else None,
+        artifact=ArtifactInfo.of(artifact) if artifact else None,
+        lineage=_lineage(row.stage, start, made) if artifact else (),
+        own_weights=own,
+        failure=failure,
+        reason=reason,
+        val=val,
+        test=test,
+        standing=standing(val, own_weights=own) if val else None,
+        standing_test=standing(test, own_weights=own) if test else None,
+        speed=taken.speed if taken else None,
+        peak_memory_mib=figures.memory.get(row.label),
+        pareto=False,
+        dominated_by=(),
+    )
+
+
+def _stage_failure(row: TargetRow, made: Mapping[str, Made]) -> tuple[Outcome, str]:
+    """Return the failure of a member whose artefact was not made: that of the first stage on the way."""
+    stage = made[row.stage]
+    while stage.status is Status.SKIPPED:
+        stage = made[stage.row.parent]
+    outcome = Outcome.UNAVAILABLE if stage.status is Status.UNAVAILABLE else Outcome.EXPORT_FAILED
+    return outcome, f"stage {stage.row.name}: {stage.reason}"
+
+
+def _judged(run: LineSetRun | None, name: str, lines: Sequence[Line], *, margin: float) -> Judged | None:
+    taken = run.members.get(name) if run else None
+    if run is None or taken is None or not taken.edits:
+        return None
+    return judge_member(lines, run.reference_edits, taken.edits, flips=taken.flips, margin=margin)
+
+
+def _lineage(stage: str, start: Artifact, made: Mapping[str, Made]) -> tuple[Ancestor, ...]:
+    steps: list[Ancestor] = []
+    while stage != START:
+        found = made[stage]
+        if found.artifact is not None:
+            steps.append(Ancestor(stage=stage, sha256=found.artifact.digest))
+        stage = found.row.parent
+    return (*steps, Ancestor(stage=START, sha256=start.digest))
+
+
+def _with_pareto(members: Sequence[MemberReport]) -> tuple[tuple[str, ...], list[MemberReport]]:
+    """Mark the Pareto set; a member that lacks a figure which others have is not compared."""
+    rows = {
+        m.name: (m.val.cer, m.speed.p50_ms if m.speed else None, m.artifact.bytes, m.peak_memory_mib)
+        for m in members
+        if m.val and m.artifact
+    }
+    known = [index for index in range(len(OBJECTIVES)) if any(row[index] is not None for row in rows.values())]
+    values = {name: [figure for index in known if (figure := row[index]) is not None] for name, row in rows.items()}
+    above = dominated_by({name: figures for name, figures in values.items() if len(figures) == len(known)})
+    marked = [
+        replace(m, pareto=not above[m.name], dominated_by=above[m.name]) if m.name in above else m for m in members
+    ]
+    return tuple(OBJECTIVES[index] for index in known), marked

@@ -1,0 +1,121 @@
+"""What a run leaves behind: each stage's artefact with its record, and measurements, all found again by digests."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from inkport import __version__
+from inkport.benchmarks.measure.per_line import to_json_text
+from inkport.compress.digest import digest_of
+from inkport.core.artifact import Artifact, load_artifact
+from inkport.core.config import parse_config, to_plain
+from inkport.core.documents import read_json
+from inkport.core.errors import ArtifactError, DataError, RecipeError
+from inkport.core.files import write_atomically
+
+
+SCHEMA = 1
+"""Version of the records; what another version left is made again."""
+RECORD = "stage.json"
+"""Name of the record in a stage's folder."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """How a stage's artefact was made."""
+
+    schema: int
+    """Version of this record."""
+    kind: str
+    """Kind of the stage."""
+    settings: Mapping[str, Any]
+    """Its keys in the recipe."""
+    inputs: Mapping[str, Any]
+    """Digests of what else it depends on."""
+    parent: str
+    """Name of the parent."""
+    parent_sha256: str
+    """Digest of the parent's artefact."""
+    key: str
+    """Digest of kind, settings, inputs and the parent's artefact: the same key, the same artefact."""
+    artifact_sha256: str
+    """Digest of the artefact."""
+    tools: Mapping[str, str]
+    """Versions of the tools that made it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageFolder:
+    """The folder of one stage."""
+
+    path: Path
+    """Where it is."""
+
+    @property
+    def artifact(self) -> Path:
+        """Where the artefact lies."""
+        return self.path / "artifact"
+
+    def work(self, key: str) -> Path:
+        """Return where an unfinished stage keeps what it can go on from; what another key left is never taken."""
+        return self.path / f"work-{key[:16]}"
+
+    def find(self, key: str) -> Artifact | None:
+        """Return the artefact if it was made under this key and is undamaged, else None."""
+        # Absent, damaged or of another version: it is made again, so the error is no news.
+        with suppress(OSError, ValueError, DataError, RecipeError, ArtifactError):
+            data = read_json(self.path / RECORD)
+            record = parse_config(Record, data, where=RECORD)
+            artifact = load_artifact(self.artifact)
+            if (record.schema, record.key, record.artifact_sha256) == (SCHEMA, key, artifact.digest):
+                return artifact
+        return None
+
+    def finish(self, record: Record) -> None:
+        """Write the record and drop what unfinished work there is."""
+        text = json.dumps(to_plain(record), ensure_ascii=False, indent=1) + "\n"
+        write_atomically(self.path / RECORD, text)
+        for left in self.path.glob("work-*"):
+            shutil.rmtree(left)
+
+
+def stage_key(kind: str, settings: str, inputs: Mapping[str, Any], parent_sha256: str) -> str:
+    """Return the digest of all that decides an artefact.
+
+    Args:
+        kind: Kind of the stage.
+        settings: Digest of its settings.
+        inputs: Digests of what it names.
+        parent_sha256: Digest of the parent's artefact.
+    """
+    return digest_of({"kind": kind, "settings": settings, "inputs": inputs, "parent": parent_sha256})
+
+
+def kept(path: Path, inputs: Any, cls: type[T], measure: Callable[[], T], *, keep: Callable[[T], bool]) -> T:
+    """Return a measurement that was made before from the same inputs, or make and keep it.
+
+    Args:
+        path: JSON file that it is kept in.
+        inputs: Plain data that decides it.
+        cls: Its dataclass.
+        measure: Makes it.
+        keep: Whether a measurement is whole; one that is not is made again next time.
+    """
+    key = digest_of([SCHEMA, __version__, inputs])
+    with suppress(ValueError, DataError, RecipeError, TypeError, KeyError):
+        data = read_json(path)
+        if data["key"] == key:
+            return parse_config(cls, data["found"], where=str(path))
+    found = measure()
+    if keep(found):
+        text = to_json_text({"key": key, "found": to_plain(found)})
+        write_atomically(path, text + "\n")
+    return found
