@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from inkport.commands._warn import warn, warn_of_sharing
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.choice import choose_runtime, opens
-from inkport.core.console import json_for_stdout
+from inkport.core.console import chatter_apart, json_for_stdout
 from inkport.core.ctc import Transcription
 from inkport.core.decoder import load_decoder
 from inkport.core.doubts import doubts
@@ -71,24 +72,25 @@ def read(
     if not 0 < max_megapixels <= MOST_MEGAPIXELS:
         raise UsageError(f"max-megapixels must be above 0 and at most {MOST_MEGAPIXELS}, found {max_megapixels}")
     warn_of_sharing(threads)
-    artifact = _bundled(runtime) if model is None else resolve_model(model)
-    chosen = choose_runtime(artifact) if runtime is None else runtime
     records: list[dict[str, Any]] = []
-    with open_session(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads)) as session:
-        recogniser = Recogniser(artifact.spec, session, decode=load_decoder(lm, artifact))
-        for path in images:
-            try:
-                gray, prepared = _prepare(path, artifact.spec, round(1e6 * max_megapixels))
-            except ImageError as error:
-                sys.stderr.write(f"inkport: {error}\n")
-                continue
-            for doubt in doubts(gray):
-                warn(f"{path}: {doubt}")
-            reading = recogniser.read_prepared([prepared])[0]
-            records.append({**_record(path, gray.shape, reading, artifact.spec), "runtime": chosen})
-            records[-1]["artifact"] = {"sha256": artifact.digest}
-            if not json_:
-                sys.stdout.write(f"{path}\t{reading.text}\n" if len(images) > 1 else f"{reading.text}\n")
+    with chatter_apart() if json_ else nullcontext():
+        artifact = _bundled(runtime) if model is None else resolve_model(model)
+        chosen = choose_runtime(artifact) if runtime is None else runtime
+        with open_session(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads)) as session:
+            recogniser = Recogniser(artifact.spec, session, decode=load_decoder(lm, artifact))
+            for path in images:
+                try:
+                    gray, prepared = _prepare(path, artifact.spec, round(1e6 * max_megapixels))
+                except ImageError as error:
+                    sys.stderr.write(f"inkport: {error}\n")
+                    continue
+                for doubt in doubts(gray):
+                    warn(f"{path}: {doubt}")
+                reading = recogniser.read_prepared([prepared])[0]
+                records.append({**_record(path, gray.shape, reading, artifact.spec), "runtime": chosen})
+                records[-1]["artifact"] = {"sha256": artifact.digest}
+                if not json_:
+                    sys.stdout.write(f"{path}\t{reading.text}\n" if len(images) > 1 else f"{reading.text}\n")
     if json_:
         sys.stdout.write(json_for_stdout(json.dumps(records, ensure_ascii=False, indent=1) + "\n"))
     return EXIT_BAD_IMAGE if len(records) < len(images) else 0

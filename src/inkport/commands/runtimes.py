@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from inkport.core.console import chatter_apart
 from inkport.core.errors import RuntimeCollisionError, RuntimeUnavailableError
 from inkport.core.foreign import failure_of
 from inkport.core.registry import load_runtime, probe, runtime_names
@@ -31,7 +32,8 @@ def runtimes(*, json_: Annotated[bool, Parameter(name="--json")] = False, verbos
         json_: Print JSON.
         verbose: Show the traceback of adapters that fail to load or to answer.
     """
-    rows = [_describe(name, verbose=verbose) for name in runtime_names()]
+    with chatter_apart():
+        rows = [_describe(name, verbose=verbose) for name in runtime_names()]
     if json_:
         sys.stdout.write(json.dumps([_as_plain(row, verbose=verbose) for row in rows], indent=1) + "\n")
         return

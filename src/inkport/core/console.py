@@ -11,6 +11,8 @@ import io
 import os
 import select
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 
@@ -73,6 +75,14 @@ def _write_some(descriptor: int, data: memoryview) -> int:
         return 0
 
 
+class _Text(io.TextIOWrapper):
+    """A stream that others flush at most: a library that closes it must not take our output along."""
+
+    def close(self) -> None:
+        """Flush."""
+        self.flush()
+
+
 def guard_streams() -> GuardedWriter:
     """Make the process's own ``sys.stdout`` and ``sys.stderr`` such that writing never raises.
 
@@ -103,7 +113,7 @@ def _guard(name: str) -> GuardedWriter:
     stream: TextIO | None = getattr(sys, name)
     if stream is None:
         writer = GuardedWriter(None)
-        setattr(sys, name, io.TextIOWrapper(_bytes_of(writer), encoding="utf-8", errors="backslashreplace"))
+        setattr(sys, name, _Text(_bytes_of(writer), encoding="utf-8", errors="backslashreplace"))
         return writer
     if not isinstance(stream, io.TextIOWrapper):
         return GuardedWriter(None)
@@ -111,7 +121,7 @@ def _guard(name: str) -> GuardedWriter:
         stream.reconfigure(errors="backslashreplace")
         return GuardedWriter(None)
     writer = GuardedWriter(stream.fileno())
-    guarded = io.TextIOWrapper(
+    guarded = _Text(
         # Without a buffer where the interpreter was told to use none.
         _bytes_of(writer, buffered=not stream.write_through),
         encoding=stream.encoding,
@@ -128,6 +138,29 @@ def _bytes_of(writer: GuardedWriter, *, buffered: bool = True) -> Any:
     """Return what a text layer goes on; typed as little as it is, for the types of ``io`` want a whole file."""
     raw: Any = writer
     return io.BufferedWriter(raw) if buffered else raw
+
+
+@contextmanager
+def chatter_apart() -> Iterator[None]:
+    """Send what libraries print to standard error meanwhile: standard output holds the result alone.
+
+    A vendor's runtime may print a banner, by Python or from C, or close the stream; neither reaches the one who parses
+    our output.
+    """
+    ours = sys.stdout
+    ours.flush()
+    kept, apart = os.dup(1), os.dup(2)
+    sys.stdout = _Text(
+        _bytes_of(GuardedWriter(apart), buffered=False), encoding="utf-8", errors="backslashreplace", write_through=True
+    )
+    os.dup2(apart, 1)
+    try:
+        yield
+    finally:
+        sys.stdout = ours
+        os.dup2(kept, 1)
+        for descriptor in (kept, apart):
+            os.close(descriptor)
 
 
 def json_for_stdout(text: str) -> str:
