@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from inkport.core.errors import RecipeError
 
 
+MOST_EMBEDDING = 4096
+"""Widest embedding of a character; the published one has 256."""
+MOST_WINDOW = 100
+"""Most characters on each side: more than half of the longest line."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConsistencyRecipe:
     """Two views of each line that must be read alike: twice the work per step.
@@ -45,5 +51,9 @@ class ContextRecipe:
     def __post_init__(self) -> None:
         if self.weight <= 0:
             raise RecipeError(f"tcm.weight must be above 0, found {self.weight}", remedy="leave [tcm] out")
-        if self.embedding < 1 or self.window < 1 or not 0 <= self.dropout < 1:
-            raise RecipeError(f"tcm: embedding and window must be at least 1, dropout within 0..1, found {self}")
+        whole = 1 <= self.embedding <= MOST_EMBEDDING and 1 <= self.window <= MOST_WINDOW
+        if not whole or not 0 <= self.dropout < 1:
+            raise RecipeError(
+                f"tcm: embedding must be within 1..{MOST_EMBEDDING}, window within 1..{MOST_WINDOW}, "
+                f"dropout within 0..1, found {self}"
+            )

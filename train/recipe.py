@@ -21,6 +21,12 @@ from inkport.train.overrides import merge
 from inkport.train.qat_recipe import QatRecipe
 
 
+MOST_SPANS = 256
+"""Most masked spans: of 8 columns each, they cover the widest line of ours."""
+MOST_BATCH = 65_536
+"""Most lines per step: a hundred times what any machine of ours holds."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataRecipe:
     """Which lines to learn from, and which to select by."""
@@ -85,8 +91,10 @@ class AugmentRecipe:
     """Probability that a line is followed by another short one, with a space between their texts."""
 
     def __post_init__(self) -> None:
-        if self.spans < 0 or not all(0 <= x <= 1 for x in (self.paper, self.neighbours, self.join)):
-            raise RecipeError(f"augment: spans must be at least 0, paper, neighbours and join within 0..1: {self}")
+        if not 0 <= self.spans <= MOST_SPANS or not all(0 <= x <= 1 for x in (self.paper, self.neighbours, self.join)):
+            raise RecipeError(
+                f"augment: spans must be within 0..{MOST_SPANS}, paper, neighbours and join within 0..1: {self}"
+            )
         if not 0 <= self.perspective < 1:
             raise RecipeError(f"augment: perspective must be at least 0 and below 1, found {self.perspective}")
 
@@ -134,8 +142,10 @@ class OptimRecipe:
     """Whether torch.compile makes the forward and backward pass into kernels first."""
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch < 1:
-            raise RecipeError(f"optim: steps and batch must be at least 1, found {self.steps} and {self.batch}")
+        if self.steps < 1 or not 1 <= self.batch <= MOST_BATCH:
+            raise RecipeError(
+                f"optim: steps must be at least 1 and batch within 1..{MOST_BATCH}, found {self.steps} and {self.batch}"
+            )
         if not (self.lr > 0 and 0 <= self.warmup < 1 and 0 <= self.ema < 1 and self.clip > 0):
             raise RecipeError("optim: lr and clip must be above 0, warmup and ema within 0..1")
         if self.sam < 0:
@@ -170,7 +180,7 @@ class Recipe:
 
     Raises:
         RecipeError: If the charset is to come from weights, or training is quantisation-aware, and the recipe names no
-            weights to start from, or the seed is out of range.
+            weights to start from; if a number of steps is below 1; or if the seed is out of range.
     """
 
     model: str
@@ -210,6 +220,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         require_seed(self.seed)
+        if self.validate_every < 1 or self.checkpoint_every < 1:
+            raise RecipeError(
+                f"validate_every and checkpoint_every must be at least 1, found {self.validate_every} "
+                f"and {self.checkpoint_every}"
+            )
         if self.charset in (CharsetSource.START, CharsetSource.EXTEND) and self.start is None:
             raise RecipeError(
                 f"charset {self.charset.value!r} takes symbols from the weights to start from, and start names none",

@@ -9,6 +9,10 @@ from pathlib import Path
 from inkport.core.errors import RecipeError
 
 
+MOST_WINDOW = 512
+"""Most frames on either side: all of the widest line."""
+
+
 class Frames(StrEnum):
     """Which frames of a line the frame-level loss compares."""
 
@@ -60,9 +64,10 @@ class DistilRecipe:
         weights = {"ctc": self.ctc, "frame": self.frame, "sequence": self.sequence, "feature": self.feature}
         if min(weights.values()) < 0 or max(weights.values()) == 0:
             raise RecipeError(f"distil: weights must be at least 0, and one of them above 0; found {weights}")
-        if self.temperature <= 0 or self.window < 0:
+        if self.temperature <= 0 or not 0 <= self.window <= MOST_WINDOW:
             raise RecipeError(
-                f"distil: temperature must be above 0 and window at least 0, found {self.temperature} and {self.window}"
+                f"distil: temperature must be above 0 and window within 0..{MOST_WINDOW}, "
+                f"found {self.temperature} and {self.window}"
             )
         if self.view is View.MOVED and max(self.frame, self.feature) == 0:
             raise RecipeError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from inkport.core.console import results
 from inkport.core.exits import EXIT_OK, EXIT_USAGE, describe_os_error
 from inkport.core.program import complain
 
@@ -23,8 +24,8 @@ def deliver(text: str, *, files: Callable[[], object], where: str = "", code: in
     Returns:
         ``code``, or 2 if that is 0 and the files could not be written.
     """
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    results().write(text)
+    results().flush()
     try:
         files()
     except OSError as error:

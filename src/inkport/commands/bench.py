@@ -20,10 +20,11 @@ from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
 from inkport.commands._warn import warn_of_sharing
-from inkport.core.console import chatter_apart, json_for_stdout
+from inkport.core.console import json_for_stdout, results_only
 from inkport.core.files import write_atomically
 
 
+@results_only()
 def bench(
     model: str | None = None,
     *,
@@ -85,23 +86,22 @@ def bench(
         loadgen_ms=round(loadgen_seconds * 1000),
     )
     warn_of_sharing(threads)
-    with chatter_apart():
-        prepared = prepare_request(
-            model, targets=targets, lines=lines, calibration=calibration, skip=problems_of(skip), out=out
-        )
-        request = BenchRequest(
-            model=prepared.model,
-            targets=prepared.targets,
-            audit=prepared.audit,
-            sources=prepared.data.sources,
-            provide=prepared.provide,
-            out=out,
-            options=options,
-        )
-        try:
-            report = run_bench(request, progress=terminal_progress())
-        finally:
-            clear_progress()
+    prepared = prepare_request(
+        model, targets=targets, lines=lines, calibration=calibration, skip=problems_of(skip), out=out
+    )
+    request = BenchRequest(
+        model=prepared.model,
+        targets=prepared.targets,
+        audit=prepared.audit,
+        sources=prepared.data.sources,
+        provide=prepared.provide,
+        out=out,
+        options=options,
+    )
+    try:
+        report = run_bench(request, progress=terminal_progress())
+    finally:
+        clear_progress()
     text = render_bench(report)
 
     def write() -> None:

@@ -19,11 +19,12 @@ from inkport.compress.lines import LineIndex
 from inkport.compress.recipe import load_compress_recipe
 from inkport.compress.stage import Context
 from inkport.compress.views import render_text
-from inkport.core.console import chatter_apart, json_for_stdout
+from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError
 from inkport.core.target import Budget
 
 
+@results_only()
 def compress(
     recipe: Path,
     *,
@@ -73,8 +74,7 @@ def compress(
         budget=allowed,
     )
     try:
-        with chatter_apart():
-            done = run_compress(request)
+        done = run_compress(request)
     finally:
         clear_progress()
     return deliver(

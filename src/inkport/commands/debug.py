@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +17,7 @@ from inkport.commands._proof import refuse_made_by
 from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
 from inkport.commands._skip import Skip
 from inkport.core.artifact import SIDECAR, Artifact, load_artifact
-from inkport.core.console import chatter_apart, json_for_stdout
+from inkport.core.console import json_for_stdout, results, results_only
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import Audit
@@ -31,6 +30,7 @@ Build = Callable[[str, Precision], Artifact]
 """Returns the model in a format and precision, exporting what is missing."""
 
 
+@results_only()
 def debug(
     a: str,
     b: str,
@@ -79,9 +79,8 @@ def debug(
     audit = audit_sources(graph, sources, problems)
     index = _choose(audit, line)
     refuse_made_by([audit.lines[index]], [target.artifact for target in targets])
-    with chatter_apart():
-        result = debug_targets(targets, graph, line=audit.lines[index].id, images=audit.inputs[index], out=out)
-    sys.stdout.write(json_for_stdout(result.to_json()) if json_ else render_debug(result))
+    result = debug_targets(targets, graph, line=audit.lines[index].id, images=audit.inputs[index], out=out)
+    results().write(json_for_stdout(result.to_json()) if json_ else render_debug(result))
     return int(result.diverges)
 
 

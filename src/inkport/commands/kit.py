@@ -22,7 +22,7 @@ from inkport.commands._options import OutFile, Seconds, Threads
 from inkport.commands._proof import check_proof
 from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
 from inkport.commands._skip import Skip
-from inkport.core.console import json_for_stdout
+from inkport.core.console import json_for_stdout, results, results_only
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
 from inkport.runtimes.child import TIMEOUT_S
@@ -32,6 +32,7 @@ kit = App(name="kit", help="Lock a model with its proof into one archive, run it
 
 
 @kit.command
+@results_only()
 def make(
     model: str | None = None,
     *,
@@ -80,10 +81,11 @@ def make(
         made = make_kit(request, out, key=sign, progress=terminal_progress())
     finally:
         clear_progress()
-    sys.stdout.write(f"{out}  {_size(made)}  {made.digest}\n")
+    results().write(f"{out}  {_size(made)}  {made.digest}\n")
 
 
 @kit.command
+@results_only()
 def run(
     kit: Path,
     *,
@@ -127,10 +129,11 @@ def run(
     finally:
         clear_progress()
     shown = ", ".join(result.document.shown)
-    sys.stdout.write(f"{out}  {result.document.target}  {len(opened.lines)} lines  {shown}\n")
+    results().write(f"{out}  {result.document.target}  {len(opened.lines)} lines  {shown}\n")
 
 
 @kit.command
+@results_only()
 def check(
     kit: Path,
     result: Path,
@@ -150,7 +153,7 @@ def check(
         public_key: PEM file of the Ed25519 key that must have signed the kit.
     """
     found = check_kit(open_kit(kit, public_key=public_key), open_result(result))
-    sys.stdout.write(json_for_stdout(found.to_json()) if json_ else render_check(found))
+    results().write(json_for_stdout(found.to_json()) if json_ else render_check(found))
     return found.exit_code
 
 

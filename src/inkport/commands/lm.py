@@ -25,6 +25,7 @@ from inkport.core.bundle import bundled_artifacts, find_lm
 from inkport.core.charset import Charset
 from inkport.core.choice import choose_runtime
 from inkport.core.config import to_plain
+from inkport.core.console import results_only
 from inkport.core.ctc import greedy
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.files import sha256_file, write_atomically
@@ -125,6 +126,7 @@ def pack(arpa: Path, model: str | None = None, *, out: OutFile) -> None:
 
 
 @lm.command
+@results_only()
 def tune(
     model: str | None = None,
     *,
@@ -170,6 +172,7 @@ def tune(
 
 
 @lm.command
+@results_only()
 def measure(
     model: str | None = None,
     *,

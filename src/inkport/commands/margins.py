@@ -16,11 +16,12 @@ from inkport.commands._options import OutFolder, Threads
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
-from inkport.core.console import chatter_apart, json_for_stdout
+from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
 
 
+@results_only()
 def margins(
     model: str | None = None,
     *,
@@ -61,15 +62,12 @@ def margins(
             "fragile at least 0"
         )
     options = Options(threads=threads, probes=probes, fragile=fragile, observe=not predict_only, skip=problems_of(skip))
-    with chatter_apart():
-        prepared = prepare_request(
-            model, targets=targets, lines=lines, calibration=calibration, skip=options.skip, out=out
-        )
-        request = Request(**vars(prepared), options=options)
-        try:
-            report = forecast_flips(request, progress=terminal_progress())
-        finally:
-            clear_progress()
+    prepared = prepare_request(model, targets=targets, lines=lines, calibration=calibration, skip=options.skip, out=out)
+    request = Request(**vars(prepared), options=options)
+    try:
+        report = forecast_flips(request, progress=terminal_progress())
+    finally:
+        clear_progress()
     return deliver(
         json_for_stdout(report.to_json()) if json_ else render_margins(report),
         files=lambda: write_atomically(out / "margins.json", report.to_json()),

@@ -18,10 +18,11 @@ from inkport.commands._options import OutFolder, Threads
 from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
-from inkport.core.console import chatter_apart, json_for_stdout
+from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError
 
 
+@results_only()
 def metamorphic(
     model: str | None = None,
     *,
@@ -56,15 +57,12 @@ def metamorphic(
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     options = _options(threads, sample, relations, skip)
-    with chatter_apart():
-        prepared = prepare_request(
-            model, targets=targets, lines=lines, calibration=calibration, skip=options.skip, out=out
-        )
-        request = Request(**vars(prepared), options=options)
-        try:
-            checked = check_relations(request, progress=terminal_progress())
-        finally:
-            clear_progress()
+    prepared = prepare_request(model, targets=targets, lines=lines, calibration=calibration, skip=options.skip, out=out)
+    request = Request(**vars(prepared), options=options)
+    try:
+        checked = check_relations(request, progress=terminal_progress())
+    finally:
+        clear_progress()
     return deliver(
         json_for_stdout(checked.report.to_json()) if json_ else render_checks(checked.report),
         files=lambda: write_checks(checked, out),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +17,7 @@ from inkport.commands._warn import warn, warn_of_sharing
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.choice import choose_runtime, opens
-from inkport.core.console import chatter_apart, json_for_stdout
+from inkport.core.console import json_for_stdout, results, results_only
 from inkport.core.ctc import Transcription
 from inkport.core.decoder import load_decoder
 from inkport.core.doubts import doubts
@@ -37,6 +36,7 @@ MOST_MEGAPIXELS = 100
 """Largest image that can be asked for, in millions of pixels: a page of A3 at 600 dpi has 70."""
 
 
+@results_only()
 def read(
     images: list[Path],
     *,
@@ -72,27 +72,26 @@ def read(
     if not 0 < max_megapixels <= MOST_MEGAPIXELS:
         raise UsageError(f"max-megapixels must be above 0 and at most {MOST_MEGAPIXELS}, found {max_megapixels}")
     warn_of_sharing(threads)
+    artifact = _bundled(runtime) if model is None else resolve_model(model)
+    chosen = choose_runtime(artifact) if runtime is None else runtime
     records: list[dict[str, Any]] = []
-    with chatter_apart() if json_ else nullcontext():
-        artifact = _bundled(runtime) if model is None else resolve_model(model)
-        chosen = choose_runtime(artifact) if runtime is None else runtime
-        with open_session(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads)) as session:
-            recogniser = Recogniser(artifact.spec, session, decode=load_decoder(lm, artifact))
-            for path in images:
-                try:
-                    gray, prepared = _prepare(path, artifact.spec, round(1e6 * max_megapixels))
-                except ImageError as error:
-                    sys.stderr.write(f"inkport: {error}\n")
-                    continue
-                for doubt in doubts(gray):
-                    warn(f"{path}: {doubt}")
-                reading = recogniser.read_prepared([prepared])[0]
-                records.append({**_record(path, gray.shape, reading, artifact.spec), "runtime": chosen})
-                records[-1]["artifact"] = {"sha256": artifact.digest}
-                if not json_:
-                    sys.stdout.write(f"{path}\t{reading.text}\n" if len(images) > 1 else f"{reading.text}\n")
+    with open_session(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads)) as session:
+        recogniser = Recogniser(artifact.spec, session, decode=load_decoder(lm, artifact))
+        for path in images:
+            try:
+                gray, prepared = _prepare(path, artifact.spec, round(1e6 * max_megapixels))
+            except ImageError as error:
+                sys.stderr.write(f"inkport: {error}\n")
+                continue
+            for doubt in doubts(gray):
+                warn(f"{path}: {doubt}")
+            reading = recogniser.read_prepared([prepared])[0]
+            records.append({**_record(path, gray.shape, reading, artifact.spec), "runtime": chosen})
+            records[-1]["artifact"] = {"sha256": artifact.digest}
+            if not json_:
+                results().write(f"{path}\t{reading.text}\n" if len(images) > 1 else f"{reading.text}\n")
     if json_:
-        sys.stdout.write(json_for_stdout(json.dumps(records, ensure_ascii=False, indent=1) + "\n"))
+        results().write(json_for_stdout(json.dumps(records, ensure_ascii=False, indent=1) + "\n"))
     return EXIT_BAD_IMAGE if len(records) < len(images) else 0
 
 

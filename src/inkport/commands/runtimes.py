@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import traceback
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from inkport.core.console import chatter_apart
+from inkport.core.console import results, results_only
 from inkport.core.errors import RuntimeCollisionError, RuntimeUnavailableError
 from inkport.core.foreign import failure_of
 from inkport.core.registry import load_runtime, probe, runtime_names
@@ -25,6 +24,7 @@ class _Row:
     trace: str
 
 
+@results_only()
 def runtimes(*, json_: Annotated[bool, Parameter(name="--json")] = False, verbose: bool = False) -> None:
     """List every registered runtime: what can run here, and for the rest the reason and the fix.
 
@@ -32,16 +32,15 @@ def runtimes(*, json_: Annotated[bool, Parameter(name="--json")] = False, verbos
         json_: Print JSON.
         verbose: Show the traceback of adapters that fail to load or to answer.
     """
-    with chatter_apart():
-        rows = [_describe(name, verbose=verbose) for name in runtime_names()]
+    rows = [_describe(name, verbose=verbose) for name in runtime_names()]
     if json_:
-        sys.stdout.write(json.dumps([_as_plain(row, verbose=verbose) for row in rows], indent=1) + "\n")
+        results().write(json.dumps([_as_plain(row, verbose=verbose) for row in rows], indent=1) + "\n")
         return
     width = max((len(row.name) for row in rows), default=0)
     for row in rows:
-        sys.stdout.write(_as_text(row, width) + "\n")
+        results().write(_as_text(row, width) + "\n")
     if not rows:
-        sys.stdout.write("no runtime is registered\n")
+        results().write("no runtime is registered\n")
 
 
 def _describe(name: str, *, verbose: bool) -> _Row:

@@ -29,13 +29,14 @@ from inkport.commands._request import (
 )
 from inkport.commands._skip import Skip
 from inkport.commands._warn import warn_of_sharing
-from inkport.core.console import chatter_apart, json_for_stdout
+from inkport.core.console import json_for_stdout, results_only
 from inkport.core.decoder import load_beam
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
 from inkport.lines.source import source_name
 
 
+@results_only()
 def verify(
     model: str | None = None,
     *,
@@ -80,42 +81,41 @@ def verify(
     # What a kit is made of unless told otherwise: most of the other rows are about this machine.
     shipped = "kit/targets.toml" if on.device else "targets.toml"
     wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / shipped)
-    with chatter_apart():
-        check_targets(wanted)
-        work = out / "artifacts"
-        artifact = resolve_model(model, work=work)
-        sources = lines or (sample_lines(),)
-        check_calibration(sources, calibration)
-        if not calibration and not on.device:
-            require_calibration(artifact, work, wanted)
-        audit = audit_sources(artifact, sources, options.skip)
-        chosen = calibrate(artifact, calibration, options.skip)
-        check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen, lm=lm)
-        names = tuple(source_name(path) for path in sources)
-        provide = provider(artifact, work, chosen)
-        try:
-            if on.device:
-                report, read = verify_on_devices(
-                    on,
-                    kit_request(on, artifact, wanted, audit, provide),
-                    sources=names,
-                    settings=options,
-                    out=out,
-                    progress=terminal_progress(),
-                )
-            else:
-                request = Request(
-                    model=artifact,
-                    targets=wanted,
-                    audit=audit,
-                    sources=names,
-                    provide=provide,
-                    options=options,
-                    beam=load_beam(lm, artifact),
-                )
-                report, read = run_harness(request, progress=terminal_progress()), tuple(audit.lines)
-        finally:
-            clear_progress()
+    check_targets(wanted)
+    work = out / "artifacts"
+    artifact = resolve_model(model, work=work)
+    sources = lines or (sample_lines(),)
+    check_calibration(sources, calibration)
+    if not calibration and not on.device:
+        require_calibration(artifact, work, wanted)
+    audit = audit_sources(artifact, sources, options.skip)
+    chosen = calibrate(artifact, calibration, options.skip)
+    check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen, lm=lm)
+    names = tuple(source_name(path) for path in sources)
+    provide = provider(artifact, work, chosen)
+    try:
+        if on.device:
+            report, read = verify_on_devices(
+                on,
+                kit_request(on, artifact, wanted, audit, provide),
+                sources=names,
+                settings=options,
+                out=out,
+                progress=terminal_progress(),
+            )
+        else:
+            request = Request(
+                model=artifact,
+                targets=wanted,
+                audit=audit,
+                sources=names,
+                provide=provide,
+                options=options,
+                beam=load_beam(lm, artifact),
+            )
+            report, read = run_harness(request, progress=terminal_progress()), tuple(audit.lines)
+    finally:
+        clear_progress()
     return deliver(
         json_for_stdout(report.to_json()) if json_ else render_text(report),
         files=lambda: write_report(report, read, out),

@@ -1,5 +1,7 @@
 """Standard output and error that never raise: what could not be written is kept, for the exit code to tell.
 
+Standard output is for results: what libraries print there would break `--json`, and goes to standard error.
+
 A verdict must not depend on who reads it. A reader that goes away, a full disk, or a stream that was closed before the
 start would otherwise end a run in the middle, or when the interpreter flushes its buffers, too late for any handler.
 """
@@ -12,7 +14,7 @@ import os
 import select
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TextIO
 
 
@@ -66,6 +68,36 @@ class GuardedWriter(io.RawIOBase):
         return self.error is not None and not isinstance(self.error, BrokenPipeError | ConnectionResetError)
 
 
+class GuardedStream(io.TextIOWrapper):
+    """The text layer on a ``GuardedWriter``; closing it only flushes, whoever does it."""
+
+    def close(self) -> None:
+        """Flush."""
+        self.flush()
+
+
+_RESULTS: ContextVar[TextIO | None] = ContextVar("_RESULTS", default=None)
+
+
+@contextlib.contextmanager
+def results_only() -> Iterator[None]:
+    """Lead what anybody prints in the block, or the function, to standard error; ``results`` is where results go.
+
+    For commands in which code of others runs: runtimes, converters.
+    """
+    before = _RESULTS.set(results())
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _RESULTS.reset(before)
+
+
+def results() -> TextIO:
+    """Return the stream of results: standard output, also inside of ``results_only``."""
+    return _RESULTS.get() or sys.stdout
+
+
 def _write_some(descriptor: int, data: memoryview) -> int:
     try:
         return os.write(descriptor, data)
@@ -75,20 +107,13 @@ def _write_some(descriptor: int, data: memoryview) -> int:
         return 0
 
 
-class _Text(io.TextIOWrapper):
-    """A stream that others flush at most: a library that closes it must not take our output along."""
-
-    def close(self) -> None:
-        """Flush."""
-        self.flush()
-
-
 def guard_streams() -> GuardedWriter:
     """Make the process's own ``sys.stdout`` and ``sys.stderr`` such that writing never raises.
 
     Streams that something else has put in their place, a test for example, are left alone. Descriptors 0 to 2 are
     opened on the null device where they are closed: the next file would otherwise get one of their numbers, and with
-    it what libraries and children print.
+    it what libraries and children print. Descriptor 1 itself becomes standard error, for those who write to it past
+    ``sys.stdout``.
 
     Returns:
         What standard output ends in.
@@ -113,15 +138,15 @@ def _guard(name: str) -> GuardedWriter:
     stream: TextIO | None = getattr(sys, name)
     if stream is None:
         writer = GuardedWriter(None)
-        setattr(sys, name, _Text(_bytes_of(writer), encoding="utf-8", errors="backslashreplace"))
+        setattr(sys, name, GuardedStream(_bytes_of(writer), encoding="utf-8", errors="backslashreplace"))
         return writer
     if not isinstance(stream, io.TextIOWrapper):
         return GuardedWriter(None)
     if stream is not getattr(sys, f"__{name}__"):
         stream.reconfigure(errors="backslashreplace")
         return GuardedWriter(None)
-    writer = GuardedWriter(stream.fileno())
-    guarded = _Text(
+    writer = GuardedWriter(_take_output() if name == "stdout" else stream.fileno())
+    guarded = GuardedStream(
         # Without a buffer where the interpreter was told to use none.
         _bytes_of(writer, buffered=not stream.write_through),
         encoding=stream.encoding,
@@ -134,33 +159,16 @@ def _guard(name: str) -> GuardedWriter:
     return writer
 
 
+def _take_output() -> int:
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    return kept
+
+
 def _bytes_of(writer: GuardedWriter, *, buffered: bool = True) -> Any:
     """Return what a text layer goes on; typed as little as it is, for the types of ``io`` want a whole file."""
     raw: Any = writer
     return io.BufferedWriter(raw) if buffered else raw
-
-
-@contextmanager
-def chatter_apart() -> Iterator[None]:
-    """Send what libraries print to standard error meanwhile: standard output holds the result alone.
-
-    A vendor's runtime may print a banner, by Python or from C, or close the stream; neither reaches the one who parses
-    our output.
-    """
-    ours = sys.stdout
-    ours.flush()
-    kept, apart = os.dup(1), os.dup(2)
-    sys.stdout = _Text(
-        _bytes_of(GuardedWriter(apart), buffered=False), encoding="utf-8", errors="backslashreplace", write_through=True
-    )
-    os.dup2(apart, 1)
-    try:
-        yield
-    finally:
-        sys.stdout = ours
-        os.dup2(kept, 1)
-        for descriptor in (kept, apart):
-            os.close(descriptor)
 
 
 def json_for_stdout(text: str) -> str:
@@ -169,7 +177,7 @@ def json_for_stdout(text: str) -> str:
     Args:
         text: The document. Beyond ASCII it holds symbols in strings alone, where ``\u`` may stand for them.
     """
-    if (sys.stdout.encoding or "").lower() in UNICODE:
+    if (results().encoding or "").lower() in UNICODE:
         return text
     return "".join(_escaped(symbol) if symbol > "\x7f" else symbol for symbol in text)
 

@@ -20,8 +20,10 @@ def require_threads(threads: int, name: str = "threads") -> None:
     Raises:
         UsageError: If it is not 1 to ``MOST_THREADS``.
     """
-    if not 1 <= threads <= MOST_THREADS:
-        raise UsageError(f"{name} must be at least 1 and at most {MOST_THREADS:,}, found {threads}")
+    if threads < 1:
+        raise UsageError(f"{name} must be at least 1, found {threads}")
+    if threads > MOST_THREADS:
+        raise UsageError(f"{name} must be at most {MOST_THREADS:,}, found {threads}")
 
 
 def require_seed(seed: int) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from inkport.core.errors import LineDataError
 from inkport.core.files import printable
+from inkport.core.image import MAX_PIXELS, PIXEL_BYTES, REST_BYTES
+from inkport.core.reading import read_bytes
 from inkport.lines.description import SUFFIX, read_description
 from inkport.lines.fields import PLAIN, Meaning
 from inkport.lines.folder import read_folder
@@ -98,6 +100,10 @@ def digest_lines(lines: Iterable[Line]) -> str:
 
 def _encoded(line: Line) -> bytes:
     try:
-        return line.image if isinstance(line.image, bytes) else line.image.read_bytes()
+        return (
+            line.image
+            if isinstance(line.image, bytes)
+            else read_bytes(line.image, limit=PIXEL_BYTES * MAX_PIXELS + REST_BYTES)
+        )
     except OSError as error:
         raise LineDataError(f"{line.id}: the image cannot be read ({error})", remedy="check the path") from error

@@ -92,3 +92,37 @@ def test_json_is_json_in_every_encoding(worse, encoding):
     assert done.returncode == 1
     assert any("déjà vu" in row for target in json.loads(done.stdout)["targets"] for row in target["regressions"])
     assert done.stdout.isascii()
+
+
+CHATTY = """
+import os, sys
+print("loaded")
+
+class Chatty:
+    name, formats = "chatty", ("onnx",)
+
+    def probe(self):
+        print("probed")
+        os.write(1, b"past everything\\n")
+        sys.stdout.close()
+        os.system("echo and a child")
+        from inkport.core.runtime import Availability
+        return Availability(ok=True, version="1", devices=("cpu",))
+
+    def open(self, artifact, *, device, options):
+        raise NotImplementedError
+"""
+
+
+def test_what_a_runtime_prints_is_not_in_the_json(tmp_path):
+    (tmp_path / "chatty.py").write_text(CHATTY, encoding="utf-8")
+    info = tmp_path / "chatty-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: chatty\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[inkport.runtimes]\nchatty = chatty:Chatty\n")
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    done = shell('"$0" "$@"', "runtimes", "--json", PYTHONPATH=path)
+    assert done.returncode == 0, done.stderr
+    (row,) = (row for row in json.loads(done.stdout) if row["name"] == "chatty")
+    assert row["ok"], row
+    assert {"loaded", "probed", "past everything", "and a child"} <= set(done.stderr.splitlines())

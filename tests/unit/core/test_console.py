@@ -6,7 +6,6 @@ import errno
 import io
 import json
 import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -101,32 +100,3 @@ def test_json_is_the_same_document_in_every_encoding(document):
 def test_json_holds_a_file_name_that_is_no_utf8(monkeypatch):
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
     assert json_for_stdout('["caf\udce9 \U0001f58b"]') == '["caf\\udce9 \\ud83d\\udd8b"]'
-
-
-def test_what_libraries_print_reaches_standard_error_and_the_result_standard_output():
-    code = (
-        "import os, sys\n"
-        "from inkport.core.console import chatter_apart, guard_streams\n"
-        "guard_streams()\n"
-        "ours = sys.stdout\n"
-        "with chatter_apart():\n"
-        "    print('by python'); os.write(1, b'by C\\n'); sys.stdout.close(); ours.close()\n"
-        "    print('after it was closed')\n"
-        "sys.stdout.write('result\\n')\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "result\n"
-    assert done.stderr == "by python\nby C\nafter it was closed\n"
-
-
-def test_a_library_that_closes_the_descriptor_of_standard_output_does_not_close_ours():
-    code = (
-        "import os, sys\n"
-        "from inkport.core.console import chatter_apart, guard_streams\n"
-        "guard_streams()\n"
-        "with chatter_apart():\n"
-        "    os.close(1)\n"
-        "sys.stdout.write('result\\n')\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("result\n", "")

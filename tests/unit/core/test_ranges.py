@@ -26,7 +26,7 @@ def test_other_seeds_are_refused(seed):
 
 @pytest.mark.parametrize("threads", [-1, 0, MOST_THREADS + 1])
 def test_threads_that_nothing_runs_are_refused(threads):
-    with pytest.raises(UsageError, match=f"jobs must be at least 1 and at most 1,024, found {threads}"):
+    with pytest.raises(UsageError, match=f"jobs must be at .*, found {threads}$"):
         require_threads(threads, "jobs")
     require_threads(1)
     require_threads(MOST_THREADS)

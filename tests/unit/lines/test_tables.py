@@ -14,7 +14,9 @@ pa = pytest.importorskip("pyarrow", reason="reads Parquet")
 import pyarrow.parquet as pq  # noqa: E402
 
 from inkport.core.errors import LineDataError  # noqa: E402
+from inkport.lines.parquet_sizes import group_sizes  # noqa: E402
 from inkport.lines.tables import BATCH_ROWS, FREE_BYTES, open_table  # noqa: E402
+from inkport.lines.thrift import ThriftReader  # noqa: E402
 
 
 def table(images, texts):
@@ -69,6 +71,7 @@ import resource, sys
 from pathlib import Path
 import pyarrow.parquet
 from inkport.core.errors import LineDataError
+from inkport.lines.parquet_sizes import group_sizes  # noqa: E402
 from inkport.lines.tables import open_table
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
@@ -86,6 +89,60 @@ def test_a_kilobyte_does_not_become_gigabytes(bomb):
     says, mib = done.stdout.splitlines()
     assert says.startswith(f"bomb.parquet: unpacks to more than {FREE_BYTES + 100 * bomb.stat().st_size} bytes")
     assert int(mib) < 400
+
+
+def varint(number: int, length: int = 1) -> bytes:
+    """A positive number as Thrift writes it, on at least ``length`` bytes."""
+    number, found = 2 * number, []
+    while number > 127 or len(found) < length - 1:
+        found.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*found, number])
+
+
+def test_a_summary_that_says_less_is_not_believed(bomb):
+    summary = pq.ParquetFile(bomb).metadata.row_group(0)
+    data = bomb.read_bytes()
+    for size in (summary.total_byte_size, *(summary.column(i).total_uncompressed_size for i in range(2))):
+        written = varint(size)
+        data = data.replace(written, varint(1, len(written)))
+    bomb.write_bytes(data)
+    assert pq.ParquetFile(bomb).metadata.row_group(0).total_byte_size == 1
+    with pytest.raises(LineDataError, match="unpacks to more than"):
+        rows(bomb)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"compression": "none", "data_page_version": "2.0"},
+        {"compression": "gzip", "use_dictionary": False, "data_page_size": 500},
+        {"compression": "zstd", "use_dictionary": False, "column_encoding": {"text": "DELTA_BYTE_ARRAY"}},
+        {"row_group_size": 7, "write_page_index": True, "write_page_checksum": True},
+    ],
+)
+def test_pages_come_to_what_the_summary_of_an_honest_file_says(tmp_path, options):
+    path = tmp_path / "a.parquet"
+    pq.write_table(table([os.urandom(300) for _ in range(50)], [f"text {i % 7}" for i in range(50)]), path, **options)
+    metadata = pq.ParquetFile(path).metadata
+    with path.open("rb") as file:
+        found = list(group_sizes(file))
+    assert [group.rows for group in found] == [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    for index, group in enumerate(found):
+        # The summary counts the heads of the pages, too.
+        assert 0 <= metadata.row_group(index).total_byte_size - group.unpacked < 2500
+    repeats = options.get("use_dictionary", True) or "column_encoding" in options
+    assert all((group.repeatable > 0) == repeats for group in found)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x19", b"\x1c" * 100, b"\x15" + b"\xff" * 20, b"\x19\xfc" + b"\xff" * 4 + b"\x0f", b"\x1d\0", b"\x18\x7f"],
+)
+def test_heads_that_are_no_thrift(data):
+    with pytest.raises((IndexError, ValueError)):
+        ThriftReader(data).struct()
 
 
 def test_rows_without_bytes_are_refused(tmp_path):

@@ -23,6 +23,11 @@ def test_what_is_written_is_read_again():
     assert parse_overrides(write_overrides(nested)) == nested
 
 
+def test_a_key_with_thousands_of_dots_is_refused():
+    with pytest.raises(RecipeError, match="nested deeper than 200 levels"):
+        parse_overrides(['"' + "a." * 5000 + 'a" = 1'])
+
+
 @pytest.mark.parametrize("text", ["optim.lr", "optim.lr=", "=1", "a=b"])
 def test_what_is_no_assignment_is_refused(text):
     with pytest.raises(RecipeError, match="not an assignment"):

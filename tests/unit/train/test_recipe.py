@@ -60,6 +60,14 @@ def test_minimal_recipe_takes_the_defaults(tmp_path):
         ("steps = 10", "lr = 1", "the key 'steps' is missing", ""),
         ('skip = ["bad-image"]', 'skip = ["bad"]', "expected one of bad-image", ""),
         ("[optim]", "[optim", "not valid TOML", ""),
+        ("steps = 10", "steps = 10\nbatch = 1000000000000", "batch within 1..65536", ""),
+        ("steps = 10", "steps = 1" + "0" * 400, "optim.steps: the integer", ""),
+        ("steps = 10", "steps = 10\n[augment]\nspans = 1000000000000", "spans must be within 0..256", ""),
+        ("steps = 10", "steps = 10\n[tcm]\nembedding = 1000000000", "embedding must be within 1..4096", ""),
+        ("steps = 10", "steps = 10\n[tcm]\nwindow = 1000000000", "window within 1..100", ""),
+        ("steps = 10", 'steps = 10\n[distil]\nteacher = "t"\nwindow = 1000000000', "window within 0..512", ""),
+        ("model =", "validate_every = 0\nmodel =", "validate_every and checkpoint_every must be at least 1", ""),
+        ("[optim]", '["a' + ".a" * 300 + '"]\n[optim]', "nested deeper than 200 levels", ""),
     ],
 )
 def test_wrong_recipes_say_what_is_wrong(tmp_path, old, new, message, remedy):

@@ -12,7 +12,7 @@ import pytest
 
 from inkport.core.beam import BeamDecoder
 from inkport.core.charset import Charset
-from inkport.core.errors import ArtifactCorruptError, InkportError
+from inkport.core.errors import ArtifactCorruptError, InkportError, UsageError
 from inkport.core.lm.arpa import read_arpa, write_arpa
 from inkport.core.lm.estimate import estimate
 from inkport.core.lm.files import MOST_WEIGHT, Fusion, load_model, save_trie
@@ -205,3 +205,8 @@ def test_a_weight_of_the_shorter_context_never_makes_a_text_likelier_than_certai
 def test_weights_whose_exponential_is_infinite_are_refused(numbers):
     with pytest.raises(ValueError, match=f"alpha must be within 0..{MOST_WEIGHT}"):
         Fusion(**{"alpha": 1.0, "beta": 1.0} | numbers)
+
+
+def test_an_order_of_billions_is_refused_at_once():
+    with pytest.raises(UsageError, match="order 1000000000: 9 symbols allow 2 to 16"):
+        estimate(TEXTS, order=10**9)
