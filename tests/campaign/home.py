@@ -56,7 +56,8 @@ OTHERS: Mapping[str, Callable[[Path], Sequence[object]]] = {
         *("--out", at / "out/adapted.safetensors"),
     ),
     "synth": lambda at: (
-        *("synth", "--fonts", at / "fonts", "--text", at / "text.txt", "--count", 2, "--out", at / "out/synth"),
+        *("synth", "--fonts", at / "fonts", "--text", at / "text.txt", "--count", 2, "--least", 2, "--most", 8),
+        *("--out", at / "out/synth"),
     ),
 }
 """Commands that are not killed, in an order in which each finds what those before it wrote."""
