@@ -40,7 +40,7 @@ def notes(report: Report) -> list[str]:
     score = next((target.parity for target in report.targets if target.parity), None)
     if score:
         units = counted(score.clusters, score.interval_unit)
-        sentences.append(f"interval: {CONFIDENCE:.0%}, by what differs between {units}, all lines together")
+        sentences.append(f"interval: {CONFIDENCE:.0%} over {units}, by what differs between them, all lines together")
         sentences.append(guarantee(report))
     if fragile := [t.name for t in report.targets if t.sample_choice is LineChoice.FRAGILE and t.parity]:
         sentences.append(

@@ -63,7 +63,7 @@ def read_corpus(folder: Path) -> object:
     from inkport.train.synth.corpus import load_corpus
 
     _read_symbols(folder / "corpus.txt")
-    list(_texts([folder / "corpus.txt"], [], SPEC.charset, 50))
+    list(_texts([folder / "corpus.txt"], [], SPEC.charset, 50, ""))
     return load_corpus(folder / "corpus.txt")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from inkport.commands._skip import say_skipped
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
-from inkport.core.errors import ArtifactNotFoundError, UsageError
+from inkport.core.errors import ArtifactNotFoundError, TargetError, UsageError
 from inkport.core.registry import load_runtime, probe
 from inkport.core.target import Target
 from inkport.export.plan import build, lacks_calibration
@@ -111,7 +111,11 @@ def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) 
     """
     reuse = shipped_artifacts()
     for target in targets:
-        wanted = (load_runtime(target.runtime).formats[0], target.precision)
+        try:
+            wanted = (load_runtime(target.runtime).formats[0], target.precision)
+        except TargetError:
+            # An adapter that is broken is one row that is not available; the run says so.
+            continue
         if lacks_calibration(model, wanted, work=work, reuse=reuse) and probe(target.runtime).ok:
             raise UsageError(
                 f"target {target.name!r}: {' '.join(wanted)} needs lines to calibrate on, none were given",

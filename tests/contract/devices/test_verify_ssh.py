@@ -222,7 +222,7 @@ def test_a_device_that_cannot_be_reached_does_not_stop_the_next(verify):
     [
         (["--device", "ftp://pi"], "no address of a device"),
         (["--device", "bench=ssh://pi"], "stands twice"),
-        (["--device-timeout", "0"], "must be at least 1"),
+        (["--device-timeout", "0"], "expected seconds above 0"),
         (["--cool-below", "-1"], "above 0"),
         (["--device-files", "nowhere"], "nowhere: no such file"),
     ],
