@@ -25,7 +25,7 @@ from inkport.runtimes.golden import sample_images
 
 pytest.importorskip("torch", reason="the toy needs torch")
 
-BUNDLE = Path(__file__).parents[3] / "src" / "inkport" / "bundle" / "convtext-tiny-int8"
+BUNDLE = Path(__file__).parents[4] / "src" / "inkport" / "bundle" / "convtext-tiny-int8"
 
 
 @pytest.fixture(scope="module")

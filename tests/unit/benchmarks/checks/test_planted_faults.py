@@ -31,7 +31,7 @@ from inkport.export.quantize.saturation import saturation_warning
 from inkport.lines.audit import audit_lines
 
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "faults.md"
+DOCUMENT = Path(__file__).parents[4] / "docs" / "faults.md"
 PLANTS = {}
 """The plants by their name in the document; each gets ``bench`` and returns what the tool says."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[5]
 LINES = 60
 SYMBOLS = [20 + index % 7 for index in range(LINES)]
 BASE = [index % 4 for index in range(LINES)]

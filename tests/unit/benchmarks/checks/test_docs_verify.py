@@ -22,7 +22,7 @@ from inkport.core.target import Budget, load_targets
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    return (Path(__file__).parents[3] / "docs" / "verify.md").read_text(encoding="utf-8")
+    return (Path(__file__).parents[4] / "docs" / "verify.md").read_text(encoding="utf-8")
 
 
 def test_outcomes(text):

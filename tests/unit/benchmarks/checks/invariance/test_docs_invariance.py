@@ -16,7 +16,7 @@ from inkport.commands.verify import verify
 from inkport.core.target import LineChoice, load_targets
 
 
-DOCS = Path(__file__).parents[4] / "docs"
+DOCS = Path(__file__).parents[5] / "docs"
 
 
 def rows(text, heading):

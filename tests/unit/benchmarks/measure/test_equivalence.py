@@ -71,7 +71,7 @@ def judge(losses, *, symbols=1000, margin=MARGIN, **options):
 
 
 def samples():
-    path = Path(__file__).parents[3] / "benchmarks" / "samples" / "lines.tsv"
+    path = Path(__file__).parents[4] / "benchmarks" / "samples" / "lines.tsv"
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     keys = ("id", "text", "dataset", "writer")

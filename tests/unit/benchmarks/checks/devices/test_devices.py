@@ -70,6 +70,6 @@ def test_a_state_of_something_else_is_begun_anew(tmp_path, content):
 
 
 def test_the_page_names_every_option():
-    page = (Path(__file__).parents[4] / "docs" / "devices.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[5] / "docs" / "devices.md").read_text(encoding="utf-8")
     missing = [name for f in fields(DeviceOptions) if (name := f"--{f.name.replace('_', '-')}") not in page]
     assert missing == []

@@ -13,7 +13,7 @@ from inkport.core.target import Precision, Target
 from inkport.lines.audit import audit_lines
 
 
-GOLDEN = Path(__file__).parents[3] / "golden" / "report-0.1.json"
+GOLDEN = Path(__file__).parents[4] / "golden" / "report-0.1.json"
 
 
 def test_what_verify_writes_is_read_back(install, fake_runtime, fake_artifact, fake_lines, write):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from inkport.benchmarks.checks.kit import archive, manifest, result
 from inkport.benchmarks.checks.kit.make import KitRequest
+from inkport.benchmarks.run.kit import archive, manifest, result
 from inkport.benchmarks.run.kit.judge import State
 from inkport.benchmarks.run.kit.stages import Stage
 from inkport.commands import kit as command
@@ -19,7 +19,7 @@ from inkport.core.runtime import Evidence
 
 @pytest.fixture(scope="module")
 def text():
-    return (Path(__file__).parents[4] / "docs" / "kit.md").read_text(encoding="utf-8")
+    return (Path(__file__).parents[5] / "docs" / "kit.md").read_text(encoding="utf-8")
 
 
 def section(text, heading):

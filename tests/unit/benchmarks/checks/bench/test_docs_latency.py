@@ -18,7 +18,7 @@ from inkport.commands.buckets import buckets
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    return (Path(__file__).parents[3] / "docs" / "latency.md").read_text(encoding="utf-8")
+    return (Path(__file__).parents[5] / "docs" / "latency.md").read_text(encoding="utf-8")
 
 
 def options(command):
