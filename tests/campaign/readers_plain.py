@@ -37,7 +37,7 @@ def read_compress_recipe(folder: Path) -> object:
 
 
 def read_pruning(folder: Path) -> object:
-    from inkport.train.prune.recipe import load_pruning
+    from inkport.train.prune.plan import load_pruning
 
     return load_pruning(folder / "pruning.toml")
 
@@ -133,7 +133,7 @@ PLAIN_READERS = (
         modules=("compress.recipe", "compress.kinds.train"),
         read=read_compress_recipe,
     ),
-    Reader(name="pruning", modules=("train.prune.recipe",), read=read_pruning),
+    Reader(name="pruning", modules=("train.prune.plan",), read=read_pruning),
     Reader(name="ablation", modules=("train.ablation.recipe",), read=read_ablation),
     Reader(name="adapt-settings", modules=("commands.adapt",), read=read_adapt_settings),
     Reader(name="corpus", modules=("commands.lm", "commands.synth", "train.synth.corpus"), read=read_corpus),

@@ -55,7 +55,7 @@ def test_no_error_at_one_frame_below_the_threshold_changes_the_text(rng):
         logits = draw_line(rng, frames=15)
         found = find_margins(logits)
         for frame in range(len(logits)):
-            for size, flipped in ((0.99, False), (1.01, found.margins[frame] <= found.threshold)):
+            for size, flipped in ((0.99, False), (1.01, found.margins[frame] <= 1.01 * found.threshold)):
                 port = logits.copy()
                 port[frame, found.rival[frame]] += np.float32(size * found.threshold)
                 if found.matters[frame] or not flipped:

@@ -27,7 +27,7 @@ from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx  
 from inkport.lines.source import read_lines  # noqa: E402
 from inkport.model.weights import load_weights, save_weights  # noqa: E402
 from inkport.train.qat import FakeQuantised  # noqa: E402
-from inkport.train.qat_recipe import QatRecipe  # noqa: E402
+from inkport.train.recipe_sections import QatRecipe  # noqa: E402
 
 
 LINES = 32

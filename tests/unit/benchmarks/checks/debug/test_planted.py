@@ -72,7 +72,9 @@ def test_a_wrong_scale_of_a_weight_is_found(_draw, *, rng, debug_int8, planted, 
     choices = [node for node in nodes(debug_int8, "DequantizeLinear") if node.input[0].endswith("_quantized")]
     node = choices[rng.integers(len(choices))]
     found = compared(planted(debug_int8, lambda model: scale_constant(model, node.input[1], 0.5))).divergences
-    assert [(one.fault, one.value) for one in found] == [("weight", node.output[0])]
+    assert (found[0].fault, found[0].value) == ("weight", node.output[0])
+    # Later quantisers may cut off what comes of it: their ranges were measured without the fault.
+    assert {one.fault for one in found[1:]} <= {"quantiser"}
 
 
 def test_two_faults_are_two_findings_in_order(toy_onnx, planted, compared):

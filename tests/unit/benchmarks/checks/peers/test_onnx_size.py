@@ -15,7 +15,7 @@ from inkport.core.bundle import bundled_artifacts
 pytest.importorskip("torch", reason="an independent count")
 
 from inkport.model.weights import load_weights
-from inkport.train.prune.cost import count_macs as by_torch
+from inkport.train.prune.scan import count_macs as by_torch
 
 
 SHIPPED = Path(model.__file__).parent / "shipped" / "convtext-tiny" / "weights.safetensors"

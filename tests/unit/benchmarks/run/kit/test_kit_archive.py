@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from inkport.benchmarks.run.kit import archive as module
-from inkport.benchmarks.run.kit.archive import read_archive, write_archive
+from inkport.benchmarks.run.kit.archive import open_archive, write_archive
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError
 
 
@@ -22,7 +22,8 @@ def path(tmp_path):
 
 
 def read(path):
-    return read_archive(path, what="kit")
+    with open_archive(path, what="kit") as archive:
+        return {name: archive.read(name, most=size) for name, size in archive.sizes.items()}
 
 
 def test_it_holds_what_was_written_and_other_programs_can_read_it(path):

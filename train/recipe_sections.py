@@ -1,4 +1,4 @@
-"""The section ``[distil]`` of a training recipe."""
+"""Sections of a recipe that are off unless they are there: objectives beside CTC, a teacher, int8 in training."""
 
 from __future__ import annotations
 
@@ -7,6 +7,58 @@ from enum import StrEnum
 from pathlib import Path
 
 from inkport.core.errors import RecipeError
+
+
+MOST_EMBEDDING = 4096
+"""Widest embedding of a character; the published one has 256."""
+MOST_NEIGHBOURS = 100
+"""Most characters on each side: more than half of the longest line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsistencyRecipe:
+    """Two views of each line that must be read alike: twice the work per step.
+
+    Raises:
+        RecipeError: If the weight is not above 0.
+    """
+
+    weight: float = 0.2
+    """Weight of the divergence between the views, as published."""
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0:
+            raise RecipeError(
+                f"consistency.weight must be above 0, found {self.weight}", remedy="leave [consistency] out"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContextRecipe:
+    """The Textual Context Module, whose sizes are the published ones.
+
+    Raises:
+        RecipeError: If a value is out of range.
+    """
+
+    weight: float = 0.25
+    """Weight of its loss. Published: 1, beside 0.1 times CTC per line; beside CTC per label, this at 40 labels."""
+    embedding: int = 256
+    """Width of a character's embedding."""
+    window: int = 5
+    """Characters on each side that name the one between them."""
+    dropout: float = 0.1
+    """Dropout of its attention."""
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0:
+            raise RecipeError(f"tcm.weight must be above 0, found {self.weight}", remedy="leave [tcm] out")
+        whole = 1 <= self.embedding <= MOST_EMBEDDING and 1 <= self.window <= MOST_NEIGHBOURS
+        if not whole or not 0 <= self.dropout < 1:
+            raise RecipeError(
+                f"tcm: embedding must be within 1..{MOST_EMBEDDING}, window within 1..{MOST_NEIGHBOURS}, "
+                f"dropout within 0..1, found {self}"
+            )
 
 
 MOST_WINDOW = 512
@@ -84,3 +136,26 @@ class DistilRecipe:
     def teaches(self) -> bool:
         """Whether the teacher has a say at all."""
         return max(self.frame, self.sequence, self.feature) > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class QatRecipe:
+    """How a training sees the int8 network that will be deployed; docs/qat.md describes the method.
+
+    Raises:
+        RecipeError: If a value is out of range.
+    """
+
+    calibration_lines: int = 64
+    """Training lines that the first ranges are measured on; chosen by their ids alone."""
+    freeze_after: float = 0.2
+    """Share of the steps after which the statistics of batch norms stand still, so that training ends on the
+    folded weights that are exported (Krishnamoorthi, arXiv 1806.08342, section 3.2.2)."""
+    range_rate: float = 10.0
+    """Learning rate of the ranges' logarithms, as a multiple of the weights' rate; 0 leaves the ranges as measured."""
+
+    def __post_init__(self) -> None:
+        if self.calibration_lines < 1:
+            raise RecipeError(f"qat: calibration_lines must be at least 1, found {self.calibration_lines}")
+        if not (0 <= self.freeze_after <= 1 and self.range_rate >= 0):
+            raise RecipeError("qat: freeze_after must be within 0..1 and range_rate at least 0")

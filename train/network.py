@@ -1,14 +1,16 @@
-"""What a recipe and its lines decide together: the network's configuration, and which lines are joined."""
+"""The network of a training: its settings, by a recipe and the weights to start from, and what stays as it is."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
+
+from torch import nn
 
 from inkport.core.errors import RecipeError
 from inkport.model.weights import Weights
 from inkport.model.zoo import find
-from inkport.train.dataset import Join, TrainingLines
-from inkport.train.recipe import Recipe
+from inkport.train.recipe import Frozen, Recipe
 
 
 def network_settings(recipe: Recipe, start: Weights | None) -> dict[str, Any]:
@@ -40,16 +42,29 @@ def network_settings(recipe: Recipe, start: Weights | None) -> dict[str, Any]:
     return dict(start.config)
 
 
-def join_lines(recipe: Recipe, lines: TrainingLines) -> Join | None:
-    """Return how lines are joined, or nothing if they are not.
+CNN = ("cnn", "collapse", "backbone")
+"""Children of the networks of ``inkport.model.zoo`` that turn images into features."""
+
+
+def freeze(network: nn.Module, parts: Collection[Frozen]) -> None:
+    """Take the frozen parameters out of the training, once, before the optimiser is made.
 
     Raises:
-        RecipeError: If they cannot be, because there is no space among the symbols.
+        RecipeError: If the network has no such part.
     """
-    if recipe.augment.join == 0:
-        return None
-    if lines.space is None:
-        raise RecipeError(
-            "augment.join puts a space between two texts, and no text of the lines has one", remedy="set it to 0"
-        )
-    return Join(probability=recipe.augment.join, gap=lines.gap, labelled=len(lines) - lines.unlabelled)
+    if Frozen.CNN in parts:
+        found = [child for name, child in network.named_children() if name in CNN]
+        if not found:
+            raise RecipeError(f"freeze: {type(network).__name__} has no part named {', '.join(CNN)}")
+        for child in found:
+            child.requires_grad_(requires_grad=False)
+
+
+def train_mode(network: nn.Module, parts: Collection[Frozen]) -> None:
+    """Put the network into training mode, but for the batch norms whose statistics are frozen."""
+    network.train()
+    for name, child in network.named_children():
+        if Frozen.STATISTICS in parts or (Frozen.CNN in parts and name in CNN):
+            for module in child.modules():
+                if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                    module.eval()
