@@ -35,7 +35,7 @@ from inkport.lines.audit import Audit, audit_lines
 from inkport.lines.source import digest_lines, read_lines
 from inkport.model.weights import load_weights
 from inkport.train.qat import FakeQuantised
-from inkport.train.qat_recipe import QatRecipe
+from inkport.train.recipe_sections import QatRecipe
 
 
 def read(artifact: Artifact, audit: Audit) -> Reading:

@@ -70,7 +70,7 @@ class Int8Options:
     symmetric: bool = False
     """Whether activations are signed, in ranges as wide below 0 as above, instead of unsigned with a zero point."""
     reduce_range: bool = False
-    """Whether weights get 7 bits, so that x86 without VNNI cannot saturate (``from_onnx.saturation``)."""
+    """Whether weights get 7 bits, so that x86 without VNNI cannot saturate (``quantize.saturation``)."""
 
     def __post_init__(self) -> None:
         if not 50 < self.percentile <= 100:

@@ -195,9 +195,15 @@ MODEL_READERS = (
     Reader(
         name="onnx",
         modules=(
-            *("benchmarks.debug.graph", "benchmarks.widths.operations", "quantise.operators", "runtimes.onnx_files"),
-            *("export.from_onnx.fp16", "export.from_onnx.saturation", "export.from_onnx.head_bias"),
-            *("export.from_onnx.int8", "runtimes.tracing.onnx_reference", "runtimes.tracing.ort"),
+            *("benchmarks.checks.debug.graph", "benchmarks.checks.bench.operations", "runtimes.onnx_files"),
+            *("export.quantize.search.operators", "export.from_onnx.fp16"),
+            *(
+                "export.quantize.saturation",
+                "export.quantize.head_bias",
+                "export.quantize.onnx_int8",
+                "runtimes.tracing.onnx_reference",
+                "runtimes.tracing.ort",
+            ),
         ),
         read=read_onnx,
     ),
@@ -208,12 +214,14 @@ MODEL_READERS = (
     Reader(name="golden", modules=("runtimes.golden", "core.arrays"), read=read_golden),
     Reader(
         name="kit",
-        modules=("benchmarks.kit.archive", "benchmarks.kit.manifest", "benchmarks.kit.tensors"),
+        modules=("benchmarks.run.kit.archive", "benchmarks.run.kit.manifest", "benchmarks.run.kit.tensors"),
         read=read_kit,
     ),
-    Reader(name="kit-result", modules=("benchmarks.kit.archive", "benchmarks.kit.manifest"), read=read_kit_result),
-    Reader(name="kept-kit", modules=("benchmarks.remote.kit",), read=read_kept_kit),
-    Reader(name="signed-kit", modules=("benchmarks.kit.signature",), read=read_signed_kit),
+    Reader(
+        name="kit-result", modules=("benchmarks.run.kit.archive", "benchmarks.run.kit.manifest"), read=read_kit_result
+    ),
+    Reader(name="kept-kit", modules=("benchmarks.checks.devices.kit",), read=read_kept_kit),
+    Reader(name="signed-kit", modules=("benchmarks.run.kit.signature",), read=read_signed_kit),
     Reader(name="answers", modules=("runtimes.child", "runtimes.tensor_files"), read=read_answers),
     Reader(name="engine-binding", modules=("runtimes.trt_engine",), read=read_engine_binding),
 )

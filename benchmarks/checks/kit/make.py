@@ -51,7 +51,7 @@ TENSOR_LEVELS = 0.5
 """The same of prepared images.
 
 On the golden sample lines, pixels rounded to 8 bits differ by up to 0.34; bilinear resizing without antialiasing, or
-padding with 240 instead of 255, by 1.07 and more (``tests/unit/benchmarks/kit/test_kit_faults.py``).
+padding with 240 instead of 255, by 1.07 and more (``tests/unit/benchmarks/run/kit/test_kit_faults.py``).
 """
 
 

@@ -41,8 +41,8 @@ def groups(weights: Path) -> None:
     _need()
     from inkport.model.weights import load_weights
     from inkport.train.prune.apply import Pruning, prune_weights
-    from inkport.train.prune.cost import count_macs
     from inkport.train.prune.groups import convtext_network, prunable_groups
+    from inkport.train.prune.scan import count_macs
 
     loaded = load_weights(weights)
     network = convtext_network(loaded)
@@ -199,10 +199,10 @@ def apply(
     _need()
     from inkport.model.weights import load_weights, save_weights
     from inkport.train.prune.apply import Pruning, prune_weights
-    from inkport.train.prune.cost import count_macs
     from inkport.train.prune.groups import convtext_network, prunable_groups
     from inkport.train.prune.importance import Importance
-    from inkport.train.prune.recipe import load_pruning
+    from inkport.train.prune.plan import load_pruning
+    from inkport.train.prune.scan import count_macs
 
     loaded = load_weights(weights)
     network = convtext_network(loaded)
@@ -248,8 +248,8 @@ def factorise(
     """
     _need()
     from inkport.model.weights import load_weights, save_weights
-    from inkport.train.prune.cost import count_macs
     from inkport.train.prune.lowrank import factorise_weights
+    from inkport.train.prune.scan import count_macs
 
     loaded = load_weights(weights)
     ranks = {name: _whole(name, value) for name, value in _ratios(rank, "--rank").items()}
@@ -338,7 +338,7 @@ def _ratios(words: tuple[str, ...], option: str = "--ratio") -> dict[str, float]
 
 def _cost(kind: str, weights: Weights) -> Cost:
     from inkport.commands._latency import LatencyCost
-    from inkport.train.prune.cost import count_macs
+    from inkport.train.prune.scan import count_macs
 
     if kind == "latency":
         return LatencyCost(weights)
@@ -348,7 +348,7 @@ def _cost(kind: str, weights: Weights) -> Cost:
 
 def _share_of(weights: Weights, multiple: int) -> Callable[[Mapping[str, float]], float]:
     from inkport.train.prune.apply import Pruning, prune_weights
-    from inkport.train.prune.cost import count_macs
+    from inkport.train.prune.scan import count_macs
 
     height = weights.spec.preprocess.height
     whole = count_macs(weights.network(), height=height)
@@ -361,7 +361,7 @@ def _share_of(weights: Weights, multiple: int) -> Callable[[Mapping[str, float]]
 
 
 def _write_plan(out: Path, pruning: Pruning, note: str) -> None:
-    from inkport.train.prune.recipe import format_pruning
+    from inkport.train.prune.plan import format_pruning
 
     text = format_pruning(pruning, note=note)
     write_atomically(out, text)

@@ -79,7 +79,7 @@ def verify(
     if not on.device:
         warn_of_sharing(threads)
     # What a kit is made of unless told otherwise: most of the other rows are about this machine.
-    shipped = "kit/targets.toml" if on.device else "targets.toml"
+    shipped = "checks/kit/targets.toml" if on.device else "targets.toml"
     wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / shipped)
     check_targets(wanted)
     work = out / "artifacts"

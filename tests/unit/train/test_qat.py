@@ -17,10 +17,9 @@ from inkport.model.zoo import build  # noqa: E402
 from inkport.train.distributed import Group  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
-from inkport.train.qat import FakeQuantised  # noqa: E402
-from inkport.train.qat_recipe import QatRecipe  # noqa: E402
-from inkport.train.qat_training import calibration_lines  # noqa: E402
+from inkport.train.qat import FakeQuantised, calibration_lines  # noqa: E402
 from inkport.train.recipe import load_recipe  # noqa: E402
+from inkport.train.recipe_sections import QatRecipe  # noqa: E402
 
 
 RECIPE = """

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkport.compress.digest import digest_path
 from inkport.compress.kinds.weights import wrap_weights
 from inkport.compress.stage import Context, Inputs
+from inkport.compress.store import digest_path
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, RecipeError, RuntimeUnavailableError
 from inkport.core.spec import RecogniserSpec
@@ -87,7 +87,7 @@ class PruneStage:
     def _pruning(self, context: Context) -> Pruning:
         from inkport.train.prune.apply import Pruning
         from inkport.train.prune.importance import Importance
-        from inkport.train.prune.recipe import load_pruning
+        from inkport.train.prune.plan import load_pruning
 
         base = Pruning(ratios={}) if self.file is None else load_pruning(context.base / self.file)
         if self.importance is not None and self.importance not in set(Importance):

@@ -18,7 +18,7 @@ from inkport.core.files import sha256_file  # noqa: E402
 from inkport.core.preprocess import PreprocessSpec  # noqa: E402
 from inkport.model.weights import load_weights  # noqa: E402
 from inkport.train.distil.readings import Readings  # noqa: E402
-from inkport.train.objective import Step, ctc_of  # noqa: E402
+from inkport.train.objectives import Step, ctc_of  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 
 
