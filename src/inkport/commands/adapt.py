@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from inkport.benchmarks.run.environment import read_environment
-from inkport.commands._adapt_plot import to_svg
-from inkport.commands._adapt_report import Curve, points_of, to_markdown
 from inkport.commands._deliver import deliver
 from inkport.commands._options import Jobs, OutFile, OutFolder, Seed, Threads
 from inkport.commands._request import problems_of
@@ -25,6 +23,7 @@ from inkport.core.files import sha256_file, write_atomically
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines, read_lines, source_name
+from inkport.train.adapt.curve_report import Curve, points_of, to_markdown, to_svg
 
 
 if TYPE_CHECKING:
