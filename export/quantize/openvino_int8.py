@@ -21,6 +21,7 @@ from inkport.export.from_onnx.openvino_ir import name_operations
 from inkport.export.quantize.accuracy import AccuracyControl, Drop, ValidationSet, validation_function
 from inkport.export.quantize.calibration import CalibrationSet
 from inkport.export.quantize.onnx_int8 import Int8Options, Part, nodes_of
+from inkport.export.quiet_converter import failing
 from inkport.export.record import derived_artifact
 from inkport.runtimes.onnx_files import load_onnx
 
@@ -72,7 +73,7 @@ def int8_openvino_from_onnx(
         raise ExportRequestError(f"{STAGE}: accuracy control measures the CER, and there are no validation lines")
     path = source.file(".onnx")
     drop: Drop | None = None
-    try:
+    with failing(STAGE, path):
         model = ov.Core().read_model(path)
         # Before too: NNCF keeps the names that it finds, and those are not the same twice.
         name_operations(model)
@@ -100,9 +101,6 @@ def int8_openvino_from_onnx(
                 drop = Drop.measure(measure, model, quantised, returned, len(validation.inputs))
         name_operations(quantised)
         _try_widths(quantised, calibration.inputs)
-    except (RuntimeError, nncf.ValidationError, nncf.InternalError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ExportError(f"{STAGE}: {path}: {reason}") from error
     settings: dict[str, Any] = {"keep_fp32": [str(part) for part in options.keep_fp32], "ignored_types": [DEPTHWISE]}
     if options.accuracy and validation and drop:
         options.accuracy.check(drop)
