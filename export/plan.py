@@ -12,7 +12,7 @@ from typing import Any
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import to_plain
-from inkport.core.errors import ArtifactError, ExporterUnavailableError, ExportRequestError
+from inkport.core.errors import ArtifactError, ExporterUnavailableError, ExportRequestError, needing
 from inkport.core.target import Precision
 from inkport.export.quantize.calibration import CalibrationSet
 from inkport.export.quantize.learned_ranges import KEY, is_learned
@@ -302,10 +302,6 @@ def _run(
     settings: dict[str, Any] = {"calibration": calibration} if stage.calibrated else {}
     if stage.flexible and widths:
         settings["widths"] = widths
-    try:
+    with needing(stage.name, extra=stage.extra, error=ExporterUnavailableError):
         artifact: Artifact = getattr(stage.module, stage.name)(source, out, **settings)
-    except ModuleNotFoundError as error:
-        raise ExporterUnavailableError(
-            f"{stage.name} needs {error.name}, which is not installed", remedy=f"pip install 'inkport[{stage.extra}]'"
-        ) from error
-    return artifact
+        return artifact

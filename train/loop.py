@@ -31,7 +31,7 @@ from inkport.train.objective import Step
 from inkport.train.optim import MovingAverage, Optimiser, learning_rate
 from inkport.train.optional import objectives, views
 from inkport.train.prepare import Prepared
-from inkport.train.qat_training import advance, fake_quantised, learned, plain
+from inkport.train.qat_training import advance, fake_quantized, learned, plain
 from inkport.train.recipe import Recipe
 from inkport.train.sam import at_worst_nearby
 from inkport.train.settings import join_lines, network_settings
@@ -71,7 +71,7 @@ class Trainer:
             self.network.load_state_dict(data.start.tensors)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         freeze(self.network, recipe.freeze)
-        self.network = fake_quantised(self.network, recipe, data)
+        self.network = fake_quantized(self.network, recipe, data)
         self.average = MovingAverage(self.network, recipe.optim.ema)
         self.optimiser = Optimiser(self.network, recipe.optim)
         self.lines = data.lines
@@ -188,7 +188,7 @@ class Trainer:
     def _validate(self) -> None:
         if self.group.leads:
             fresh = build(self.recipe.model, self.data.spec.charset.size, self.settings)
-            network = fake_quantised(fresh, self.recipe)
+            network = fake_quantized(fresh, self.recipe)
             network.load_state_dict(self.average.tensors())
             network.to(self.device)
             rates = rates_by_dataset(self.data.val, read_all(network, self.data.val, self.data.spec.charset))

@@ -35,7 +35,7 @@ SMALLEST = 1e-6
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
-class FakeQuantised(Recogniser):
+class FakeQuantized(Recogniser):
     """A network that computes as its exported int8 graph does.
 
     Its state is that of the network under ``network.`` and, per site, the measured range and how far training moved it.
@@ -120,20 +120,20 @@ class FakeQuantised(Recogniser):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of the int8 graph; shapes are those of the network."""
-        with _FakeQuantising(self, self._plan):
+        with _FakeQuantizing(self, self._plan):
             logits: Tensor = self.network(images)
         return logits
 
     def forward_train(self, images: Tensor) -> TrainOutput:
         """Return what the network returns, computed in int8 up to its heads."""
-        with _FakeQuantising(self, self._train_plans[self.network.training]):
+        with _FakeQuantizing(self, self._train_plans[self.network.training]):
             return self.network.forward_train(images)
 
 
-class _FakeQuantising(CountedCalls):
+class _FakeQuantizing(CountedCalls):
     """One pass of a network in int8."""
 
-    def __init__(self, owner: FakeQuantised, plan: Plan) -> None:
+    def __init__(self, owner: FakeQuantized, plan: Plan) -> None:
         super().__init__()
         self._plan, self._names = plan, weights_of(owner.network)
         self._norms = {layer.norm for layer in plan.layers.values()} - {None}

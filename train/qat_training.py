@@ -15,11 +15,11 @@ from inkport.lines.line import Line
 from inkport.lines.roles import Role, describe_lines
 from inkport.model.recogniser import Recogniser
 from inkport.train.prepare import Prepared
-from inkport.train.qat import FakeQuantised
+from inkport.train.qat import FakeQuantized
 from inkport.train.recipe import Recipe
 
 
-def fake_quantised(network: Recogniser, recipe: Recipe, data: Prepared | None = None) -> Recogniser:
+def fake_quantized(network: Recogniser, recipe: Recipe, data: Prepared | None = None) -> Recogniser:
     """Return a network that computes in int8, or the network itself if the recipe has no ``[qat]``.
 
     Args:
@@ -30,7 +30,7 @@ def fake_quantised(network: Recogniser, recipe: Recipe, data: Prepared | None = 
     if recipe.qat is None:
         return network
     device = next(network.parameters()).device
-    quantised = FakeQuantised(network, recipe.qat, recipe.preprocess).to(device)
+    quantised = FakeQuantized(network, recipe.qat, recipe.preprocess).to(device)
     if data is not None:
         chosen = calibration_lines(data.train.lines, recipe.qat.calibration_lines)
         prepared = (prepare(line.gray(), recipe.preprocess) for line in chosen)
@@ -40,18 +40,18 @@ def fake_quantised(network: Recogniser, recipe: Recipe, data: Prepared | None = 
 
 def plain(network: Recogniser) -> Recogniser:
     """Return the network that owns the weights."""
-    return network.network if isinstance(network, FakeQuantised) else network
+    return network.network if isinstance(network, FakeQuantized) else network
 
 
 def advance(network: Recogniser, share: float) -> None:
     """Bring a network in training mode into the state after ``share`` (0..1) of the steps."""
-    if isinstance(network, FakeQuantised):
+    if isinstance(network, FakeQuantized):
         network.at(share)
 
 
 def learned(network: Recogniser, recipe: Recipe, data: Prepared) -> dict[str, Any]:
     """Return what the weights record, for the exporter: ``inkport.export.quantize.learned_ranges.Learned``."""
-    if not isinstance(network, FakeQuantised):
+    if not isinstance(network, FakeQuantized):
         return {}
     chosen = calibration_lines(data.train.lines, network.recipe.calibration_lines)
     calibration = describe_lines(chosen, Role.CALIBRATION)

@@ -133,7 +133,7 @@ def int8_onnx_from_onnx(
         raise ExportRequestError(f"{STAGE}: {path}: neither lines nor learned ranges", remedy="pass calibration lines")
     with failing(STAGE, path, ours=ExportError):
         ranges = ranges or measure_ranges(source, calibration, options)
-        data = portable_bytes(_quantised(path, source.spec.input.name, calibration.inputs, options, ranges))
+        data = portable_bytes(_quantized(path, source.spec.input.name, calibration.inputs, options, ranges))
         onnx_forward(data, source.spec)
     with derived_artifact(
         out,
@@ -149,7 +149,7 @@ def int8_onnx_from_onnx(
     return load_artifact(out)
 
 
-def _quantised(
+def _quantized(
     path: Path,
     input_name: str,
     inputs: Sequence[npt.NDArray[np.float32]],

@@ -86,7 +86,7 @@ def int8_openvino_from_onnx(
             quantised = nncf.quantize(model, data, subset_size=len(calibration.inputs), ignored_scope=scope)
             if options.accuracy and validation:
                 measure = validation_function(source.spec, validation)
-                everything = _unquantised(quantised)
+                everything = _unquantized(quantised)
                 quantised = nncf.quantize_with_accuracy_control(
                     model,
                     data,
@@ -97,7 +97,7 @@ def int8_openvino_from_onnx(
                     ignored_scope=scope,
                     advanced_accuracy_restorer_parameters=options.accuracy.restorer(),
                 )
-                returned = sorted(_unquantised(quantised) - everything)
+                returned = sorted(_unquantized(quantised) - everything)
                 drop = Drop.measure(measure, model, quantised, returned, len(validation.inputs))
         name_operations(quantised)
         _try_widths(quantised, calibration.inputs)
@@ -123,7 +123,7 @@ def int8_openvino_from_onnx(
     return load_artifact(out)
 
 
-def _unquantised(model: Any) -> set[str]:
+def _unquantized(model: Any) -> set[str]:
     """Return the names of the convolutions and matrix products that have no quantised value as a direct operand.
 
     Some that are quantised are among them, since the quantiser may lie before a reshape; what one model has and
@@ -133,11 +133,11 @@ def _unquantised(model: Any) -> set[str]:
         operation.get_friendly_name().removesuffix("/WithoutBiases")
         for operation in model.get_ordered_ops()
         if operation.get_type_name() in {"Convolution", "MatMul"}
-        and not any(_is_quantised(operation.input_value(port).get_node()) for port in (0, 1))
+        and not any(_is_quantized(operation.input_value(port).get_node()) for port in (0, 1))
     }
 
 
-def _is_quantised(operand: Any) -> bool:
+def _is_quantized(operand: Any) -> bool:
     # Stored weights of 8 bits are converted and multiplied by their step.
     kinds = ("Multiply", "Convert")
     return operand.get_type_name() == "FakeQuantize" or (

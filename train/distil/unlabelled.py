@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from inkport.core.spec import RecogniserSpec
-from inkport.lines.audit import Audit, audit_lines
+from inkport.lines.audit import Audit, audit_for
 from inkport.lines.folder import list_images
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
@@ -46,13 +46,7 @@ def read_unlabelled(
         )
     # The audit asks whether the text fits the image; one symbol fits every image.
     symbol = next(s for s in spec.charset.symbols if s.strip())
-    audit = audit_lines(
-        [replace(line, text=symbol) for line in lines],
-        charset=spec.charset,
-        preprocess=spec.preprocess,
-        stride=spec.stride,
-        skip=recipe.data.skip,
-    )
+    audit = audit_for([replace(line, text=symbol) for line in lines], spec, skip=recipe.data.skip)
     audit.lines = [replace(line, text="") for line in audit.lines]
     return audit, digest_lines(lines)
 

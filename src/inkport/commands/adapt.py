@@ -18,7 +18,7 @@ from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_toml
-from inkport.core.errors import RuntimeUnavailableError, UsageError
+from inkport.core.errors import UsageError, needing
 from inkport.core.files import sha256_file, write_atomically
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
@@ -179,12 +179,8 @@ def curve(
 
 
 def _torch() -> Any:
-    try:
+    with needing("adapting", extra="train"):
         import torch
-    except ModuleNotFoundError as error:
-        raise RuntimeUnavailableError(
-            "adapting needs torch, which is not installed", remedy="pip install 'inkport[train]'"
-        ) from error
     return torch
 
 
