@@ -29,7 +29,7 @@ from inkport.train.network import freeze, network_settings, train_mode
 from inkport.train.objectives import Step, objectives, views
 from inkport.train.optim import MovingAverage, Optimiser, TrainedObjectives, at_worst_nearby, learning_rate
 from inkport.train.prepare import Prepared, join_lines
-from inkport.train.qat import advance, fake_quantised, learned_ranges, plain
+from inkport.train.qat import advance, fake_quantized, learned_ranges, plain
 from inkport.train.recipe import Recipe
 
 
@@ -66,7 +66,7 @@ class Trainer:
             self.network.load_state_dict(data.start.tensors)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         freeze(self.network, recipe.freeze)
-        self.network = fake_quantised(self.network, recipe, data)
+        self.network = fake_quantized(self.network, recipe, data)
         self.average = MovingAverage(self.network, recipe.optim.ema)
         self.optimiser = Optimiser(self.network, recipe.optim)
         self.lines = data.lines
@@ -183,7 +183,7 @@ class Trainer:
     def _validate(self) -> None:
         if self.group.leads:
             fresh = build(self.recipe.model, self.data.spec.charset.size, self.settings)
-            network = fake_quantised(fresh, self.recipe)
+            network = fake_quantized(fresh, self.recipe)
             network.load_state_dict(self.average.tensors())
             network.to(self.device)
             rates = rates_by_dataset(self.data.val, read_all(network, self.data.val, self.data.spec.charset))

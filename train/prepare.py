@@ -9,7 +9,7 @@ from pathlib import Path
 from inkport.core.charset import Charset
 from inkport.core.errors import LineDataError, RecipeError, SpecMismatchError, UnknownSymbolError
 from inkport.core.spec import RecogniserSpec
-from inkport.lines.audit import Audit, Problem, audit_lines, find_right_to_left, refuse
+from inkport.lines.audit import Audit, Problem, audit_for, audit_lines, find_right_to_left, refuse
 from inkport.lines.folder import list_images
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
@@ -228,13 +228,7 @@ def read_unlabelled(
         )
     # The audit asks whether the text fits the image; one symbol fits every image.
     symbol = next(s for s in spec.charset.symbols if s.strip())
-    audit = audit_lines(
-        [replace(line, text=symbol) for line in lines],
-        charset=spec.charset,
-        preprocess=spec.preprocess,
-        stride=spec.stride,
-        skip=recipe.data.skip,
-    )
+    audit = audit_for([replace(line, text=symbol) for line in lines], spec, skip=recipe.data.skip)
     audit.lines = [replace(line, text="") for line in audit.lines]
     return audit, digest_lines(lines)
 

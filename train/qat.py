@@ -42,7 +42,7 @@ SMALLEST = 1e-6
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
-class FakeQuantised(Recogniser):
+class FakeQuantized(Recogniser):
     """A network that computes as its exported int8 graph does.
 
     Its state is that of the network under ``network.`` and, per site, the measured range and how far training moved it.
@@ -127,20 +127,20 @@ class FakeQuantised(Recogniser):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of the int8 graph; shapes are those of the network."""
-        with _FakeQuantising(self, self._plan):
+        with _FakeQuantizing(self, self._plan):
             logits: Tensor = self.network(images)
         return logits
 
     def forward_train(self, images: Tensor) -> TrainOutput:
         """Return what the network returns, computed in int8 up to its heads."""
-        with _FakeQuantising(self, self._train_plans[self.network.training]):
+        with _FakeQuantizing(self, self._train_plans[self.network.training]):
             return self.network.forward_train(images)
 
 
-class _FakeQuantising(CountedCalls):
+class _FakeQuantizing(CountedCalls):
     """One pass of a network in int8."""
 
-    def __init__(self, owner: FakeQuantised, plan: Plan) -> None:
+    def __init__(self, owner: FakeQuantized, plan: Plan) -> None:
         super().__init__()
         self._plan, self._names = plan, weights_of(owner.network)
         self._norms = {layer.norm for layer in plan.layers.values()} - {None}
@@ -228,7 +228,7 @@ class _Measuring(CountedCalls):
         return found
 
 
-def fake_quantised(network: Recogniser, recipe: Recipe, data: Prepared | None = None) -> Recogniser:
+def fake_quantized(network: Recogniser, recipe: Recipe, data: Prepared | None = None) -> Recogniser:
     """Return a network that computes in int8, or the network itself if the recipe has no ``[qat]``.
 
     Args:
@@ -239,7 +239,7 @@ def fake_quantised(network: Recogniser, recipe: Recipe, data: Prepared | None = 
     if recipe.qat is None:
         return network
     device = next(network.parameters()).device
-    quantised = FakeQuantised(network, recipe.qat, recipe.preprocess).to(device)
+    quantised = FakeQuantized(network, recipe.qat, recipe.preprocess).to(device)
     if data is not None:
         chosen = calibration_lines(data.train.lines, recipe.qat.calibration_lines)
         prepared = (prepare(line.gray(), recipe.preprocess) for line in chosen)
@@ -249,18 +249,18 @@ def fake_quantised(network: Recogniser, recipe: Recipe, data: Prepared | None = 
 
 def plain(network: Recogniser) -> Recogniser:
     """Return the network that owns the weights."""
-    return network.network if isinstance(network, FakeQuantised) else network
+    return network.network if isinstance(network, FakeQuantized) else network
 
 
 def advance(network: Recogniser, share: float) -> None:
     """Bring a network in training mode into the state after ``share`` (0..1) of the steps."""
-    if isinstance(network, FakeQuantised):
+    if isinstance(network, FakeQuantized):
         network.at(share)
 
 
 def learned_ranges(network: Recogniser, recipe: Recipe, data: Prepared) -> dict[str, Any]:
     """Return what the weights record, for the exporter: ``inkport.export.quantize.learned_ranges.Learned``."""
-    if not isinstance(network, FakeQuantised):
+    if not isinstance(network, FakeQuantized):
         return {}
     chosen = calibration_lines(data.train.lines, network.recipe.calibration_lines)
     calibration = describe_lines(chosen, Role.CALIBRATION)

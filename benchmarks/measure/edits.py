@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from inkport.core.metrics import edit_costs, edit_distance
+
 
 @dataclass(frozen=True, kw_only=True)
 class Edits:
@@ -28,22 +30,11 @@ def count_edits(text: str, reading: str) -> Edits:
 
     Several scripts can be shortest ("ab" to "ba": two substitutions, or one insertion and one deletion); the
     counts are those of the one with the most substitutions, so they do not depend on how it was searched for.
-
-    Source:
-        Wagner & Fischer, *The String-to-String Correction Problem* (1974), with a second criterion: an
-        insertion or deletion costs one unit more than a substitution's ``weight``.
     """
-    text, reading = _without_common_ends(text, reading)
     weight = len(text) + len(reading) + 1
-    gap = weight + 1
-    previous = [j * gap for j in range(len(reading) + 1)]
-    for i, wanted in enumerate(text, start=1):
-        current = [i * gap]
-        for j, found in enumerate(reading, start=1):
-            diagonal = previous[j - 1] if wanted == found else previous[j - 1] + weight
-            current.append(min(diagonal, previous[j] + gap, current[j - 1] + gap))
-        previous = current
-    distance, gaps = divmod(previous[-1], weight)
+    # A gap costs one unit more than a substitution: so the fewest gaps win where the number of edits is the same.
+    cost = edit_distance(text, reading, gap=weight + 1, substitution=weight)
+    distance, gaps = divmod(cost, weight)
     insertions = (gaps + len(reading) - len(text)) // 2
     return Edits(substitutions=distance - gaps, insertions=insertions, deletions=gaps - insertions)
 
@@ -69,13 +60,8 @@ def edit_script(before: Sequence[str], after: Sequence[str]) -> tuple[Step, ...]
     weight = len(before) + len(after) + 1
     gap = weight + 1
     # costs[i][j]: from before[i:] to after[j:], so that the walk goes forward and equal symbols pair up early.
-    costs = [[(len(after) - j) * gap for j in range(len(after) + 1)]]
-    for i in reversed(range(len(before))):
-        below, row = costs[0], [(len(before) - i) * gap]
-        for j in reversed(range(len(after))):
-            diagonal = below[j + 1] + weight * (before[i] != after[j])
-            row.insert(0, min(diagonal, below[j] + gap, row[0] + gap))
-        costs.insert(0, row)
+    rows = edit_costs(before[::-1], after[::-1], gap=gap, substitution=weight)
+    costs = [row[::-1] for row in rows][::-1]
     steps: list[Step] = []
     i = j = 0
     while i < len(before) or j < len(after):
@@ -101,12 +87,3 @@ def sum_edits(edits: Iterable[Edits]) -> Edits:
         insertions=sum(e.insertions for e in items),
         deletions=sum(e.deletions for e in items),
     )
-
-
-def _without_common_ends(a: str, b: str) -> tuple[str, str]:
-    shorter = min(len(a), len(b))
-    start = next((i for i in range(shorter) if a[i] != b[i]), shorter)
-    a, b = a[start:], b[start:]
-    shorter = min(len(a), len(b))
-    end = next((i for i in range(shorter) if a[-1 - i] != b[-1 - i]), shorter)
-    return a[: len(a) - end], b[: len(b) - end]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from inkport.benchmarks.measure import CONFIDENCE
 from inkport.benchmarks.measure.equivalence import LEVEL
-from inkport.benchmarks.measure.estimate import CONFIDENCE
 from inkport.benchmarks.measure.units import counted
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.rows import NONE, percent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inkport.benchmarks.measure.worst import RESAMPLES
+from inkport.benchmarks.measure import RESAMPLES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from inkport.benchmarks.checks.invariance.run import Checked
-from inkport.benchmarks.checks.invariance.shrink import Example
 from inkport.core.files import write_atomically
+from inkport.runtimes.relations.shrink import Example
 
 
 def write_checks(checked: Checked, folder: Path) -> None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from inkport.benchmarks.checks.invariance.findings import Kind
 from inkport.benchmarks.report.envelope import ArtifactInfo, DataInfo, ModelInfo, ReferenceInfo
 from inkport.benchmarks.run.environment import Environment
 from inkport.core.config import to_plain
 from inkport.core.runtime import Evidence
 from inkport.core.target import Precision
+from inkport.runtimes.relations.findings import Kind
 
 
 SCHEMA = 1

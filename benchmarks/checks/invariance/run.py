@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from inkport.benchmarks.checks.invariance.findings import Findings, Kind
-from inkport.benchmarks.checks.invariance.relation import Relation
-from inkport.benchmarks.checks.invariance.relations import RELATIONS, guarded
 from inkport.benchmarks.checks.invariance.report import (
     ExampleInfo,
     ExampleLine,
@@ -19,8 +16,6 @@ from inkport.benchmarks.checks.invariance.report import (
     Status,
     TargetChecks,
 )
-from inkport.benchmarks.checks.invariance.shrink import Example, shrink
-from inkport.benchmarks.checks.invariance.subject import Sample, Subject
 from inkport.benchmarks.checks.verify import check_targets
 from inkport.benchmarks.report.describe import describe_model, describe_reference
 from inkport.benchmarks.report.envelope import ArtifactInfo, DataInfo
@@ -37,6 +32,10 @@ from inkport.core.runtime import SessionOptions
 from inkport.core.target import Target
 from inkport.lines.audit import Audit
 from inkport.runtimes.faults import TOLERANCES
+from inkport.runtimes.relations.findings import Findings, Kind, Relation
+from inkport.runtimes.relations.relations import RELATIONS, guarded
+from inkport.runtimes.relations.shrink import Example, shrink
+from inkport.runtimes.relations.subject import Sample, Subject
 
 
 SAMPLE = 24

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from inkport.benchmarks.checks.invariance.findings import Kind
-from inkport.benchmarks.checks.invariance.relations import RELATIONS
 from inkport.benchmarks.checks.invariance.report import (
     ExampleInfo,
     MetamorphicReport,
@@ -15,6 +13,8 @@ from inkport.benchmarks.checks.invariance.report import (
 from inkport.benchmarks.report.rows import NONE
 from inkport.benchmarks.report.text import aligned, wrap
 from inkport.core.tables import Table
+from inkport.runtimes.relations.findings import Kind
+from inkport.runtimes.relations.relations import RELATIONS
 
 
 CELLS = {Status.HOLDS: "ok", Status.ROUNDING: "rounding", Status.VIOLATED: "VIOLATED"}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inkport.benchmarks.measure.quantiles import CONFIDENCE, Quantile, quantile
+from inkport.benchmarks.measure import CONFIDENCE
+from inkport.benchmarks.measure.quantiles import Quantile, quantile
 from inkport.benchmarks.run.latency import collection_paused
 from inkport.benchmarks.run.machine.noise import Difference, Moment, Noise, NoiseMeter
 from inkport.benchmarks.run.machine.sensors import EnergyCounter

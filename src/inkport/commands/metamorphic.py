@@ -8,7 +8,6 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.benchmarks.checks.invariance.files import write_checks
-from inkport.benchmarks.checks.invariance.relations import RELATIONS
 from inkport.benchmarks.checks.invariance.report import Options
 from inkport.benchmarks.checks.invariance.run import SAMPLE, Request, check_relations
 from inkport.benchmarks.checks.invariance.text import render_checks
@@ -20,6 +19,7 @@ from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
 from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError
+from inkport.runtimes.relations.relations import RELATIONS
 
 
 @results_only()

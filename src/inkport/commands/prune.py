@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from inkport.commands._options import Count, OutFile, Threads, refuse_impossible_numbers
 from inkport.commands._skip import Skip, say_skipped
-from inkport.core.errors import LineDataError, RuntimeUnavailableError, UsageError
+from inkport.core.errors import LineDataError, UsageError, needing
 from inkport.core.files import sha256_file, write_atomically
 
 
@@ -262,18 +262,14 @@ def factorise(
 
 
 def _need() -> None:
-    try:
+    with needing("pruning", extra="prune"):
         import torch_pruning  # noqa: F401 - it brings torch
-    except ModuleNotFoundError as error:
-        raise RuntimeUnavailableError(
-            f"pruning needs {error.name}, which is not installed", remedy="pip install 'inkport[prune]'"
-        ) from error
 
 
 def _audit(paths: tuple[Path, ...], weights: Weights, limit: int, skip: str) -> Audit:
     """Return prepared lines, at most ``limit``, spread evenly; test lines are refused."""
     from inkport.commands._request import problems_of
-    from inkport.lines.audit import Problem, audit_lines
+    from inkport.lines.audit import Problem, audit_for
     from inkport.lines.held_out import refuse_test_lines
     from inkport.lines.source import read_lines
 
@@ -282,12 +278,8 @@ def _audit(paths: tuple[Path, ...], weights: Weights, limit: int, skip: str) -> 
     lines = list(refuse_test_lines(read_lines(paths), purpose="pruning"))
     count = min(limit, len(lines))
     spec = weights.spec
-    audit = audit_lines(
-        [lines[i * len(lines) // count] for i in range(count)],
-        charset=spec.charset,
-        preprocess=spec.preprocess,
-        stride=spec.stride,
-        skip=[Problem(name) for name in problems_of(skip)],
+    audit = audit_for(
+        [lines[i * len(lines) // count] for i in range(count)], spec, skip=[Problem(name) for name in problems_of(skip)]
     )
     say_skipped(audit.findings)
     if not audit.lines:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from inkport.benchmarks.measure import RESAMPLES
 from inkport.benchmarks.measure.equivalence import Verdict
-from inkport.benchmarks.measure.worst import RESAMPLES
 from inkport.benchmarks.report.rows import NOT_RUN
 from inkport.benchmarks.run.latency import BLOCK
 from inkport.benchmarks.run.options import Options

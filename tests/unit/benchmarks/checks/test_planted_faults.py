@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from inkport import benchmarks
-from inkport.benchmarks.checks.invariance.relations import RELATIONS
 from inkport.benchmarks.checks.invariance.report import Options as Checks
 from inkport.benchmarks.checks.invariance.run import Request as ChecksRequest, check_relations
 from inkport.benchmarks.checks.invariance.text import describe
@@ -29,6 +28,7 @@ from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.core.target import Budget, Precision, Target
 from inkport.export.quantize.saturation import saturation_warning
 from inkport.lines.audit import audit_lines
+from inkport.runtimes.relations.relations import RELATIONS
 
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "faults.md"

@@ -74,7 +74,7 @@ def test_a_target_that_writes_into_its_input_while_it_is_timed_stands_alone(cloc
         {"before": Looks(clock, 1), "writes": Writes(clock, 1), "after": Looks(clock, 1)}, make_inputs([32] * 20)
     )
     assert set(times.errors) == {"writes"}
-    assert "writes: changed its input" in str(times.errors["writes"])
+    assert "writes: changes its input" in str(times.errors["writes"])
     assert set(times.ns) == {"before", "after"}
 
 

@@ -26,7 +26,7 @@ from inkport.export.quantize.learned_ranges import LEARNED, Learned, is_learned,
 from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx  # noqa: E402
 from inkport.lines.source import read_lines  # noqa: E402
 from inkport.model.weights import load_weights, save_weights  # noqa: E402
-from inkport.train.qat import FakeQuantised  # noqa: E402
+from inkport.train.qat import FakeQuantized  # noqa: E402
 from inkport.train.recipe_sections import QatRecipe  # noqa: E402
 
 
@@ -37,7 +37,7 @@ LINES = 32
 def trained(source, images, out, calibration):
     """Write weights as training does, with the ranges that it begins with; return them with their network in int8."""
     weights = load_weights(source)
-    quantised = FakeQuantised(weights.network(), QatRecipe(), weights.spec.preprocess)
+    quantised = FakeQuantized(weights.network(), QatRecipe(), weights.spec.preprocess)
     quantised.measure(torch.from_numpy(image) for image in images)
     record = {"ranges": quantised.ranges(), "calibration": to_plain(calibration), "recipe": "ab" * 32}
     save_weights(out / "weights.safetensors", replace(weights, provenance={**weights.provenance, "qat": record}))
@@ -146,7 +146,7 @@ def test_what_measures_for_itself_still_wants_lines(toy):
         build(toy[0], format="openvino", precision=Precision.INT8, work=toy[2])
 
 
-def test_without_ranges_and_lines_nothing_is_quantised(toy_onnx, tmp_path):
+def test_without_ranges_and_lines_nothing_is_quantized(toy_onnx, tmp_path):
     with pytest.raises(ExportError, match="neither lines nor learned ranges"):
         int8_onnx_from_onnx(toy_onnx, tmp_path / "int8")
 

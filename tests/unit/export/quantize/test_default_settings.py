@@ -10,9 +10,8 @@ import pytest
 import inkport.export.plan as planning
 from inkport.core.artifact import Calibration, Provenance, load_artifact, new_artifact
 from inkport.core.target import Precision
-from inkport.export.plan import STAGES, build
+from inkport.export.plan import STAGES, build, has_default_settings
 from inkport.export.quantize.calibration import CalibrationSet
-from inkport.export.quantize.default_settings import made_as_usual
 
 
 LINES = CalibrationSet(inputs=(), record=Calibration(ids=("a",), sha256="11"))
@@ -33,7 +32,7 @@ def artefact(path, spec, target, parent=None, **options):
 
 
 @pytest.mark.parametrize(
-    ("options", "usual"),
+    ("options", "default"),
     [
         ({}, True),
         ({"ranges": "least-squares", "percentile": 99.99, "reduce_range": False}, True),
@@ -45,10 +44,10 @@ def artefact(path, spec, target, parent=None, **options):
         ({"ranges": "learned in training", "qat": {"recipe": "1"}, "symmetric": True}, False),
     ],
 )
-def test_only_defaults_are_usual(toy_spec, tmp_path, monkeypatch, options, usual):
+def test_only_defaults_count_as_such(toy_spec, tmp_path, monkeypatch, options, default):
     onnx = artefact(tmp_path / "onnx", toy_spec, ("onnx", Precision.FP32))
     there = artefact(tmp_path / "work/onnx-int8", toy_spec, STAGE.target, onnx, **options)
-    assert made_as_usual(there, STAGE.settings) == usual
+    assert has_default_settings(there, STAGE) == default
     made = []
 
     def quantise(source, out, **_):
@@ -58,8 +57,8 @@ def test_only_defaults_are_usual(toy_spec, tmp_path, monkeypatch, options, usual
     monkeypatch.setattr("inkport.export.quantize.onnx_int8.int8_onnx_from_onnx", quantise)
     where = {"format": "onnx", "precision": Precision.INT8, "work": tmp_path / "work"}
     found = build(onnx, **where, calibration=LINES)
-    assert made == ([] if usual else [tmp_path / "work/onnx-int8"])
-    assert made_as_usual(found, STAGE.settings)
+    assert made == ([] if default else [tmp_path / "work/onnx-int8"])
+    assert has_default_settings(found, STAGE)
 
 
 @pytest.mark.parametrize("stage", [stage for stage in planning.STAGES if stage.settings], ids=lambda s: s.target[0])
@@ -68,4 +67,4 @@ def test_what_ships_is_what_an_export_makes(stage):
     found = [load_artifact(path.parent) for path in bundle.glob("*/recogniser.json")]
     fitting = [artifact for artifact in found if (artifact.format, artifact.precision) == stage.target]
     assert fitting
-    assert all(made_as_usual(artifact, stage.settings, facts=stage.facts) for artifact in fitting)
+    assert all(has_default_settings(artifact, stage) for artifact in fitting)

@@ -8,7 +8,6 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.invariance.subject import Sample, Subject
 from inkport.core.charset import Charset
 from inkport.core.errors import UsageError
 from inkport.core.preprocess import PreprocessSpec
@@ -17,6 +16,7 @@ from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
 from inkport.runtimes.faults import TOLERANCES
 from inkport.runtimes.golden import sample_images
+from inkport.runtimes.relations.subject import Sample, Subject
 
 
 SPEC = RecogniserSpec(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from inkport.benchmarks.checks.invariance.findings import Kind
-from inkport.benchmarks.checks.invariance.relations import RELATIONS
 from inkport.commands.margins import margins
 from inkport.commands.metamorphic import metamorphic
 from inkport.commands.verify import verify
 from inkport.core.target import LineChoice, load_targets
+from inkport.runtimes.relations.findings import Kind
+from inkport.runtimes.relations.relations import RELATIONS
 
 
 DOCS = Path(__file__).parents[5] / "docs"

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.invariance.findings import Findings, Kind
-from inkport.benchmarks.checks.invariance.relations import RELATIONS, guarded
-from inkport.benchmarks.checks.invariance.shrink import shrink
-from inkport.benchmarks.checks.invariance.width import ladder
+from inkport.runtimes.relations.findings import Findings, Kind
+from inkport.runtimes.relations.relations import RELATIONS, guarded
+from inkport.runtimes.relations.shrink import shrink
+from inkport.runtimes.relations.widths import ladder
 
 
 def _sessions():

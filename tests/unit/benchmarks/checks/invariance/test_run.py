@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from inkport.benchmarks.checks.invariance.files import write_checks
-from inkport.benchmarks.checks.invariance.relations import RELATIONS
 from inkport.benchmarks.checks.invariance.report import Options, Standing, exit_code
 from inkport.benchmarks.checks.invariance.run import Request, check_relations
 from inkport.benchmarks.checks.invariance.text import render_checks
@@ -19,6 +18,7 @@ from inkport.core.errors import LineDataError, UnknownRuntimeError
 from inkport.core.runtime import Availability
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import Audit, audit_lines
+from inkport.runtimes.relations.relations import RELATIONS
 
 
 NAMES = tuple(relation.name for relation in RELATIONS)

@@ -196,5 +196,5 @@ def test_a_target_that_writes_into_its_input_is_left_out_and_the_others_see_noth
     }
     found = run(world, inputs, sessions, most_queries=64)
     assert set(found.errors) == {"writes"}
-    assert "writes: changed its input" in str(found.errors["writes"])
+    assert "writes: changes its input" in str(found.errors["writes"])
     assert seen["before"] == seen["after"] == {image.tobytes() for image in inputs}

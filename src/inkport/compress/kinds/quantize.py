@@ -8,7 +8,7 @@ from pathlib import Path
 from inkport.compress.kinds.export import calibration_inputs, choose_lines
 from inkport.compress.stage import Context, Inputs
 from inkport.core.artifact import Artifact
-from inkport.core.errors import ExporterUnavailableError, RecipeError
+from inkport.core.errors import ExporterUnavailableError, RecipeError, needing
 from inkport.core.target import Precision
 from inkport.export.plan import build
 from inkport.export.quantize.accuracy import ValidationSet
@@ -17,12 +17,12 @@ from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx
 from inkport.export.quantize.openvino_int8 import OpenVinoInt8Options, int8_openvino_from_onnx
 from inkport.export.quantize.search.blank_bias import correct_blank_bias
 from inkport.export.quantize.search.meter import Meter
-from inkport.lines.audit import Audit, audit_lines
+from inkport.lines.audit import Audit, audit_for
 from inkport.lines.source import read_lines
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuantiseStage:
+class QuantizeStage:
     """Keys of the table.
 
     Raises:
@@ -56,21 +56,19 @@ class QuantiseStage:
     def make(self, parent: Artifact, out: Path, *, work: Path, context: Context) -> Artifact:
         """Quantise the parent's fp32 graph."""
         chosen = choose_lines(parent, context, self.calibration_lines)
-        audit = _val(parent, context) if self._chooses else None
+        audit = None
+        if self._chooses:
+            audit = audit_for(read_lines(context.found.val), parent.spec, skip=context.lines.skip)
         shared = context.exports / parent.digest[:16]
-        try:
+        with needing("quantizing", extra="export,nncf", error=ExporterUnavailableError):
             graph = build(parent, format="onnx", precision=Precision.FP32, work=shared)
-            return self._quantise(graph, out, work, chosen, audit)
-        except ModuleNotFoundError as error:
-            raise ExporterUnavailableError(
-                f"quantising needs {error.name}, which is not installed", remedy="pip install 'inkport[export,nncf]'"
-            ) from error
+            return self._quantize(graph, out, work, chosen, audit)
 
     @property
     def _chooses(self) -> bool:
         return self.blank_bias or (self.openvino is not None and self.openvino.accuracy is not None)
 
-    def _quantise(
+    def _quantize(
         self, graph: Artifact, out: Path, work: Path, chosen: CalibrationSet, audit: Audit | None
     ) -> Artifact:
         if self.openvino is not None:
@@ -80,14 +78,3 @@ class QuantiseStage:
             return int8_onnx_from_onnx(graph, out, calibration=chosen, options=self.onnx)
         plain = int8_onnx_from_onnx(graph, work / "plain", calibration=chosen, options=self.onnx)
         return correct_blank_bias(plain, out, meter=Meter(graph, audit, probes=1))[0]
-
-
-def _val(parent: Artifact, context: Context) -> Audit:
-    spec = parent.spec
-    return audit_lines(
-        read_lines(context.found.val),
-        charset=spec.charset,
-        preprocess=spec.preprocess,
-        stride=spec.stride,
-        skip=context.lines.skip,
-    )

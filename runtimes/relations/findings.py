@@ -1,18 +1,19 @@
-"""What a check found: how much was compared, how far apart it came, and the worst of what broke the relation."""
+"""A relation and what its check found: how much was compared, how far apart it came, and the worst violation."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 
-from inkport.benchmarks.checks.invariance.subject import Array
 from inkport.core.ctc import greedy
 from inkport.core.errors import InkportError
 from inkport.core.runtime import Session
 from inkport.core.spec import RecogniserSpec
 from inkport.runtimes.faults import name_fault
+from inkport.runtimes.relations.subject import Array, Sample, Subject
 
 
 class Kind(StrEnum):
@@ -81,9 +82,19 @@ class Findings:
     """What else there is to say, or why nothing was compared."""
 
     def compare(
-        self, expected: Array, found: Array, share: float, *, line: int, case: str, image: Array, exact: bool = False
-    ) -> None:
-        """Compare a line's logits with what they should be.
+        self,
+        expected: Array,
+        found: Array,
+        share: float,
+        *,
+        line: int,
+        case: str,
+        image: Array,
+        exact: bool = False,
+        text_only: bool = False,
+        fault: str | None = None,
+    ) -> Kind | None:
+        """Compare a line's logits with what they should be; return how the relation is broken, if it is.
 
         Args:
             expected: float32 (t, k).
@@ -93,27 +104,27 @@ class Findings:
             case: What was done to it.
             image: What was run.
             exact: Whether the bits must be equal.
+            text_only: Whether logits may differ by any amount as long as the text is the same.
+            fault: What is wrong with the logits, if that is known already.
         """
-        self.cases += 1
-        difference, allowed = float(np.abs(found - expected).max()), share * float(expected.std())
-        self.largest = max(self.largest, difference)
-        texts = [greedy(logits, self.spec.charset).text for logits in (expected, found)]
+        difference, allowed = self.measure(expected, found, share)
         kind = None
-        if texts[0] != texts[1]:
+        if self.text(expected) != self.text(found):
             kind = Kind.TEXT if difference > allowed else Kind.ROUNDING
-        elif difference > allowed:
+        elif difference > allowed and not text_only:
             kind = Kind.LOGITS
         if exact and difference > 0 and kind in {None, Kind.ROUNDING}:
             kind = Kind.BITS if kind is None else Kind.TEXT
         if kind is not None:
+            share = 0.0 if kind is Kind.BITS else share
             self.add(
                 Violation(
                     kind=kind,
                     line=line,
                     case=case,
-                    fault=name_fault(found[None], expected[None], 0.0 if kind is Kind.BITS else share) or "",
-                    expected_text=texts[0],
-                    found_text=texts[1],
+                    fault=fault or name_fault(found[None], expected[None], share) or "",
+                    expected_text=self.text(expected),
+                    found_text=self.text(found),
                     difference=difference,
                     allowed=0.0 if exact else allowed,
                     image=image,
@@ -121,6 +132,34 @@ class Findings:
                     found=found,
                 )
             )
+        return kind
+
+    def measure(self, expected: Array, found: Array, share: float) -> tuple[float, float]:
+        """Count a comparison; return the largest difference, and how large it may be."""
+        self.cases += 1
+        difference = float(np.abs(found - expected).max())
+        self.largest = max(self.largest, difference)
+        return difference, share * float(expected.std())
+
+    def text(self, logits: Array) -> str:
+        """Return what a line's logits, float32 (t, k), read."""
+        return greedy(logits, self.spec.charset).text
+
+    def check(
+        self,
+        session: Session,
+        images: Array,
+        expected: Array | None,
+        share: float,
+        *,
+        line: int,
+        case: str,
+        exact: bool = False,
+    ) -> None:
+        """Run, and compare the first row with that of ``expected``, float32 (n, t, k), unless one of both failed."""
+        found = self.run(session, images, line=line, case=case)
+        if found is not None and expected is not None:
+            self.compare(expected[0], found[0], share, line=line, case=case, image=images, exact=exact)
 
     def run(self, session: Session, images: Array, *, line: int, case: str) -> Array | None:
         """Run a session; a run that fails is a violation, and None comes back."""
@@ -136,3 +175,23 @@ class Findings:
         self.broken.setdefault(violation.kind, set()).add(violation.line)
         if self.worst is None or violation.rank < self.worst.rank:
             self.worst = violation
+
+
+Check = Callable[[Subject, Sequence[Sample]], Findings]
+"""Tries a relation on lines, at least one, with sessions of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """One thing that must not change what a line reads."""
+
+    name: str
+    """Short name, in reports and on the command line."""
+    claim: str
+    """What holds for every session that keeps the contract, as a sentence."""
+    fault: str
+    """What a session does that breaks it, as a phrase."""
+    check: Check
+    """Tries it."""
+    attempts: int = 1
+    """How often a smaller example is tried before it counts as fine; above 1 where chance plays a part."""

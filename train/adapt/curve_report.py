@@ -1,17 +1,18 @@
-"""What a held-out-writer experiment found, as one document; ``adapt-curve.schema.json`` is its schema."""
+"""What a held-out-writer experiment found: one document (``adapt-curve.schema.json`` is its schema), a page, a plot."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from inkport.benchmarks.measure.estimate import CONFIDENCE, estimate
-from inkport.benchmarks.measure.student import t_quantile
+from inkport.benchmarks.measure.estimate import estimate
+from inkport.benchmarks.measure.student import mean_interval
 from inkport.benchmarks.measure.units import Units, documents_of, units_of
+from inkport.benchmarks.report import svg
+from inkport.benchmarks.report.style import STYLE
 from inkport.core.charset import normalise_text
 from inkport.core.config import to_plain
 from inkport.core.tables import Table, markdown_table
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Version of the document."""
+HAND = "the new hand"
+"""Name of the first series of the plot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,15 +136,6 @@ def reading_of(lines: Sequence[Line], before: Sequence[int], draws: Sequence[Seq
     )
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """Return the 95 % interval of the mean of a few values by Student's t; None for fewer than two."""
-    count = len(values)
-    if count < 2:
-        return None
-    reach = t_quantile((1 + CONFIDENCE) / 2, count - 1) * stdev(values) / sqrt(count)
-    return fmean(values) - reach, fmean(values) + reach
-
-
 def to_markdown(curve: Curve) -> str:
     """Return the report as a Markdown page."""
     model, data = curve.model, curve.data
@@ -154,6 +148,25 @@ def to_markdown(curve: Curve) -> str:
     )
     head = ["# Adapting to one hand", "", summary, ""]
     return "\n".join([*head, *_hand_table(curve), *_others_table(curve)]) + "\n"
+
+
+def to_svg(curve: Curve) -> str:
+    """Return CER against lines: of the new hand and of each set of other hands, with a dot per draw."""
+    counts = [point.lines for point in curve.points]
+    rows: dict[str, list[Reading]] = {HAND: [point.hand for point in curve.points]}
+    for name in curve.points[0].others:
+        rows[name] = [point.others[name] for point in curve.points]
+    x, y = svg.plain_axes(counts, [0.0, *(100 * rate for some in rows.values() for r in some for rate in r.draws)])
+    body = svg.axes(x, y, x_name="lines of the hand", y_name="CER, %")
+    for index, (name, readings) in enumerate(rows.items()):
+        body += _series(name, counts, readings, x, y, kind=svg.series(index))
+    ends = [(x(counts[-1]), y(100 * readings[-1].cer)) for readings in rows.values()]
+    body += svg.labels(ends, list(rows), [svg.series(index) for index in range(len(rows))])
+    words = "; ".join(f"{point.lines} lines: {100 * point.hand.cer:.2f} %" for point in curve.points)
+    drawing = svg.drawing("CER against lines of a new hand", words, body)
+    # Inside a page the page brings namespace, size and style; a file brings its own.
+    alone = f'<svg xmlns="http://www.w3.org/2000/svg" width="{svg.WIDTH}" height="{svg.HEIGHT}" '
+    return drawing.replace("<svg ", alone, 1).replace("<title>", f"<style>{STYLE}</style><title>", 1) + "\n"
 
 
 def _hand_table(curve: Curve) -> list[str]:
@@ -203,3 +216,15 @@ def _percent(rate: float) -> str:
 
 def _range(interval: tuple[float, float] | None, form: str = ".2f") -> str:
     return "-" if interval is None else f"{100 * interval[0]:{form}}..{100 * interval[1]:{form}}"
+
+
+def _series(
+    name: str, counts: Sequence[int], readings: Sequence[Reading], x: svg.Scale, y: svg.Scale, *, kind: str
+) -> list[str]:
+    points = list(zip(counts, readings, strict=True))
+    parts = [svg.polyline([(x(count), y(100 * reading.cer)) for count, reading in points], kind=kind)]
+    for count, reading in points:
+        for draw, rate in enumerate(reading.draws, start=1):
+            words = f"{name}: {100 * rate:.2f} % with {count} lines, draw {draw}"
+            parts.append(svg.dot(x(count), y(100 * rate), words, kind=kind))
+    return parts

@@ -5,35 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from inkport.benchmarks.checks.invariance import (
-    batch,
-    concurrent,
-    first_call,
-    neighbours,
-    order,
-    padding,
-    repeat,
-    threads,
-    width,
-)
-from inkport.benchmarks.checks.invariance.findings import Findings, Kind, Violation
-from inkport.benchmarks.checks.invariance.relation import Relation
-from inkport.benchmarks.checks.invariance.subject import Sample, Subject
 from inkport.core.errors import InkportError
 from inkport.core.foreign import failure_of
+from inkport.runtimes.relations.batches import BATCH, NEIGHBOURS
+from inkport.runtimes.relations.calls import FIRST_CALL, ORDER, REPEAT
+from inkport.runtimes.relations.findings import Findings, Kind, Relation, Violation
+from inkport.runtimes.relations.sessions import CONCURRENT, THREADS
+from inkport.runtimes.relations.subject import Sample, Subject
+from inkport.runtimes.relations.widths import PADDING, WIDTH
 
 
-RELATIONS = (
-    repeat.RELATION,
-    order.RELATION,
-    first_call.RELATION,
-    batch.RELATION,
-    neighbours.RELATION,
-    width.RELATION,
-    padding.RELATION,
-    threads.RELATION,
-    concurrent.RELATION,
-)
+RELATIONS = (REPEAT, ORDER, FIRST_CALL, BATCH, NEIGHBOURS, WIDTH, PADDING, THREADS, CONCURRENT)
 """Every relation."""
 
 

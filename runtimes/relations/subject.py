@@ -1,8 +1,9 @@
-"""What is checked: the lines, and a target whose session can be opened afresh."""
+"""What is checked: the lines, and a target whose session can be opened again and again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,9 +57,11 @@ class Subject:
     reference: Callable[[Array], Array] | None
     """Runs the reference; absent where there is none."""
 
-    def fresh(self) -> Session:
-        """Open a session with the target's own number of threads."""
-        return self.open(self.threads)
+    @contextmanager
+    def session(self, threads: int | None = None) -> Iterator[Session]:
+        """Open a fresh session, with the target's own number of threads unless told, and close it at the end."""
+        with closing(self.open(self.threads if threads is None else threads)) as session:
+            yield session
 
     def fit(self, image: Array, width: int) -> Array:
         """Cut an image (1, 1, h, w) to ``width`` columns, or pad it with the background."""

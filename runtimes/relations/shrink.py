@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inkport.benchmarks.checks.invariance.findings import Kind, Violation
-from inkport.benchmarks.checks.invariance.relation import Relation
-from inkport.benchmarks.checks.invariance.subject import Sample, Subject
+from inkport.runtimes.relations.findings import Kind, Relation, Violation
+from inkport.runtimes.relations.subject import Sample, Subject
 
 
 MOST_CHECKS = 150
