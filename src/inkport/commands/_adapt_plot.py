@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from inkport.benchmarks.report import svg
 from inkport.benchmarks.report.style import STYLE
-from inkport.commands._adapt_report import Curve, Reading
+from inkport.commands._adapt_report import AdaptReport, HandReading
 
 
 HAND = "the new hand"
 """Name of the first series."""
 
 
-def to_svg(curve: Curve) -> str:
+def to_svg(curve: AdaptReport) -> str:
     """Return CER against lines: of the new hand and of each set of other hands, with a dot per draw."""
     counts = [point.lines for point in curve.points]
-    rows: dict[str, list[Reading]] = {HAND: [point.hand for point in curve.points]}
+    rows: dict[str, list[HandReading]] = {HAND: [point.hand for point in curve.points]}
     for name in curve.points[0].others:
         rows[name] = [point.others[name] for point in curve.points]
     x, y = svg.plain_axes(counts, [0.0, *(100 * rate for some in rows.values() for r in some for rate in r.draws)])
@@ -33,7 +33,7 @@ def to_svg(curve: Curve) -> str:
 
 
 def _series(
-    name: str, counts: Sequence[int], readings: Sequence[Reading], x: svg.Scale, y: svg.Scale, *, kind: str
+    name: str, counts: Sequence[int], readings: Sequence[HandReading], x: svg.Scale, y: svg.Scale, *, kind: str
 ) -> list[str]:
     points = list(zip(counts, readings, strict=True))
     parts = [svg.polyline([(x(count), y(100 * reading.cer)) for count, reading in points], kind=kind)]

@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 
 from inkport.benchmarks.run.environment import read_environment
 from inkport.commands._adapt_plot import to_svg
-from inkport.commands._adapt_report import Curve, points_of, to_markdown
+from inkport.commands._adapt_report import AdaptReport, points_of, to_markdown
 from inkport.commands._deliver import deliver
 from inkport.commands._options import Jobs, OutFile, OutFolder, Seed, Threads
 from inkport.commands._request import problems_of
@@ -158,7 +158,7 @@ def curve(
     )
     exposure = _check_exposure(experiment.weights, [*pool, *test], [*experiment.pool, *experiment.test], base_lines)
     cells = run_experiment(experiment, out / "cells", jobs=jobs, threads=threads, say=_say)
-    report = Curve(
+    report = AdaptReport(
         model=_describe_model(experiment.weights, exposure),
         data={
             "pool": _describe_lines(pool, experiment.pool),

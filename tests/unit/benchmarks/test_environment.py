@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inkport.benchmarks import environment
+from inkport.benchmarks.run import environment
 from inkport.benchmarks.run.environment import read_environment, threads_on, without_folders
 from inkport.core.config import to_plain
 

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from inkport.benchmarks import latency
+from inkport.benchmarks.run import latency
 from inkport.benchmarks.run.latency import choose_lines, cold_start, measure, schedule, summarise
 from inkport.benchmarks.run.machine.noise import Noise
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from inkport.benchmarks.checks.kit import archive, manifest, result
 from inkport.benchmarks.checks.kit.make import KitRequest
+from inkport.benchmarks.run.kit import archive, manifest, result
 from inkport.benchmarks.run.kit.judge import State
 from inkport.benchmarks.run.kit.stages import Stage
 from inkport.commands import kit as command

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from inkport.benchmarks.checks.kit import archive as module
+from inkport.benchmarks.run.kit import archive as module
 from inkport.benchmarks.run.kit.archive import read_archive, write_archive
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError
 
