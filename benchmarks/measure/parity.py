@@ -129,8 +129,8 @@ class Parity(Score):
 
     datasets: tuple[DatasetScore, ...]
     """One row per data set and kind of writers, in the order of the lines."""
-    flips: tuple[Flip, ...]
-    """Every flipped line, in the order of the lines."""
+    flips: tuple[Flip, ...] = ()
+    """Every flipped line, in the order of the lines; summaries leave them out."""
     effects: Effects
     """All changes of the flipped lines, by what they do."""
     worst_writer: WorstWriter | None

@@ -25,7 +25,8 @@ def headline(report: Report) -> str:
 
 def reference_line(report: Report) -> str:
     """Return what the targets were compared with, and why it is not torch, if it is not."""
-    r = report.reference
+    if (r := report.reference) is None:
+        return f"no reference: {report.note or NONE}"
     score = next((target.parity for target in report.targets if target.parity), None)
     rate = f", CER {percent(score.cer_reference)} %" if score else ""
     note = f"; {r.note}" if r.note else ""
@@ -106,5 +107,5 @@ def facts(report: Report) -> Mapping[str, str]:
         "load before the run": NONE if e.load_1min is None else f"{e.load_1min:g}",
         "model": report.model.artifact.sha256,
         "data": report.data.sha256,
-        "reference artefact": report.reference.artifact.sha256,
+        "reference artefact": report.reference.artifact.sha256 if report.reference else NONE,
     }

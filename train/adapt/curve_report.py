@@ -1,8 +1,7 @@
-"""What a held-out-writer experiment found: one document (``adapt-curve.schema.json`` is its schema), a page, a plot."""
+"""What a held-out-writer experiment found: one document, a page, a plot."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -12,9 +11,9 @@ from inkport.benchmarks.measure.estimate import estimate
 from inkport.benchmarks.measure.student import mean_interval
 from inkport.benchmarks.measure.units import Units, documents_of, units_of
 from inkport.benchmarks.report import svg
+from inkport.benchmarks.report.envelope import Document
 from inkport.benchmarks.report.style import STYLE
 from inkport.core.charset import normalise_text
-from inkport.core.config import to_plain
 from inkport.core.tables import Table, markdown_table
 from inkport.lines.line import Line
 
@@ -22,14 +21,12 @@ from inkport.lines.line import Line
 if TYPE_CHECKING:
     from inkport.train.adapt.curve import Cell, Experiment
 
-SCHEMA = 1
-"""Version of the document."""
 HAND = "the new hand"
 """Name of the first series of the plot."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class HandReading:
     """The CER on one set of lines after adapting to some lines, beside that of the start weights."""
 
     cer: float
@@ -50,22 +47,24 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
+class CountPoint:
     """One count of lines."""
 
     lines: int
     """Lines of the hand that were adapted to."""
     share: float
     """Mean share of the adapted weights."""
-    hand: Reading
+    hand: HandReading
     """On the held-out lines of the hand."""
-    others: Mapping[str, Reading]
+    others: Mapping[str, HandReading]
     """On lines of other hands, by data set: what is forgotten."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve:
+class AdaptReport(Document):
     """The whole document."""
+
+    NAME = "adapt-curve"
 
     model: Mapping[str, Any]
     """Name, version and digest of the start weights, and whether they may have seen the hand."""
@@ -75,15 +74,11 @@ class Curve:
     """How was adapted and drawn."""
     environment: Mapping[str, Any]
     """Machine and software."""
-    points: tuple[Point, ...]
+    points: tuple[CountPoint, ...]
     """By count, 0 first."""
 
-    def to_json(self) -> str:
-        """Return the document."""
-        return json.dumps({"schema": SCHEMA, **to_plain(self)}, ensure_ascii=False, indent=1) + "\n"
 
-
-def points_of(experiment: Experiment, cells: Sequence[Cell]) -> tuple[Point, ...]:
+def points_of(experiment: Experiment, cells: Sequence[Cell]) -> tuple[CountPoint, ...]:
     """Return the points of a finished experiment.
 
     Args:
@@ -107,11 +102,13 @@ def points_of(experiment: Experiment, cells: Sequence[Cell]) -> tuple[Point, ...
             for name, indices in groups.items()
         }
         hand = reading_of(experiment.test, base.edits, [cell.edits for cell in some], documents_of(experiment.test))
-        points.append(Point(lines=count, share=fmean(cell.share for cell in some), hand=hand, others=others))
+        points.append(CountPoint(lines=count, share=fmean(cell.share for cell in some), hand=hand, others=others))
     return tuple(points)
 
 
-def reading_of(lines: Sequence[Line], before: Sequence[int], draws: Sequence[Sequence[int]], units: Units) -> Reading:
+def reading_of(
+    lines: Sequence[Line], before: Sequence[int], draws: Sequence[Sequence[int]], units: Units
+) -> HandReading:
     """Return the figures of one set of lines.
 
     Args:
@@ -125,7 +122,7 @@ def reading_of(lines: Sequence[Line], before: Sequence[int], draws: Sequence[Seq
     rates = [sum(edits) / total for edits in draws]
     change = [sum(edits[i] for edits in draws) - len(draws) * old for i, old in enumerate(before)]
     found = estimate(change, [len(draws) * length for length in lengths], units)
-    return Reading(
+    return HandReading(
         cer=fmean(rates),
         draws=tuple(rates),
         draws_interval=mean_interval(rates),
@@ -136,7 +133,7 @@ def reading_of(lines: Sequence[Line], before: Sequence[int], draws: Sequence[Seq
     )
 
 
-def to_markdown(curve: Curve) -> str:
+def to_markdown(curve: AdaptReport) -> str:
     """Return the report as a Markdown page."""
     model, data = curve.model, curve.data
     exposure, sources = model["exposure"], ", ".join(data["test"]["sources"])
@@ -150,10 +147,10 @@ def to_markdown(curve: Curve) -> str:
     return "\n".join([*head, *_hand_table(curve), *_others_table(curve)]) + "\n"
 
 
-def to_svg(curve: Curve) -> str:
+def to_svg(curve: AdaptReport) -> str:
     """Return CER against lines: of the new hand and of each set of other hands, with a dot per draw."""
     counts = [point.lines for point in curve.points]
-    rows: dict[str, list[Reading]] = {HAND: [point.hand for point in curve.points]}
+    rows: dict[str, list[HandReading]] = {HAND: [point.hand for point in curve.points]}
     for name in curve.points[0].others:
         rows[name] = [point.others[name] for point in curve.points]
     x, y = svg.plain_axes(counts, [0.0, *(100 * rate for some in rows.values() for r in some for rate in r.draws)])
@@ -169,7 +166,7 @@ def to_svg(curve: Curve) -> str:
     return drawing.replace("<svg ", alone, 1).replace("<title>", f"<style>{STYLE}</style><title>", 1) + "\n"
 
 
-def _hand_table(curve: Curve) -> list[str]:
+def _hand_table(curve: AdaptReport) -> list[str]:
     head = ("lines", "CER", "each draw", "interval over draws", "to 0 lines", "interval over lines", "share")
     rows = []
     for point in curve.points:
@@ -195,7 +192,7 @@ def _hand_table(curve: Curve) -> list[str]:
     return [markdown_table(Table(head, tuple(rows), 0)), "", legend]
 
 
-def _others_table(curve: Curve) -> list[str]:
+def _others_table(curve: AdaptReport) -> list[str]:
     names = list(curve.points[0].others)
     if not names:
         return []
@@ -219,7 +216,7 @@ def _range(interval: tuple[float, float] | None, form: str = ".2f") -> str:
 
 
 def _series(
-    name: str, counts: Sequence[int], readings: Sequence[Reading], x: svg.Scale, y: svg.Scale, *, kind: str
+    name: str, counts: Sequence[int], readings: Sequence[HandReading], x: svg.Scale, y: svg.Scale, *, kind: str
 ) -> list[str]:
     points = list(zip(counts, readings, strict=True))
     parts = [svg.polyline([(x(count), y(100 * reading.cer)) for count, reading in points], kind=kind)]

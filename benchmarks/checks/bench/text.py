@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inkport.benchmarks.checks.bench.report import BenchReport, Status
+from inkport.benchmarks.checks.bench.report import Bench, Measured
 from inkport.benchmarks.measure.quantiles import Quantile
+from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.text import aligned, wrap
 from inkport.benchmarks.run.environment import threads_on
 from inkport.benchmarks.run.machine.noise import Difference
@@ -17,18 +18,18 @@ ABSENT = "not available"
 """What stands where the machine does not tell: never a 0."""
 
 
-def render_bench(report: BenchReport) -> str:
+def render_bench(report: Report) -> str:
     """Return the tables of everything that was measured, with the noise floor first."""
     blocks = [wrap(_headline(report)), "\n".join(wrap(line) for line in _machine(report))]
     blocks += [_scenario(report, scenario) for scenario in report.options.scenarios]
     tables = (_curves(report), _fresh(report), _overheads(report), _loadgen(report), _drifts(report))
     blocks += [aligned(table) for table in tables if table.rows]
-    if reasons := [(t.name, t.reason) for t in report.targets if t.status is not Status.MEASURED]:
+    if reasons := [(t.name, t.reason) for t in report.targets if t.reason]:
         blocks.append("\n".join(wrap(f"{name}: {reason}") for name, reason in reasons))
     return "\n\n".join(blocks) + "\n"
 
 
-def _headline(report: BenchReport) -> str:
+def _headline(report: Report) -> str:
     model, data = report.model, report.data
     threads = threads_on(report.environment, report.options.threads)
     return (
@@ -37,32 +38,36 @@ def _headline(report: BenchReport) -> str:
     )
 
 
-def _machine(report: BenchReport) -> Iterable[str]:
-    floors = ", ".join(f"{name} {noise.floor:.1%}" for name, noise in report.noise.items())
+def _machine(report: Report) -> Iterable[str]:
+    floors = ", ".join(f"{name} {noise.floor:.1%}" for name, noise in report.section(Bench).noise.items())
     yield f"noise floor: {floors} (a load that never changes; differences below it are reported as none)"
     state = report.environment
     yield (
         f"governor: {_or_absent(state.governor)}; frequency: {_or_absent(state.frequency_mhz, ' MHz')}; temperature: "
         f"{_or_absent(state.temperature_c, ' C')}; load: {_or_absent(state.load_1min)}"
     )
-    if peaks := report.peaks:
+    if peaks := report.section(Bench).peaks:
         rates = [
             f"{precision} {peak.gmac_per_s:.0f} GMAC/s ({peak.by})" if peak else f"{precision} {ABSENT}"
             for precision, peak in peaks.compute.items()
         ]
         yield f"peaks: {', '.join(rates)}; copying {peaks.copy_gb_per_s:.1f} GB/s"
-    if host := report.host:
+    if host := report.section(Bench).host:
         parts = f"preparing {host.prepare_p50_ms:.2f} ms, decoding {host.decode_p50_ms:.2f} ms"
         yield f"per line, not in the times: {parts} (medians)"
 
 
-def _scenario(report: BenchReport, scenario: str) -> str:
-    rows = [(t.name, f) for t in report.targets for f in t.scenarios if f.scenario == scenario]
+def _scenario(report: Report, scenario: str) -> str:
+    rows = [(t.name, f) for t in report.targets for f in t.section(Measured).scenarios if f.scenario == scenario]
     head = (str(scenario), "stop", "queries", "p50 ms", "p90 ms", "p99 ms", "lines/s", "speed", "mJ/line")
     if not rows:
         return f"{scenario}: no target was measured"
     return aligned(
-        _table(head=head, rows=[_figures(name, found, report.baseline) for name, found in rows], text_columns=2)
+        _table(
+            head=head,
+            rows=[_figures(name, found, report.section(Bench).baseline) for name, found in rows],
+            text_columns=2,
+        )
     )
 
 
@@ -81,29 +86,30 @@ def speed(found: Figures) -> str:
     return "no difference" if found.difference is Difference.NONE else f"{found.speed_up.value:.2f}x"
 
 
-def _curves(report: BenchReport) -> Table:
+def _curves(report: Report) -> Table:
     head = ("time against width", "ms", "+ us/px", "+ ns/px^2", "fit error", "width", "ms", "of peak", "of bandwidth")
     rows: list[tuple[str, ...]] = []
     for target in report.targets:
-        if (curve := target.curve) is None:
+        measured = target.section(Measured)
+        if (curve := measured.curve) is None:
             continue
         cost = curve.cost
         fitted = (f"{cost.constant_ms:.3g}", f"{1e3 * cost.per_px_ms:.3g}", f"{1e6 * cost.per_px2_ms:.3g}")
         first = (target.name, *fitted, f"{curve.relative_error:.1%}")
-        if not target.efficiency:
+        if not measured.efficiency:
             rows.append((*first, "-", "-", ABSENT, ABSENT))
-        for number, found in enumerate(target.efficiency):
+        for number, found in enumerate(measured.efficiency):
             left = ("",) * len(first) if number else first
             share = (_share(found.of_peak), _share(found.of_bandwidth))
             rows.append((*left, f"{found.width_px} px", f"{cost.time_ms(found.width_px):.3g}", *share))
     return _table(head=head, rows=rows, text_columns=1)
 
 
-def _fresh(report: BenchReport) -> Table:
+def _fresh(report: Report) -> Table:
     head = ("cold start", "import ms", "open ms", "first run ms", "new width ms", "later ms", "peak MiB", "of it SDK")
     rows: list[tuple[str, ...]] = []
     for target in report.targets:
-        if (fresh := target.fresh) is None:
+        if (fresh := target.section(Measured).fresh) is None:
             continue
         slowest = max(fresh.first_calls, key=lambda call: call.first_ms - call.later_ms, default=None)
         calls = (f"{slowest.first_ms:.3g}", f"{slowest.later_ms:.3g}") if slowest else ("-", "-")
@@ -114,8 +120,8 @@ def _fresh(report: BenchReport) -> Table:
     return _table(head=head, rows=rows, text_columns=1)
 
 
-def _overheads(report: BenchReport) -> Table:
-    found = [(t.name, t.overhead) for t in report.targets if t.overhead]
+def _overheads(report: Report) -> Table:
+    found = [(t.name, o) for t in report.targets if (o := t.section(Measured).overhead)]
     rows = [
         (name, f"{o.harness_ms:.4g}", f"{o.bare_ms:.4g}", _with_interval(o.ratio, ".4f"), str(o.rounds))
         for name, o in found
@@ -123,19 +129,19 @@ def _overheads(report: BenchReport) -> Table:
     return _table(head=("harness overhead", "harness ms", "bare loop ms", "ratio", "rounds"), rows=rows, text_columns=1)
 
 
-def _loadgen(report: BenchReport) -> Table:
+def _loadgen(report: Report) -> Table:
     rows = [
         (target.name, str(found.scenario), "VALID" if found.valid else "INVALID", found.metric, f"{found.value:.6g}")
         for target in report.targets
-        for found in target.loadgen
+        for found in target.section(Measured).loadgen
     ]
     return _table(head=("LoadGen", "scenario", "result", "figure", "value"), rows=rows, text_columns=4)
 
 
-def _drifts(report: BenchReport) -> Table:
+def _drifts(report: Report) -> Table:
     rows: list[tuple[str, ...]] = []
     for target in report.targets:
-        if drift := target.drift:
+        if drift := target.section(Measured).drift:
             verdict = "none" if drift.verdict is Difference.NONE else str(drift.verdict)
             minutes = (f"{drift.p50_ms[0]:.3g}", f"{drift.p50_ms[-1]:.3g}")
             rows.append((target.name, *minutes, _with_interval(drift.change, ".3f"), verdict))

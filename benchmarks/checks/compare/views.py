@@ -1,24 +1,20 @@
-"""A comparison as text, as JSON and as JUnit XML."""
+"""A comparison as text and as JUnit XML."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inkport.benchmarks.checks.compare.judge import Comparison, TargetChange
+from inkport.benchmarks.checks.compare.judge import Comparison, Subject, TargetChange
 from inkport.benchmarks.checks.compare.pace import PaceChange
 from inkport.benchmarks.checks.compare.rate import RateChange
 from inkport.benchmarks.measure.equivalence import Verdict
-from inkport.benchmarks.measure.per_line import to_json_text
 from inkport.benchmarks.report.junit import Case, Result, junit_xml
 from inkport.benchmarks.report.rows import NONE, between, milliseconds, percent, points
 from inkport.benchmarks.report.text import aligned, wrap
 from inkport.benchmarks.run.outcome import Outcome
-from inkport.core.config import to_plain
 from inkport.core.tables import Table
 
 
-SCHEMA = 1
-"""Version of the JSON form."""
 NAMED = 3
 """How many lines a sentence names; the JSON form lists all."""
 
@@ -36,11 +32,6 @@ def render_text(comparison: Comparison) -> str:
     verdict = f"{len(regressed)} of {len(comparison.targets)} targets regressed" if regressed else "no regression"
     blocks.append("\n".join(map(wrap, [*sentences, verdict])))
     return "\n\n".join(blocks) + "\n"
-
-
-def render_json(comparison: Comparison) -> str:
-    """Return everything as JSON."""
-    return to_json_text({"schema": SCHEMA, "regressed": comparison.regressed, **to_plain(comparison)}) + "\n"
 
 
 def render_junit(comparison: Comparison, *, timestamp: str) -> str:
@@ -146,16 +137,17 @@ def _notes(comparison: Comparison) -> list[str]:
 
 
 def _cases(target: TargetChange) -> list[Case]:
-    worse = [reason for reason in target.regressions if not reason.startswith(("CER", "It takes"))]
+    found = list(zip(target.subjects, target.regressions, strict=True))
+    worse = [reason for subject, reason in found if subject in {Subject.OUTCOME, Subject.WRITER}]
     outcome = f"{_arrow(str(target.before or 'absent'), str(target.after or 'absent'))}"
     cases = [_case(target.name, "outcome", bool(worse), " ".join([outcome, *worse]))]
     for rate in target.rates:
-        found = rate.equivalence.verdict if rate.equivalence else None
-        figures = f"CER {percent(rate.before)} to {percent(rate.after)} %, {found or 'not judged'}"
+        verdict = rate.equivalence.verdict if rate.equivalence else None
+        figures = f"CER {percent(rate.before)} to {percent(rate.after)} %, {verdict or 'not judged'}"
         name = f"CER on {rate.dataset}" if rate.dataset else "CER"
-        cases.append(_case(target.name, name, found is Verdict.WORSE, figures, judged=found is not None))
+        cases.append(_case(target.name, name, verdict is Verdict.WORSE, figures, judged=verdict is not None))
     if target.pace:
-        slower = next((reason for reason in target.regressions if reason.startswith("It takes")), "")
+        slower = next((reason for subject, reason in found if subject is Subject.LATENCY), "")
         figures = slower or f"p50 {target.pace.before_ms:.3f} to {target.pace.after_ms:.3f} ms. {target.pace.reason}"
         cases.append(_case(target.name, "latency", bool(slower), figures, judged=target.pace.interval is not None))
     return cases

@@ -23,7 +23,7 @@ from inkport.core.files import sha256_file, write_atomically
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines, read_lines, source_name
-from inkport.train.adapt.curve_report import Curve, points_of, to_markdown, to_svg
+from inkport.train.adapt.curve_report import AdaptReport, points_of, to_markdown, to_svg
 
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def curve(
     )
     exposure = _check_exposure(experiment.weights, [*pool, *test], [*experiment.pool, *experiment.test], base_lines)
     cells = run_experiment(experiment, out / "cells", jobs=jobs, threads=threads, say=_say)
-    report = Curve(
+    report = AdaptReport(
         model=_describe_model(experiment.weights, exposure),
         data={
             "pool": _describe_lines(pool, experiment.pool),

@@ -7,10 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.checks.bench.report import BenchOptions, BenchReport, Status
-from inkport.benchmarks.checks.bench.run import BenchRequest, run_bench
+from inkport.benchmarks.checks.bench.report import BenchOptions
+from inkport.benchmarks.checks.bench.run import run_bench
 from inkport.benchmarks.checks.bench.text import render_bench
-from inkport.benchmarks.run.outcome import Outcome, exit_code
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.benchmarks.run.scenarios.queries import Scenario
 from inkport.benchmarks.run.scenarios.stopping import StopRule
@@ -84,20 +83,10 @@ def bench(
         sustained_minutes=sustained,
         loadgen=loadgen,
         loadgen_ms=round(loadgen_seconds * 1000),
+        skip=problems_of(skip),
     )
     warn_of_sharing(threads)
-    prepared = prepare_request(
-        model, targets=targets, lines=lines, calibration=calibration, skip=problems_of(skip), out=out
-    )
-    request = BenchRequest(
-        model=prepared.model,
-        targets=prepared.targets,
-        audit=prepared.audit,
-        sources=prepared.data.sources,
-        provide=prepared.provide,
-        out=out,
-        options=options,
-    )
+    request = prepare_request(model, targets=targets, lines=lines, calibration=calibration, options=options, out=out)
     try:
         report = run_bench(request, progress=terminal_progress())
     finally:
@@ -108,19 +97,9 @@ def bench(
         write_atomically(out / "bench.txt", text)
         write_atomically(out / "bench.json", report.to_json())
 
-    required = {target.name: target.required for target in prepared.targets}
     return deliver(
         json_for_stdout(report.to_json()) if json_ else text,
         files=write,
         where=f"{out / 'bench.json'} (also .txt)",
-        code=_exit_code(report, required),
+        code=report.exit_code,
     )
-
-
-def _exit_code(report: BenchReport, required: dict[str, bool]) -> int:
-    outcomes = {
-        Status.MEASURED: Outcome.PASS,
-        Status.UNAVAILABLE: Outcome.UNAVAILABLE,
-        Status.FAILED: Outcome.RUN_FAILED,
-    }
-    return exit_code((outcomes[target.status], required[target.name]) for target in report.targets)

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from inkport.benchmarks.checks.compare.document import read_report
 from inkport.benchmarks.checks.compare.judge import Tolerance, compare_runs
-from inkport.benchmarks.checks.compare.views import render_json, render_junit, render_text
+from inkport.benchmarks.checks.compare.views import render_junit, render_text
 from inkport.commands._deliver import deliver
 from inkport.commands._options import OutFile
 from inkport.core.console import json_for_stdout
@@ -55,5 +55,5 @@ def compare(
             now = datetime.now(UTC).isoformat(timespec="seconds")
             write_atomically(junit, render_junit(found, timestamp=now))
 
-    shown = json_for_stdout(render_json(found)) if json_ else render_text(found)
-    return deliver(shown, files=write, code=int(found.regressed))
+    shown = json_for_stdout(found.to_json()) if json_ else render_text(found)
+    return deliver(shown, files=write, code=found.exit_code)

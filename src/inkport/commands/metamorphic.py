@@ -8,8 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.benchmarks.checks.invariance.files import write_checks
-from inkport.benchmarks.checks.invariance.report import Options
-from inkport.benchmarks.checks.invariance.run import SAMPLE, Request, check_relations
+from inkport.benchmarks.checks.invariance.report import InvarianceOptions
+from inkport.benchmarks.checks.invariance.run import check_relations
 from inkport.benchmarks.checks.invariance.text import render_checks
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._deliver import deliver
@@ -31,7 +31,7 @@ def metamorphic(
     out: OutFolder = Path("out/metamorphic"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
     threads: Threads = 1,
-    sample: int = SAMPLE,
+    sample: int = InvarianceOptions.sample,
     relations: str = "",
     skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
@@ -57,8 +57,7 @@ def metamorphic(
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     options = _options(threads, sample, relations, skip)
-    prepared = prepare_request(model, targets=targets, lines=lines, calibration=calibration, skip=options.skip, out=out)
-    request = Request(**vars(prepared), options=options)
+    request = prepare_request(model, targets=targets, lines=lines, calibration=calibration, options=options, out=out)
     try:
         checked = check_relations(request, progress=terminal_progress())
     finally:
@@ -71,14 +70,12 @@ def metamorphic(
     )
 
 
-def _options(threads: int, sample: int, relations: str, skip: str) -> Options:
-    if threads < 1 or sample < 1:
-        raise UsageError(f"--threads {threads} --sample {sample}: each must be at least 1")
+def _options(threads: int, sample: int, relations: str, skip: str) -> InvarianceOptions:
     names = [relation.name for relation in RELATIONS]
     wanted = [name.strip() for name in relations.split(",") if name.strip()]
     if unknown := sorted(set(wanted) - set(names)):
         raise UsageError(f"--relations {','.join(unknown)}: no such relation", remedy=f"relations: {', '.join(names)}")
-    return Options(
+    return InvarianceOptions(
         threads=threads,
         sample=sample,
         relations=tuple(name for name in names if not wanted or name in wanted),

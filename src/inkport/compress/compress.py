@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from inkport.benchmarks.checks.verify import check_targets
+from inkport.benchmarks.run.request import check_targets
 from inkport.compress.assemble import Figures, assemble
 from inkport.compress.graph import START
 from inkport.compress.lines import refuse_known

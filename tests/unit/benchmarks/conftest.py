@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.benchmarks.checks.verify import Request, verify
+from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.options import VerifyOptions
+from inkport.benchmarks.run.request import Request
 from inkport.core import registry
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.charset import Charset
@@ -175,6 +176,6 @@ def report(install, fake_runtime, fake_artifact, fake_lines, faithful) -> Report
         audit=audit_lines(fake_lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride),
         sources=["fake.tsv"],
         provide=lambda _: fake_artifact,
-        options=Options(latency_lines=5, resamples=50),
+        options=VerifyOptions(latency_lines=5, resamples=50),
     )
     return verify(request)

@@ -13,7 +13,7 @@ from inkport.benchmarks.measure import RESAMPLES
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.report.rows import NOT_RUN
 from inkport.benchmarks.run.latency import BLOCK
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.commands.verify import verify
 from inkport.core.runtime import Evidence
@@ -63,4 +63,4 @@ def test_example_is_a_targets_file(text, tmp_path):
 def test_figures(text):
     assert f"{RESAMPLES:,} times" in text
     assert f"every {BLOCK} lines" in text
-    assert f"| {Options().latency_lines} |" in text
+    assert f"| {VerifyOptions().latency_lines} |" in text

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from inkport import benchmarks
-from inkport.benchmarks.checks.invariance.report import Options as Checks
-from inkport.benchmarks.checks.invariance.run import Request as ChecksRequest, check_relations
+from inkport.benchmarks.checks.invariance.report import InvarianceOptions, Relations
+from inkport.benchmarks.checks.invariance.run import check_relations
 from inkport.benchmarks.checks.invariance.text import describe
-from inkport.benchmarks.checks.verify import Request, verify
-from inkport.benchmarks.report.describe import describe_data
+from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.run.kit.faults import name_tensor_fault
 from inkport.benchmarks.run.machine.fresh_child import measure_ready
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.options import VerifyOptions
+from inkport.benchmarks.run.request import Request
 from inkport.commands._request import check_calibration
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.errors import LineDataError
@@ -66,23 +66,23 @@ class Workbench:
             audit=self.audit,
             sources=["fake.tsv"],
             provide=lambda _: self.artifact,
-            options=Options(latency_lines=0, resamples=200),
+            options=VerifyOptions(latency_lines=0, resamples=200),
         )
         return verify(request).targets[0]
 
     def relation(self, name, logits):
         """Return what the metamorphic suite says of one relation."""
         targets = self._targets(self.runtime("port", logits), None)
-        request = ChecksRequest(
+        request = Request(
             model=self.artifact,
             targets=targets,
             audit=self.audit,
-            data=describe_data(self.audit, ["fake.tsv"]),
+            sources=["fake.tsv"],
             provide=lambda _: self.artifact,
-            options=Checks(threads=1, sample=6, relations=tuple(r.name for r in RELATIONS)),
+            options=InvarianceOptions(sample=6, relations=tuple(r.name for r in RELATIONS)),
         )
         target = check_relations(request).report.targets[0]
-        return describe(target, next(relation for relation in target.relations if relation.relation == name))
+        return describe(target, next(r for r in target.section(Relations).relations if r.relation == name))
 
 
 @pytest.fixture

@@ -7,14 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.verify import Request, verify
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.checks.verify import verify
+from inkport.benchmarks.run.options import VerifyOptions
+from inkport.benchmarks.run.request import Request
 from inkport.core.errors import (
     ArtifactCorruptError,
     ExportError,
     LineDataError,
     RuntimeUnavailableError,
     UnknownRuntimeError,
+    UsageError,
 )
 from inkport.core.foreign import Ended
 from inkport.core.runtime import Availability, Evidence, Placement
@@ -67,7 +69,7 @@ def run(install, fake_runtime, fake_artifact, audit):
             )
             for r in runtimes
         ]
-        options = options or Options(latency_lines=5, resamples=50)
+        options = options or VerifyOptions(latency_lines=5, resamples=50)
         return verify(
             Request(
                 model=fake_artifact, targets=rows, audit=lines, sources=["fake.tsv"], provide=provide, options=options
@@ -86,7 +88,7 @@ def raiser(error):
 
 def test_a_faithful_port_passes(run, fake_runtime, fake_lines):
     reference, port = fake_runtime("torch"), fake_runtime("port")
-    report = run(port, reference=[reference], options=Options(latency_lines=5, resamples=50, threads=3))
+    report = run(port, reference=[reference], options=VerifyOptions(latency_lines=5, resamples=50, threads=3))
     (target,) = report.targets
     assert (target.outcome, target.reason, report.exit_code) == ("pass", "", 0)
     assert (target.parity.flipped_lines, target.parity.cer, target.parity.lines) == (0, 0.0, 12)
@@ -172,16 +174,16 @@ def test_latency_over_budget(run, fake_runtime):
 
 def test_latency_can_be_left_out(run, fake_runtime):
     port = fake_runtime("port")
-    report = run(port, options=Options(latency_lines=0, resamples=50))
+    report = run(port, options=VerifyOptions(latency_lines=0, resamples=50))
     assert (report.targets[0].latency, report.host, port.calls) == (None, None, 12)
 
 
 def test_a_sample_is_read_by_target_and_reference_alike(run, fake_runtime):
     port = fake_runtime("port")
-    (target,) = run(port, options=Options(latency_lines=0, resamples=50), sample=12).targets
+    (target,) = run(port, options=VerifyOptions(latency_lines=0, resamples=50), sample=12).targets
     assert (target.sample, port.calls) == (None, 12)
     port = fake_runtime("port")
-    (target,) = run(port, options=Options(latency_lines=0, resamples=50), sample=5).targets
+    (target,) = run(port, options=VerifyOptions(latency_lines=0, resamples=50), sample=5).targets
     assert (target.sample, target.parity.lines, port.calls) == (5, 5, 5)
     assert (target.outcome, target.parity.flipped_lines) == ("pass", 0)
 
@@ -268,8 +270,8 @@ def test_no_lines_no_report(run, fake_runtime):
 
 @pytest.mark.parametrize("option", [{"threads": 0}, {"latency_lines": -1}, {"resamples": 0}])
 def test_options_out_of_range_are_refused(option):
-    with pytest.raises(ValueError, match="at least"):
-        Options(**option)
+    with pytest.raises(UsageError, match="at least"):
+        VerifyOptions(**option)
 
 
 @pytest.mark.parametrize("how", ["in place", "through the address"])

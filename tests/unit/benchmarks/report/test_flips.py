@@ -8,6 +8,7 @@ import pytest
 from inkport.benchmarks.measure.changes import Change, Effect
 from inkport.benchmarks.report.flips import OPEN, flip_section
 from inkport.benchmarks.report.pictures import Picture
+from inkport.benchmarks.run.record import Proof
 
 
 PICTURE = Picture(uri="data:image/webp;base64,AA", aspect=4.0)
@@ -32,7 +33,8 @@ def section(report):
     def render(*flips, also=()):
         first = report.targets[1]
         parity = replace(first.parity, flips=flips)
-        targets = [replace(first, parity=parity), *(replace(first, name=name, parity=parity) for name in also)]
+        first = first.having(replace(first.section(Proof), parity=parity))
+        targets = [first, *(replace(first, name=name) for name in also)]
         return flip_section(replace(report, targets=tuple(targets)), {flip.id: PICTURE for flip in flips})
 
     return render

@@ -9,6 +9,7 @@ import pytest
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.report.junit import RESULTS, Case, Result, junit_xml, render_junit
 from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import Proof
 
 
 def suites(text):
@@ -56,7 +57,7 @@ def test_an_optional_runtime_that_is_not_there_is_skipped(report):
 def test_verdicts_of_data_sets(report, verdict, result):
     target = report.targets[0]
     rows = tuple(replace(r, equivalence=replace(r.equivalence, verdict=verdict)) for r in target.parity.datasets)
-    changed = replace(target, parity=replace(target.parity, datasets=rows))
+    changed = target.having(Proof(parity=replace(target.parity, datasets=rows), latency=target.latency))
     _, left, _ = suites(render_junit(replace(report, targets=(changed,))))["good port"]
     assert [type(part) for part in left.result] == result
 

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from inkport.benchmarks.report import plots, svg
+from inkport.benchmarks.report.envelope import Together
+from inkport.benchmarks.run.record import Proof
 
 
 LIMITS = st.tuples(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6)).map(lambda pair: (pair[0], pair[0] + pair[1]))
@@ -96,15 +98,16 @@ def test_flips_are_shared_out_by_margin(report):
     margins = tuple(0.01 * 2**index for index in range(16))
     flip = target.parity.flips[0]
     flips = tuple(replace(flip, id=str(m), margin_reference=m) for m in margins[:8])
-    lines = replace(report.per_line, margin_reference=margins)
-    changed = replace(target, parity=replace(target.parity, flips=flips), line_edits=(0,) * 16)
-    dots = elements(plots.flips_and_margins(replace(report, per_line=lines, targets=(changed,))), "circle")
+    lines = replace(report.section(Together), per_line=replace(report.per_line, margin_reference=margins))
+    proof = replace(target.section(Proof), parity=replace(target.parity, flips=flips), line_edits=(0,) * 16)
+    changed = target.having(proof)
+    dots = elements(plots.flips_and_margins(replace(report.having(lines), targets=(changed,))), "circle")
     shares = [dot.findtext("title").split(": ")[1].split(" of")[0] for dot in dots]
     assert shares == ["100.0%"] * 4 + ["0.0%"] * 4
     # Lines that it did not read count for nothing.
-    half = replace(changed, line_edits=(0,) * 8 + (None,) * 8)
-    assert plots.flips_and_margins(replace(report, per_line=lines, targets=(half,))) == ""
+    half = target.having(replace(proof, line_edits=(0,) * 8 + (None,) * 8))
+    assert plots.flips_and_margins(replace(report.having(lines), targets=(half,))) == ""
 
 
 def test_nothing_to_draw_no_drawing(report):
-    assert plots.plots(replace(report, targets=(report.targets[2],), per_line=None)) == []
+    assert plots.plots(replace(report, targets=(report.targets[2],), sections=())) == []

@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from importlib.resources import files
 
 import jsonschema
 import pytest
@@ -13,7 +12,9 @@ from inkport.benchmarks.report.envelope import SkippedLine
 from inkport.benchmarks.report.files import write_report
 from inkport.benchmarks.report.html import render_html
 from inkport.benchmarks.report.markdown import render_markdown
+from inkport.benchmarks.report.schema import schema_of
 from inkport.benchmarks.report.text import render_text
+from inkport.benchmarks.run.record import Proof
 
 
 NASTY = '<script>alert("x")</script> & | `a` *b* '
@@ -21,14 +22,14 @@ NASTY = '<script>alert("x")</script> & | `a` *b* '
 
 @pytest.fixture
 def schema():
-    return json.loads((files("inkport.benchmarks") / "report.schema.json").read_text(encoding="utf-8"))
+    return schema_of("verify")
 
 
 def test_report_keeps_to_its_schema(report, schema):
     jsonschema.Draft202012Validator.check_schema(schema)
     document = json.loads(report.to_json())
     jsonschema.validate(document, schema)
-    assert (document["schema"], document["exit_code"]) == (1, 1)
+    assert (document["schema"], document["exit_code"]) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_report_keeps_to_its_schema(report, schema):
         lambda d: d["targets"][0]["latency"].update(p50_ms="fast"),
         lambda d: d["targets"][0]["artifact"].update(sha256="abc"),
         lambda d: d["environment"].update(hostname="somewhere"),
-        lambda d: d.update(schema=2),
+        lambda d: d.update(schema=3),
     ],
 )
 def test_schema_refuses_other_documents(report, schema, break_it):
@@ -129,7 +130,8 @@ def nasty(report):
                 for f in parity.flips
             )
             parity = replace(parity, flips=flips, datasets=tuple(replace(d, dataset=NASTY) for d in parity.datasets))
-        targets.append(replace(target, name=NASTY, reason=NASTY, parity=parity))
+        proof = replace(target.section(Proof), parity=parity)
+        targets.append(replace(target.having(proof), name=NASTY, reason=NASTY))
     model = replace(report.model, name=NASTY)
     return replace(report, targets=tuple(targets), model=model, data=replace(report.data, sources=(NASTY,)))
 

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from importlib.resources import files
 
 import jsonschema
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.verify import Request, verify
+from inkport.benchmarks.checks.verify import verify
+from inkport.benchmarks.report.schema import schema_of
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.fusion import measure_gain, tune
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.options import VerifyOptions
+from inkport.benchmarks.run.request import Request
 from inkport.core.beam import BeamDecoder
 from inkport.core.charset import Charset
 from inkport.core.lm.estimate import estimate
@@ -66,7 +67,7 @@ def test_verify_decodes_the_reference_and_every_target_with_the_language_model(
         audit=audit_lines(fake_lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride),
         sources=["fake.tsv"],
         provide=lambda _: fake_artifact,
-        options=Options(latency_lines=5, resamples=50),
+        options=VerifyOptions(latency_lines=5, resamples=50),
     )
     plain = verify(request)
     # A beta far below zero makes the empty text the best one: everything is deleted, in both.
@@ -80,5 +81,5 @@ def test_verify_decodes_the_reference_and_every_target_with_the_language_model(
     assert plain.host.beam_p50_ms is None
     assert report.host.beam_p50_ms > 0
     assert "language model" in render_text(report)
-    schema = json.loads((files("inkport.benchmarks") / "report.schema.json").read_text())
+    schema = schema_of("verify")
     jsonschema.validate(json.loads(report.to_json()), schema)

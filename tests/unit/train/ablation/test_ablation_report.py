@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from statistics import fmean, stdev
 
 import jsonschema
 import pytest
 
+from inkport.benchmarks.report.schema import schema_of
 from inkport.core.errors import LineDataError
 from inkport.lines.line import Line
 from inkport.train.ablation.markdown import render_ablation
@@ -92,7 +92,7 @@ def test_the_report_has_every_data_set_apart_and_keeps_to_its_schema():
         "taught": [evaluation(lambda i, s=s: 1 + s if i % 2 else 2 + s, 40) for s in range(3)],
     }
     made = report(evaluations, {"none": 5, "taught": 5})
-    schema = json.loads((files("inkport.benchmarks") / "ablation" / "ablation.schema.json").read_text())
+    schema = schema_of("ablate")
     jsonschema.validate(json.loads(made.to_json()), schema)
     rows = {(row.dataset, row.arm): row for row in made.rows}
     assert set(rows) == {(d, a) for d in ("all", "a", "b") for a in ("none", "taught")}

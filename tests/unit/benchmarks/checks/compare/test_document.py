@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from inkport.benchmarks.checks.compare.document import read_report
-from inkport.benchmarks.checks.verify import Request, verify
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.checks.verify import verify
+from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.request import Request
 from inkport.core.errors import DataError
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import audit_lines
@@ -28,7 +29,7 @@ def test_what_verify_writes_is_read_back(install, fake_runtime, fake_artifact, f
         audit=audit_lines(fake_lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride),
         sources=["fake.tsv"],
         provide=lambda _: fake_artifact,
-        options=Options(latency_lines=5, resamples=50),
+        options=VerifyOptions(latency_lines=5, resamples=50),
     )
     report = verify(request)
     run = read_report(write("report", report.to_json()))
@@ -65,7 +66,8 @@ def broken(change):
         (lambda _: "{", "not readable as JSON"),
         (lambda _: "[1]", "not a report"),
         (lambda _: '{"schema": 1}', "not a report"),
-        (broken(lambda d: d.update(schema=2)), "has schema 2, this inkport reads schema 1"),
+        (broken(lambda d: d.update(schema=3)), "has schema 3, this inkport reads schema 1 and 2"),
+        (broken(lambda d: d.update(check="bench")), "is a report of `inkport bench`"),
         (broken(lambda d: d.pop("model")), "'model' is missing"),
         (broken(lambda d: d["targets"][0].update(outcome="fine")), "expected one of pass"),
         (broken(lambda d: d["targets"][0].update(outcome=None)), "targets[0].outcome: expected text"),

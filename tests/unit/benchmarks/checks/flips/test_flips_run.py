@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 
 import jsonschema
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.flips.report import Options
-from inkport.benchmarks.checks.flips.run import Request, forecast_flips
+from inkport.benchmarks.checks.flips.report import Forecast, ForecastOptions
+from inkport.benchmarks.checks.flips.run import forecast_flips
 from inkport.benchmarks.checks.flips.text import render_margins
-from inkport.benchmarks.checks.verify import Request as VerifyRequest, verify
-from inkport.benchmarks.report.describe import describe_data
+from inkport.benchmarks.checks.verify import verify
+from inkport.benchmarks.report.schema import schema_of
 from inkport.benchmarks.report.text import render_text
-from inkport.benchmarks.run.options import Options as RunOptions
+from inkport.benchmarks.run.options import VerifyOptions
+from inkport.benchmarks.run.request import Request
 from inkport.core.errors import LineDataError, RecipeError
 from inkport.core.target import Budget, LineChoice, Precision, Target
 from inkport.lines.audit import audit_lines
@@ -36,9 +36,9 @@ def forecast(install, fake_runtime, fake_artifact, audit):
                 model=fake_artifact,
                 targets=[Target(name=r.name, runtime=r.name, precision=Precision.FP32) for r in runtimes],
                 audit=audit,
-                data=describe_data(audit, ["fake.tsv"]),
+                sources=["fake.tsv"],
                 provide=lambda _: fake_artifact,
-                options=Options(threads=1, probes=probes, fragile=3, observe=observe),
+                options=ForecastOptions(threads=1, probes=probes, fragile=3, observe=observe),
             )
         )
 
@@ -53,11 +53,11 @@ def test_a_forecast_of_a_faithful_a_broken_and_a_crashing_port(forecast, fake_ru
 
     late.calls = 0
     report = forecast(fake_runtime("right"), fake_runtime("late", late), fake_runtime("dies", dies_at_call=2))
-    right, wrong, dead = report.targets
-    assert (right.forecast.expected, right.forecast.observed, right.forecast.surprise) == (0, 0, "as predicted")
-    assert (wrong.forecast.observed, wrong.forecast.surprise) == (8, "more than predicted")
-    assert (dead.outcome, dead.forecast, report.exit_code) == ("run-failed", None, 1)
-    schema = json.loads((files("inkport.benchmarks.checks.flips") / "margins.schema.json").read_text())
+    right, wrong, dead = (target.section(Forecast).forecast for target in report.targets)
+    assert (right.expected, right.observed, right.surprise) == (0, 0, "as predicted")
+    assert (wrong.observed, wrong.surprise) == (8, "more than predicted")
+    assert (report.targets[2].outcome, dead, report.exit_code) == ("run-failed", None, 1)
+    schema = schema_of("margins")
     jsonschema.validate(json.loads(report.to_json()), schema)
     text = " ".join(render_margins(report).split())
     assert "late pass more than predicted" in text
@@ -67,7 +67,8 @@ def test_a_forecast_of_a_faithful_a_broken_and_a_crashing_port(forecast, fake_ru
 def test_predicting_alone_reads_the_probe_lines_alone(forecast, fake_runtime):
     port = fake_runtime("right")
     (target,) = forecast(port, observe=False).targets
-    assert (port.calls, target.forecast.observed, target.forecast.bins) == (4, None, ())
+    found = target.section(Forecast).forecast
+    assert (port.calls, found.observed, found.bins) == (4, None, ())
 
 
 def test_there_must_be_lines_besides_the_probe_lines(forecast, fake_runtime):
@@ -90,13 +91,13 @@ def fragile(install, fake_runtime, fake_artifact, audit, faithful):
             budget=Budget(cer_margin=0.9, **budget),
         )  # fmt: skip
         report = verify(
-            VerifyRequest(
+            Request(
                 model=fake_artifact,
                 targets=[row],
                 audit=audit,
                 sources=["fake.tsv"],
                 provide=lambda _: fake_artifact,
-                options=RunOptions(latency_lines=0, resamples=50),
+                options=VerifyOptions(latency_lines=0, resamples=50),
             )
         )
         return report, report.targets[0]

@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
 
 import inkport.export.quantize.search.sensitivity as module
-from inkport.core.config import parse_config
 from inkport.core.errors import ExportError, LineDataError, UsageError
 from inkport.export.quantize.accuracy import ValidationSet
 from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx
 from inkport.export.quantize.ranges import Ranges
 from inkport.export.quantize.search.meter import Meter
 from inkport.export.quantize.search.operators import Grouping, find_groups
-from inkport.export.quantize.search.report import SCHEMA, ScanReport, identify, known_rows, load_report, render_scan
+from inkport.export.quantize.search.report import ScanReport, identify, known_rows, load_report, render_scan
 from inkport.export.quantize.search.search import SearchOptions, Start, search
 from inkport.export.quantize.search.sensitivity import Mode, Rank, scan
 from inkport.lines.audit import Audit
@@ -92,7 +90,7 @@ def test_an_interrupted_scan_is_taken_up_again(source, given, scans, tmp_path, m
     path = tmp_path / "scan.json"
 
     def save(rows):
-        ScanReport(schema=SCHEMA, identity=identity, cer=meter.cer, rows=tuple(rows)).write(path)
+        ScanReport(identity=identity, cer=meter.cer, rows=tuple(rows)).write(path)
         if len(rows) == 2:
             raise KeyboardInterrupt
 
@@ -112,7 +110,7 @@ def test_an_interrupted_scan_is_taken_up_again(source, given, scans, tmp_path, m
     assert known_rows(path, replace(identity, settings=Int8Options())) == {}
 
 
-def test_a_report_survives_json(source, calibration, meter, scans):
+def test_a_report_survives_json(source, calibration, meter, scans, tmp_path):
     identity = identify(
         source,
         meter,
@@ -123,8 +121,9 @@ def test_a_report_survives_json(source, calibration, meter, scans):
         timed=False,
     )
     found = scans[Mode.ONLY]
-    report = ScanReport(schema=SCHEMA, identity=identity, cer=found.cer, rows=found.rows, everything=found.everything)
-    again = parse_config(ScanReport, json.loads(report.to_json()), where="report")
+    report = ScanReport(identity=identity, cer=found.cer, rows=found.rows, everything=found.everything)
+    report.write(tmp_path / "scan.json")
+    again = load_report(tmp_path / "scan.json")
     assert again.scan == found
     assert again.sha256 == report.sha256
     table = render_scan(found, 24).splitlines()
