@@ -67,3 +67,8 @@ def test_known_counts(text, reading, expected):
 def test_sums_by_kind():
     edits = [Edits(substitutions=1, insertions=2), Edits(deletions=3, insertions=1)]
     assert sum_edits(edits) == Edits(substitutions=1, insertions=3, deletions=3)
+
+
+def test_nothing_read_is_nothing_edited():
+    assert sum_edits([]) == Edits()
+    assert Edits().total == 0

@@ -143,6 +143,17 @@ def test_further_writers_are_about_as_many_as_it_takes():
     assert sum(verdict is Verdict.EQUIVALENT for verdict in settled) >= 36
 
 
+def test_further_writers_make_a_loss_that_seems_worse_certain():
+    losses = [0, 0, 0, 60, 0, 0, 10, 0]
+    there = judge(losses)
+    assert there.verdict is Verdict.INCONCLUSIVE
+    assert sum(losses) / 8000 > MARGIN
+    times = -(-(8 + there.further_writers) // 8)
+    assert times > 2
+    assert judge(losses * times).verdict is Verdict.WORSE
+    assert judge(losses * (times // 4)).verdict is Verdict.INCONCLUSIVE
+
+
 def test_a_difference_on_the_margin_is_never_settled():
     assert judge([0, 0, 0, 20] * 12).further_writers is None
 

@@ -76,6 +76,7 @@ def simulate(truth):
     return {outcome: found.count(outcome) / TRIALS for outcome in Outcome}, beyond / TRIALS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truth", [0.0, MARGIN / 2])
 def test_a_faithful_port_is_not_accused_of_what_chance_did_to_a_small_data_set(truth):
     shares, beyond = simulate(truth)
@@ -85,11 +86,13 @@ def test_a_faithful_port_is_not_accused_of_what_chance_did_to_a_small_data_set(t
     assert shares[Outcome.INCONCLUSIVE] >= beyond - shares[Outcome.TEXT_DIFFERS]
 
 
+@pytest.mark.slow
 def test_on_the_margin_of_every_data_set_false_alarms_stay_below_the_sum_of_the_levels():
     shares, _ = simulate(-MARGIN)
     assert shares[Outcome.TEXT_DIFFERS] <= LEVEL * (len(DATASETS) + 1)
     assert shares[Outcome.PASS] <= LEVEL
 
 
+@pytest.mark.slow
 def test_twice_the_margin_is_found():
     assert simulate(2 * MARGIN)[0][Outcome.TEXT_DIFFERS] > 0.95

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from inkport.benchmarks.measure.flip_model import ErrorModel, logit_errors
 from inkport.benchmarks.measure.flip_prediction import Probe, predict
 from inkport.benchmarks.measure.fragile import choose_fragile
-from inkport.benchmarks.measure.gaps import find_margins
+from inkport.benchmarks.measure.gaps import FrameMargins, find_margins
 
 
 def collapse(labels):
@@ -73,6 +75,34 @@ def test_an_error_above_the_margin_is_a_change_of_label(rng):
     assert np.abs(np.delete(errors, [3, 5])).max() < 1e-5
 
 
+def test_the_scale_of_the_errors_is_found_where_it_falls_with_the_margin(rng):
+    """Normal errors whose deviation is known at every margin: the chance is that of the normal distribution."""
+    margins = rng.uniform(0, 4, 20_000)
+    deviations = np.exp(-0.4 - 0.5 * margins)
+    model = ErrorModel.fit([rng.normal(0, deviations)], [margins])
+    assert model.slope == pytest.approx(-0.5, abs=0.03)
+    asked = np.array([0.05, 0.2, 0.5, 0.8, 1.0])
+    expected = [1 - NormalDist(0, math.exp(-0.4 - 0.5 * margin)).cdf(margin) for margin in asked]
+    assert model.exceeds(asked) == pytest.approx(expected, abs=0.015)
+
+
+def test_errors_of_one_size_never_exceed_it():
+    signs = np.tile([1.0, -1.0], 30)
+    model = ErrorModel.fit([signs], [np.linspace(0, 3, 60)])
+    assert model.exponent == math.inf
+    assert model.exceeds(np.array([0.5, 0.99, 1.01, 2.0])).tolist() == [0.5, 0.5, 0.0, 0.0]
+
+
+def test_even_the_fewest_errors_have_a_tail(rng):
+    model = ErrorModel.fit([rng.normal(0, 0.3, 25)], [rng.gamma(2, 1, 25)])
+    assert 0 < model.exponent < math.inf
+    beyond = model.exceeds(np.array([3.0, 30.0]))
+    assert 0.5 * 2 / 25 > beyond[0] > beyond[1] > 0
+    with_too_few = ErrorModel.fit([rng.normal(0, 0.3, 19)], [rng.gamma(2, 1, 19)])
+    assert not with_too_few.exceeds(np.zeros(1)).any()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.03, 0.15])
 def test_predictions_are_calibrated(rng, scale):
     """Over many ports: the interval holds the flips in nine of ten at least, and the mean is right within a fifth."""
@@ -89,6 +119,42 @@ def test_predictions_are_calibrated(rng, scale):
         observed += came
     assert inside >= 34
     assert 0.8 * observed < expected < 1.2 * observed
+
+
+def coin_flips(lines):
+    """Lines that flip with a probability of exactly one half: the only frame has no margin at all."""
+    frame = FrameMargins(
+        margins=np.zeros(1), best=np.array([1]), rival=np.array([2]), matters=np.ones(1, dtype=np.bool_)
+    )
+    return [frame] * lines
+
+
+def binomial_quantile(share, draws):
+    """The smallest number of heads that so large a share of the series of tosses does not exceed."""
+    chances = np.cumsum([math.comb(draws, heads) / 2**draws for heads in range(draws + 1)])
+    return int(np.searchsorted(chances, share))
+
+
+def test_the_interval_leaves_a_fortieth_at_either_end(rng):
+    """Fair coins: 95 % of the series of 64 tosses have 24 to 40 heads, 90 % have 25 to 39."""
+    frames = find_margins(draw_line(rng))
+    probe = Probe(errors=rng.normal(0, 0.2, len(frames.margins)), frames=frames)
+    found = predict([probe], coin_flips(64), resamples=500)
+    assert found.expected == 32
+    assert (binomial_quantile(0.025, 64), binomial_quantile(0.975, 64)) == (24, 40)
+    assert found.interval == pytest.approx((24, 40), abs=1)
+    assert found.interval[1] - found.interval[0] > 14
+
+
+def test_probe_lines_that_disagree_widen_the_interval(rng):
+    """With the same errors in all, chance alone is left; what single lines add is what another draw of them would."""
+    lines = [find_margins(draw_line(rng)) for _ in range(40)]
+    frames = [find_margins(draw_line(rng)) for _ in range(6)]
+    sizes = [0.02, 0.02, 0.02, 0.02, 0.02, 1.5]
+    noise = rng.normal(0, 1, 60)
+    probes = [Probe(errors=size * noise, frames=f) for size, f in zip(sizes, frames, strict=True)]
+    widths = [np.ptp(predict(part, lines, resamples=60).interval) for part in (probes[:5], probes, probes[5:])]
+    assert widths[1] > max(widths[0], widths[2])
 
 
 def test_lines_of_like_probability_flip_that_often(rng):

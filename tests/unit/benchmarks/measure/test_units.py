@@ -49,7 +49,16 @@ def test_of_one_hand_its_documents_or_lines_are_asked_about():
     assert (documents_of(unnamed).kind, documents_of(unnamed).count) == ("line", 9)
 
 
-@pytest.mark.parametrize(("count", "words"), [(1, "1 writer"), (3, "3 writers")])
+def test_a_single_document_says_no_more_than_its_lines():
+    """Nor do lines of which only the writer is known, whatever data sets they are of."""
+    one = [line(i, writer="a", document="only" if i else "") for i in range(9)]
+    assert (documents_of(one).kind, documents_of(one).count) == ("line", 9)
+    assert documents_of([line(0, document="a"), line(1, document="b")]).kind == "document"
+    sets = [line(i, writer="a", dataset=f"set {i}") for i in range(3)]
+    assert documents_of(sets).kind == "line"
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 writers"), (1, "1 writer"), (2, "2 writers")])
 def test_numbers_in_words(count, words):
     assert counted(count, "writer") == words
 

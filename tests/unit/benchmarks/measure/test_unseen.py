@@ -17,7 +17,17 @@ LARGE = 1e6
 
 def test_stakes_and_credits_fit():
     assert sum(CREDITS) == pytest.approx(1)
+    assert min(CREDITS) > 0
+    # A larger share than 1 could lose more than there is, and a negative one would bet on losses.
+    assert 1 == STAKES[0] > STAKES[1] > STAKES[2] > STAKES[3] > STAKES[4] > 0
     assert len(CREDITS) == len(STAKES)
+
+
+def test_counting_a_unit_twice_is_seeing_another_like_it(rng):
+    losses, shown = rng.uniform(-0.02, 0.03, 12), rng.uniform(0.5, 1, 12)
+    once, twice = (log_evidence_below(losses, shown, 0.02, 0.05, times=times) for times in (1.0, 2.0))
+    assert twice == pytest.approx(log_evidence_below(np.tile(losses, 2), np.tile(shown, 2), 0.02, 0.05))
+    assert once == pytest.approx(log_evidence_below(losses, shown, 0.02, 0.05))
 
 
 @pytest.mark.parametrize("writers", [5, 20, 42, 60, 200])

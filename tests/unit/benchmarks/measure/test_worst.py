@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inkport.benchmarks.measure.units import units_of
-from inkport.benchmarks.measure.worst import worst_writer
+from inkport.benchmarks.measure.worst import _largest_deviations, _own_spread, worst_writer
 from inkport.lines.line import Line
 
 
@@ -93,3 +93,51 @@ def test_seed_decides_and_chunks_change_nothing_but_the_draws(monkeypatch):
     whole = find(lines, difference, seed=1, resamples=4000).interval
     monkeypatch.setattr("inkport.benchmarks.measure.worst.CHUNK", 80 * 7)
     assert find(lines, difference, seed=1, resamples=4000).interval == pytest.approx(whole, abs=0.01)
+    residual = np.asarray(difference, dtype=float)
+    drawn = _largest_deviations(residual, np.ones(80), units_of(lines), np.random.default_rng(0), 100)
+    assert drawn.shape == (100,)
+
+
+def test_seed_and_number_of_draws_are_named():
+    """Both are whole numbers: by position, one could be taken for the other."""
+    lines = make_lines([2] * 4)
+    with pytest.raises(TypeError, match="positional"):
+        worst_writer(lines, [0] * 8, [0] * 8, [1] * 8, units_of(lines), 2000)
+
+
+def test_three_times_the_loss_is_three_times_as_uncertain(rng):
+    """Of a single line, of a few, and of many: the width has the unit of the loss."""
+    for size in (1, 3, 50):
+        lines = make_lines([size, *[20] * 10])
+        loss = [9 + i % 4 for i in range(size)] + rng.integers(-1, 2, 200).tolist()
+        once, thrice = (find(lines, [times * value for value in loss]).interval for times in (1, 3))
+        assert thrice == pytest.approx((3 * once[0], 3 * once[1]))
+
+
+def test_lines_that_lose_alike_are_no_proof_against_chance(rng):
+    """The writer's own lines do not scatter at all, but it was chosen among lines that do."""
+    found = find(make_lines([4, *[20] * 10]), [2] * 4 + rng.integers(-3, 4, 200).tolist())
+    assert (found.lines, found.delta) == (4, 0.05)
+    assert found.interval[0] < 0
+    assert found.interval[1] > 0.1
+
+
+def test_a_few_lines_of_one_writer_scatter_as_students_t_allows():
+    # Three lines of 10 symbols: 4.303 is the 97.5 % point at two degrees of freedom, 1.95996 the normal one.
+    difference, length = np.array([1.0, 2.0, 6.0]), np.full(3, 10.0)
+    expected = 4.30265 / 1.95996 * np.std(difference, ddof=1) / 10**0.5
+    assert _own_spread(difference, length, difference) == pytest.approx(expected, rel=1e-4)
+    # About its own mean a single line would not scatter at all: what it differs from all lines counts.
+    assert _own_spread(np.array([7.0]), np.array([16.0]), np.array([-5.0])) == pytest.approx(5 / 4)
+
+
+def test_the_sentence_has_the_figures():
+    lines = make_lines([20] * 10)
+    found = find(lines, [8] * 20 + [0] * 180)
+    low, high = (f"{100 * limit:+.2f}" for limit in found.interval)
+    assert found.sentence(0.05) == (
+        f"The writer of w0-0 is read at 30.00 instead of 10.00 % (20 lines; +20.00 points, 95 % interval as the worst "
+        f"of all {low} to {high}); 5 are allowed on one writer."
+    )
+    alone = find(make_lines([1, 20, 20]), [30] + [0] * 40)
+    assert "(1 line; +75.00 points" in alone.sentence(0.05)

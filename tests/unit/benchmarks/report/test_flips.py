@@ -100,6 +100,7 @@ def test_every_choice_has_a_rule(section, flip):
     assert rules == {"e-harmful", "e-harmless", "e-repaired", "t0", "t1"}
 
 
+@pytest.mark.slow
 def test_a_page_of_six_hundred_flips_stays_small(section, flip):
     line = "the quick brown fox jumps over the lazy dog and back"
     flips = [

@@ -100,6 +100,32 @@ def test_rounding_to_eight_bits_is_no_fault(kit, answer):
 
 
 @pytest.mark.parametrize(
+    "case",
+    [
+        (0.3, 0.2, RIGHT),  # pixels rounded to 8 bits, and what they did to the logits
+        (0.3, 0.9, WRONG),  # more than rounded pixels do
+        (0.01, 0.2, WRONG),  # sums in another order do not move logits that far
+        (0.01, 0.0005, RIGHT),
+    ],
+)
+def test_logits_may_differ_as_far_as_their_input_was_rounded(kit, answer, faithful, case):
+    levels, deviations, state = case
+    exact = []
+
+    def rounded(tensor):
+        exact.append(faithful(tensor))
+        return tensor + np.float32(levels / 255)
+
+    def moved(_):
+        logits = exact[-1].copy()
+        logits[0, 0, 0] += np.float32(deviations * logits.std())
+        return logits
+
+    found = check_kit(kit, answer({Stage.TENSOR: rounded, Stage.LOGITS: moved}))
+    assert states(found) == [RIGHT, RIGHT, state, RIGHT]
+
+
+@pytest.mark.parametrize(
     ("start", "shown", "expected"),
     [
         (Stage.TENSOR, (Stage.LOGITS,), [GIVEN, GIVEN, RIGHT, NOT_SHOWN]),
@@ -143,7 +169,7 @@ def test_budgets_of_flips_and_time_are_judged(request_kit, answer, tmp_path):
 
     slow = judged(run_ns=lambda index: 1_000_000 * (index + 1))
     assert (slow.outcome, slow.exit_code) == (Outcome.LATENCY_OVER_BUDGET, 1)
-    assert (slow.times.p50_ms, slow.times.p90_ms, slow.times.n) == (5.5, 9.1, 10)
+    assert (slow.times.p50_ms, slow.times.p90_ms, slow.times.p99_ms, slow.times.n) == (5.5, 9.1, 9.91, 10)
     assert "The p90 time is 9.10 ms" in slow.reason
     assert judged(run_ns=lambda _: 1_000_000).outcome is Outcome.PASS
     assert judged(run_ns=lambda index: 9_000_000 if index else None).times is None
