@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from inkport.benchmarks.checks.debug.result import DebugResult, DivergenceRecord, TargetRecord
+from inkport.benchmarks.checks.debug.result import DebugResult, DivergenceRecord, TracedTarget
 
 
 MOST = 5
@@ -43,7 +43,7 @@ def _head(result: DebugResult) -> Iterator[str]:
             yield f"   {side.note}"
 
 
-def _target(side: TargetRecord) -> str:
+def _target(side: TracedTarget) -> str:
     ways = ", ".join(f"{count} by {how}" for how, count in sorted(side.matched.items()))
     return f"{side.target} ({side.runtime} {side.version}, {side.artifact[:12]}): tensors matched {ways}"
 

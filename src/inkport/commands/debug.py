@@ -81,7 +81,7 @@ def debug(
     refuse_made_by([audit.lines[index]], [target.artifact for target in targets])
     result = debug_targets(targets, graph, line=audit.lines[index].id, images=audit.inputs[index], out=out)
     results().write(json_for_stdout(result.to_json()) if json_ else render_debug(result))
-    return int(result.diverges)
+    return result.exit_code
 
 
 def _builder(model: str | None, work: Path, calibration: tuple[Path, ...], problems: Sequence[str]) -> Build:
