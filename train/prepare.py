@@ -15,7 +15,7 @@ from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
 from inkport.lines.roles import Role, lines_of, name_lines, record_lines, refuse_recorded, refuse_shared
 from inkport.lines.source import digest_lines, read_lines, source_name
-from inkport.model.extend import extend_weights, extended_charset
+from inkport.model.grow import extend_weights, extended_charset
 from inkport.model.weights import Weights, load_weights
 from inkport.model.zoo import find
 from inkport.train.dataset import Join, TrainingLines

@@ -38,6 +38,6 @@ OWN_FILES: Mapping[str, str] = {
     "inkport.runtimes.ort_runner": "requests of its parent process",
     "inkport.runtimes.trt": "an engine whose digest was checked; needs TensorRT and a GPU",
     "inkport.train.ablation.evaluate": "a request on the command line, which the ablation puts there",
-    "inkport.train.synth.wear": "a JPEG that it wrote in the call before",
+    "inkport.train.synth.paper": "a JPEG that it wrote in the call before",
 }
 """Modules that parse files and have no row, and why: what they read was made or checked by inkport itself."""

@@ -53,10 +53,10 @@ LINE_READERS = (
         for name, module, *more in (
             ("iam", "iam", "lines.datasets.safe_xml", "lines.datasets.layout"),
             ("iam-ascii", "iam"),
-            ("read2016", "page"),
-            ("read2016-masked", "page"),
+            ("read2016", "read2016"),
+            ("read2016-masked", "read2016"),
             ("lam", "lam"),
-            ("vnondb", "ink"),
+            ("vnondb", "vnondb"),
             ("vnondb-images", "vnondb"),
         )
     ),

@@ -11,8 +11,7 @@ from PIL import Image
 from inkport.train.synth.fonts import HandFont
 from inkport.train.synth.ink import Ink, Stroke, thicken, write
 from inkport.train.synth.look import Hand, Look
-from inkport.train.synth.paper import Paper, scan
-from inkport.train.synth.wear import compress, lay, press, run_dry, shine_through, stain
+from inkport.train.synth.paper import Paper, compress, lay, press, run_dry, scan, shine_through, stain
 
 
 HEIGHT = 64

@@ -15,11 +15,13 @@ from typing import Any, TypeVar
 from inkport import __version__
 from inkport.benchmarks.measure.per_line import to_json_text
 from inkport.compress.lines import LineIndex
-from inkport.core.artifact import SIDECAR, Artifact, load_artifact, refuse_to_replace
+from inkport.core.artifact import SIDECAR, Artifact, Provenance, load_artifact, new_artifact, refuse_to_replace
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_json
 from inkport.core.errors import ArtifactError, DataError, RecipeError
 from inkport.core.files import new_directory, sha256_file, write_atomically
+from inkport.core.target import Precision
+from inkport.export.record import tool_versions, with_line_digests
 
 
 def digest_of(value: Any) -> str:
@@ -177,3 +179,34 @@ def kept(path: Path, inputs: Any, cls: type[T], measure: Callable[[], T], *, kee
         text = to_json_text({"key": key, "found": to_plain(found)})
         write_atomically(path, text + "\n")
     return found
+
+
+def wrap_weights(weights: Path, out: Path, *, stage: str, parent: Artifact) -> Artifact:
+    """Make an artefact of a weights file.
+
+    What is exported from it descends from these weights, hence ``root`` is absent; ``parent`` leads back.
+
+    Args:
+        weights: The file.
+        out: The artefact's directory.
+        stage: What made the weights.
+        parent: What they were made from.
+
+    Raises:
+        ArtifactError: If the file is missing or not one of ours.
+    """
+    from inkport.model.weights import load_weights
+
+    loaded = load_weights(weights)
+    provenance = Provenance(
+        stage=stage,
+        parent=parent.digest,
+        tools=tool_versions("torch", "safetensors"),
+        options=loaded.provenance,
+    )
+    provenance = with_line_digests(provenance, inherited=parent.provenance.line_digests)
+    with new_artifact(
+        out, spec=loaded.spec, format="safetensors", precision=Precision.FP32, provenance=provenance
+    ) as folder:
+        shutil.copyfile(weights, folder / "weights.safetensors")
+    return load_artifact(out)

@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from inkport.core.align import align
-from inkport.core.beam import BeamDecoder
+from inkport.core.beam import BeamDecoder, align
 from inkport.core.charset import Charset
 from inkport.core.ctc import frames_needed, greedy, greedy_text
 from inkport.core.errors import SpecMismatchError

@@ -12,7 +12,7 @@ from inkport.core.charset import Charset  # noqa: E402
 from inkport.core.ctc import greedy  # noqa: E402
 from inkport.core.errors import SpecMismatchError  # noqa: E402
 from inkport.core.spec import RecogniserSpec  # noqa: E402
-from inkport.model.extend import extend_weights, extended_charset  # noqa: E402
+from inkport.model.grow import extend_weights, extended_charset  # noqa: E402
 from inkport.model.weights import Weights, deploy_tensors  # noqa: E402
 from inkport.model.zoo import find  # noqa: E402
 

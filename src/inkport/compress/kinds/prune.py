@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkport.compress.kinds.weights import wrap_weights
 from inkport.compress.stage import Context, Inputs
-from inkport.compress.store import digest_path
+from inkport.compress.store import digest_path, wrap_weights
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, RecipeError, needing
 from inkport.core.spec import RecogniserSpec

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkport.compress.kinds.weights import wrap_weights
 from inkport.compress.stage import Context, Inputs
-from inkport.compress.store import digest_path, is_line_set, paths_in
+from inkport.compress.store import digest_path, is_line_set, paths_in, wrap_weights
 from inkport.core.artifact import Artifact
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_toml

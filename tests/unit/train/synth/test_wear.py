@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.train.synth.wear import compress, lay, press, run_dry, shine_through, stain
+from inkport.train.synth.paper import compress, lay, press, run_dry, shine_through, stain
 
 
 @pytest.fixture
