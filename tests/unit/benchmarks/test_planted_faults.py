@@ -16,7 +16,7 @@ from inkport import benchmarks
 from inkport.benchmarks.checks.invariance.relations import RELATIONS
 from inkport.benchmarks.checks.invariance.report import Options as Checks
 from inkport.benchmarks.checks.invariance.run import Request as ChecksRequest, check_relations
-from inkport.benchmarks.checks.invariance.text import describe
+from inkport.benchmarks.checks.invariance.sections import describe
 from inkport.benchmarks.checks.verify import Request, verify
 from inkport.benchmarks.report.describe import describe_data
 from inkport.benchmarks.run.kit.faults import name_tensor_fault

@@ -11,9 +11,10 @@ import pytest
 
 from inkport.benchmarks.checks.flips.report import Options
 from inkport.benchmarks.checks.flips.run import Request, forecast_flips
-from inkport.benchmarks.checks.flips.text import render_margins
+from inkport.benchmarks.checks.flips.sections import document as forecast_document
 from inkport.benchmarks.checks.verify import Request as VerifyRequest, verify
 from inkport.benchmarks.report.describe import describe_data
+from inkport.benchmarks.report.sections import document
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.options import Options as RunOptions
 from inkport.core.errors import LineDataError, RecipeError
@@ -59,7 +60,7 @@ def test_a_forecast_of_a_faithful_a_broken_and_a_crashing_port(forecast, fake_ru
     assert (dead.outcome, dead.forecast, report.exit_code) == ("run-failed", None, 1)
     schema = json.loads((files("inkport.benchmarks.checks.flips") / "margins.schema.json").read_text())
     jsonschema.validate(json.loads(report.to_json()), schema)
-    text = " ".join(render_margins(report).split())
+    text = " ".join(render_text(forecast_document(report)).split())
     assert "late pass more than predicted" in text
     assert "driver fell over" in text
 
@@ -114,7 +115,7 @@ def test_fragile_lines_are_those_with_the_smallest_margins(fragile, audit, faith
     report, target = fragile(watch)
     assert sorted(seen) == sorted(image.shape[3] for image in audit.inputs)[-4:]
     assert (target.sample, target.sample_choice, target.outcome) == (4, "fragile", "pass")
-    assert "port: read the lines closest to changing" in " ".join(render_text(report).split())
+    assert "port: read the lines closest to changing" in " ".join(render_text(document(report)).split())
 
 
 def test_flips_on_fragile_lines_prove_no_error_rate(fragile, faithful):

@@ -13,8 +13,9 @@ from inkport.benchmarks.checks.invariance.files import write_checks
 from inkport.benchmarks.checks.invariance.relations import RELATIONS
 from inkport.benchmarks.checks.invariance.report import Options, Standing, exit_code
 from inkport.benchmarks.checks.invariance.run import Request, check_relations
-from inkport.benchmarks.checks.invariance.text import render_checks
+from inkport.benchmarks.checks.invariance.sections import document
 from inkport.benchmarks.report.describe import describe_data
+from inkport.benchmarks.report.text import render_text
 from inkport.core.errors import LineDataError, UnknownRuntimeError
 from inkport.core.runtime import Availability
 from inkport.core.target import Precision, Target
@@ -96,7 +97,7 @@ def test_the_schema_refuses_a_violation_without_an_example(run, fake_runtime, le
 
 
 def test_the_table_and_the_sentences_lead_to_the_fault(run, fake_runtime, leaky):
-    text = " ".join(render_checks(run(fake_runtime("right"), fake_runtime("leaky", leaky)).report).split())
+    text = " ".join(render_text(document(run(fake_runtime("right"), fake_runtime("leaky", leaky)).report)).split())
     assert "leaky row violated ok ok ok VIOLATED" in text
     assert "right row holds ok ok ok ok ok ok ok ok ok" in text
     assert "leaky row, batch: A line in a batch reads like the line alone" in text
@@ -111,8 +112,8 @@ def test_a_session_that_keeps_state_is_to_be_mended_first(run, fake_runtime, fai
             self.calls += 1
             return np.roll(faithful(images), self.calls % 5, axis=2)
 
-    text = " ".join(render_checks(run(fake_runtime("state", Counting())).report).split())
-    assert "state row: mend repeat first; the others take it for granted." in text
+    text = " ".join(render_text(document(run(fake_runtime("state", Counting())).report)).split())
+    assert "state row: fix repeat first; the others take it for granted." in text
 
 
 def test_what_is_not_there_says_why_and_stops_no_other(run, fake_runtime):
