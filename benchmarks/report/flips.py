@@ -204,7 +204,8 @@ def _change(change: Change) -> str:
 
 def _words(change: Change) -> str:
     old, new = (
-        f"\N{LEFT SINGLE QUOTATION MARK}{s}\N{RIGHT SINGLE QUOTATION MARK}" for s in (change.reference, change.target)
+        f"\N{LEFT SINGLE QUOTATION MARK}{symbol.replace(' ', SPACE)}\N{RIGHT SINGLE QUOTATION MARK}"
+        for symbol in (change.reference, change.target)
     )
     if not change.reference:
         return f"{new} added"

@@ -71,7 +71,7 @@ def _conclusions(document: Document) -> str:
 def _section(section: Section, document: Document, stem: str, beside: dict[str, str]) -> str:
     if section.evidence:
         found = section.evidence()
-        parts = [found.markup, _rest(section, found.rest, document, stem, beside)]
+        parts = [_rest(section, found.rest, document, stem, beside), found.markup]
     else:
         shown = [table for table in section.tables if table.rows]
         parts = [_table(table, section.name, document.signs) for table in shown]
@@ -97,9 +97,10 @@ def _rest(section: Section, rest: tuple[str, ...], document: Document, stem: str
     # Without scripts a page can only tell that a folder is there by what a file of it does.
     return (
         f"<style>@import url({folder}/{HERE});</style>"
-        f'<p class="missing bad"><strong>The folder {folder} is not beside this page</strong>: the links below lead '
+        f'<p class="missing bad"><strong>The folder {folder} is not beside this page</strong>: these links lead '
         "nowhere. Copy it along to see the other lines; report.json has their texts.</p>"
-        f'<nav aria-label="Further parts of {escape(section.name)}"><p>The others, in the folder {folder}:</p>'
+        f'<nav aria-label="Further parts of {escape(section.name)}">'
+        f"<p>The most harmful are below, the others in the folder {folder}:</p>"
         f"<ul>{''.join(links)}</ul></nav>"
     )
 

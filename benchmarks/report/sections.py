@@ -69,7 +69,8 @@ def _sections(report: Report, lines: Iterable[Line]) -> Iterable[Section]:
     yield Section(name="Verdicts", tables=(verdicts(report),), terminal=False)
     yield Section(name="Plots", evidence=lambda: Evidence(draw_plots(report)), terminal=False)
     yield Section(name="Words and edits", tables=(words_and_edits(report),), terminal=False)
-    yield Section(name="Speed", tables=(speeds(report),), terminal=False)
+    if (timed := speeds(report)).rows:
+        yield Section(name="Speed", tables=(timed,), terminal=False)
     yield Section(
         name="Flipped lines",
         tables=(_flips(report),),

@@ -50,12 +50,13 @@ contain-intrinsic-size: auto 2.5rem } summary { cursor: pointer }
 .flip thead th { color: var(--faint); font-size: .85rem }
 .read { white-space: pre; font-family: ui-monospace, "DejaVu Sans Mono", monospace }
 .what { font-size: .85rem; color: var(--faint) } mark { color: var(--ink); border-radius: 3px;
-background: var(--rule) } summary mark { padding: 0 .4rem; font-size: .8rem }
-mark.harmful { background: var(--harmful-back) } mark.repaired { background: var(--repaired-back) }
-mark.harmless { background: var(--harmless-back) } .gap { color: var(--rule) }
-u { text-decoration: underline dotted } u.gap { color: var(--faint) }
+background: var(--rule) } summary mark { padding: 0 .4rem; font-size: .8rem; white-space: nowrap }
+mark[class] { color: var(--ink) } mark.harmful { background: var(--harmful-back) }
+mark.repaired { background: var(--repaired-back) } mark.harmless { background: var(--harmless-back) }
+.gap { color: var(--rule) } u { text-decoration: underline dotted } u.gap { color: var(--faint) }
 @media print { body { margin: 0; max-width: none; font-size: 10pt } nav, fieldset { display: none }
  .scroll { overflow: visible } .flip { content-visibility: visible; break-inside: avoid }
  details::details-content { content-visibility: visible; block-size: auto } .read { white-space: pre-wrap }
- mark, .strip i { print-color-adjust: exact } thead { display: table-header-group } tr, figure { break-inside: avoid } }
+ mark, .strip i { print-color-adjust: exact } thead { display: table-header-group } tr, figure { break-inside: avoid }
+ h2, h3 { break-after: avoid } }
 """

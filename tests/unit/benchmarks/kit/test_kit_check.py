@@ -10,6 +10,7 @@ import pytest
 from inkport.benchmarks.checks.kit.check import check_kit
 from inkport.benchmarks.checks.kit.make import make_kit
 from inkport.benchmarks.checks.kit.sections import document
+from inkport.benchmarks.report.junit import Result
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.kit.judge import State
 from inkport.benchmarks.run.kit.result import RunnerInfo, open_result
@@ -38,14 +39,17 @@ def flat(text):
     return " ".join(text.split())
 
 
-def test_a_faithful_runner_passes(kit, answer):
+def test_a_faithful_runner_passes(kit, answer, page):
     found = check_kit(kit, answer())
     assert states(found) == [RIGHT] * 4
     assert [finding.lines for finding in found.stages] == [4, 4, 4, 10]
     assert (found.first_wrong, found.outcome, found.exit_code) == (None, Outcome.PASS, 0)
     assert found.parity.flipped_lines == 0
     assert found.parity.cer == found.parity.cer_reference == 0
-    assert "no stage is wrong" in render_text(document(found))
+    shown = document(found)
+    assert "no stage is wrong" in render_text(shown)
+    assert [item["class"] for item in page(shown).all("li") if "class" in item] == ["good"]
+    assert {case.result for case in shown.cases} == {Result.PASSED}
 
 
 FAULTS = [

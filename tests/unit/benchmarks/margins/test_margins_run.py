@@ -46,7 +46,7 @@ def forecast(install, fake_runtime, fake_artifact, audit):
     return run
 
 
-def test_a_forecast_of_a_faithful_a_broken_and_a_crashing_port(forecast, fake_runtime, faithful):
+def test_a_forecast_of_a_faithful_a_broken_and_a_crashing_port(forecast, fake_runtime, faithful, page):
     def late(images):
         """Right on the lines that come first and wrong afterwards: no probe line shows it."""
         late.calls += 1
@@ -61,6 +61,7 @@ def test_a_forecast_of_a_faithful_a_broken_and_a_crashing_port(forecast, fake_ru
     schema = json.loads((files("inkport.benchmarks.checks.flips") / "margins.schema.json").read_text())
     jsonschema.validate(json.loads(report.to_json()), schema)
     text = " ".join(render_text(forecast_document(report)).split())
+    assert len(page(forecast_document(report)).all("table")) == 1
     assert "late pass more than predicted" in text
     assert "driver fell over" in text
 

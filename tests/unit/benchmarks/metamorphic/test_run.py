@@ -15,6 +15,7 @@ from inkport.benchmarks.checks.invariance.report import Options, Standing, exit_
 from inkport.benchmarks.checks.invariance.run import Request, check_relations
 from inkport.benchmarks.checks.invariance.sections import document
 from inkport.benchmarks.report.describe import describe_data
+from inkport.benchmarks.report.junit import Result
 from inkport.benchmarks.report.text import render_text
 from inkport.core.errors import LineDataError, UnknownRuntimeError
 from inkport.core.runtime import Availability
@@ -96,12 +97,17 @@ def test_the_schema_refuses_a_violation_without_an_example(run, fake_runtime, le
         jsonschema.validate(report, schema)
 
 
-def test_the_table_and_the_sentences_lead_to_the_fault(run, fake_runtime, leaky):
-    text = " ".join(render_text(document(run(fake_runtime("right"), fake_runtime("leaky", leaky)).report)).split())
+def test_the_table_and_the_sentences_lead_to_the_fault(run, fake_runtime, leaky, page):
+    shown = document(run(fake_runtime("right"), fake_runtime("leaky", leaky)).report)
+    text = " ".join(render_text(shown).split())
     assert "leaky row violated ok ok ok VIOLATED" in text
     assert "right row holds ok ok ok ok ok ok ok ok ok" in text
     assert "leaky row, batch: A line in a batch reads like the line alone" in text
     assert "as line 2 of a batch of 2, compared with the line alone: reads" in text
+    assert "violated: 1 of 2 targets; holds: 1" in text
+    assert [item["class"] for item in page(shown).all("li") if "class" in item] == ["bad", "good"]
+    results = {case.suite: case.result for case in shown.cases if case.name == "batch"}
+    assert results == {"leaky row": Result.FAILURE, "right row": Result.PASSED}
 
 
 def test_a_session_that_keeps_state_is_to_be_mended_first(run, fake_runtime, faithful):
