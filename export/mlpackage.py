@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inkport.core.errors import ExportError, InkportError
-from inkport.core.exits import is_refusal
 from inkport.core.spec import RecogniserSpec
 from inkport.export.agreement import Forward
+from inkport.export.quiet_converter import failing
 from inkport.runtimes.mil.evaluator import Evaluator
 from inkport.runtimes.mlpackage import quiet, run_by_line
 
@@ -27,25 +26,9 @@ DATE = "com.github.apple.coremltools.conversion_date"
 
 @contextmanager
 def converting(stage: str, source: Path) -> Iterator[None]:
-    """Run coremltools quietly.
-
-    Args:
-        stage: Name of the exporter, for the error.
-        source: What is exported, likewise.
-
-    Raises:
-        ExportError: If the block raises anything but our own errors or ``ModuleNotFoundError``.
-    """
-    try:
-        with quiet():
-            yield
-    except (InkportError, ModuleNotFoundError):
-        raise
-    except Exception as error:
-        if is_refusal(error):
-            raise
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ExportError(f"{stage}: {source}: {reason}") from error
+    """Run coremltools quietly; arguments and errors are those of ``failing``."""
+    with failing(stage, source), quiet():
+        yield
 
 
 def save_package(model: Any, path: Path) -> None:

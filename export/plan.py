@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from inkport.core.artifact import Artifact, load_artifact
-from inkport.core.errors import ArtifactError, ExporterUnavailableError, ExportRequestError
+from inkport.core.config import to_plain
+from inkport.core.errors import ArtifactError, ExporterUnavailableError, ExportRequestError, needing
 from inkport.core.target import Precision
 from inkport.export.quantize.calibration import CalibrationSet
-from inkport.export.quantize.default_settings import made_as_usual
-from inkport.export.quantize.learned_ranges import is_learned
+from inkport.export.quantize.learned_ranges import KEY, is_learned
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Stage:
     """One exporter: artefact in, artefact out."""
 
@@ -26,7 +27,8 @@ class Stage:
     target: tuple[str, Precision]
     """Format and precision that it makes."""
     function: str
-    """``module:function``, called as ``function(source, out)``; imported only when the stage runs."""
+    """``module:function`` below ``inkport.export``, called as ``function(source, out)``; imported when it runs."""
+    _: KW_ONLY
     calibrated: bool = False
     """Whether the function also takes ``calibration``."""
     learned: bool = False
@@ -34,131 +36,90 @@ class Stage:
     flexible: bool = False
     """Whether the function also takes ``widths``."""
     settings: str = ""
-    """``module:class`` of the function's settings where it has some; the plan always takes the defaults."""
+    """Class of the function's settings, in its module, where it has some; the plan always takes the defaults."""
     facts: tuple[str, ...] = ()
     """What the function records beside its settings."""
     extra: str = "export"
     """Extra of inkport that installs what it needs."""
 
+    @property
+    def name(self) -> str:
+        """Name of the function."""
+        return self.function.partition(":")[2]
+
+    @property
+    def module(self) -> ModuleType:
+        """Module of the function and its settings; importing it may raise ``ModuleNotFoundError``."""
+        return import_module(f"inkport.export.{self.function.partition(':')[0]}")
+
+
+FP32, FP16, INT8 = Precision.FP32, Precision.FP16, Precision.INT8
 
 STAGES = (
+    Stage(("safetensors", FP32), ("onnx", FP32), "from_torch.onnx_fp32:onnx_from_safetensors"),
     Stage(
-        source=("safetensors", Precision.FP32),
-        target=("onnx", Precision.FP32),
-        function="inkport.export.from_torch.onnx_fp32:onnx_from_safetensors",
-    ),
-    Stage(
-        source=("onnx", Precision.FP32),
-        target=("onnx", Precision.INT8),
-        function="inkport.export.quantize.onnx_int8:int8_onnx_from_onnx",
-        settings="inkport.export.quantize.onnx_int8:Int8Options",
+        ("onnx", FP32),
+        ("onnx", INT8),
+        "quantize.onnx_int8:int8_onnx_from_onnx",
+        settings="Int8Options",
         calibrated=True,
         learned=True,
     ),
+    Stage(("onnx", FP32), ("onnx", FP16), "from_onnx.fp16:fp16_onnx_from_onnx"),
+    Stage(("onnx", FP32), ("openvino", FP32), "from_onnx.openvino_ir:openvino_from_onnx"),
+    Stage(("openvino", FP32), ("openvino", Precision.BF16), "from_onnx.openvino_half:bf16_openvino_from_openvino"),
+    Stage(("openvino", FP32), ("openvino", FP16), "from_onnx.openvino_half:fp16_openvino_from_openvino"),
     Stage(
-        source=("onnx", Precision.FP32),
-        target=("onnx", Precision.FP16),
-        function="inkport.export.from_onnx.fp16:fp16_onnx_from_onnx",
-    ),
-    Stage(
-        source=("onnx", Precision.FP32),
-        target=("openvino", Precision.FP32),
-        function="inkport.export.from_onnx.openvino_ir:openvino_from_onnx",
-    ),
-    Stage(
-        source=("openvino", Precision.FP32),
-        target=("openvino", Precision.BF16),
-        function="inkport.export.from_onnx.openvino_half:bf16_openvino_from_openvino",
-    ),
-    Stage(
-        source=("openvino", Precision.FP32),
-        target=("openvino", Precision.FP16),
-        function="inkport.export.from_onnx.openvino_half:fp16_openvino_from_openvino",
-    ),
-    Stage(
-        source=("onnx", Precision.FP32),
-        target=("openvino", Precision.INT8),
-        function="inkport.export.quantize.openvino_int8:int8_openvino_from_onnx",
-        settings="inkport.export.quantize.openvino_int8:OpenVinoInt8Options",
+        ("onnx", FP32),
+        ("openvino", INT8),
+        "quantize.openvino_int8:int8_openvino_from_onnx",
+        settings="OpenVinoInt8Options",
         facts=("ignored_types",),
         calibrated=True,
         extra="nncf",
     ),
+    Stage(("onnx", FP32), ("tensorrt", FP32), "from_onnx.tensorrt_engine:tensorrt_from_onnx", extra="tensorrt"),
+    Stage(("onnx", FP16), ("tensorrt", FP16), "from_onnx.tensorrt_engine:tensorrt_from_onnx", extra="tensorrt"),
+    Stage(("onnx", INT8), ("tensorrt", INT8), "from_onnx.tensorrt_engine:tensorrt_from_onnx", extra="tensorrt"),
     Stage(
-        source=("onnx", Precision.FP32),
-        target=("tensorrt", Precision.FP32),
-        function="inkport.export.from_onnx.tensorrt_engine:tensorrt_from_onnx",
-        extra="tensorrt",
-    ),
-    Stage(
-        source=("onnx", Precision.FP16),
-        target=("tensorrt", Precision.FP16),
-        function="inkport.export.from_onnx.tensorrt_engine:tensorrt_from_onnx",
-        extra="tensorrt",
-    ),
-    Stage(
-        source=("onnx", Precision.INT8),
-        target=("tensorrt", Precision.INT8),
-        function="inkport.export.from_onnx.tensorrt_engine:tensorrt_from_onnx",
-        extra="tensorrt",
-    ),
-    Stage(
-        source=("safetensors", Precision.FP32),
-        target=("coreml", Precision.FP32),
-        function="inkport.export.from_torch.coreml:coreml_from_safetensors",
+        ("safetensors", FP32),
+        ("coreml", FP32),
+        "from_torch.coreml:coreml_from_safetensors",
         flexible=True,
         extra="coreml",
     ),
     Stage(
-        source=("safetensors", Precision.FP32),
-        target=("coreml", Precision.FP16),
-        function="inkport.export.from_torch.coreml:fp16_coreml_from_safetensors",
+        ("safetensors", FP32),
+        ("coreml", FP16),
+        "from_torch.coreml:fp16_coreml_from_safetensors",
         flexible=True,
         extra="coreml",
     ),
     Stage(
-        source=("coreml", Precision.FP16),
-        target=("coreml", Precision.W8),
-        function="inkport.export.quantize.coreml_compressed:w8_coreml_from_coreml",
+        ("coreml", FP16), ("coreml", Precision.W8), "quantize.coreml_compressed:w8_coreml_from_coreml", extra="coreml"
+    ),
+    Stage(
+        ("coreml", FP16),
+        ("coreml", Precision.PAL6),
+        "quantize.coreml_compressed:pal6_coreml_from_coreml",
         extra="coreml",
     ),
     Stage(
-        source=("coreml", Precision.FP16),
-        target=("coreml", Precision.PAL6),
-        function="inkport.export.quantize.coreml_compressed:pal6_coreml_from_coreml",
+        ("coreml", FP16),
+        ("coreml", Precision.PAL4),
+        "quantize.coreml_compressed:pal4_coreml_from_coreml",
         extra="coreml",
     ),
     Stage(
-        source=("coreml", Precision.FP16),
-        target=("coreml", Precision.PAL4),
-        function="inkport.export.quantize.coreml_compressed:pal4_coreml_from_coreml",
-        extra="coreml",
-    ),
-    Stage(
-        source=("safetensors", Precision.FP32),
-        target=("litert", Precision.FP32),
-        function="inkport.export.from_torch.litert:litert_from_safetensors",
+        ("safetensors", FP32),
+        ("litert", FP32),
+        "from_torch.litert:litert_from_safetensors",
         flexible=True,
         extra="litert-export",
     ),
-    Stage(
-        source=("litert", Precision.FP32),
-        target=("litert", Precision.INT8),
-        function="inkport.export.quantize.litert_int8:int8_litert_from_litert",
-        extra="litert-export",
-    ),
-    Stage(
-        source=("safetensors", Precision.FP32),
-        target=("executorch", Precision.FP32),
-        function="inkport.export.from_torch.et:executorch_from_safetensors",
-        extra="executorch",
-    ),
-    Stage(
-        source=("safetensors", Precision.FP32),
-        target=("ncnn", Precision.FP32),
-        function="inkport.export.from_torch.ncnn_net:ncnn_from_safetensors",
-        extra="ncnn-export",
-    ),
+    Stage(("litert", FP32), ("litert", INT8), "quantize.litert_int8:int8_litert_from_litert", extra="litert-export"),
+    Stage(("safetensors", FP32), ("executorch", FP32), "from_torch.et:executorch_from_safetensors", extra="executorch"),
+    Stage(("safetensors", FP32), ("ncnn", FP32), "from_torch.ncnn_net:ncnn_from_safetensors", extra="ncnn-export"),
 )
 """Every exporter; at most one makes each format and precision."""
 
@@ -301,10 +262,23 @@ def _existing(
     # An absent or damaged one is made anew, so its error is no news.
     with suppress(ArtifactError):
         kept = load_artifact(work / "-".join(stage.target))
-        if not stage.settings or made_as_usual(kept, stage.settings, facts=stage.facts):
+        if not stage.settings or has_default_settings(kept, stage):
             candidates.append(kept)
     fitting = (artifact for artifact in candidates if _fits(artifact, stage, source, calibration))
     return next(fitting, None)
+
+
+def has_default_settings(artifact: Artifact, stage: Stage) -> bool:
+    """Whether the settings that an artefact records are the defaults of the stage that made it.
+
+    A setting that is not recorded is newer than the artefact and was at its default; what is recorded beyond the
+    settings, such as a corrected bias, makes an artefact that no default makes.
+    """
+    defaults = to_plain(getattr(stage.module, stage.settings)())
+    told = {key: value for key, value in artifact.provenance.options.items() if key not in (KEY, *stage.facts)}
+    if is_learned(artifact):
+        told.pop("ranges", None)
+    return all(key in defaults and defaults[key] == value for key, value in told.items())
 
 
 def _fits(artifact: Artifact, stage: Stage, source: Artifact, calibration: CalibrationSet | None) -> bool:
@@ -325,14 +299,9 @@ def _needs_lines(stage: Stage, source: Artifact) -> bool:
 def _run(
     stage: Stage, source: Artifact, out: Path, calibration: CalibrationSet | None, widths: Sequence[int]
 ) -> Artifact:
-    module, _, name = stage.function.partition(":")
     settings: dict[str, Any] = {"calibration": calibration} if stage.calibrated else {}
     if stage.flexible and widths:
         settings["widths"] = widths
-    try:
-        artifact: Artifact = getattr(import_module(module), name)(source, out, **settings)
-    except ModuleNotFoundError as error:
-        raise ExporterUnavailableError(
-            f"{name} needs {error.name}, which is not installed", remedy=f"pip install 'inkport[{stage.extra}]'"
-        ) from error
-    return artifact
+    with needing(stage.name, extra=stage.extra, error=ExporterUnavailableError):
+        artifact: Artifact = getattr(stage.module, stage.name)(source, out, **settings)
+        return artifact

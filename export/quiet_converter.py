@@ -6,13 +6,43 @@ import io
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from inkport.core.errors import ExportError, InkportError
 from inkport.core.exits import is_refusal
 from inkport.runtimes.quiet import native_output
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says, or its type where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+@contextmanager
+def failing(
+    stage: str, source: Path, *, ours: type[InkportError] = InkportError, said: Callable[[], str] = str
+) -> Iterator[None]:
+    """Make what a converter raises an error of ours.
+
+    Args:
+        stage: Name of the exporter, for the error.
+        source: What is exported, likewise.
+        ours: Errors that pass as they are.
+        said: Returns what else the error ends with.
+
+    Raises:
+        ExportError: If the block raises anything but ``ours`` or ``ModuleNotFoundError``.
+    """
+    try:
+        yield
+    except (ours, ModuleNotFoundError):
+        raise
+    except Exception as error:
+        if is_refusal(error):
+            raise
+        raise ExportError(f"{stage}: {source}: {first_line(error)}{said()}") from error
 
 
 @contextmanager
@@ -24,8 +54,7 @@ def contained(stage: str, source: Path) -> Iterator[None]:
         source: What is exported, likewise.
 
     Raises:
-        ExportError: If the block raises anything but our own errors or ``ModuleNotFoundError``; it ends with the
-            last line that the converter printed.
+        ExportError: As ``failing``; it ends with the last line that the converter printed.
     """
     environment = dict(os.environ)
     root = logging.getLogger()
@@ -39,17 +68,13 @@ def contained(stage: str, source: Path) -> Iterator[None]:
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")
-            try:
-                yield
-            except (InkportError, ModuleNotFoundError):
-                raise
-            except Exception as error:
-                if is_refusal(error):
-                    raise
-                reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+            def last_line() -> str:
                 last = (native() or printed.getvalue().strip()).splitlines()[-1:]
-                said = f"; it printed last: {last[0]}" if last else ""
-                raise ExportError(f"{stage}: {source}: {reason}{said}") from error
+                return f"; it printed last: {last[0]}" if last else ""
+
+            with failing(stage, source, said=last_line):
+                yield
     finally:
         root.handlers[:], root.level = handlers, level
         os.environ.clear()

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from inkport.core.errors import RecipeError
 from inkport.core.preprocess import PreprocessSpec
+from inkport.model.blocks import TransformerBlock
 from inkport.model.recogniser import NetworkConfig, Recogniser, TrainOutput
 from inkport.model.resnet import HEIGHT, STRIDE, Backbone, SpanMask, check_height, check_mask
-from inkport.model.transformer import TransformerBlock
 
 
 @dataclass(frozen=True, kw_only=True)

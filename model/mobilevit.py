@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from inkport.model.blocks import ConvNorm
-from inkport.model.transformer import TransformerBlock
+from inkport.model.blocks import ConvNorm, TransformerBlock
 
 
 PATCH = 2

@@ -145,7 +145,7 @@ class Child:
         error = answer.get("error")
         if not isinstance(error, dict) or not isinstance(error.get("message"), str):
             raise self._broken(f"answered {operation} with an error that has no message: {answer}")
-        raise KINDS.get(error.get("kind", ""), RuntimeExecutionError)(f"{self.label}: {error['message']}")
+        raise KINDS.get(str(error.get("kind")), RuntimeExecutionError)(f"{self.label}: {error['message']}")
 
     def close(self) -> None:
         """Ask it to close, end it if it does not, and remove its files; calling it twice is fine."""

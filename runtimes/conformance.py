@@ -19,7 +19,7 @@ A test file of about ten lines is enough (docs/plugins.md)::
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -29,13 +29,18 @@ import numpy.typing as npt
 import pytest
 
 from inkport.core.artifact import SIDECAR, Artifact
-from inkport.core.ctc import greedy
 from inkport.core.errors import InkportError, RuntimeExecutionError, UnsupportedFormatError, UsageError
-from inkport.core.lending import check_returned, lend, wants_to_write
+from inkport.core.lending import check_returned
 from inkport.core.registry import load_runtime, open_session
-from inkport.core.runtime import Availability, Runtime, Session, SessionOptions
-from inkport.runtimes.faults import TOLERANCES, Tolerance, contract_fault, name_fault
+from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionOptions
+from inkport.runtimes.faults import TOLERANCES, Tolerance, name_fault
 from inkport.runtimes.golden import Golden, sample_images
+from inkport.runtimes.relations.batches import BATCH, NEIGHBOURS
+from inkport.runtimes.relations.calls import ORDER, REPEAT
+from inkport.runtimes.relations.findings import Kind, Relation
+from inkport.runtimes.relations.relations import guarded
+from inkport.runtimes.relations.shrink import shrink
+from inkport.runtimes.relations.subject import Sample, Subject
 
 
 class RuntimeConformance:
@@ -48,6 +53,13 @@ class RuntimeConformance:
     """Name of the registered runtime."""
     device = "cpu"
     """Device to test, in the runtime's own words."""
+    relations: Sequence[Relation] = (REPEAT, ORDER, BATCH, NEIGHBOURS)
+    """Relations that its sessions are held to: those that take least time; ``RELATIONS`` has all."""
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Try each relation in a test of its own."""
+        if "relation" in metafunc.fixturenames:
+            metafunc.parametrize("relation", self.relations, ids=lambda relation: relation.name)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -69,12 +81,11 @@ class RuntimeConformance:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def session(cls, adapter: Runtime, artifact: Artifact) -> Iterator[Session]:
-        """Open the artefact, unchecked: the suite looks at what the adapter itself returns."""
+    def session(cls, adapter: Runtime, artifact: Artifact) -> Iterator[CheckedSession]:
+        """Open the artefact; every run is checked, unless a test runs the adapter's own ``session.session``."""
         cls._require(adapter)
-        session = adapter.open(artifact, device=cls.device, options=SessionOptions())
-        yield session
-        session.close()
+        with cls._open(adapter, artifact, SessionOptions()) as session:
+            yield session
 
     @pytest.fixture
     def tolerance(self, artifact: Artifact) -> Tolerance:
@@ -127,75 +138,65 @@ class RuntimeConformance:
 
     # Its sessions
 
-    def test_it_agrees_with_the_reference(self, session: Session, golden: Golden, tolerance: Tolerance) -> None:
+    def test_it_agrees_with_the_reference(self, session: CheckedSession, golden: Golden, tolerance: Tolerance) -> None:
         """Logits of every width are the reference's within the tolerance."""
         for images, logits in zip(golden.images, golden.logits, strict=True):
             self._compare(self._run(session, images), logits, tolerance.reference, f"on images {images.shape}")
 
-    def test_any_batch_size_and_width(self, session: Session, artifact: Artifact) -> None:
+    def test_any_batch_size_and_width(self, session: CheckedSession, artifact: Artifact) -> None:
         """Shape, dtype and finiteness hold for every width and batch size, wider padding included."""
         spec, multiple = artifact.spec, artifact.spec.preprocess.width_multiple
         narrow = spec.preprocess.min_width
         for width in (narrow, narrow + multiple, narrow + 7 * multiple, min(1024, spec.preprocess.max_width)):
             for n in (1, 2, 5):
-                found = self._run(session, sample_images(spec.preprocess, width, lines=n))
-                if fault := contract_fault(found, (n, spec.frames(width), spec.charset.size)):
-                    self._fail(f"{fault} (on {n} lines of width {width})")
+                self._run(session, sample_images(spec.preprocess, width, lines=n))
 
-    def test_a_line_in_a_batch_reads_like_the_line_alone(
-        self, session: Session, artifact: Artifact, golden: Golden, tolerance: Tolerance
+    def test_it_keeps_the_relation(
+        self, relation: Relation, adapter: Runtime, artifact: Artifact, golden: Golden, tolerance: Tolerance
     ) -> None:
-        """Logits and text of each line are those of the line run alone."""
-        for images in golden.images:
-            alone = np.concatenate([self._run(session, images[i : i + 1]) for i in range(len(images))])
-            batch = self._run(session, images)
-            self._compare(batch, alone, tolerance.batch, "in a batch, compared with each line alone")
-            texts = [[greedy(line, artifact.spec.charset).text for line in logits] for logits in (alone, batch)]
-            if texts[0] != texts[1]:
-                self._fail(f"reads {texts[1]} in a batch, {texts[0]} alone")
+        """Nothing that must not change a line's text does (docs/metamorphic.md); a failure shows the smallest example.
 
-    def test_a_line_does_not_see_its_neighbours(self, session: Session, golden: Golden) -> None:
-        """Noise in the other lines of a batch changes nothing: no shared padding, statistics or scales."""
-        rng = np.random.default_rng(0)
-        for images in golden.images:
-            before = self._run(session, images).copy()
-            for kept in range(len(images)):
-                noisy = rng.uniform(images.min(), images.max(), images.shape).astype(np.float32)
-                noisy[kept] = images[kept]
-                change = np.abs(self._run(session, noisy)[kept] - before[kept]).max()
-                # The same shapes take the same kernels, so rounding is no excuse at any precision.
-                if change > 1e-3 * before.std():
-                    self._fail(
-                        f"pads with the neighbour, or computes something over the whole batch: line {kept} of "
-                        f"{images.shape} changes by {change:.2g} when the other lines do"
-                    )
-
-    def test_the_order_of_lines_is_kept(self, session: Session, golden: Golden, tolerance: Tolerance) -> None:
-        """A batch in reverse order gives the logits in reverse order."""
-        images = golden.images[-1]
-        forwards = self._run(session, images).copy()
-        self._compare(
-            self._run(session, images[::-1].copy())[::-1], forwards, tolerance.batch, "with the batch reversed"
+        There is no reference to run: what extra paper and other widths do to the text is not judged.
+        """
+        self._require(adapter)
+        samples = [
+            Sample(f"golden {width}-{row}", images[row : row + 1])
+            for width, images in enumerate(golden.images)
+            for row in range(len(images))
+        ]
+        subject = Subject(
+            spec=artifact.spec,
+            tolerance=tolerance,
+            open=lambda threads: self._open(adapter, artifact, SessionOptions(threads=threads)),
+            threads=1,
+            reference=None,
+        )
+        relation = guarded(relation)
+        worst = relation.check(subject, samples).worst
+        if worst is None or worst.kind is Kind.ROUNDING:
+            return
+        example = shrink(relation, subject, samples, worst)
+        lines = ", ".join(f"{sample.id} ({sample.width} px)" for sample in example.samples)
+        found = example.violation
+        # A run that failed says itself what is wrong.
+        fault = "" if found.kind is Kind.CONTRACT else f"{relation.fault}: "
+        texts = "" if found.found_text is None else f"; reads {found.found_text!r}, expected {found.expected_text!r}"
+        self._fail(
+            f"{fault}{found.fault} (line {found.line + 1} of {lines}, {found.case}{texts}; "
+            f"this breaks {relation.name!r}: {relation.claim})"
         )
 
-    def test_repeated_runs_are_equal(self, session: Session, golden: Golden) -> None:
-        """The same input gives the same bits, also after other shapes have run."""
-        first = [self._run(session, images).copy() for images in golden.images]
-        for images, before in zip(golden.images, first, strict=True):
-            if not np.array_equal(self._run(session, images), before):
-                self._fail(f"gives other logits when images {images.shape} are run again")
-
-    def test_it_leaves_its_input_alone(self, session: Session, golden: Golden) -> None:
+    def test_it_leaves_its_input_alone(self, session: CheckedSession, golden: Golden) -> None:
         """No bit of its input is changed, whether that can be written to or not, during the run or the next one."""
         images = golden.images[0]
         self._run(session, images)
         plain = images.copy()
-        session.run(plain)
+        session.session.run(plain)
         self._unchanged(plain, images)
         self._run(session, golden.images[-1])
         self._unchanged(plain, images)
 
-    def test_inputs_of_any_memory_layout(self, session: Session, golden: Golden) -> None:
+    def test_inputs_of_any_memory_layout(self, session: CheckedSession, golden: Golden) -> None:
         """Read-only, strided and reversed arrays read like a plain copy, and are not written to."""
         images = golden.images[1]
         expected = self._run(session, images).copy()
@@ -210,14 +211,14 @@ class RuntimeConformance:
         }
         for name, array in layouts.items():
             try:
-                found = session.run(array)
+                found = session.session.run(array)
             except Exception as error:  # noqa: BLE001 - an adapter's own
                 self._fail(f"fails on an array that is {name}: {error}")
             self._compare(found, expected, 0.0, f"on an array that is {name}")
             if not np.array_equal(array, images):
                 self._fail(f"writes into its input (an array that is {name})")
 
-    def test_logits_stay_valid_after_the_next_run(self, session: Session, golden: Golden) -> None:
+    def test_logits_stay_valid_after_the_next_run(self, session: CheckedSession, golden: Golden) -> None:
         """What was returned is the caller's: a later run does not overwrite it."""
         images = golden.images[0]
         first = self._run(session, images)
@@ -234,12 +235,12 @@ class RuntimeConformance:
         session.close()
 
     def test_two_sessions_do_not_disturb_each_other(
-        self, session: Session, adapter: Runtime, artifact: Artifact, golden: Golden, tolerance: Tolerance
+        self, session: CheckedSession, adapter: Runtime, artifact: Artifact, golden: Golden, tolerance: Tolerance
     ) -> None:
         """Opening, running and closing a second session leaves the first as it was."""
         images = golden.images[0]
         before = self._run(session, images).copy()
-        second = adapter.open(artifact, device=self.device, options=SessionOptions())
+        second = self._open(adapter, artifact, SessionOptions())
         self._compare(self._run(second, images), before, tolerance.batch, "in a second session")
         second.close()
         self._compare(self._run(session, images), before, tolerance.batch, "after a second session was closed")
@@ -250,23 +251,23 @@ class RuntimeConformance:
         if not found.ok:
             pytest.skip(f"{cls.runtime}: {found.reason} (fix: {found.remedy})")
 
-    def _run(self, session: Session, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    @classmethod
+    def _open(cls, adapter: Runtime, artifact: Artifact, options: SessionOptions) -> CheckedSession:
+        session = adapter.open(artifact, device=cls.device, options=options)
+        return CheckedSession(session, artifact.spec, label=cls.runtime)
+
+    def _run(self, session: CheckedSession, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Run on a read-only copy: golden images are every test's, and a session that changes them is named."""
-        lent = lend(images)
         try:
-            logits = session.run(lent)
-        except Exception as error:
-            if wants_to_write(error):
-                self._fail(f"wants to write into its input, which is read-only: {error}")
-            raise
-        self._unchanged(lent, images)
-        return logits
+            return session.run(images)
+        except InkportError as error:
+            self._fail(error.message)
 
     def _unchanged(self, lent: npt.NDArray[np.float32], images: npt.NDArray[np.float32]) -> None:
         try:
             check_returned(lent, images, label=self.runtime)
         except RuntimeExecutionError as error:
-            self._fail(f"changes its input: {error.message}")
+            self._fail(error.message)
 
     def _compare(
         self, found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], tolerance: float, where: str
@@ -275,4 +276,5 @@ class RuntimeConformance:
             self._fail(f"{fault} ({where})")
 
     def _fail(self, fault: str) -> NoReturn:
-        pytest.fail(f"{self.runtime} {fault}", pytrace=False)
+        # Errors of checked sessions begin with the runtime's name, too.
+        pytest.fail(f"{self.runtime} {fault.removeprefix(f'{self.runtime}: ')}", pytrace=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.runtime import contract_fault
 from inkport.core.target import Precision
 
 
@@ -54,28 +55,6 @@ TOLERANCES: Mapping[Precision, Tolerance] = {
     ),
 }
 """Allowed differences by precision. They tell a right graph from a wrong one; how well it reads is for verify."""
-
-
-def contract_fault(found: object, shape: tuple[int, int, int]) -> str | None:
-    """Check what any session must return, whatever the numbers: a finite float32 array of the right shape.
-
-    Args:
-        found: What a session returned.
-        shape: The (n, t, k) that it should have.
-
-    Returns:
-        The fault in one phrase, or None if there is none.
-    """
-    if not isinstance(found, np.ndarray) or found.dtype != np.float32:
-        kind = f"{found.dtype} array" if isinstance(found, np.ndarray) else type(found).__name__
-        return f"returns a {kind}, expected a float32 array"
-    if found.shape != shape:
-        if found.shape[1:] == shape[1:]:
-            return f"drops the batch: {found.shape[0]} lines come back for {shape[0]}"
-        if (found.shape[0], *found.shape[2:]) == (shape[0], shape[2]):
-            return f"returns {found.shape[1]} frames, the stride gives {shape[1]}"
-        return f"returns shape {found.shape}, expected {shape}"
-    return None if np.isfinite(found).all() else "returns NaN or infinity"
 
 
 def name_fault(found: Array, expected: Array, tolerance: float) -> str | None:

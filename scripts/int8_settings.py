@@ -26,7 +26,7 @@ from inkport.core.registry import open_session
 from inkport.export.quantize.calibration import choose_calibration
 from inkport.export.quantize.onnx_int8 import Int8Options, Part, int8_onnx_from_onnx
 from inkport.export.quantize.ranges import Ranges
-from inkport.lines.audit import Audit, audit_lines
+from inkport.lines.audit import Audit, audit_for
 from inkport.lines.source import digest_lines, read_lines
 
 
@@ -111,9 +111,7 @@ def main() -> None:
     arguments = parser.parse_args()
     model = load_artifact(arguments.model)
     spec = model.spec
-    audit = audit_lines(
-        read_lines(arguments.lines), charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride
-    )
+    audit = audit_for(read_lines(arguments.lines), spec)
     calibration = choose_calibration(read_lines(arguments.calibration), spec.preprocess)
     reference = read(model, audit)
     rows = [compare("fp32", model, audit, reference)]

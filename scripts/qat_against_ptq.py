@@ -31,11 +31,11 @@ from inkport.export.from_torch.weights import safetensors_from_weights
 from inkport.export.plan import build
 from inkport.export.quantize.calibration import choose_calibration
 from inkport.export.quantize.learned_ranges import is_learned
-from inkport.lines.audit import Audit, audit_lines
+from inkport.lines.audit import Audit, audit_for
 from inkport.lines.source import digest_lines, read_lines
 from inkport.model.weights import load_weights
-from inkport.train.qat import FakeQuantised
-from inkport.train.qat_recipe import QatRecipe
+from inkport.train.qat import FakeQuantized
+from inkport.train.recipe_sections import QatRecipe
 
 
 def read(artifact: Artifact, audit: Audit) -> Reading:
@@ -48,7 +48,7 @@ def read(artifact: Artifact, audit: Audit) -> Reading:
 def read_as_trained(path: Path, audit: Audit) -> Reading:
     """Read every line with the network that training validated."""
     weights = load_weights(path)
-    network = FakeQuantised(weights.network(), QatRecipe(), weights.spec.preprocess).eval()
+    network = FakeQuantized(weights.network(), QatRecipe(), weights.spec.preprocess).eval()
     network.set_ranges(weights.provenance["qat"]["ranges"])
     logits = (network(torch.from_numpy(image)).numpy()[0] for image in audit.inputs)
     return score(audit.lines, [greedy(rows, weights.spec.charset) for rows in logits])
@@ -99,7 +99,7 @@ def main() -> None:
     spec = sources["parent"].spec
     if not is_learned(sources["qat"]) or sources["qat"].spec.charset != spec.charset:
         raise UsageError(f"{given.qat}: expected weights of a recipe with [qat], with the symbols of {given.parent}")
-    audit = audit_lines(read_lines(given.lines), charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride)
+    audit = audit_for(read_lines(given.lines), spec)
     calibration = choose_calibration(read_lines(given.calibration), spec.preprocess)
     made = {
         (name, precision): build(

@@ -14,11 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from inkport.train.device import send
 from inkport.train.draw import Draw, Generators
 from inkport.train.recipe import AugmentRecipe
-from inkport.train.surroundings import add_neighbours, age
-from inkport.train.transfer import send
-from inkport.train.warp import warp
 
 
 CANVAS_MULTIPLE = 64
@@ -118,3 +116,100 @@ def _mask(images: Tensor, widths: Tensor, recipe: AugmentRecipe, draw: Draw) -> 
         length = 8 + 24 * draw.uniform(draw.n, 1)
         covered |= on & (columns >= start) & (columns < start + length)
     return torch.where(covered.view(draw.n, 1, 1, -1), images.mean(dim=(2, 3), keepdim=True), images)
+
+
+def warp(images: Tensor, widths: Tensor, scale: Tensor, recipe: AugmentRecipe, draw: Draw, *, canvas: int) -> Tensor:
+    """Scale, slant, tilt, shift, foreshorten and distort a batch.
+
+    Args:
+        images: float32 (n, 1, h, w).
+        widths: int64 (n,), columns that belong to each line.
+        scale: float32 (n,), how much wider each line gets.
+        recipe: Strengths.
+        draw: Random numbers.
+        canvas: Columns of the result.
+
+    Returns:
+        float32 (n, 1, h, canvas); what lies outside an image continues its border.
+    """
+    n, _, height, source_width = images.shape
+    rows = torch.arange(height, device=images.device) + 0.5
+    columns = torch.arange(canvas, device=images.device) + 0.5
+    y = rows.view(1, -1, 1) - height / 2
+    x = columns.view(1, 1, -1)
+
+    def per_line(values: Tensor) -> Tensor:
+        return values.view(n, 1, 1)
+
+    source_x = x / per_line(scale) + per_line(draw.symmetric(recipe.shear)) * y
+    slope = per_line(draw.symmetric(recipe.rotate)) * (x - canvas / 2)
+    source_y = (
+        y * per_line(1 + draw.symmetric(recipe.scale_y)) + slope + per_line(draw.symmetric(recipe.shift)) * height
+    )
+    if recipe.elastic > 0:
+        # One node per 12 rows and 16 columns: distortions about as large as a letter.
+        field = draw.normal(n, 2, max(2, height // 12), max(2, canvas // 16)) * recipe.elastic
+        field = F.interpolate(field, size=(height, canvas), mode="bilinear", align_corners=False)
+        source_x, source_y = source_x + field[:, 0], source_y + field[:, 1]
+    if recipe.perspective > 0:
+        strength = per_line(draw.symmetric(recipe.perspective))
+        source_x, source_y = _foreshorten(source_x, source_y, per_line(widths), 2 * strength)
+    grid = torch.stack((2 * source_x / source_width - 1, (2 * source_y / height).expand(n, height, canvas)), dim=-1)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _foreshorten(x: Tensor, y: Tensor, width: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
+    """Look at lines from one end: a homography that keeps both ends and the middle of the height where they are.
+
+    With t from -1/2 to 1/2 along the line, the size at t is 1 / (1 + strength * t).
+    """
+    along = x / width - 0.5
+    inside = along.clamp(-0.5, 0.5)
+    depth = 1 + strength * inside
+    moved = (inside + strength / 4) / depth
+    return (moved + 0.5 + along - inside) * width, y / depth
+
+
+STAIN_PX = 40
+"""Pixels between the nodes of stains: larger than a letter."""
+GRAIN_PX = 3
+"""Pixels between the nodes of the grain: about a stroke's width."""
+
+
+def age(images: Tensor, limit: float, draw: Draw) -> Tensor:
+    """Darken the paper: evenly, in stains, and in grain. Ink, which is dark already, hardly changes.
+
+    Args:
+        images: float32 (n, 1, h, w), 0 black .. 1 white.
+        limit: Largest darkening of white, 0 .. 1.
+        draw: Random numbers.
+    """
+    n, _, height, width = images.shape
+    dark = draw.uniform(n, 1, 1, 1).expand_as(images)
+    for step in (STAIN_PX, GRAIN_PX):
+        nodes = draw.uniform(n, 1, height // step + 2, width // step + 2)
+        dark = dark + F.interpolate(nodes, size=(height, width), mode="bilinear", align_corners=False)
+    # The mean of three numbers in 0 .. 1, then per line how much of it.
+    return images * (1 - dark / 3 * draw.uniform(n, 1, 1, 1) * limit)
+
+
+def add_neighbours(images: Tensor, probability: float, draw: Draw) -> Tensor:
+    """Let strokes of another line of the batch reach in from above or from below, over at most a quarter of the height.
+
+    Args:
+        images: float32 (n, 1, h, w), 0 black .. 1 white; at least two lines, else nothing changes.
+        probability: Probability per line.
+        draw: Random numbers.
+    """
+    n, _, height, _ = images.shape
+    on = (draw.uniform(n) < probability) & (n > 1)
+    reach = 1 + (draw.uniform(n) * (height // 4 - 1)).long()
+    below = draw.uniform(n) < 0.5
+    other = images.roll(1, dims=0)
+    rows = torch.arange(height, device=images.device)
+    # Row r of the line shows row r - offset of its neighbour, which stands ``reach`` rows inside.
+    offset = torch.where(below, height - reach, reach - height)
+    source = rows - offset[:, None]
+    there = ((source >= 0) & (source < height) & on[:, None]).view(n, 1, height, 1)
+    index = source.clamp(0, height - 1).view(n, 1, height, 1).expand_as(images)
+    return torch.where(there, torch.minimum(images, other.gather(2, index)), images)

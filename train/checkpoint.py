@@ -17,8 +17,7 @@ from inkport.core.documents import parse_json
 from inkport.core.errors import CheckpointError
 from inkport.core.files import write_atomically
 from inkport.model.weights import check_head
-from inkport.train.aside import Aside
-from inkport.train.optim import MovingAverage, Optimiser
+from inkport.train.optim import MovingAverage, Optimiser, TrainedObjectives
 
 
 START_AGAIN = "delete it to start again"
@@ -34,13 +33,13 @@ def save_checkpoint(
     network: nn.Module,
     average: MovingAverage,
     optimiser: Optimiser,
-    aside: Aside,
+    trained_objectives: TrainedObjectives,
 ) -> None:
     """Write the state after ``step`` steps."""
     tensors: dict[str, Tensor] = {f"network.{k}": v for k, v in network.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in average.state.items()}
     tensors |= {f"optimiser.{k}": v for k, v in optimiser.tensors().items()}
-    tensors |= {f"aside.{k}": v for k, v in aside.tensors().items()}
+    tensors |= {f"aside.{k}": v for k, v in trained_objectives.tensors().items()}
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     known = best if math.isfinite(best) else None
     head = json.dumps({"schema": 2, "recipe": recipe_digest, "step": step, "best": known})
@@ -54,7 +53,7 @@ def load_checkpoint(
     network: nn.Module,
     average: MovingAverage,
     optimiser: Optimiser,
-    aside: Aside,
+    trained_objectives: TrainedObjectives,
 ) -> tuple[int, float]:
     """Restore what ``save_checkpoint`` wrote.
 
@@ -82,7 +81,7 @@ def load_checkpoint(
         for name, tensor in _part(tensors, "average.").items():
             average.state[name].copy_(tensor)
         optimiser.load_tensors(_part(tensors, "optimiser."))
-        aside.load_tensors(_part(tensors, "aside."))
+        trained_objectives.load_tensors(_part(tensors, "aside."))
         return int(head["step"]), math.inf if head["best"] is None else float(head["best"])
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: does not fit this run ({error})", remedy=START_AGAIN) from error

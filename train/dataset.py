@@ -15,7 +15,7 @@ from inkport.core.charset import Charset
 from inkport.core.errors import RecipeError
 from inkport.core.preprocess import PreprocessSpec
 from inkport.lines.audit import Audit
-from inkport.train.transfer import send
+from inkport.train.device import send
 
 
 @dataclass(frozen=True)

@@ -17,25 +17,20 @@ from inkport.core.files import write_atomically
 from inkport.lines.roles import LINE_DIGESTS
 from inkport.model.weights import Weights, deploy_tensors, save_weights
 from inkport.model.zoo import build
-from inkport.train.aside import Aside
 from inkport.train.augment import augment
 from inkport.train.checkpoint import load_checkpoint, save_checkpoint
-from inkport.train.compiled import compiled
 from inkport.train.dataset import Batch, Sampler
+from inkport.train.device import compiled, send
 from inkport.train.distil.objective import distillation, lineage, run_digest
 from inkport.train.distributed import Group
 from inkport.train.draw import generators
 from inkport.train.evaluate import rates_by_dataset, read_all
-from inkport.train.freeze import freeze, train_mode
-from inkport.train.objective import Step
-from inkport.train.optim import MovingAverage, Optimiser, learning_rate
-from inkport.train.optional import objectives, views
-from inkport.train.prepare import Prepared
-from inkport.train.qat_training import advance, fake_quantised, learned, plain
+from inkport.train.network import freeze, network_settings, train_mode
+from inkport.train.objectives import Step, objectives, views
+from inkport.train.optim import MovingAverage, Optimiser, TrainedObjectives, at_worst_nearby, learning_rate
+from inkport.train.prepare import Prepared, join_lines
+from inkport.train.qat import advance, fake_quantized, learned_ranges, plain
 from inkport.train.recipe import Recipe
-from inkport.train.sam import at_worst_nearby
-from inkport.train.settings import join_lines, network_settings
-from inkport.train.transfer import send
 
 
 Report = Callable[[dict[str, Any]], None]
@@ -71,7 +66,7 @@ class Trainer:
             self.network.load_state_dict(data.start.tensors)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         freeze(self.network, recipe.freeze)
-        self.network = fake_quantised(self.network, recipe, data)
+        self.network = fake_quantized(self.network, recipe, data)
         self.average = MovingAverage(self.network, recipe.optim.ema)
         self.optimiser = Optimiser(self.network, recipe.optim)
         self.lines = data.lines
@@ -81,7 +76,7 @@ class Trainer:
         _check_shares(self.sampler.size, group)
         teaching = distillation(recipe, data, self.network, sampler=self.sampler, out=out, group=group)
         self.objectives = {**objectives(recipe, self.network), **teaching}
-        self.aside = Aside(self.objectives, recipe.optim)
+        self.trained_objectives = TrainedObjectives(self.objectives, recipe.optim)
         self.forward = compiled(self.network) if recipe.optim.compile else self.network.forward_train
         self.digest = run_digest(recipe, data)
         self.step, self.best = 0, float("inf")
@@ -92,7 +87,7 @@ class Trainer:
                 network=self.network,
                 average=self.average,
                 optimiser=self.optimiser,
-                aside=self.aside,
+                trained_objectives=self.trained_objectives,
             )
         if len(set(steps := group.gather(self.step))) > 1:
             raise CheckpointError(
@@ -146,7 +141,7 @@ class Trainer:
         for parameters in self.optimiser.param_groups:
             parameters["lr"] = learning_rate(step, recipe.optim)
         self.optimiser.step()
-        self.aside.step(learning_rate(step, recipe.optim), self.group)
+        self.trained_objectives.step(learning_rate(step, recipe.optim), self.group)
         self.average.update(self.network, step)
         return loss
 
@@ -180,7 +175,7 @@ class Trainer:
             output = self.forward(seen.images)
         loss = torch.stack([objective(output, seen) for objective in self.objectives.values()]).sum()
         self.optimiser.zero_grad()
-        self.aside.zero_grad()
+        self.trained_objectives.zero_grad()
         loss.backward()
         self.group.average(self.network)
         return loss.detach()
@@ -188,7 +183,7 @@ class Trainer:
     def _validate(self) -> None:
         if self.group.leads:
             fresh = build(self.recipe.model, self.data.spec.charset.size, self.settings)
-            network = fake_quantised(fresh, self.recipe)
+            network = fake_quantized(fresh, self.recipe)
             network.load_state_dict(self.average.tensors())
             network.to(self.device)
             rates = rates_by_dataset(self.data.val, read_all(network, self.data.val, self.data.spec.charset))
@@ -204,7 +199,7 @@ class Trainer:
                     "val_cer": rates["all"].rate,
                     LINE_DIGESTS: self.data.line_digests,
                     **lineage(self.data, self.objectives),
-                    **learned(network, self.recipe, self.data),
+                    **learned_ranges(network, self.recipe, self.data),
                 },
                 tensors=deploy_tensors(plain(network)),
             )
@@ -224,7 +219,7 @@ class Trainer:
                 network=self.network,
                 average=self.average,
                 optimiser=self.optimiser,
-                aside=self.aside,
+                trained_objectives=self.trained_objectives,
             )
 
     @property

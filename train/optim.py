@@ -1,14 +1,16 @@
-"""Optimiser, learning-rate schedule, and the moving average of the weights."""
+"""Optimisers of the network and of what trains beside it, the learning-rate schedule, and the moving average."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from inkport.train.distributed import Group
 from inkport.train.recipe import OptimiserKind, OptimRecipe
 
 
@@ -148,3 +150,91 @@ class MovingAverage:
     def tensors(self) -> dict[str, Tensor]:
         """Return the averaged state."""
         return self.state
+
+
+@contextmanager
+def at_worst_nearby(network: nn.Module, radius: float) -> Iterator[None]:
+    """Move a network along its gradient for a while: the gradient that counts is that of the worst point nearby.
+
+    Inside, the parameters lie ``radius`` away, in the direction of the gradient that they had before. Afterwards
+    parameters and buffers (batch-norm statistics) are, to the bit, what they were; gradients are those made inside.
+
+    Args:
+        network: With gradients.
+        radius: Euclidean distance over all parameters together, above 0.
+
+    Source:
+        Foret et al., *Sharpness-Aware Minimization for Efficiently Improving Generalization* (ICLR 2021, arXiv
+        2010.01412), with one direction for all processes of a run.
+    """
+    moved = [(p, p.grad) for p in network.parameters() if p.grad is not None]
+    kept = [p.detach().clone() for p, _ in moved]
+    buffers = [b.clone() for b in network.buffers()]
+    with torch.no_grad():
+        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for _, gradient in moved]))
+        scale = radius / (norm + 1e-12)
+        for parameter, gradient in moved:
+            parameter.add_(gradient * scale)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for (parameter, _), before in zip(moved, kept, strict=True):
+                parameter.copy_(before)
+            for buffer, before in zip(network.buffers(), buffers, strict=True):
+                buffer.copy_(before)
+
+
+class TrainedObjectives:
+    """The objectives that are modules, with an AdamW of their own.
+
+    Args:
+        objectives: All objectives by name; those that are no ``nn.Module`` or have no parameters are left alone.
+        recipe: Settings of the network's optimiser, of which rate, decay and clipping hold here too.
+    """
+
+    def __init__(self, objectives: Mapping[str, object], recipe: OptimRecipe) -> None:
+        found = {name: module for name, module in objectives.items() if isinstance(module, nn.Module)}
+        self.modules = nn.ModuleDict({name: m for name, m in found.items() if any(True for _ in m.parameters())})
+        self._clip = recipe.clip
+        self._optimiser = None
+        if len(self.modules):
+            self._optimiser = torch.optim.AdamW(
+                self.modules.parameters(), lr=recipe.lr, betas=(0.9, 0.99), weight_decay=recipe.weight_decay, fused=True
+            )
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        if self._optimiser is not None:
+            self._optimiser.zero_grad()
+
+    def step(self, lr: float, group: Group) -> None:
+        """Move the parameters along their gradients: averaged over all processes, clipped apart from the network's."""
+        if self._optimiser is not None:
+            group.average(self.modules)
+            nn.utils.clip_grad_norm_(self.modules.parameters(), self._clip)
+            for parameters in self._optimiser.param_groups:
+                parameters["lr"] = lr
+            self._optimiser.step()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the state, for a checkpoint; empty if there is nothing to train."""
+        if self._optimiser is None:
+            return {}
+        state = self._optimiser.state_dict()["state"]
+        moments = {f"moments.{index}.{key}": v for index, kept in state.items() for key, v in kept.items()}
+        return {f"modules.{name}": v for name, v in self.modules.state_dict().items()} | moments
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Restore what ``tensors`` returned."""
+        if self._optimiser is None:
+            return
+        prefix = "modules."
+        self.modules.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("moments."):
+                _, index, key = name.split(".", 2)
+                state.setdefault(int(index), {})[key] = tensor
+        groups = self._optimiser.state_dict()["param_groups"]
+        self._optimiser.load_state_dict({"state": state, "param_groups": groups})

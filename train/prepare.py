@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from inkport.core.charset import Charset
-from inkport.core.errors import LineDataError, SpecMismatchError, UnknownSymbolError
+from inkport.core.errors import LineDataError, RecipeError, SpecMismatchError, UnknownSymbolError
 from inkport.core.spec import RecogniserSpec
-from inkport.lines.audit import Audit, Problem, audit_lines, find_right_to_left, refuse
+from inkport.lines.audit import Audit, Problem, audit_for, audit_lines, find_right_to_left, refuse
+from inkport.lines.folder import list_images
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
 from inkport.lines.roles import Role, lines_of, name_lines, record_lines, refuse_recorded, refuse_shared
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.source import digest_lines, read_lines, source_name
 from inkport.model.extend import extend_weights, extended_charset
 from inkport.model.weights import Weights, load_weights
 from inkport.model.zoo import find
-from inkport.train.dataset import TrainingLines
-from inkport.train.distil.teacher import Teacher, check_teacher, load_teacher
-from inkport.train.distil.unlabelled import read_unlabelled
+from inkport.train.dataset import Join, TrainingLines
 from inkport.train.recipe import CharsetSource, Recipe
+from inkport.train.teacher import Teacher, check_teacher, load_teacher
 
 
 LEAK = "a validation line that was trained on says nothing"
@@ -196,3 +196,60 @@ def fit_start(weights: Weights, spec: RecogniserSpec, *, extend: bool, where: Pa
             'charset = "start" or "extend"',
         )
     return extend_weights(weights, spec.charset)
+
+
+def read_unlabelled(
+    paths: Sequence[Path], spec: RecogniserSpec, taken: Mapping[str, Mapping[str, str]], recipe: Recipe
+) -> tuple[Audit | None, str | None]:
+    """Read and audit lines without transcriptions: any line set, or a folder of images with nothing beside them.
+
+    Args:
+        paths: Line sets; their texts are replaced.
+        spec: The recogniser to be.
+        taken: Training and validation lines by role, as ``name_lines`` names them by their images.
+        recipe: Says which problems are skipped.
+
+    Returns:
+        The usable lines, their texts empty, and the digest of all of them; nothing where there are no paths.
+
+    Raises:
+        LineDataError: If a line is for testing and the recipe does not allow it, has an image of ``taken``, or is
+            unusable for a reason that is not skipped.
+    """
+    if not paths:
+        return None, None
+    lines = [replace(line, text="") for path in paths for line in _images(path)]
+    lines = list(refuse_test_lines(lines, purpose="training", allow=recipe.data.allow_test_lines))
+    for role, named in taken.items():
+        refuse_shared(
+            {role: named, "unlabelled": name_lines(lines, by_image=True)},
+            because="a line is trained on with its transcription, or without, or validated on",
+            remedy="take it out of one of them",
+        )
+    # The audit asks whether the text fits the image; one symbol fits every image.
+    symbol = next(s for s in spec.charset.symbols if s.strip())
+    audit = audit_for([replace(line, text=symbol) for line in lines], spec, skip=recipe.data.skip)
+    audit.lines = [replace(line, text="") for line in audit.lines]
+    return audit, digest_lines(lines)
+
+
+def _images(path: Path) -> list[Line]:
+    if not path.is_dir():
+        return list(read_lines([path]))
+    dataset = source_name(path)
+    return [Line(id=name, image=path / name, text="", dataset=dataset, source=str(path)) for name in list_images(path)]
+
+
+def join_lines(recipe: Recipe, lines: TrainingLines) -> Join | None:
+    """Return how lines are joined, or nothing if they are not.
+
+    Raises:
+        RecipeError: If they cannot be, because there is no space among the symbols.
+    """
+    if recipe.augment.join == 0:
+        return None
+    if lines.space is None:
+        raise RecipeError(
+            "augment.join puts a space between two texts, and no text of the lines has one", remedy="set it to 0"
+        )
+    return Join(probability=recipe.augment.join, gap=lines.gap, labelled=len(lines) - lines.unlabelled)

@@ -15,6 +15,8 @@ logarithms of ranges; ``inkport.train.qat_rounding`` for the gradients.
 
 from __future__ import annotations
 
+import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,12 +24,17 @@ import torch
 from torch import Tensor, nn
 from torch.ao.quantization.observer import HistogramObserver
 
+from inkport.core.config import to_plain
 from inkport.core.errors import RecipeError
-from inkport.core.preprocess import PreprocessSpec
+from inkport.core.preprocess import PreprocessSpec, prepare
+from inkport.lines.line import Line
+from inkport.lines.roles import Role, describe_lines
 from inkport.model.recogniser import Recogniser, TrainOutput
-from inkport.train.qat_recipe import QatRecipe
+from inkport.train.prepare import Prepared
 from inkport.train.qat_rounding import grid, round_activation, round_bias, round_weight, weight_step
 from inkport.train.qat_sites import CONVOLUTIONS, CountedCalls, Plan, plan, weights_of
+from inkport.train.recipe import Recipe
+from inkport.train.recipe_sections import QatRecipe
 
 
 SMALLEST = 1e-6
@@ -35,7 +42,7 @@ SMALLEST = 1e-6
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
-class FakeQuantised(Recogniser):
+class FakeQuantized(Recogniser):
     """A network that computes as its exported int8 graph does.
 
     Its state is that of the network under ``network.`` and, per site, the measured range and how far training moved it.
@@ -120,20 +127,20 @@ class FakeQuantised(Recogniser):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of the int8 graph; shapes are those of the network."""
-        with _FakeQuantising(self, self._plan):
+        with _FakeQuantizing(self, self._plan):
             logits: Tensor = self.network(images)
         return logits
 
     def forward_train(self, images: Tensor) -> TrainOutput:
         """Return what the network returns, computed in int8 up to its heads."""
-        with _FakeQuantising(self, self._train_plans[self.network.training]):
+        with _FakeQuantizing(self, self._train_plans[self.network.training]):
             return self.network.forward_train(images)
 
 
-class _FakeQuantising(CountedCalls):
+class _FakeQuantizing(CountedCalls):
     """One pass of a network in int8."""
 
-    def __init__(self, owner: FakeQuantised, plan: Plan) -> None:
+    def __init__(self, owner: FakeQuantized, plan: Plan) -> None:
         super().__init__()
         self._plan, self._names = plan, weights_of(owner.network)
         self._norms = {layer.norm for layer in plan.layers.values()} - {None}
@@ -219,3 +226,61 @@ class _Measuring(CountedCalls):
             step, zero = (float(value) for value in observer.calculate_qparams())
             found[site] = (0.0 - zero * step, max((255 - zero) * step, SMALLEST))
         return found
+
+
+def fake_quantized(network: Recogniser, recipe: Recipe, data: Prepared | None = None) -> Recogniser:
+    """Return a network that computes in int8, or the network itself if the recipe has no ``[qat]``.
+
+    Args:
+        network: The network, on its device.
+        recipe: The recipe.
+        data: Lines whose ranges it begins with; without, ranges are to be loaded.
+    """
+    if recipe.qat is None:
+        return network
+    device = next(network.parameters()).device
+    quantised = FakeQuantized(network, recipe.qat, recipe.preprocess).to(device)
+    if data is not None:
+        chosen = calibration_lines(data.train.lines, recipe.qat.calibration_lines)
+        prepared = (prepare(line.gray(), recipe.preprocess) for line in chosen)
+        quantised.measure(torch.from_numpy(image).to(device) for image in prepared)
+    return quantised
+
+
+def plain(network: Recogniser) -> Recogniser:
+    """Return the network that owns the weights."""
+    return network.network if isinstance(network, FakeQuantized) else network
+
+
+def advance(network: Recogniser, share: float) -> None:
+    """Bring a network in training mode into the state after ``share`` (0..1) of the steps."""
+    if isinstance(network, FakeQuantized):
+        network.at(share)
+
+
+def learned_ranges(network: Recogniser, recipe: Recipe, data: Prepared) -> dict[str, Any]:
+    """Return what the weights record, for the exporter: ``inkport.export.quantize.learned_ranges.Learned``."""
+    if not isinstance(network, FakeQuantized):
+        return {}
+    chosen = calibration_lines(data.train.lines, network.recipe.calibration_lines)
+    calibration = describe_lines(chosen, Role.CALIBRATION)
+    return {"qat": {"ranges": network.ranges(), "calibration": to_plain(calibration), "recipe": recipe.digest}}
+
+
+def calibration_lines(lines: Iterable[Line], count: int) -> list[Line]:
+    """Choose training lines by their ids alone: data sets take turns, each in the order of its ids' SHA-256.
+
+    A line that is there several times, to weigh more in training, counts once, whatever its copies are called.
+    """
+    once: dict[str, Line] = {}
+    for line in lines:
+        once.setdefault(line.content, line)
+    sets: dict[str, list[Line]] = defaultdict(list)
+    for line in once.values():
+        sets[line.dataset].append(line)
+    ranked = [
+        (turn, name, line)
+        for name, some in sets.items()
+        for turn, line in enumerate(sorted(some, key=lambda line: hashlib.sha256(line.id.encode()).hexdigest()))
+    ]
+    return [line for _, _, line in sorted(ranked, key=lambda item: item[:2])[:count]]

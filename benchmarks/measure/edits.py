@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from inkport.core.metrics import edit_distance
+
 
 @dataclass(frozen=True, kw_only=True)
 class Edits:
@@ -28,22 +30,11 @@ def count_edits(text: str, reading: str) -> Edits:
 
     Several scripts can be shortest ("ab" to "ba": two substitutions, or one insertion and one deletion); the
     counts are those of the one with the most substitutions, so they do not depend on how it was searched for.
-
-    Source:
-        Wagner & Fischer, *The String-to-String Correction Problem* (1974), with a second criterion: an
-        insertion or deletion costs one unit more than a substitution's ``weight``.
     """
-    text, reading = _without_common_ends(text, reading)
     weight = len(text) + len(reading) + 1
-    gap = weight + 1
-    previous = [j * gap for j in range(len(reading) + 1)]
-    for i, wanted in enumerate(text, start=1):
-        current = [i * gap]
-        for j, found in enumerate(reading, start=1):
-            diagonal = previous[j - 1] if wanted == found else previous[j - 1] + weight
-            current.append(min(diagonal, previous[j] + gap, current[j - 1] + gap))
-        previous = current
-    distance, gaps = divmod(previous[-1], weight)
+    # A gap costs one unit more than a substitution: so the fewest gaps win where the number of edits is the same.
+    cost = edit_distance(text, reading, gap=weight + 1, substitution=weight)
+    distance, gaps = divmod(cost, weight)
     insertions = (gaps + len(reading) - len(text)) // 2
     return Edits(substitutions=distance - gaps, insertions=insertions, deletions=gaps - insertions)
 
@@ -122,12 +113,3 @@ def sum_edits(edits: Iterable[Edits]) -> Edits:
         insertions=sum(e.insertions for e in items),
         deletions=sum(e.deletions for e in items),
     )
-
-
-def _without_common_ends(a: str, b: str) -> tuple[str, str]:
-    shorter = min(len(a), len(b))
-    start = next((i for i in range(shorter) if a[i] != b[i]), shorter)
-    a, b = a[start:], b[start:]
-    shorter = min(len(a), len(b))
-    end = next((i for i in range(shorter) if a[-1 - i] != b[-1 - i]), shorter)
-    return a[: len(a) - end], b[: len(b) - end]

@@ -9,14 +9,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from inkport.benchmarks.measure import CONFIDENCE
 from inkport.benchmarks.measure.student import t_quantile
 from inkport.benchmarks.measure.units import UnitKind, Units
 
 
 Floats = npt.NDArray[np.float64]
 
-CONFIDENCE = 0.95
-"""Share of samples whose interval covers the truth."""
 FEWEST_UNITS = 3
 """Fewer writers say nothing about others: two give a spread with one degree of freedom, one gives none."""
 

@@ -84,12 +84,3 @@ class ErrorModel:
         tail = count / len(self.sizes) * (np.maximum(u, start) / start) ** -self.exponent
         # Half of the errors go the other way.
         return np.asarray(0.5 * np.where(u <= start, seen, tail))
-
-    def flip_probability(self, frames: FrameMargins) -> float:
-        """Return the probability that a line reads differently: that an error at a frame that matters is too large.
-
-        Frames are taken as independent given their margins. Changes that need two frames at once, and third-best
-        labels, are left out, so the prediction is a little low.
-        """
-        chances = self.exceeds(frames.margins[frames.matters])
-        return float(1 - np.prod(1 - chances))

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inkport.benchmarks.measure import RESAMPLES
 from inkport.benchmarks.measure.changes import Change, Effects, find_changes, sum_effects
 from inkport.benchmarks.measure.edits import Edits, count_edits, sum_edits
 from inkport.benchmarks.measure.equivalence import Equivalence, judge_equivalence
 from inkport.benchmarks.measure.estimate import estimate
 from inkport.benchmarks.measure.units import UnitKind, units_of
-from inkport.benchmarks.measure.worst import RESAMPLES, WorstWriter, worst_writer
+from inkport.benchmarks.measure.worst import WorstWriter, worst_writer
 from inkport.core.charset import normalise_text
 from inkport.core.ctc import Transcription
 from inkport.core.metrics import wer, wer_htr
@@ -128,8 +129,8 @@ class Parity(Score):
 
     datasets: tuple[DatasetScore, ...]
     """One row per data set and kind of writers, in the order of the lines."""
-    flips: tuple[Flip, ...]
-    """Every flipped line, in the order of the lines."""
+    flips: tuple[Flip, ...] = ()
+    """Every flipped line, in the order of the lines; summaries leave them out."""
     effects: Effects
     """All changes of the flipped lines, by what they do."""
     worst_writer: WorstWriter | None

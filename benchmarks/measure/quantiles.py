@@ -10,9 +10,7 @@ from math import lgamma, log
 import numpy as np
 import numpy.typing as npt
 
-
-CONFIDENCE = 0.95
-"""Share of repeated measurements whose interval covers the true quantile, at least."""
+from inkport.benchmarks.measure import CONFIDENCE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from math import exp, lgamma, log, pi, sqrt
-from statistics import NormalDist
+from statistics import NormalDist, fmean, stdev
+
+from inkport.benchmarks.measure import CONFIDENCE
 
 
 TERMS = 300
@@ -15,6 +18,15 @@ MANY = 1000
 """Degrees of freedom from which on an expansion about the normal distribution is exact to 1e-9."""
 SMALL = 1e-300
 """Stands in for a zero in the continued fraction."""
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Return the interval of the mean of a few values, at ``CONFIDENCE``; None for fewer than two."""
+    count = len(values)
+    if count < 2:
+        return None
+    mean, reach = fmean(values), t_quantile((1 + CONFIDENCE) / 2, count - 1) * stdev(values) / sqrt(count)
+    return mean - reach, mean + reach
 
 
 def t_cdf(t: float, degrees: float) -> float:

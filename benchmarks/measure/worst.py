@@ -10,14 +10,12 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from inkport.benchmarks.measure.estimate import CONFIDENCE
+from inkport.benchmarks.measure import CONFIDENCE, RESAMPLES
 from inkport.benchmarks.measure.student import t_quantile
 from inkport.benchmarks.measure.units import UnitKind, Units
 from inkport.lines.line import Line
 
 
-RESAMPLES = 2000
-"""Draws for the interval of the worst writer; 95 % limits want about 1,000 (Efron & Tibshirani, 1993)."""
 CHUNK = 4_000_000
 """Most lines drawn at once, so that memory stays below about 100 MB however many lines there are."""
 

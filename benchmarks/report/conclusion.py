@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.measure.parity import Parity, Score
 from inkport.benchmarks.measure.units import counted
-from inkport.benchmarks.report.document import Conclusion, Sign, grouped
-from inkport.benchmarks.report.envelope import Report, TargetReport
+from inkport.benchmarks.report.envelope import Report
+from inkport.benchmarks.report.presentation import Conclusion, Sign, grouped
 from inkport.benchmarks.report.rows import points
 from inkport.benchmarks.run.machine.noise import Difference
 from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import TargetRecord
 from inkport.core.target import Budget, LineChoice
 
 
@@ -37,7 +38,7 @@ def conclusions(report: Report) -> tuple[Conclusion, ...]:
     return grouped([_conclude(target, report) for target in report.targets])
 
 
-def _conclude(target: TargetReport, report: Report) -> Conclusion:
+def _conclude(target: TargetRecord, report: Report) -> Conclusion:
     sign, parity, why = SIGNS[target.outcome], target.parity, target.reason
     fragile = target.sample_choice is LineChoice.FRAGILE and parity is not None and parity.flipped_lines > 0
     if parity is not None and not fragile:
@@ -109,7 +110,7 @@ def _further(row: Score, where: str) -> str:
     return f"{cannot}: about {counted(more, row.interval_unit).replace(' ', ' more ', 1)} would settle it"
 
 
-def _speed(target: TargetReport, baseline: str | None) -> str:
+def _speed(target: TargetRecord, baseline: str | None) -> str:
     latency = target.latency
     if latency is None or latency.speed_up is None or baseline in {None, target.name}:
         return ""

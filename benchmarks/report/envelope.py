@@ -1,63 +1,69 @@
-"""The report: one document with a schema version; everything shown anywhere is a view of it.
+"""The envelope of every report: what it is about, on which machine, and what became of each target.
 
-``report.schema.json`` beside this file is its JSON Schema.
+A check adds its sections to it and to the record of each target; everything shown anywhere is a view of it.
+``report.schema.json`` beside this file is made of these dataclasses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeVar
 
-from inkport.benchmarks.measure.parity import Parity
+from inkport import __version__
 from inkport.benchmarks.measure.per_line import PerLine, to_json_text
 from inkport.benchmarks.run.device_record import DeviceReport
 from inkport.benchmarks.run.environment import Environment
 from inkport.benchmarks.run.host_times import HostTimes
-from inkport.benchmarks.run.latency import Latency
 from inkport.benchmarks.run.machine.noise import Noise
-from inkport.benchmarks.run.options import Options
-from inkport.benchmarks.run.outcome import Outcome, exit_code
-from inkport.core.artifact import Artifact
+from inkport.benchmarks.run.options import VerifyOptions
+from inkport.benchmarks.run.outcome import exit_code
+from inkport.benchmarks.run.record import ArtifactInfo, Proof, TargetRecord, having, section_of, with_sections
 from inkport.core.config import to_plain
 from inkport.core.lm.files import Fusion
-from inkport.core.runtime import Evidence, Placement
-from inkport.core.target import Budget, LineChoice, Precision
+from inkport.core.target import Precision
 
 
-SCHEMA = 1
-"""Version of the report; it changes when a field changes its meaning or goes away."""
+SCHEMA = 2
+"""Version of all reports; it changes when a field changes its meaning or goes away. Inkport 0.1 wrote 1."""
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArtifactInfo:
-    """Which artefact was run."""
+class Document:
+    """What every report says of itself."""
 
-    sha256: str
-    """Its digest (``Artifact.digest``)."""
-    bytes: int
-    """Size of its files."""
-    format: str
-    """Its format."""
-    precision: Precision
-    """Its number format."""
-    root: str
-    """Digest of the weights that it descends from."""
-    calibration_sha256: str | None
-    """Digest of the lines that it was calibrated on, if any."""
+    NAME: ClassVar[str]
+    """Which check, as the command is called."""
 
-    @classmethod
-    def of(cls, artifact: Artifact) -> ArtifactInfo:
-        """Describe an artefact."""
-        calibration = artifact.provenance.calibration
-        return cls(
-            sha256=artifact.digest,
-            bytes=artifact.bytes,
-            format=artifact.format,
-            precision=artifact.precision,
-            root=artifact.root,
-            calibration_sha256=calibration.sha256 if calibration else None,
-        )
+    schema: int = SCHEMA
+    """Version of the document."""
+    maker: str = f"inkport {__version__}"
+    """What wrote it."""
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    """When, in UTC (ISO 8601)."""
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of the command."""
+        return 0
+
+    def plain(self) -> dict[str, Any]:
+        """Return the document as plain data."""
+        return self.headed(to_plain(self), self.NAME)
+
+    def headed(self, own: dict[str, Any], check: str) -> dict[str, Any]:
+        """Return the document with what it says of itself in front."""
+        head = {f.name: own.pop(f.name) for f in fields(Document)}
+        return {**head, "check": check, "exit_code": self.exit_code, **own}
+
+    def to_json(self) -> str:
+        """Return the document, as ``report.schema.json`` describes it.
+
+        Raises:
+            ValueError: If a number is not finite.
+        """
+        return to_json_text(self.plain()) + "\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,87 +131,110 @@ class ReferenceInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TargetReport:
-    """One target: where it ended, and what was measured until there."""
+class Together:
+    """What `inkport verify` finds out about all targets together."""
 
-    name: str
-    """Name of the target."""
-    runtime: str
-    """Its runtime."""
-    runtime_version: str
-    """Version of the runtime's SDK, empty if unknown."""
-    device: str
-    """Its device."""
-    precision: Precision
-    """Its number format."""
-    outcome: Outcome
-    """Where it ended."""
-    reason: str
-    """Why, in a sentence or two; empty if it passed."""
-    evidence: Evidence | None
-    """What its figures prove about the device; absent if there are none."""
-    sample: int | None
-    """Lines that it read, if it read some and not all; ``sample_choice`` says which."""
-    placement: Placement | None
-    """Where its operators ran; absent where the runtime does not tell."""
-    options: Mapping[str, str]
-    """Options of its runtime."""
-    required: bool
-    """Whether its absence is a failure of the run."""
-    budget: Budget
-    """What it was allowed."""
-    artifact: ArtifactInfo | None
-    """What it ran; absent if there was nothing to run."""
-    parity: Parity | None
-    """Its text; absent if it did not read all lines."""
-    latency: Latency | None
-    """Its speed; absent if it did not finish, or the latency was left out."""
-    sample_choice: LineChoice | None = None
-    """How the lines of the sample were chosen; of fragile lines only the flips count. Absent without a sample."""
-    line_edits: tuple[int | None, ...] | None = None
-    """Its edits per line of the data, None where it did not read; absent if it read nothing."""
-    machine: str | None = None
-    """Name of the device that it ran on, one of the report's ``devices``; absent if it ran here."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """Everything one run of the harness found out."""
-
-    created: str
-    """When, in UTC (ISO 8601)."""
-    model: ModelInfo
-    """What was verified."""
-    data: DataInfo
-    """On which lines."""
-    reference: ReferenceInfo
-    """Compared with what."""
-    options: Options
-    """As asked for."""
-    environment: Environment
-    """Where."""
-    baseline: str | None
+    baseline: str | None = None
     """Name of the target that ``latency.speed_up`` refers to: fp32 in ONNX Runtime, if it was measured."""
-    host: HostTimes | None
+    host: HostTimes | None = None
     """Times of the parts around the network; absent if the latency was left out or no target ran."""
-    targets: tuple[TargetReport, ...]
-    """One entry per target, in the order of the targets file."""
     noise: Noise | None = None
     """How steady the machine was while the targets were timed; absent if none was."""
     per_line: PerLine | None = None
     """What each line contributes, so that ``inkport compare`` can pair the lines of two reports."""
     devices: tuple[DeviceReport, ...] = ()
     """The other machines that targets ran on."""
-
     lm: Fusion | None = None
     """Weights of the language model that all logits were decoded with; greedy decoding if absent."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check adds to the envelope."""
+
+    NAME: str
+    """Its name, as the command is called."""
+    options: type
+    """Class of its settings."""
+    sections: tuple[type, ...] = ()
+    """Dataclasses whose fields it adds to the report."""
+    target_sections: tuple[type, ...] = ()
+    """Dataclasses whose fields it adds to the record of each target."""
+
+
+VERIFY = Check("verify", VerifyOptions, (Together,), (Proof,))
+"""Text and speed against the reference, here and on other machines."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Document):
+    """Everything one run of a check found out."""
+
+    check: Check = VERIFY
+    """Which check: its name."""
+    model: ModelInfo
+    """Which model."""
+    data: DataInfo
+    """On which lines."""
+    reference: ReferenceInfo | None = None
+    """Compared with what; absent if with nothing."""
+    note: str = ""
+    """Why there is no reference, if one was wanted."""
+    options: Any
+    """As asked for."""
+    environment: Environment
+    """Where."""
+    targets: tuple[TargetRecord, ...]
+    """One entry per target, in the order of the targets file."""
+    sections: tuple[Any, ...] = ()
+    """What the check found out about all targets together: dataclasses, whose fields stand beside these."""
 
     @property
     def exit_code(self) -> int:
         """0 all pass, 1 a target regressed or failed, 3 a required target is not available (and none regressed)."""
         return exit_code((target.outcome, target.required) for target in self.targets)
 
-    def to_json(self) -> str:
-        """Return the document, as ``report.schema.json`` describes it."""
-        document: Mapping[str, Any] = {"schema": SCHEMA, "exit_code": self.exit_code, **to_plain(self)}
-        return to_json_text(document) + "\n"
+    def plain(self) -> dict[str, Any]:
+        """Return the document as plain data, the fields of sections beside those of the envelope."""
+        own = with_sections(replace(self, targets=()), self.check.sections)
+        own = {key: value for key, value in own.items() if key not in {"check", "targets"}}
+        targets = [with_sections(target, self.check.target_sections) for target in self.targets]
+        return self.headed({**own, "targets": targets}, self.check.NAME)
+
+    def section(self, of: type[S]) -> S:
+        """Return what the check found out about all targets together; an empty section if it did not."""
+        return section_of(self.sections, of)
+
+    def having(self, section: object) -> Report:
+        """Return the report with a section, in the place of one of its class."""
+        return replace(self, sections=having(self.sections, section))
+
+    @property
+    def baseline(self) -> str | None:
+        """Name of the target that ``latency.speed_up`` refers to."""
+        return self.section(Together).baseline
+
+    @property
+    def host(self) -> HostTimes | None:
+        """Times of the parts around the network."""
+        return self.section(Together).host
+
+    @property
+    def noise(self) -> Noise | None:
+        """How steady the machine was while the targets were timed."""
+        return self.section(Together).noise
+
+    @property
+    def per_line(self) -> PerLine | None:
+        """What each line contributes."""
+        return self.section(Together).per_line
+
+    @property
+    def devices(self) -> tuple[DeviceReport, ...]:
+        """The other machines that targets ran on."""
+        return self.section(Together).devices
+
+    @property
+    def lm(self) -> Fusion | None:
+        """Weights of the language model that all logits were decoded with."""
+        return self.section(Together).lm

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from inkport.benchmarks.report.document import Document
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.html import HERE, render_html
 from inkport.benchmarks.report.junit import junit_xml
 from inkport.benchmarks.report.markdown import render_markdown
 from inkport.benchmarks.report.mllog import render_mllog
-from inkport.benchmarks.report.sections import document
+from inkport.benchmarks.report.presentation import Presentation
+from inkport.benchmarks.report.sections import present
 from inkport.benchmarks.report.text import render_text
 from inkport.core.files import write_atomically
 from inkport.lines.line import Line
@@ -26,10 +26,12 @@ def write_report(report: Report, lines: Iterable[Line], folder: Path) -> None:
         folder: Made if needed.
     """
     more = {"report.mllog": render_mllog(report)}
-    write_views(document(report, lines), folder, stem="report", json=report.to_json(), more=more)
+    write_views(present(report, lines), folder, stem="report", json=report.to_json(), more=more)
 
 
-def write_views(shown: Document, folder: Path, *, stem: str, json: str, more: Mapping[str, str] | None = None) -> None:
+def write_views(
+    shown: Presentation, folder: Path, *, stem: str, json: str, more: Mapping[str, str] | None = None
+) -> None:
     """Write ``<stem>.html``, ``.md``, ``.txt``, ``.xml`` (JUnit, where there are cases) and, last, ``.json``.
 
     Each file is replaced in one step, after all have been made, so that a kill leaves whole files: what the page

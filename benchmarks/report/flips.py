@@ -9,9 +9,9 @@ from itertools import groupby
 from inkport.benchmarks.measure.changes import Change, Effect
 from inkport.benchmarks.measure.parity import Flip
 from inkport.benchmarks.report.align import Cell, align
-from inkport.benchmarks.report.document import Evidence
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.pictures import Picture
+from inkport.benchmarks.report.presentation import Evidence
 from inkport.benchmarks.report.rows import NONE, flips_by_line
 
 

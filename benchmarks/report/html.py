@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from html import escape
 
-from inkport.benchmarks.report.document import Document, Section, Sign
+from inkport.benchmarks.report.presentation import Presentation, Section, Sign
 from inkport.benchmarks.report.style import STYLE
 from inkport.core.tables import Table
 
@@ -26,7 +26,7 @@ HERE = "here.css"
 """File of the folder beside the page; it hides the notice that the folder is missing."""
 
 
-def render_html(document: Document, *, stem: str = "report") -> dict[str, str]:
+def render_html(document: Presentation, *, stem: str = "report") -> dict[str, str]:
     """Return the page and what lies beside it, by path: ``<stem>.html`` first.
 
     Args:
@@ -58,7 +58,7 @@ def _page(title: str, body: str) -> str:
     )
 
 
-def _conclusions(document: Document) -> str:
+def _conclusions(document: Presentation) -> str:
     items = "".join(
         f'<li class="{found.sign}"><strong><span aria-hidden="true">{MARKS[found.sign]}</span> {escape(found.label)}'
         f"</strong>: <b>{escape(', '.join(found.names))}</b>{'; ' if found.why else ''}{escape(found.why)}</li>"
@@ -68,7 +68,7 @@ def _conclusions(document: Document) -> str:
     return f'{lead}<ul class="conclusions">{items}</ul>'
 
 
-def _section(section: Section, document: Document, stem: str, beside: dict[str, str]) -> str:
+def _section(section: Section, document: Presentation, stem: str, beside: dict[str, str]) -> str:
     if section.evidence:
         found = section.evidence()
         parts = [_rest(section, found.rest, document, stem, beside), found.markup]
@@ -81,7 +81,7 @@ def _section(section: Section, document: Document, stem: str, beside: dict[str, 
     return "\n".join(part for part in parts if part)
 
 
-def _rest(section: Section, rest: tuple[str, ...], document: Document, stem: str, beside: dict[str, str]) -> str:
+def _rest(section: Section, rest: tuple[str, ...], document: Presentation, stem: str, beside: dict[str, str]) -> str:
     """Put parts that would make the page too large into pages of their own, and return the links to them."""
     if not rest:
         return ""

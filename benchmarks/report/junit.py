@@ -10,9 +10,10 @@ from xml.etree import ElementTree as ET
 
 from inkport.benchmarks.measure.equivalence import Equivalence, Verdict
 from inkport.benchmarks.measure.parity import DatasetScore
-from inkport.benchmarks.report.envelope import Report, TargetReport
+from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.rows import between, percent, points
 from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import TargetRecord
 
 
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -55,6 +56,7 @@ RESULTS = {
     Outcome.EXPORT_FAILED: Result.ERROR,
     Outcome.LOAD_FAILED: Result.ERROR,
     Outcome.RUN_FAILED: Result.ERROR,
+    Outcome.VIOLATED: Result.FAILURE,
     Outcome.TEXT_DIFFERS: Result.FAILURE,
     Outcome.LATENCY_OVER_BUDGET: Result.FAILURE,
     Outcome.FELL_BACK: Result.FAILURE,
@@ -115,7 +117,7 @@ def _skipped(cases: Sequence[Case]) -> str:
     return str([case.result for case in cases].count(Result.SKIPPED))
 
 
-def _cases(target: TargetReport) -> list[Case]:
+def _cases(target: TargetRecord) -> list[Case]:
     broken = target.outcome is Outcome.UNAVAILABLE and target.required
     whole = Case(
         suite=target.name,
@@ -127,7 +129,7 @@ def _cases(target: TargetReport) -> list[Case]:
     return [whole, *(_dataset_case(target.name, row) for row in (target.parity.datasets if target.parity else ()))]
 
 
-def _speed(target: TargetReport) -> str:
+def _speed(target: TargetRecord) -> str:
     latency = target.latency
     return f"p50 {latency.p50_ms:.3f} ms, p90 {latency.p90_ms:.3f} ms, p99 {latency.p99_ms:.3f} ms" if latency else ""
 

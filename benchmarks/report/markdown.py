@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inkport.benchmarks.report.document import Document, Section
+from inkport.benchmarks.report.presentation import Presentation, Section
 from inkport.core.tables import escape, markdown_table
 
 
-def render_markdown(document: Document) -> str:
+def render_markdown(document: Presentation) -> str:
     """Return conclusions, tables and sentences; what only a page can show is left out."""
     parts = [f"# {document.title}", f"**{escape(document.lead)}**" if document.lead else ""]
     parts.append(_items(found.sentence for found in document.conclusions))

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from inkport.benchmarks.measure.parity import Parity
-from inkport.benchmarks.report.envelope import Report, TargetReport
+from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.latency import Latency
+from inkport.benchmarks.run.record import TargetRecord
 
 
 PREFIX = ":::MLLOG "
@@ -52,7 +53,7 @@ def _run(report: Report) -> Iterator[tuple[str, object]]:
     yield "exit_code", report.exit_code
 
 
-def _target(target: TargetReport) -> Iterator[tuple[str, object]]:
+def _target(target: TargetRecord) -> Iterator[tuple[str, object]]:
     yield "outcome", str(target.outcome)
     if target.reason:
         yield "reason", target.reason

@@ -10,8 +10,9 @@ import numpy as np
 from inkport.benchmarks.measure.parity import Parity
 from inkport.benchmarks.measure.per_line import PerLine
 from inkport.benchmarks.report import svg
-from inkport.benchmarks.report.envelope import Report, TargetReport
+from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.rows import milliseconds, percent, points
+from inkport.benchmarks.run.record import TargetRecord
 
 
 BINS = 8
@@ -171,7 +172,7 @@ def _effects(parity: Parity) -> tuple[int, int, int]:
     return parity.effects.harmful, parity.effects.harmless, parity.effects.repaired
 
 
-def _flip_shares(target: TargetReport, parity: Parity, lines: PerLine) -> list[tuple[float, float, int]]:
+def _flip_shares(target: TargetRecord, parity: Parity, lines: PerLine) -> list[tuple[float, float, int]]:
     """Return median gap, share of flipped lines and number of lines of each group of the lines that it read."""
     read = target.line_edits or (0,) * len(lines.margin_reference)
     gaps = np.array(sorted(m for m, e in zip(lines.margin_reference, read, strict=True) if m and e is not None))
@@ -195,7 +196,7 @@ def _kinds(report: Report) -> dict[str, str]:
 
 
 def _labels(
-    places: Sequence[tuple[float, float]], targets: Sequence[TargetReport], kinds: Mapping[str, str]
+    places: Sequence[tuple[float, float]], targets: Sequence[TargetRecord], kinds: Mapping[str, str]
 ) -> list[str]:
     names = [target.name for target in targets]
     return svg.labels(places, names, [kinds[name] for name in names])

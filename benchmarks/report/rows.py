@@ -5,8 +5,9 @@ from __future__ import annotations
 from inkport.benchmarks.measure.edits import Edits
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.measure.parity import DatasetScore, Flip
-from inkport.benchmarks.report.envelope import Report, TargetReport
+from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.machine.noise import Difference
+from inkport.benchmarks.run.record import TargetRecord
 from inkport.core.tables import Table
 
 
@@ -26,7 +27,7 @@ def summary(report: Report) -> Table:
     return Table(head, tuple(_summary_row(target) for target in report.targets), 3, caption)
 
 
-def _summary_row(target: TargetReport) -> tuple[str, ...]:
+def _summary_row(target: TargetRecord) -> tuple[str, ...]:
     parity, latency, artifact = target.parity, target.latency, target.artifact
     text = (NONE,) * 5
     if parity:
@@ -190,7 +191,7 @@ def milliseconds(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
-def _speed(target: TargetReport) -> str:
+def _speed(target: TargetRecord) -> str:
     latency = target.latency
     if latency is None or latency.speed_up is None:
         return NONE
@@ -205,5 +206,5 @@ def _edit_cells(edits: Edits) -> tuple[str, str, str]:
     return str(edits.substitutions), str(edits.insertions), str(edits.deletions)
 
 
-def _datasets(target: TargetReport) -> tuple[DatasetScore, ...]:
+def _datasets(target: TargetRecord) -> tuple[DatasetScore, ...]:
     return target.parity.datasets if target.parity else ()

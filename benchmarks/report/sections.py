@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.report.conclusion import SIGNS, conclusions, too_few
 from inkport.benchmarks.report.devices import device_notes, devices
-from inkport.benchmarks.report.document import Document, Evidence, Section, Sign
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.flips import INSIDE, by_harm, flip_evidence
 from inkport.benchmarks.report.junit import cases
 from inkport.benchmarks.report.pictures import pictures
 from inkport.benchmarks.report.plots import draw_plots
+from inkport.benchmarks.report.presentation import Evidence, Presentation, Section, Sign
 from inkport.benchmarks.report.rows import (
     by_dataset,
     flips_by_line,
@@ -36,14 +36,14 @@ VERDICTS = {
 """What each verdict means."""
 
 
-def document(report: Report, lines: Iterable[Line] = ()) -> Document:
+def present(report: Report, lines: Iterable[Line] = ()) -> Presentation:
     """Return the report of `inkport verify` as it is read.
 
     Args:
         report: The report.
         lines: The lines that it is about, for the page, which shows the flipped ones.
     """
-    return Document(
+    return Presentation(
         title="inkport verify",
         about=report.model.name,
         subject=(headline(report), reference_line(report)),

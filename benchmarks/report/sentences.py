@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from inkport.benchmarks.measure import CONFIDENCE
 from inkport.benchmarks.measure.equivalence import LEVEL
-from inkport.benchmarks.measure.estimate import CONFIDENCE
 from inkport.benchmarks.measure.units import counted
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.rows import NONE, percent
@@ -25,7 +25,8 @@ def headline(report: Report) -> str:
 
 def reference_line(report: Report) -> str:
     """Return what the targets were compared with, and why it is not torch, if it is not."""
-    r = report.reference
+    if (r := report.reference) is None:
+        return f"no reference: {report.note or NONE}"
     score = next((target.parity for target in report.targets if target.parity), None)
     rate = f", CER {percent(score.cer_reference)} %" if score else ""
     note = f"; {r.note}" if r.note else ""
@@ -40,7 +41,7 @@ def notes(report: Report) -> list[str]:
     score = next((target.parity for target in report.targets if target.parity), None)
     if score:
         units = counted(score.clusters, score.interval_unit)
-        sentences.append(f"interval: {CONFIDENCE:.0%}, by what differs between {units}, all lines together")
+        sentences.append(f"interval: {CONFIDENCE:.0%} over {units}, by what differs between them, all lines together")
         sentences.append(guarantee(report))
     if fragile := [t.name for t in report.targets if t.sample_choice is LineChoice.FRAGILE and t.parity]:
         sentences.append(
@@ -97,5 +98,5 @@ def facts(report: Report) -> Mapping[str, str]:
         "load before the run": NONE if e.load_1min is None else f"{e.load_1min:g}",
         "model": report.model.artifact.sha256,
         "data": report.data.sha256,
-        "reference artefact": report.reference.artifact.sha256,
+        "reference artefact": report.reference.artifact.sha256 if report.reference else NONE,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from inkport.benchmarks.report.document import Document, Section
+from inkport.benchmarks.report.presentation import Presentation, Section
 from inkport.core.tables import Table
 
 
@@ -12,7 +12,7 @@ WIDTH = 100
 """Columns that sentences are wrapped to."""
 
 
-def render_text(document: Document) -> str:
+def render_text(document: Presentation) -> str:
     """Return what a terminal shows: the conclusions last, where the eye is when a command ends."""
     blocks = ["\n".join(map(wrap, document.subject))]
     blocks += [text for index, section in enumerate(document.sections) if (text := _section(section, named=index > 0))]

@@ -10,7 +10,6 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from inkport.benchmarks.measure.edits import count_edits
 from inkport.benchmarks.measure.estimate import estimate
 from inkport.benchmarks.measure.units import units_of
 from inkport.core.artifact import Artifact
@@ -19,6 +18,7 @@ from inkport.core.charset import Charset, normalise_text
 from inkport.core.ctc import Decode, Transcription, greedy
 from inkport.core.lm.files import Fusion
 from inkport.core.lm.model import CharModel
+from inkport.core.metrics import edit_distance
 from inkport.core.runtime import Session
 from inkport.lines.audit import Audit
 from inkport.lines.line import Line
@@ -156,10 +156,8 @@ def _edits(lines: Sequence[Line], read: Iterable[Transcription]) -> list[int]:
     return [_distance(normalise_text(line.text), normalise_text(reading.text)) for line, reading in pairs]
 
 
-@lru_cache(maxsize=1 << 16)
-def _distance(text: str, reading: str) -> int:
-    # Most trials read most lines alike.
-    return count_edits(text, reading).total
+# Most trials read most lines alike.
+_distance = lru_cache(maxsize=1 << 16)(edit_distance)
 
 
 def _symbols(lines: Iterable[Line]) -> int:

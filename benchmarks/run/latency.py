@@ -15,7 +15,7 @@ from inkport.benchmarks.measure.quantiles import Quantile, quantile
 from inkport.benchmarks.measure.width_cost import Curve, fit_curve
 from inkport.benchmarks.run.machine.noise import Difference, Noise, NoiseMeter
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.scenarios.timing import run_ns
+from inkport.benchmarks.run.timing import run_ns
 from inkport.core.errors import RuntimeExecutionError
 from inkport.core.foreign import failure_of
 from inkport.core.lending import check_returned, lend

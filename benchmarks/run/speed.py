@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from inkport.benchmarks.run.host_times import HostTimes, host_times
 from inkport.benchmarks.run.latency import Image, Latency, Times, choose_lines, cold_start, measure, summarise
 from inkport.benchmarks.run.machine.noise import Noise
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.progress import Progress
-from inkport.benchmarks.run.targets import TargetRun, session_options
+from inkport.benchmarks.run.targets import Attempt, session_options
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
 from inkport.core.foreign import failure_of
@@ -37,7 +37,12 @@ class Speed:
 
 
 def measure_speed(
-    runs: Sequence[TargetRun], audit: Audit, options: Options, progress: Progress, *, beam: BeamDecoder | None = None
+    runs: Sequence[Attempt],
+    audit: Audit,
+    options: VerifyOptions,
+    progress: Progress,
+    *,
+    beam: BeamDecoder | None = None,
 ) -> Speed:
     """Time the targets that have read all lines, on the same lines and in turns.
 
@@ -52,7 +57,7 @@ def measure_speed(
     ready = {
         run.target.name: (run.target, run.artifact)
         for run in runs
-        if run.parity and run.artifact and run.evidence is Evidence.MEASURED
+        if run.record.parity and run.artifact and run.record.evidence is Evidence.MEASURED
     }
     if not ready or not options.latency_lines:
         return speed
@@ -84,10 +89,10 @@ def measure_speed(
     return speed
 
 
-def _open(target: Target, artifact: Artifact, options: Options, image: Image) -> tuple[float, Session]:
+def _open(target: Target, artifact: Artifact, options: VerifyOptions, image: Image) -> tuple[float, Session]:
     # The runtime itself, without the checks around its sessions: they are not what is timed.
     runtime = load_runtime(target.runtime)
-    settings = session_options(target, options)
+    settings = session_options(target, options.threads)
     return cold_start(lambda: runtime.open(artifact, device=target.device, options=settings), image)
 
 

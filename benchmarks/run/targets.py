@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from inkport.benchmarks.measure.fragile import choose_fragile, without_claims
 from inkport.benchmarks.measure.gaps import find_margins
-from inkport.benchmarks.measure.parity import Parity, Reading, compare, score
+from inkport.benchmarks.measure.parity import Reading, compare, score
 from inkport.benchmarks.measure.per_line import line_edits
-from inkport.benchmarks.run.environment import without_folders
-from inkport.benchmarks.run.latency import choose_lines
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.latency import Image, choose_lines
+from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress, silent
+from inkport.benchmarks.run.record import ArtifactInfo, Proof, TargetRecord
 from inkport.benchmarks.run.reference import Provide
+from inkport.benchmarks.run.request import Request
 from inkport.core.artifact import Artifact
 from inkport.core.ctc import Decode, Transcription, greedy
-from inkport.core.errors import InkportError, RuntimeUnavailableError, UsageError
+from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.exits import is_refusal
 from inkport.core.foreign import failure_of
-from inkport.core.registry import open_session, probe
-from inkport.core.runtime import CheckedSession, Evidence, Placed, Placement, Session, SessionOptions
+from inkport.core.registry import load_runtime, open_session, probe
+from inkport.core.runtime import Availability, CheckedSession, Evidence, Placed, Session, SessionOptions
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import LineChoice, Target
 from inkport.lines.audit import Audit
@@ -31,75 +33,70 @@ READ_AT_ONCE = 32
 
 
 @dataclass
-class TargetRun:
-    """What is known about a target so far."""
+class Attempt:
+    """A target on its way through a check: what it runs, where, and its record so far."""
 
     target: Target
     """The target."""
-    version: str = ""
-    """Version of its runtime's SDK."""
+    record: TargetRecord
+    """What is known about it."""
     artifact: Artifact | None = None
     """What it runs."""
-    parity: Parity | None = None
-    """Its text, once it has read all lines."""
-    failure: tuple[Outcome, str] | None = None
-    """Where it failed, and why."""
-    evidence: Evidence = Evidence.MEASURED
-    """What a run of its runtime proves here."""
-    placement: Placement | None = None
-    """Where its operators ran, if its runtime tells."""
-    sample: int | None = None
-    """Lines that it read, if not all."""
-    choice: LineChoice | None = None
-    """How those lines were chosen, if not all were read."""
-    line_edits: tuple[int | None, ...] | None = None
-    """Its edits per line, once it has read."""
+    session: Session | None = None
+    """Where it runs; absent unless it can go on."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended."""
+        return self.record.outcome is not Outcome.PASS
 
     def fail(self, outcome: Outcome, error: Exception) -> None:
-        """Remember where it failed, and why: the error's sentence and its fix, without folders."""
-        reason = error.message if isinstance(error, InkportError) else repr(error)
-        fix = f" (fix: {error.remedy})" if isinstance(error, InkportError) and error.remedy else ""
-        self.failure = (outcome, without_folders(reason + fix) + ".")
+        """Remember where it ended, and why, and close its session."""
+        self.record = self.record.failed(outcome, error)
+        self.close()
+
+    def close(self) -> None:
+        """Close the session, if it is open."""
+        session, self.session = self.session, None
+        if session is not None:
+            try:
+                session.close()
+            except BaseException as error:  # noqa: BLE001 - whatever a vendor's code raises
+                if not self.failed:
+                    self.record = self.record.failed(Outcome.RUN_FAILED, failure_of(error))
 
 
 def prove(
-    target: Target,
-    expected: Reading,
-    audit: Audit,
-    *,
-    provide: Provide,
-    options: Options,
-    progress: Progress,
-    decode: Decode = greedy,
-) -> TargetRun:
+    target: Target, expected: Reading, request: Request, *, progress: Progress, decode: Decode = greedy
+) -> Attempt:
     """Take a target as far as it comes, up to its comparison with the reference; raises what ``open_target`` does.
 
     Args:
         target: The target.
         expected: What the reference read.
-        audit: The lines.
-        provide: Returns the target's artefact.
-        options: Settings.
+        request: The lines, and where artefacts come from.
         progress: Told what is going on.
         decode: What makes text of logits, as for the reference.
     """
-    run = TargetRun(target)
-    session = open_target(run, provide=provide, options=options, progress=progress)
-    if session is None or run.artifact is None:
+    audit, options = request.audit, request.options
+    run = open_target(target, provide=request.provide, threads=options.threads, progress=progress)
+    if run.session is None or run.artifact is None:
         return run
     indices = _sample(target, expected, audit, options)
     part = audit if indices is None else audit.pick(indices)
     try:
-        with session:
-            reading = read_all(run.artifact.spec, session, part, label=target.name, progress=progress, decode=decode)
-            run.placement = session.session.placement() if isinstance(session.session, Placed) else None
+        reading = read_all(run.artifact.spec, run.session, part, label=target.name, progress=progress, decode=decode)
+        inner = run.session.session if isinstance(run.session, CheckedSession) else run.session
+        placement = inner.placement() if isinstance(inner, Placed) else None
     except BaseException as error:  # noqa: BLE001
         run.fail(Outcome.RUN_FAILED, failure_of(error))
         return run
-    run.sample, run.choice = (None, None) if indices is None else (len(indices), target.choose)
-    run.line_edits = line_edits(reading, indices, lines=len(audit.lines))
+    run.close()
+    if run.failed:
+        return run
+    sample, choice = (None, None) if indices is None else (len(indices), target.choose)
     wanted = expected if indices is None else expected.part(indices)
-    run.parity = compare(
+    parity = compare(
         part.lines,
         wanted,
         reading,
@@ -108,70 +105,88 @@ def prove(
         seed=options.seed,
         resamples=options.resamples,
     )
-    if run.choice is LineChoice.FRAGILE:
-        run.parity = without_claims(run.parity)
+    proof = Proof(
+        parity=without_claims(parity) if choice is LineChoice.FRAGILE else parity,
+        line_edits=line_edits(reading, indices, lines=len(audit.lines)),
+    )
+    run.record = replace(run.record, placement=placement, sample=sample, sample_choice=choice, sections=(proof,))
     return run
 
 
 def open_target(
-    run: TargetRun, *, provide: Provide, options: Options, progress: Progress = silent
-) -> CheckedSession | None:
+    target: Target,
+    *,
+    provide: Provide,
+    threads: int,
+    progress: Progress = silent,
+    before: Callable[[Attempt], None] | None = None,
+    timed: bool = False,
+) -> Attempt:
     """Take a target up to its open session, which the caller closes.
 
     Args:
-        run: The target; what is found out about it is written here, ``failure`` included.
+        target: The target.
         provide: Returns the target's artefact.
-        options: Settings.
+        threads: Threads that it computes with, unless its options say otherwise.
         progress: Told what is going on.
+        before: Called with the artefact, before the session is opened.
+        timed: Whether times count: then an emulated device is not available, and the session is the runtime's own,
+            without the checks around it.
 
     Returns:
-        The session, or None if the target did not come that far.
+        The target, with its session unless it did not come that far.
 
     Raises:
         OSError: If the machine has no room for the artefact; nothing else is raised.
         MemoryError: Likewise.
     """
-    target = run.target
-    availability = probe(target.runtime)
-    run.version, run.evidence = availability.version, availability.evidence
-    if not availability.ok:
-        run.fail(Outcome.UNAVAILABLE, RuntimeUnavailableError(availability.reason, remedy=availability.remedy))
-        return None
+    run, found = Attempt(target, TargetRecord.of(target)), probe(target.runtime)
+    run.record = replace(run.record, runtime_version=found.version, evidence=found.evidence)
+    if timed and found.ok and found.evidence is not Evidence.MEASURED:
+        found = Availability(ok=False, reason=f"times of {target.runtime} say nothing: it is {found.evidence} here")
+    if not found.ok:
+        run.fail(Outcome.UNAVAILABLE, RuntimeUnavailableError(found.reason, remedy=found.remedy))
+        return run
     # Whatever a vendor's code raises, the other targets go on: hence every exception, at each step.
     try:
         progress(f"{target.name}: exporting")
         run.artifact = provide(target)
+        run.record = replace(run.record, artifact=ArtifactInfo.of(run.artifact))
     except BaseException as error:
         failure = failure_of(error)
         if is_refusal(failure):
             raise
         run.fail(Outcome.UNAVAILABLE if _is_missing(failure) else Outcome.EXPORT_FAILED, failure)
-        return None
+        return run
     try:
+        if before is not None:
+            before(run)
         progress(f"{target.name}: opening")
-        return open_session(
-            run.artifact, runtime=target.runtime, device=target.device, options=session_options(target, options)
-        )
+        options = session_options(target, threads)
+        if timed:
+            run.session = load_runtime(target.runtime).open(run.artifact, device=target.device, options=options)
+        else:
+            run.session = open_session(run.artifact, runtime=target.runtime, device=target.device, options=options)
     except BaseException as error:  # noqa: BLE001
         failure = failure_of(error)
         run.fail(Outcome.UNAVAILABLE if _is_missing(failure) else Outcome.LOAD_FAILED, failure)
-        return None
+    return run
 
 
-def session_options(target: Target, options: Options) -> SessionOptions:
+def session_options(target: Target, threads: int) -> SessionOptions:
     """Return how a target's session is to run; ``options.threads`` in the target goes before the run's.
 
     Raises:
         UsageError: If the target's thread count is no number of at least 1.
     """
     extra = dict(target.options)
-    threads = extra.pop("threads", str(options.threads))
-    if not threads.isdecimal():
-        raise UsageError(f"target {target.name!r}: threads must be a number of at least 1, found {threads!r}")
-    return SessionOptions(threads=int(threads), extra=extra)
+    wanted = extra.pop("threads", str(threads))
+    if not wanted.isdecimal():
+        raise UsageError(f"target {target.name!r}: threads must be a number of at least 1, found {wanted!r}")
+    return SessionOptions(threads=int(wanted), extra=extra)
 
 
-def _sample(target: Target, expected: Reading, audit: Audit, options: Options) -> list[int] | None:
+def _sample(target: Target, expected: Reading, audit: Audit, options: VerifyOptions) -> list[int] | None:
     if target.lines is None or target.lines >= len(audit.lines):
         return None
     if target.choose is LineChoice.FRAGILE:
@@ -195,13 +210,22 @@ def read_all(
     """
     read: list[Transcription] = []
     thresholds: list[float] = []
-    for index, image in enumerate(audit.inputs):
-        if index % READ_AT_ONCE == 0:
-            progress(f"{label}: reading", index, len(audit.inputs))
-        logits = session.run(image)[0]
+    for logits in logits_of(session, audit.inputs, label=f"{label}: reading", progress=progress):
         read.append(decode(logits, spec.charset))
         thresholds.append(find_margins(logits).threshold)
     return replace(score(audit.lines, read), thresholds=tuple(thresholds))
+
+
+def logits_of(session: Session, inputs: Sequence[Image], *, label: str, progress: Progress) -> Iterator[Image]:
+    """Yield the logits of every line, float32 (t, k): read by itself, at its own padded width.
+
+    Raises:
+        InkportError: If a run fails or breaks the contract.
+    """
+    for index, image in enumerate(inputs):
+        if index % READ_AT_ONCE == 0:
+            progress(label, index, len(inputs))
+        yield session.run(image)[0]
 
 
 def _is_missing(error: Exception) -> bool:

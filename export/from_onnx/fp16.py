@@ -9,12 +9,12 @@ import numpy as np
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ExportError
-from inkport.core.exits import is_refusal
 from inkport.core.preprocess import PreprocessSpec
 from inkport.core.target import Precision
 from inkport.export.agreement import FP16_TOLERANCE, require_agreement
 from inkport.export.graph import onnx_forward, portable_bytes
 from inkport.export.quantize.ranges import Ranges, activation_ranges
+from inkport.export.quiet_converter import failing
 from inkport.export.record import derived_artifact
 from inkport.runtimes.onnx_files import load_onnx
 
@@ -40,19 +40,12 @@ def fp16_onnx_from_onnx(source: Artifact, out: Path) -> Artifact:
             logits differ from the source's by more than fp16's rounding explains.
     """
     path = source.file(".onnx")
-    try:
+    with failing(STAGE, path, ours=ExportError):
         model = load_onnx(path)
         _require_room(model, source.spec.preprocess)
         to_half(model)
         data = portable_bytes(model)
         run_half = onnx_forward(data, source.spec)
-    except ExportError:
-        raise
-    except Exception as error:
-        if is_refusal(error):
-            raise
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ExportError(f"{STAGE}: {path}: {reason}") from error
     require_agreement(STAGE, source.spec, onnx_forward(path, source.spec), run_half, tolerance=FP16_TOLERANCE)
     with derived_artifact(
         out,

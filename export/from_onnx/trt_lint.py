@@ -84,7 +84,7 @@ def _problems(node: Any, graph: _Graph, table: OperatorTable) -> Iterator[str]:
         if type_ and type_ not in table.types[kind]:
             yield f"{kind} does not take {type_}"
     if kind in {"QuantizeLinear", "DequantizeLinear"} and len(node.input) > 2:
-        yield from _quantisation(node, graph)
+        yield from _quantization(node, graph)
     constant = [1] if kind.startswith("Reduce") or kind in {"Squeeze", "Unsqueeze", "CumSum"} else []
     for index in constant:
         if len(node.input) > index and node.input[index] and node.input[index] not in graph.constants:
@@ -92,7 +92,7 @@ def _problems(node: Any, graph: _Graph, table: OperatorTable) -> Iterator[str]:
     yield from _attributes(node, {attribute.name: attribute for attribute in node.attribute})
 
 
-def _quantisation(node: Any, graph: _Graph) -> Iterator[str]:
+def _quantization(node: Any, graph: _Graph) -> Iterator[str]:
     zero = graph.constants.get(node.input[2])
     if zero is None or zero.any():
         yield f"{node.op_type} needs a zero point of 0"

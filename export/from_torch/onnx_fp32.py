@@ -15,7 +15,6 @@ from torch import nn
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ExportError
-from inkport.core.exits import is_refusal
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
@@ -23,6 +22,7 @@ from inkport.export.from_torch.network import fold_batch_norms, torch_forward
 from inkport.export.from_torch.qat import ranges_in_graph
 from inkport.export.graph import onnx_forward, portable_bytes
 from inkport.export.quantize.learned_ranges import learned, learned_options
+from inkport.export.quiet_converter import failing
 from inkport.export.record import derived_artifact
 from inkport.model.weights import load_weights
 
@@ -48,17 +48,10 @@ def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
     weights = load_weights(source.file(".safetensors"))
     network = weights.network()
     folded = fold_batch_norms(network)
-    try:
+    with failing(STAGE, source.path, ours=ExportError):
         model = _converted(folded, source.spec)
         data = portable_bytes(model)
         run_onnx = onnx_forward(data, source.spec)
-    except ModuleNotFoundError:
-        raise
-    except Exception as error:
-        if is_refusal(error):
-            raise
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ExportError(f"{STAGE}: {source.path}: {reason}") from error
 
     require_agreement(STAGE, source.spec, torch_forward(network), run_onnx)
     found = learned(weights.provenance)

@@ -18,13 +18,13 @@ import numpy.typing as npt
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import to_plain
 from inkport.core.errors import ExportError, ExportRequestError
-from inkport.core.exits import is_refusal
 from inkport.core.scratch import scratch
 from inkport.core.target import Precision
 from inkport.export.graph import onnx_forward, portable_bytes
 from inkport.export.quantize.calibration import CalibrationSet
 from inkport.export.quantize.learned_ranges import LEARNED, learned, learned_calibration, learned_options
 from inkport.export.quantize.ranges import Ranges, activation_ranges
+from inkport.export.quiet_converter import failing
 from inkport.export.record import derived_artifact
 from inkport.runtimes.onnx_files import load_onnx
 
@@ -70,7 +70,7 @@ class Int8Options:
     symmetric: bool = False
     """Whether activations are signed, in ranges as wide below 0 as above, instead of unsigned with a zero point."""
     reduce_range: bool = False
-    """Whether weights get 7 bits, so that x86 without VNNI cannot saturate (``from_onnx.saturation``)."""
+    """Whether weights get 7 bits, so that x86 without VNNI cannot saturate (``quantize.saturation``)."""
 
     def __post_init__(self) -> None:
         if not 50 < self.percentile <= 100:
@@ -131,17 +131,10 @@ def int8_onnx_from_onnx(
         record = {"ranges": LEARNED, **learned_options(found), **(record or {})}
     if calibration is None:
         raise ExportRequestError(f"{STAGE}: {path}: neither lines nor learned ranges", remedy="pass calibration lines")
-    try:
+    with failing(STAGE, path, ours=ExportError):
         ranges = ranges or measure_ranges(source, calibration, options)
-        data = portable_bytes(_quantised(path, source.spec.input.name, calibration.inputs, options, ranges))
+        data = portable_bytes(_quantized(path, source.spec.input.name, calibration.inputs, options, ranges))
         onnx_forward(data, source.spec)
-    except (ModuleNotFoundError, ExportError):
-        raise
-    except Exception as error:
-        if is_refusal(error):
-            raise
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ExportError(f"{STAGE}: {path}: {reason}") from error
     with derived_artifact(
         out,
         source,
@@ -156,7 +149,7 @@ def int8_onnx_from_onnx(
     return load_artifact(out)
 
 
-def _quantised(
+def _quantized(
     path: Path,
     input_name: str,
     inputs: Sequence[npt.NDArray[np.float32]],

@@ -21,6 +21,7 @@ from inkport.export.from_onnx.openvino_ir import name_operations
 from inkport.export.quantize.accuracy import AccuracyControl, Drop, ValidationSet, validation_function
 from inkport.export.quantize.calibration import CalibrationSet
 from inkport.export.quantize.onnx_int8 import Int8Options, Part, nodes_of
+from inkport.export.quiet_converter import failing
 from inkport.export.record import derived_artifact
 from inkport.runtimes.onnx_files import load_onnx
 
@@ -72,7 +73,7 @@ def int8_openvino_from_onnx(
         raise ExportRequestError(f"{STAGE}: accuracy control measures the CER, and there are no validation lines")
     path = source.file(".onnx")
     drop: Drop | None = None
-    try:
+    with failing(STAGE, path):
         model = ov.Core().read_model(path)
         # Before too: NNCF keeps the names that it finds, and those are not the same twice.
         name_operations(model)
@@ -85,7 +86,7 @@ def int8_openvino_from_onnx(
             quantised = nncf.quantize(model, data, subset_size=len(calibration.inputs), ignored_scope=scope)
             if options.accuracy and validation:
                 measure = validation_function(source.spec, validation)
-                everything = _unquantised(quantised)
+                everything = _unquantized(quantised)
                 quantised = nncf.quantize_with_accuracy_control(
                     model,
                     data,
@@ -96,13 +97,10 @@ def int8_openvino_from_onnx(
                     ignored_scope=scope,
                     advanced_accuracy_restorer_parameters=options.accuracy.restorer(),
                 )
-                returned = sorted(_unquantised(quantised) - everything)
+                returned = sorted(_unquantized(quantised) - everything)
                 drop = Drop.measure(measure, model, quantised, returned, len(validation.inputs))
         name_operations(quantised)
         _try_widths(quantised, calibration.inputs)
-    except (RuntimeError, nncf.ValidationError, nncf.InternalError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ExportError(f"{STAGE}: {path}: {reason}") from error
     settings: dict[str, Any] = {"keep_fp32": [str(part) for part in options.keep_fp32], "ignored_types": [DEPTHWISE]}
     if options.accuracy and validation and drop:
         options.accuracy.check(drop)
@@ -125,7 +123,7 @@ def int8_openvino_from_onnx(
     return load_artifact(out)
 
 
-def _unquantised(model: Any) -> set[str]:
+def _unquantized(model: Any) -> set[str]:
     """Return the names of the convolutions and matrix products that have no quantised value as a direct operand.
 
     Some that are quantised are among them, since the quantiser may lie before a reshape; what one model has and
@@ -135,11 +133,11 @@ def _unquantised(model: Any) -> set[str]:
         operation.get_friendly_name().removesuffix("/WithoutBiases")
         for operation in model.get_ordered_ops()
         if operation.get_type_name() in {"Convolution", "MatMul"}
-        and not any(_is_quantised(operation.input_value(port).get_node()) for port in (0, 1))
+        and not any(_is_quantized(operation.input_value(port).get_node()) for port in (0, 1))
     }
 
 
-def _is_quantised(operand: Any) -> bool:
+def _is_quantized(operand: Any) -> bool:
     # Stored weights of 8 bits are converted and multiplied by their step.
     kinds = ("Multiply", "Convert")
     return operand.get_type_name() == "FakeQuantize" or (

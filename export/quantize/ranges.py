@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from inkport.core.errors import ExportError
 from inkport.export.quantize.entropy import entropy_range
+from inkport.export.quiet_converter import first_line
 
 
 BINS = 2048
@@ -159,5 +160,5 @@ def watched(model: Any, tensors: Sequence[str]) -> Callable[[npt.NDArray[np.floa
 
 
 def _not_run(error: Exception) -> ExportError:
-    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return ExportError(f"the graph cannot be run to see its values ({reason})", remedy="export the ONNX artefact again")
+    said = f"the graph cannot be run to see its values ({first_line(error)})"
+    return ExportError(said, remedy="export the ONNX artefact again")

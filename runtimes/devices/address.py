@@ -32,12 +32,6 @@ class Address:
     port: int | None = None
     """Port; None for what the ssh configuration says."""
 
-    @property
-    def slug(self) -> str:
-        """The address as part of a file name."""
-        port = f"-{self.port}" if self.port else ""
-        return re.sub(r"[^A-Za-z0-9.\-]+", "-", f"{self.scheme}-{self.host or 'only'}{port}")
-
 
 def parse_address(text: str) -> Address:
     """Read an address; after the host, ``/folder`` is absolute and ``/~/folder`` lies in the folder of the login.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import sys
 
 import pytest
@@ -56,6 +57,11 @@ def test_every_module_that_parses_files_is_in_the_table(readers, parsing):
     known = {f"inkport.{module}" for reader in readers.READERS.values() for module in reader.modules}
     missing = sorted(parsing - known - set(readers.OWN_FILES))
     assert not missing, f"{missing}: give each a row in tests/campaign/readers*.py, or a reason in OWN_FILES"
+
+
+def test_every_module_in_the_table_exists(readers):
+    known = {f"inkport.{module}" for reader in readers.READERS.values() for module in reader.modules}
+    assert not [name for name in sorted(known | set(readers.OWN_FILES)) if importlib.util.find_spec(name) is None]
 
 
 def test_no_reason_is_given_for_a_module_that_parses_nothing(readers, parsing):

@@ -12,7 +12,7 @@ from inkport.core.runtime import Runtime
 
 SDKS = ("torch", "safetensors", "onnx", "onnxscript", "onnxruntime", "openvino", "coremltools", "pyarrow", "fontTools")
 NEED_TORCH = ("inkport.model.", "inkport.train.", "inkport.export.from_torch.")
-FOLDERS = {"src", "model", "train", "export", "runtimes", "benchmarks", "quantise", "compress"}
+FOLDERS = {"src", "model", "train", "export", "runtimes", "benchmarks"}
 TORCH_FREE_ALL_THE_SAME = ("inkport.model.runtime",)
 
 BLOCK = """

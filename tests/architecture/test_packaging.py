@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
+import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
 
-FOLDERS = ("model", "train", "export", "runtimes", "benchmarks", "quantise", "compress")
+FOLDERS = ("model", "train", "export", "runtimes", "benchmarks")
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +29,27 @@ def clone(root, tracked, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def clone_without_links(clone, tmp_path_factory):
-    """What git leaves where it may not make links: a text file with the link's target."""
-    folder = shutil.copytree(clone, tmp_path_factory.mktemp("plain") / "clone", symlinks=True)
-    for name in FOLDERS:
-        link = folder / "src" / "inkport" / name
-        target = str(link.readlink())
-        link.unlink()
-        link.write_text(target)
-    return folder
+    """What git leaves on Windows: text files with the links' targets, and all text as its default there asks for."""
+    folder = tmp_path_factory.mktemp("windows")
+    origin = shutil.copytree(clone, folder / "origin", symlinks=True)
+    who = ["-c", "user.name=Anybody", "-c", "user.email=anybody@example.org", "-c", "commit.gpgsign=false"]
+    for command in (["init", "--quiet"], ["add", "."], [*who, "commit", "--quiet", "--message", "all"]):
+        subprocess.run(["git", *command], cwd=origin, check=True)
+    windows = ["-c", "core.symlinks=false", "-c", "core.autocrlf=true"]
+    subprocess.run(["git", *windows, "clone", "--quiet", origin, folder / "clone"], check=True)
+    return folder / "clone"
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """Return a Python environment that can import what this one can, inkport aside."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder)
+    paths = sysconfig.get_paths(vars={"base": str(folder), "platbase": str(folder)})
+    # Editable installs are found by .pth files, and these are only read in an environment's own folder.
+    others = [path for path in sys.path if Path(path).name in {"site-packages", "dist-packages"}]
+    Path(paths["purelib"], "others.pth").write_text("\n".join(others))
+    return Path(paths["scripts"])
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +109,28 @@ def test_the_installed_wheel_imports_without_the_clone(clone, python, tmp_path):
     assert all(file.is_relative_to(site) for file in files)
     assert not (site / "model").exists()
     assert not (site / "tests").exists()
+
+
+def test_a_clone_without_links_installs_in_place_and_reads(clone_without_links, environment):
+    assert (clone_without_links / "src" / "inkport" / "model").read_text() == "../../model"
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    pip = [environment / "python", "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--quiet", "--editable"]
+    subprocess.run([*pip, clone_without_links], cwd=environment, env=variables, check=True, capture_output=True)
+
+    def run(*command):
+        done = subprocess.run(command, cwd=environment, env=variables, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    where = "import inkport.train, inkport.benchmarks.report as report; print(inkport.train.__file__, report.__file__)"
+    files = [Path(name).parent for name in run(environment / "python", "-I", "-c", where).split()]
+    assert files == [clone_without_links / "train", clone_without_links / "benchmarks" / "report"]
+    assert "verify" in run(environment / "inkport", "--help")
+    samples = clone_without_links / "benchmarks" / "samples"
+    rows = [row.split("\t") for row in (samples / "lines.tsv").read_text(encoding="utf-8").splitlines()]
+    texts = {image: text for _, image, text, *_ in rows}
+    name = "rendered-en-000000.png"
+    assert run(environment / "inkport", "read", samples / name) == f"{texts[name]}\n"
 
 
 def test_the_editable_install_imports_the_folders(root):

@@ -109,3 +109,11 @@ def test_continuous_integration_runs_the_readmes_test_command(root):
     assert script.stat().st_mode & 0o111, "not executable"
     assert "set -euo pipefail" in script.read_text()
     assert script.read_text().splitlines()[-1] == "make test"
+
+
+def test_unit_tests_mirror_the_folders(root, tracked):
+    unit = [path.relative_to("tests/unit") for path in tracked if path.is_relative_to("tests/unit")]
+    rooms = {path.parent for path in unit if path.match("test_*.py")}
+    assert len(rooms) > 20
+    strange = [str(room) for room in rooms if not any((root / base / room).is_dir() for base in ("", "src/inkport"))]
+    assert strange == []

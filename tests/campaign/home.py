@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from PIL import ImageFont
 
 from campaign.kills import ALLOWED
 from campaign.toys import line_set
@@ -17,6 +19,48 @@ from campaign.victims import VICTIMS, prepare
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "left_behind.py"
 """Runs a command in a network namespace of its own; its exit code 3 says that this system gives none."""
+OTHERS: Mapping[str, Callable[[Path], Sequence[object]]] = {
+    "kit run": lambda at: ("kit", "run", at / "out/kit.zip", "--out", at / "out/result.zip"),
+    "kit check": lambda at: ("kit", "check", at / "out/kit.zip", at / "out/result.zip"),
+    "compare": lambda at: ("compare", at / "out/report.json", at / "out/report.json"),
+    "debug": lambda at: (
+        *("debug", "onnxruntime:fp32", "openvino:fp32", "--model", at / "model", "--lines", at / "val.parquet"),
+        *("--out", at / "out/debug"),
+    ),
+    "margins": lambda at: (
+        *("margins", at / "model", "--targets", at / "ort.toml", "--lines", at / "train.parquet", "--probes", 1),
+        *("--out", at / "out/margins"),
+    ),
+    "metamorphic": lambda at: (
+        *("metamorphic", at / "model", "--targets", at / "ort.toml", "--lines", at / "val.parquet"),
+        *("--out", at / "out/metamorphic"),
+    ),
+    "frames": lambda at: ("frames", at / "val.parquet"),
+    "buckets": lambda at: ("buckets", at / "model", "--lines", at / "val.parquet"),
+    "quantise apply": lambda at: (
+        *("quantise", "apply", at / "model", "--calibration", at / "train.parquet", "--out", at / "out/int8"),
+    ),
+    "lm tune": lambda at: (
+        *("lm", "tune", at / "model", "--lm", at / "out/lm.npz", "--lines", at / "val.parquet", "--beam", 2),
+    ),
+    "lm measure": lambda at: (
+        *("lm", "measure", at / "model", "--lm", at / "out/lm.npz", "--lines", at / "train.parquet"),
+        *("--out", at / "out/lm.json"),
+    ),
+    "average": lambda at: (
+        *("average", *[at / "weights.safetensors"] * 2, "--shares", 0.5, 0.5, "--out", at / "out/mean.safetensors"),
+    ),
+    "prune groups": lambda at: ("prune", "groups", at / "weights.safetensors"),
+    "adapt": lambda at: (
+        *("adapt", "--weights", at / "weights.safetensors", "--lines", at / "train.parquet"),
+        *("--out", at / "out/adapted.safetensors"),
+    ),
+    "synth": lambda at: (
+        *("synth", "--fonts", at / "fonts", "--text", at / "text.txt", "--count", 2, "--least", 2, "--most", 8),
+        *("--out", at / "out/synth"),
+    ),
+}
+"""Commands that are not killed, in an order in which each finds what those before it wrote."""
 NO_NAMESPACES = 3
 
 
@@ -33,7 +77,7 @@ class Home:
 
 
 def run_home(*, progress: Callable[[str], None] = lambda _: None) -> Home:
-    """Run every victim of the kill campaign, ``runtimes`` and ``read``.
+    """Run every victim of the kill campaign, ``runtimes``, ``read``, and the ``OTHERS``.
 
     Args:
         progress: Told of each.
@@ -45,11 +89,14 @@ def run_home(*, progress: Callable[[str], None] = lambda _: None) -> Home:
         image = line_set(1)[0].image
         assert isinstance(image, bytes)
         (place / "line.png").write_bytes(image)
+        (place / "fonts").mkdir()
+        (place / "fonts/plain.ttf").write_bytes(ImageFont.load_default(size=10).font_bytes)
         commands: dict[str, Sequence[object]] = {
             "runtimes": ["runtimes"],
             "read": ["read", place / "line.png", "--model", place / "model"],
         }
         commands |= {victim.name: victim.arguments(place) for victim in VICTIMS}
+        commands |= {name: arguments(place) for name, arguments in OTHERS.items()}
         for name, arguments in commands.items():
             code, said = _run([sys.executable, "-P", "-m", "inkport", *map(str, arguments)])
             if code == NO_NAMESPACES:

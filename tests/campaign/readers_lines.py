@@ -33,7 +33,7 @@ def read_dataset(name: str, folder: Path) -> object:
     """Convert the test split of a data set, as far as it can be used."""
     from inkport.lines.datasets.catalogue import find_dataset
     from inkport.lines.datasets.convert import convert, select_lines
-    from inkport.lines.datasets.listed import Split
+    from inkport.lines.datasets.layout import Split
 
     selection = select_lines(find_dataset(name), folder, Split.TEST, allow_partial=True)
     return convert(selection, folder / "made.parquet", squeeze=40.0, allow_partial=True)
@@ -51,7 +51,7 @@ LINE_READERS = (
     *(
         Reader(name=name, modules=(f"lines.datasets.{module}", *more), read=partial(read_dataset, name))
         for name, module, *more in (
-            ("iam", "iam", "lines.datasets.safe_xml", "lines.datasets.places"),
+            ("iam", "iam", "lines.datasets.safe_xml", "lines.datasets.layout"),
             ("iam-ascii", "iam"),
             ("read2016", "page"),
             ("read2016-masked", "page"),

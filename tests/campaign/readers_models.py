@@ -149,13 +149,13 @@ def read_kit(folder: Path) -> object:
 
 def read_kit_result(folder: Path) -> object:
     from inkport.benchmarks.checks.kit.check import check_kit
-    from inkport.benchmarks.checks.kit.sections import document
+    from inkport.benchmarks.checks.kit.sections import present
     from inkport.benchmarks.report.text import render_text
     from inkport.benchmarks.run.kit.open import open_kit
     from inkport.benchmarks.run.kit.result import open_result
 
     check = check_kit(open_kit(folder / "a.zip"), open_result(folder / "result.zip"))
-    return render_text(document(check)), check.to_json()
+    return render_text(present(check)), check.to_json()
 
 
 def read_signed_kit(folder: Path) -> object:
@@ -196,9 +196,15 @@ MODEL_READERS = (
     Reader(
         name="onnx",
         modules=(
-            *("benchmarks.debug.graph", "benchmarks.widths.operations", "quantise.operators", "runtimes.onnx_files"),
-            *("export.from_onnx.fp16", "export.from_onnx.saturation", "export.from_onnx.head_bias"),
-            *("export.from_onnx.int8", "runtimes.tracing.onnx_reference", "runtimes.tracing.ort"),
+            *("benchmarks.checks.debug.graph", "benchmarks.checks.bench.operations", "runtimes.onnx_files"),
+            *("export.quantize.search.operators", "export.from_onnx.fp16"),
+            *(
+                "export.quantize.saturation",
+                "export.quantize.head_bias",
+                "export.quantize.onnx_int8",
+                "runtimes.tracing.onnx_reference",
+                "runtimes.tracing.ort",
+            ),
         ),
         read=read_onnx,
     ),
@@ -209,12 +215,14 @@ MODEL_READERS = (
     Reader(name="golden", modules=("runtimes.golden", "core.arrays"), read=read_golden),
     Reader(
         name="kit",
-        modules=("benchmarks.kit.archive", "benchmarks.kit.manifest", "benchmarks.kit.tensors"),
+        modules=("benchmarks.run.kit.archive", "benchmarks.run.kit.manifest", "benchmarks.run.kit.tensors"),
         read=read_kit,
     ),
-    Reader(name="kit-result", modules=("benchmarks.kit.archive", "benchmarks.kit.manifest"), read=read_kit_result),
-    Reader(name="kept-kit", modules=("benchmarks.remote.kit",), read=read_kept_kit),
-    Reader(name="signed-kit", modules=("benchmarks.kit.signature",), read=read_signed_kit),
+    Reader(
+        name="kit-result", modules=("benchmarks.run.kit.archive", "benchmarks.run.kit.manifest"), read=read_kit_result
+    ),
+    Reader(name="kept-kit", modules=("benchmarks.checks.devices.kit",), read=read_kept_kit),
+    Reader(name="signed-kit", modules=("benchmarks.run.kit.signature",), read=read_signed_kit),
     Reader(name="answers", modules=("runtimes.child", "runtimes.tensor_files"), read=read_answers),
     Reader(name="engine-binding", modules=("runtimes.trt_engine",), read=read_engine_binding),
 )

@@ -37,7 +37,7 @@ def read_compress_recipe(folder: Path) -> object:
 
 
 def read_pruning(folder: Path) -> object:
-    from inkport.train.prune.recipe import load_pruning
+    from inkport.train.prune.plan import load_pruning
 
     return load_pruning(folder / "pruning.toml")
 
@@ -63,7 +63,7 @@ def read_corpus(folder: Path) -> object:
     from inkport.train.synth.corpus import load_corpus
 
     _read_symbols(folder / "corpus.txt")
-    list(_texts([folder / "corpus.txt"], [], SPEC.charset, 50))
+    list(_texts([folder / "corpus.txt"], [], SPEC.charset, 50, ""))
     return load_corpus(folder / "corpus.txt")
 
 
@@ -130,19 +130,19 @@ PLAIN_READERS = (
     Reader(name="overrides", modules=("train.overrides",), read=read_overrides),
     Reader(
         name="compress-recipe",
-        modules=("compress.table", "compress.recipe", "compress.kinds.train"),
+        modules=("compress.recipe", "compress.kinds.train"),
         read=read_compress_recipe,
     ),
-    Reader(name="pruning", modules=("train.prune.recipe",), read=read_pruning),
+    Reader(name="pruning", modules=("train.prune.plan",), read=read_pruning),
     Reader(name="ablation", modules=("train.ablation.recipe",), read=read_ablation),
     Reader(name="adapt-settings", modules=("commands.adapt",), read=read_adapt_settings),
     Reader(name="corpus", modules=("commands.lm", "commands.synth", "train.synth.corpus"), read=read_corpus),
-    Reader(name="report", modules=("benchmarks.compare.document",), read=read_report),
+    Reader(name="report", modules=("benchmarks.checks.compare.document",), read=read_report),
     Reader(name="curve", modules=("commands.buckets",), read=read_curve),
-    Reader(name="sensitivity", modules=("quantise.report",), read=read_sensitivity),
+    Reader(name="sensitivity", modules=("export.quantize.search.report",), read=read_sensitivity),
     Reader(name="pruning-scan", modules=("train.prune.scan",), read=read_pruning_scan),
     Reader(name="compress-record", modules=("compress.store",), read=read_compress_record),
-    Reader(name="device-state", modules=("benchmarks.remote.state",), read=read_device_state),
-    Reader(name="loadgen", modules=("benchmarks.scenarios.loadgen",), read=read_loadgen),
+    Reader(name="device-state", modules=("benchmarks.checks.devices.state",), read=read_device_state),
+    Reader(name="loadgen", modules=("benchmarks.run.scenarios.loadgen",), read=read_loadgen),
     Reader(name="ablation-run", modules=("train.ablation.run",), read=read_ablation_runs),
 )

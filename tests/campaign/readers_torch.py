@@ -45,7 +45,7 @@ def read_font(folder: Path) -> object:
 
     font = load_font(folder / "font.ttf")
     load_font.cache_clear()
-    return font.family, len(font.symbols), font.face.getbbox("abc")
+    return font.family, font.missing("abc é"), font.stroke_px, font.extent_px
 
 
 TORCH_READERS = (

@@ -27,7 +27,7 @@ for _package in ("torch", "onnxruntime", "onnx", "pyarrow", "fontTools", "crypto
 SEED = 20
 HANG_S = 120.0
 """Far above what is allowed in the long run: here a machine may be busy, and only what never ends is to be found."""
-IMAGES, STRUCTURED, READS = 1500, 12, 500
+IMAGES, STRUCTURED, READS = 1000, 10, 500
 """How many images; files of each kind; reads."""
 
 
@@ -68,9 +68,9 @@ def test_damaged_files_of_every_kind_are_read_or_refused(seeds, tmp_path):
 
 
 def test_killed_commands_leave_whole_files_and_complete_the_next_time():
-    found = run_kills(3, seed=SEED, victims=[victim for victim in VICTIMS if victim.name in {"export", "kit make"}])
+    found = run_kills(2, seed=SEED, victims=[victim for victim in VICTIMS if victim.name in {"export", "kit make"}])
     assert found.faults == []
-    # Of the three, one may have ended before its kill on a machine whose load changes.
+    # Of the two, one may have ended before its kill on a machine whose load changes.
     assert found.kills >= 1
 
 

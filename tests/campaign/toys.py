@@ -150,8 +150,7 @@ def toy_training() -> dict[str, Any]:
     import torch
 
     from inkport.model.zoo import build
-    from inkport.train.aside import Aside
-    from inkport.train.optim import MovingAverage, Optimiser
+    from inkport.train.optim import MovingAverage, Optimiser, TrainedObjectives
     from inkport.train.recipe import OptimRecipe
 
     torch.manual_seed(7)
@@ -161,5 +160,5 @@ def toy_training() -> dict[str, Any]:
         "network": network,
         "average": MovingAverage(network, 0.9),
         "optimiser": Optimiser(network, recipe),
-        "aside": Aside({}, recipe),
+        "trained_objectives": TrainedObjectives({}, recipe),
     }

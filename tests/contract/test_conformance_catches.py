@@ -10,7 +10,7 @@ import pytest
 
 from inkport.core.artifact import Provenance, load_artifact, new_artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError
-from inkport.core.runtime import Availability, SessionOptions
+from inkport.core.runtime import Availability, CheckedSession, SessionOptions
 from inkport.core.target import Precision
 from inkport.runtimes.conformance import RuntimeConformance
 from inkport.runtimes.faults import TOLERANCES
@@ -249,7 +249,7 @@ def faults(numpy_artifact, tmp_path):
         suite = OfNumpy()
         given = {
             "adapter": adapter,
-            "session": adapter.session(numpy_artifact.spec),
+            "session": CheckedSession(adapter.session(numpy_artifact.spec), numpy_artifact.spec, label="numpy"),
             "artifact": numpy_artifact,
             "golden": Golden.record(numpy_artifact.spec, Right(numpy_artifact.spec)),
             "tolerance": TOLERANCES[Precision.FP32],
@@ -258,12 +258,14 @@ def faults(numpy_artifact, tmp_path):
         said = {}
         for name, test in inspect.getmembers(suite, inspect.ismethod):
             if name.startswith("test_") and name != "test_it_refuses_other_formats":
-                try:
-                    test(**{key: given[key] for key in inspect.signature(test).parameters})
-                except pytest.skip.Exception:
-                    continue
-                except (pytest.fail.Exception, Exception) as failure:  # noqa: BLE001 - what pytest would report
-                    said[name] = str(failure)
+                needed = inspect.signature(test).parameters
+                for relation in suite.relations if "relation" in needed else [None]:
+                    try:
+                        test(**{key: relation if key == "relation" else given[key] for key in needed})
+                    except pytest.skip.Exception:
+                        continue
+                    except (pytest.fail.Exception, Exception) as failure:  # noqa: BLE001 - what pytest would report
+                        said[name if relation is None else relation.name] = str(failure)
         return said
 
     return run
@@ -276,17 +278,17 @@ def test_a_right_runtime_passes_every_test(faults):
 @pytest.mark.parametrize(
     ("session", "test", "message"),
     [
-        (NeighbourPadding, "test_a_line_does_not_see_its_neighbours", "numpy pads with the neighbour"),
-        (BatchStatistics, "test_a_line_does_not_see_its_neighbours", "computes something over the whole batch"),
-        (NeighbourPadding, "test_a_line_in_a_batch_reads_like_the_line_alone", "in a batch, compared with each line"),
+        (NeighbourPadding, "neighbours", "numpy pads with the neighbour"),
+        (BatchStatistics, "neighbours", "computes something over the whole batch"),
+        (NeighbourPadding, "batch", r"as line \d of a batch of 2, compared with the line alone; reads"),
         (OneFrameLate, "test_it_agrees_with_the_reference", r"is off by one frame \(late\)"),
         (OneFrameEarly, "test_it_agrees_with_the_reference", r"is off by one frame \(early\)"),
         (FirstLineOnly, "test_any_batch_size_and_width", "drops the batch: 1 lines come back for 2"),
         (FirstLineOnly, "test_it_agrees_with_the_reference", "drops the batch: 1 lines come back for 3"),
         (FirstLineRepeated, "test_it_agrees_with_the_reference", "drops the batch: the first line's logits"),
-        (FirstLineRepeated, "test_a_line_in_a_batch_reads_like_the_line_alone", "drops the batch: the first line's"),
+        (FirstLineRepeated, "batch", "drops the batch: the first line's"),
         (Reversed, "test_it_agrees_with_the_reference", "returns the lines in another order"),
-        (Reversed, "test_a_line_in_a_batch_reads_like_the_line_alone", "returns the lines in another order"),
+        (Reversed, "batch", "returns the lines in another order"),
         (Probabilities, "test_it_agrees_with_the_reference", "returns probabilities, not logits"),
         (LogProbabilities, "test_it_agrees_with_the_reference", "as log-probabilities are"),
         (OneFrameMore, "test_any_batch_size_and_width", "returns 9 frames, the stride gives 8"),
@@ -294,7 +296,7 @@ def test_a_right_runtime_passes_every_test(faults):
         (NotFinite, "test_any_batch_size_and_width", "returns NaN or infinity"),
         (WrongWeights, "test_it_agrees_with_the_reference", r"differs by .* at line \d+, frame \d+, class \d+"),
         (OneBuffer, "test_logits_stay_valid_after_the_next_run", "a buffer that the next run overwrites"),
-        (Remembers, "test_repeated_runs_are_equal", "gives other logits when images"),
+        (Remembers, "repeat", "gives other logits when a line is run again"),
         (WritesItsInput, "test_inputs_of_any_memory_layout", "writes into its input"),
         (WritesItsInput, "test_it_leaves_its_input_alone", "numpy changes its input"),
         (WritesToWhatever, "test_it_leaves_its_input_alone", "wants to write into its input, which is read-only"),

@@ -100,7 +100,7 @@ def test_it_gets_its_row(vendor, lines_folder):
 @pytest.mark.parametrize(
     ("port", "test", "fault"),
     [
-        ("PadsWithNeighbour", "test_a_line_does_not_see_its_neighbours", "wrong-neighbour pads with the neighbour"),
+        ("PadsWithNeighbour", "neighbours", "wrong-neighbour pads with the neighbour"),
         ("OffByOneFrame", "test_it_agrees_with_the_reference", "wrong-frame is off by one frame (late)"),
         ("DropsTheBatch", "test_any_batch_size_and_width", "wrong-batch drops the batch: 1 lines come back for 2"),
     ],

@@ -1,8 +1,6 @@
-"""The suite with the metamorphic relations, inherited as a vendor would, and shown to fail on a wrong port."""
+"""The suite with all relations, inherited as a vendor would, and shown to fail on a wrong port."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -11,16 +9,15 @@ import pytest
 pytest.importorskip("torch", reason="the toy and its golden logits need torch")
 pytest.importorskip("onnxruntime", reason="the toy runs in ONNX Runtime")
 
-from inkport.benchmarks.checks.invariance.conformance import MetamorphicConformance
-from inkport.benchmarks.checks.invariance.relations import RELATIONS
-from inkport.core import registry
 from inkport.core.target import Precision
+from inkport.runtimes.conformance import RuntimeConformance
 from inkport.runtimes.faults import TOLERANCES
 from inkport.runtimes.ort import OnnxRuntime
+from inkport.runtimes.relations.relations import RELATIONS
 
 
-class TestOnnxRuntime(MetamorphicConformance):
-    runtime = "onnxruntime"
+class TestOnnxRuntime(RuntimeConformance):
+    runtime, relations = "onnxruntime", RELATIONS
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -49,20 +46,11 @@ class Remembering(OnnxRuntime):
         return session
 
 
-@dataclass
-class Point:
-    name: str = "onnxruntime"
-    value: str = "remembering"
-
-    def load(self):
-        return Remembering
-
-
-def test_a_port_that_remembers_fails_with_its_smallest_example(export_toy, toy_golden, monkeypatch):
-    monkeypatch.setattr(registry, "entry_points", lambda **_: [Point()])
+def test_a_port_that_remembers_fails_with_its_smallest_example(export_toy, toy_golden):
     suite = TestOnnxRuntime()
     order = next(relation for relation in RELATIONS if relation.name == "order")
-    with pytest.raises(pytest.fail.Exception, match=r"breaks 'order' .*smallest example: golden"):
-        suite.test_a_relation_holds(
+    said = r"keeps something of one line .*\(line \d of golden .*breaks 'order'"
+    with pytest.raises(pytest.fail.Exception, match=said):
+        suite.test_it_keeps_the_relation(
             order, Remembering(), export_toy("onnx", Precision.FP32), toy_golden, TOLERANCES[Precision.FP32]
         )

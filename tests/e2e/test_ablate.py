@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 
 import jsonschema
 import pytest
@@ -11,6 +10,7 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs torch")
 
+from inkport.benchmarks.report.schema import schema_of
 from inkport.commands.ablate import ablate
 from inkport.core.errors import TrainingError, UsageError
 from inkport.core.files import sha256_file
@@ -88,7 +88,7 @@ def test_an_ablation_is_run_once_continued_and_bound_to_its_recipe(ablation, tmp
     assert {run: sha256_file(out / run / "last.safetensors") for run in logs} == weights
 
     report = json.loads((out / "ablation.json").read_text())
-    schema = json.loads((files("inkport.benchmarks") / "ablation" / "ablation.schema.json").read_text())
+    schema = schema_of("ablate")
     jsonschema.validate(report, schema)
     assert [arm["weights_sha256"] for arm in report["arms"]] == [[weights["none-1"]], [weights["taught-1"]]]
     assert [(row["role"], row["arm"], row["lines"]) for row in report["rows"]] == [

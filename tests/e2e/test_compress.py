@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.resources import files
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
 
+from inkport.benchmarks.report.schema import schema_of
 from inkport.cli import main
 from inkport.compress.report import CompressReport
 from inkport.core.artifact import load_artifact
@@ -124,7 +124,7 @@ def test_killed_resumed_and_asked_to_choose(recipe, compress, toy_artifact, tmp_
     assert code == 3, "tensorrt is not here"
     assert statuses(report) == {"onnx": "kept", "tuned": "made", "tuned-onnx": "made", "engine": "unavailable"}
     assert re.search(r"continuing after step \d+", told)
-    schema = json.loads((files("inkport.compress") / "compress.schema.json").read_text(encoding="utf-8"))
+    schema = schema_of("compress")
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(report, schema)
 
@@ -187,7 +187,7 @@ def test_the_chosen_artefact_is_copied(compress, recipe, tmp_path, other_lines):
 
 
 def test_the_schema_knows_every_field_and_no_other():
-    schema = json.loads((files("inkport.compress") / "compress.schema.json").read_text(encoding="utf-8"))
+    schema = schema_of("compress")
     assert schema["properties"].keys() == {"schema", "exit_code", *CompressReport.__dataclass_fields__}
     assert set(schema["required"]) == schema["properties"].keys()
 

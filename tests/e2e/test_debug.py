@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib.resources import files
 
 import jsonschema
 import pytest
 
+from inkport.benchmarks.report.schema import schema_of
 from inkport.core.artifact import Provenance, load_artifact, new_artifact
 
 
@@ -38,7 +38,7 @@ def faulty(toy_onnx, tmp_path):
 
 
 def schema():
-    return json.loads((files("inkport.benchmarks.checks.debug") / "result.schema.json").read_text(encoding="utf-8"))
+    return schema_of("debug")
 
 
 def test_a_fault_ends_in_a_name_and_a_folder_that_runs(debug, toy_onnx, faulty, tmp_path):

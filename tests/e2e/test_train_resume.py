@@ -140,7 +140,7 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_kept(recipe, tmp_path):
     assert train(recipe(2), tmp_path / "run").returncode == 0
     before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
     result = train(recipe(3), tmp_path / "run")
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "belongs to another recipe" in result.stderr
     assert "Traceback" not in result.stderr
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before

@@ -16,10 +16,8 @@ from inkport.model.weights import load_weights
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_few_steps_of_the_recipe_give_the_shipped_network(inkport, lines_folder, tmp_path):
-    for suffix in (".png", ".gt.txt"):
-        (tmp_path / f"val{suffix}").write_bytes((lines_folder / f"line0{suffix}").read_bytes())
-    train, val = (json.dumps([str(folder)]) for folder in (lines_folder, tmp_path))
+def test_a_few_steps_of_the_recipe_give_the_shipped_network(inkport, lines_folder, other_lines, tmp_path):
+    train, val = (json.dumps([str(folder)]) for folder in (lines_folder, other_lines))
     settings = (f"data.train={train}", f"data.val={val}", "optim.steps=2", "optim.batch=4")
     options = [part for setting in settings for part in ("--set", setting)]
     run = inkport("train", ROOT / "recipes/convtext-tiny.toml", "--out", tmp_path / "run", "--threads", 1, *options)

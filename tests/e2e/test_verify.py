@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inkport.benchmarks.report.schema import schema_of
 from inkport.commands import verify as command
 from inkport.core.artifact import load_artifact
 from inkport.core.preprocess import PreprocessSpec
@@ -56,7 +57,7 @@ def test_ports_of_the_toy_read_its_text(verify, exported, other_lines):
     assert [line.split()[-1] for line in out.splitlines() if line.startswith("ort fp32")]
     assert "report.html" in err
     report = json.loads((exported / "report.json").read_text(encoding="utf-8"))
-    jsonschema.validate(report, json.loads((files("inkport.benchmarks") / "report.schema.json").read_text()))
+    jsonschema.validate(report, schema_of("verify"))
     torch, ort, int8 = report["targets"]
     assert [t["outcome"] for t in report["targets"]] == ["pass"] * 3
     assert torch["parity"]["flipped_lines"] == ort["parity"]["flipped_lines"] == 0

@@ -1,15 +1,15 @@
-"""What documents quote is what the committed reports say, and these fit their schema."""
+"""What documents quote is what the committed reports say, and `inkport compare` reads these."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
 
-import jsonschema
 import pytest
+
+from inkport.benchmarks.checks.compare.document import read_report
 
 
 ROOT = Path(__file__).parents[2]
@@ -36,9 +36,13 @@ def test_documents_quote_the_committed_reports():
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_summaries_fit_the_schema_of_reports_and_list_no_lines(name):
-    schema = json.loads((files("inkport.benchmarks") / "report.schema.json").read_text(encoding="utf-8"))
+def test_summaries_list_no_lines_and_are_reports_but_for_these(name, tmp_path):
     text = (ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8")
-    jsonschema.validate(json.loads(text), schema)
+    document = json.loads(text)
+    for target in document["targets"]:
+        if target["parity"]:
+            target["parity"]["flips"] = []
+    (tmp_path / "whole.json").write_text(json.dumps(document), encoding="utf-8")
+    assert read_report(tmp_path / "whole.json").rows.keys() == {target["name"] for target in document["targets"]}
     assert not [key for key in ("flips", "line_edits", "per_line") if f'"{key}": [' in text or f'"{key}": {{' in text]
     assert "Left out of this summary" in (ROOT / f"docs/results/{name}.md").read_text(encoding="utf-8")

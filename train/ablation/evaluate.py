@@ -15,7 +15,7 @@ from typing import Any
 from inkport.core.config import parse_config, to_plain
 from inkport.core.files import sha256_file, write_atomically
 from inkport.core.metrics import cer
-from inkport.lines.audit import Problem, audit_lines
+from inkport.lines.audit import Problem, audit_for
 from inkport.lines.source import digest_lines, read_lines
 
 
@@ -73,7 +73,7 @@ def _read_set(path: Path, network: Any, spec: Any, skip: Sequence[Problem]) -> d
     from inkport.train.evaluate import read_all
 
     lines = list(read_lines([path]))
-    audit = audit_lines(lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride, skip=skip)
+    audit = audit_for(lines, spec, skip=skip)
     rows = []
     for line, reading in zip(audit.lines, read_all(network, audit, spec.charset), strict=True):
         rate = cer([line.text], [reading])

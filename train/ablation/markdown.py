@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from inkport.core.tables import Table, markdown_table
-from inkport.train.ablation.report import AblationReport, Row
+from inkport.train.ablation.report import AblationReport, ArmRow
 from inkport.train.ablation.statistics import Interval
 
 
@@ -50,13 +50,13 @@ def _arms(report: AblationReport) -> str:
     return markdown_table(Table(("arm", "changes", "steps", "lines seen"), tuple(rows), 2))
 
 
-def _counts(row: Row, report: AblationReport) -> str:
+def _counts(row: ArmRow, report: AblationReport) -> str:
     skipped = report.skipped[row.role]
     left_out = f"; {skipped} unusable lines of {row.role} were left out" if skipped else ""
     return f"{row.lines} lines, {row.symbols} symbols{left_out}."
 
 
-def _table(rows: list[Row]) -> str:
+def _table(rows: list[ArmRow]) -> str:
     head = ("arm", "CER", "95 % over seeds", "difference", "over seeds", "over lines", "verdict")
     found = []
     for row in rows:

@@ -1,20 +1,17 @@
-"""The report of ``inkport ablate``; ``ablation.schema.json`` beside this file is its JSON Schema."""
+"""The report of ``inkport ablate``."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inkport.core.config import to_plain
+from inkport.benchmarks.report.envelope import Document
 from inkport.core.errors import LineDataError
 from inkport.lines.line import Line
 from inkport.train.ablation.statistics import Difference, Interval, compare_arms, mean_over_seeds
 
 
-SCHEMA = 1
-"""Version of the report; it changes when a field changes its meaning or goes away."""
 ALL = "all"
 """Name of all data sets of a role together."""
 
@@ -38,7 +35,7 @@ class ArmInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class ArmRow:
     """One arm on one data set."""
 
     role: str
@@ -62,8 +59,10 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AblationReport:
+class AblationReport(Document):
     """What an ablation found."""
+
+    NAME = "ablate"
 
     base: str
     """The base recipe, as the ablation names it."""
@@ -79,12 +78,8 @@ class AblationReport:
     """SHA-256 of each line set, by role."""
     skipped: Mapping[str, int]
     """Unusable lines left out, by role."""
-    rows: tuple[Row, ...]
+    rows: tuple[ArmRow, ...]
     """One per role, data set and arm."""
-
-    def to_json(self) -> str:
-        """Return the document, as ``ablation.schema.json`` describes it."""
-        return json.dumps({"schema": SCHEMA, **to_plain(self)}, indent=1, ensure_ascii=False) + "\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,21 +130,21 @@ def gather(evaluations: Mapping[str, Sequence[Mapping[str, Any]]], role: str) ->
     return Evaluated(lines=lines, lengths=[row[3] for row in found or []], edits=edits)
 
 
-def rows_of(role: str, evaluated: Evaluated, reference: str) -> list[Row]:
+def rows_of(role: str, evaluated: Evaluated, reference: str) -> list[ArmRow]:
     """Return the rows of a role: all data sets together, then each, every arm of one beside the others."""
     datasets = sorted({line.dataset for line in evaluated.lines})
     parts = {ALL: evaluated} | ({name: evaluated.pick(name) for name in datasets} if len(datasets) > 1 else {})
     return [_row(role, dataset, arm, part, reference) for dataset, part in parts.items() for arm in evaluated.edits]
 
 
-def _row(role: str, dataset: str, arm: str, part: Evaluated, reference: str) -> Row:
+def _row(role: str, dataset: str, arm: str, part: Evaluated, reference: str) -> ArmRow:
     symbols, edits = sum(part.lengths), part.edits[arm]
     rates = tuple(sum(each) / symbols for each in edits)
     mean, interval = mean_over_seeds(rates)
     difference = None
     if arm != reference:
         difference = compare_arms(edits, part.edits[reference], part.lengths, part.lines)
-    return Row(
+    return ArmRow(
         role=role,
         dataset=dataset,
         arm=arm,

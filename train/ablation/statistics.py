@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import sqrt
-from statistics import fmean, stdev
+from statistics import fmean
 
-from inkport.benchmarks.measure.estimate import CONFIDENCE, estimate
-from inkport.benchmarks.measure.student import t_quantile
+from inkport.benchmarks.measure.estimate import estimate
+from inkport.benchmarks.measure.student import mean_interval
 from inkport.benchmarks.measure.units import UnitKind, units_of
 from inkport.lines.line import Line
 
@@ -49,11 +48,7 @@ class Difference:
 
 def mean_over_seeds(values: Sequence[float]) -> tuple[float, Interval | None]:
     """Return the mean and its 95 % interval by Student's t; no interval for a single value."""
-    mean = fmean(values)
-    if len(values) < 2:
-        return mean, None
-    half = t_quantile((1 + CONFIDENCE) / 2, len(values) - 1) * stdev(values) / sqrt(len(values))
-    return mean, (mean - half, mean + half)
+    return fmean(values), mean_interval(values)
 
 
 def compare_arms(

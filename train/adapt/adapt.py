@@ -15,7 +15,7 @@ from inkport.core.files import sha256_file
 from inkport.core.metrics import ErrorRate, cer
 from inkport.core.scratch import scratch
 from inkport.core.spec import RecogniserSpec
-from inkport.lines.audit import Audit, audit_lines
+from inkport.lines.audit import Audit, audit_for
 from inkport.lines.line import Line
 from inkport.lines.roles import LINE_DIGESTS, Role, record_lines
 from inkport.lines.source import digest_lines
@@ -156,7 +156,7 @@ class _Job:
 
 
 def _audit(lines: Sequence[Line], spec: RecogniserSpec, settings: AdaptSettings) -> Audit:
-    return audit_lines(lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride, skip=settings.skip)
+    return audit_for(lines, spec, skip=settings.skip)
 
 
 def _rehearsal(request: Request, spec: RecogniserSpec) -> Audit:

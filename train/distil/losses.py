@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inkport.core.charset import BLANK
-from inkport.train.distil.recipe import Frames
+from inkport.train.recipe_sections import Frames
 
 
 def line_frames(frames: Tensor, length: int) -> Tensor:

@@ -12,17 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from inkport.model.recogniser import Recogniser, TrainOutput
-from inkport.train.context import context_width
 from inkport.train.dataset import Sampler
+from inkport.train.device import send
 from inkport.train.distil.losses import feature_loss, frame_loss, line_frames, select_frames
 from inkport.train.distil.readings import ReadingRequest, Readings, keep_readings, load_readings
-from inkport.train.distil.recipe import DistilRecipe, View
-from inkport.train.distil.teacher import ask
 from inkport.train.distributed import Group
-from inkport.train.objective import Step, ctc_of
+from inkport.train.objectives import Step, context_width, ctc_of
 from inkport.train.prepare import Prepared
 from inkport.train.recipe import Recipe
-from inkport.train.transfer import send
+from inkport.train.recipe_sections import DistilRecipe, View
+from inkport.train.teacher import ask
 
 
 class Distillation(nn.Module):

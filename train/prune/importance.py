@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from inkport.core.errors import UsageError
 from inkport.train.dataset import Batch
-from inkport.train.objective import ctc_loss
+from inkport.train.objectives import ctc_loss
 from inkport.train.prune.batches import Calibration
 
 

@@ -1,11 +1,15 @@
-"""From a scan and a wanted speed to a ratio per group."""
+"""From a scan and a wanted speed to a ratio per group, and as a TOML file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from inkport.core.config import parse_config
+from inkport.core.documents import read_toml
 from inkport.core.errors import UsageError
+from inkport.train.prune.apply import Pruning
 from inkport.train.prune.scan import Scan
 
 
@@ -102,3 +106,26 @@ def _cheapest(options: Options, taken: Mapping[str, Option]) -> tuple[str, Optio
 def _block(name: str) -> str:
     """Return ``encoder.0`` of ``encoder.0.heads``."""
     return ".".join(name.split(".")[:2])
+
+
+def load_pruning(path: Path) -> Pruning:
+    """Read a pruning.
+
+    Raises:
+        RecipeError: If the file is missing, is not TOML, or has an unknown key or a wrong type.
+        UsageError: If a value is out of range.
+    """
+    return parse_config(Pruning, read_toml(path), where=str(path))
+
+
+def format_pruning(pruning: Pruning, *, note: str) -> str:
+    """Return a pruning as TOML, with a note as its first line."""
+    lines = [
+        f"# {note}",
+        f'importance = "{pruning.importance.value}"',
+        f"multiple = {pruning.multiple}",
+        "",
+        "[ratios]",
+    ]
+    lines += [f'"{name}" = {float(ratio)}' for name, ratio in pruning.ratios.items()]
+    return "\n".join(lines) + "\n"

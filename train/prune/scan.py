@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_json
 from inkport.core.errors import UsageError
@@ -195,3 +199,18 @@ def _try(job: ScanJob, scan: Scan, group: PruneGroup | None, ratio: float) -> Tr
         cer=rates_by_dataset(job.lines, readings)["all"].rate,
         cost=job.cost(weights),
     )
+
+
+def count_macs(network: nn.Module, *, height: int, width: int = 1024) -> int:
+    """Return the multiply-accumulates of one line, those of convolutions and matrix products.
+
+    Args:
+        network: The network.
+        height: Of its images, in pixels.
+        width: Of the line, in pixels, a multiple of 8.
+    """
+    parameter = next(network.parameters())
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        network(torch.zeros(1, 1, height, width, device=parameter.device))
+    return int(counter.get_total_flops()) // 2

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from inkport.train.synth.fonts import EM_PX, HandFont
-from inkport.train.synth.hand import Hand
+from inkport.train.synth.look import Hand
 
 
 CELL_PX = 40

@@ -9,9 +9,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from inkport.train.synth.fonts import HandFont
-from inkport.train.synth.hand import Hand
 from inkport.train.synth.ink import Ink, Stroke, thicken, write
-from inkport.train.synth.look import Look
+from inkport.train.synth.look import Hand, Look
 from inkport.train.synth.paper import Paper, scan
 from inkport.train.synth.wear import compress, lay, press, run_dry, shine_through, stain
 

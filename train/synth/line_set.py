@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +17,11 @@ import numpy.typing as npt
 from PIL import Image, features
 
 from inkport.core.children import tie_worker
+from inkport.core.config import to_plain
 from inkport.core.errors import LineDataError, UsageError
-from inkport.core.files import new_directory
+from inkport.core.files import new_directory, sha256_file
 from inkport.train.synth.fonts import HandFont, load_font
 from inkport.train.synth.line import render_line
-from inkport.train.synth.record import SET, describe_set
 from inkport.train.synth.request import LineSet, Part, Rendered
 
 
@@ -179,3 +181,33 @@ def _choose(request: LineSet, index: int, rng: np.random.Generator) -> tuple[str
 def _save(path: Path, gray: npt.NDArray[np.uint8], levels: int) -> None:
     steps = np.rint(np.rint(gray / np.float32(255) * (levels - 1)) * (255 / (levels - 1))).astype(np.uint8)
     Image.fromarray(steps).save(path, optimize=True)
+
+
+SET = "set.json"
+"""Name of the record in the folder."""
+PACKAGES = ("inkport", "numpy", "pillow", "fonttools")
+"""Packages that decide the bytes."""
+LIBRARIES = ("freetype2", "raqm", "harfbuzz", "jpg")
+"""Libraries inside Pillow that do."""
+
+
+def describe_set(request: LineSet, rendered: Rendered) -> str:
+    """Return the record as JSON: settings, digests of fonts and texts, versions, and counts; no paths."""
+    record = {
+        "schema": 1,
+        "seed": request.seed,
+        "part": request.part,
+        "held_share": request.held_share,
+        "lines": {path.stem: count for path, count in zip(request.texts, request.counts, strict=True)},
+        "refused": {name: count for name, count in to_plain(rendered).items() if name != "lines"},
+        "least": request.least,
+        "most": request.most,
+        "levels": request.levels,
+        "plain_text": request.plain_text,
+        "symbols": None if request.symbols is None else "".join(sorted(request.symbols)),
+        "look": to_plain(request.look),
+        "fonts": {path.stem: sha256_file(path) for path in request.fonts},
+        "texts": {path.stem: sha256_file(path) for path in request.texts},
+        "tools": {name: version(name) for name in PACKAGES} | {name: features.version(name) for name in LIBRARIES},
+    }
+    return json.dumps(record, ensure_ascii=False, indent=2) + "\n"

@@ -1,48 +1,28 @@
-"""The report of ``inkport bench``; ``bench.schema.json`` beside this file is its JSON Schema."""
+"""What ``inkport bench`` is asked for, and what it adds to the envelope."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
 
 from inkport.benchmarks.measure.width_cost import Curve
-from inkport.benchmarks.report.envelope import ArtifactInfo, DataInfo, ModelInfo
-from inkport.benchmarks.run.environment import Environment
+from inkport.benchmarks.report.envelope import Check
 from inkport.benchmarks.run.host_times import HostTimes
 from inkport.benchmarks.run.machine.fresh import Fresh
 from inkport.benchmarks.run.machine.noise import Noise
 from inkport.benchmarks.run.machine.peaks import Peaks
+from inkport.benchmarks.run.options import Options
 from inkport.benchmarks.run.scenarios.figures import Figures
 from inkport.benchmarks.run.scenarios.loadgen import MIN_DURATION_MS, LoadGenResult
 from inkport.benchmarks.run.scenarios.overhead import Overhead
 from inkport.benchmarks.run.scenarios.queries import Scenario
 from inkport.benchmarks.run.scenarios.stopping import StopRule
 from inkport.benchmarks.run.scenarios.sustained import Drift
-from inkport.core.config import to_plain
 from inkport.core.errors import UsageError
-from inkport.core.target import Precision
-
-
-SCHEMA = 1
-"""Version of the report; it changes when a field changes its meaning or goes away."""
-
-
-class Status(StrEnum):
-    """How far a target came."""
-
-    MEASURED = "measured"
-    """Everything that was asked for was measured."""
-    UNAVAILABLE = "unavailable"
-    """It cannot run here, or not in the engine that it is made for."""
-    FAILED = "failed"
-    """It failed; what had been measured before is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchOptions:
+class BenchOptions(Options):
     """What was asked for.
 
     Raises:
@@ -51,8 +31,6 @@ class BenchOptions:
 
     scenarios: tuple[Scenario, ...] = (Scenario.SINGLE_STREAM,)
     """Scenarios, in the order in which they run."""
-    threads: int = 1
-    """Threads that every target computes with, unless its options say otherwise."""
     rule: StopRule = field(default_factory=StopRule)
     """When a scenario stops."""
     fresh: int = 3
@@ -67,13 +45,11 @@ class BenchOptions:
     """Whether the scenarios also run through LoadGen."""
     loadgen_ms: int = MIN_DURATION_MS
     """Shortest run under LoadGen, in milliseconds."""
-    seed: int = 0
-    """Of all random choices."""
 
     def __post_init__(self) -> None:
-        if self.threads < 1 or self.fresh < 0 or self.loadgen_ms < 1:
-            raise UsageError("threads and the time under LoadGen must be at least 1, fresh processes at least 0")
-        if self.sustained_minutes < 0 or self.sustained_minutes == 1:
+        super().__post_init__()
+        self.require(fresh=0, loadgen_ms=1, sustained_minutes=0)
+        if self.sustained_minutes == 1:
             raise UsageError("a sustained run takes at least 2 minutes: the last is compared with the first")
 
 
@@ -96,69 +72,38 @@ class Efficiency:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchTarget:
-    """Everything measured on one target."""
+class Measured:
+    """What `inkport bench` measures of a target."""
 
-    name: str
-    """Its name."""
-    runtime: str
-    """Its runtime."""
-    runtime_version: str
-    """Version of the SDK."""
-    device: str
-    """Its device."""
-    precision: Precision
-    """Its number format."""
-    options: Mapping[str, str]
-    """Options of its runtime."""
-    status: Status
-    """How far it came."""
-    reason: str
-    """Why it did not come further; empty if it did."""
-    artifact: ArtifactInfo | None
-    """What it ran."""
-    fresh: Fresh | None
+    fresh: Fresh | None = None
     """Cold start, first calls and memory; absent if left out."""
-    scenarios: tuple[Figures, ...]
+    scenarios: tuple[Figures, ...] = ()
     """Warm figures, by scenario."""
-    curve: Curve | None
+    curve: Curve | None = None
     """Time against width, from the single-stream scenario; absent without it."""
-    efficiency: tuple[Efficiency, ...]
+    efficiency: tuple[Efficiency, ...] = ()
     """At the median width and at the widest; empty without a curve, or where operations cannot be counted."""
-    overhead: Overhead | None
+    overhead: Overhead | None = None
     """The harness against a bare loop; absent if left out."""
-    loadgen: tuple[LoadGenResult, ...]
+    loadgen: tuple[LoadGenResult, ...] = ()
     """The scenarios through LoadGen; empty if left out."""
-    drift: Drift | None
+    drift: Drift | None = None
     """The sustained run; absent if left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchReport:
-    """Everything that one run measured."""
+class Bench:
+    """What `inkport bench` measures of all targets together."""
 
-    created: str
-    """When, in UTC (ISO 8601)."""
-    model: ModelInfo
-    """Of which model."""
-    data: DataInfo
-    """On which lines."""
-    options: BenchOptions
-    """As asked for."""
-    environment: Environment
-    """Where."""
-    baseline: str | None
+    baseline: str | None = None
     """Name of the target that speed-ups refer to: fp32 in ONNX Runtime, if it was measured."""
-    host: HostTimes | None
+    host: HostTimes | None = None
     """Preparing and decoding, the same for every target."""
-    peaks: Peaks | None
+    peaks: Peaks | None = None
     """The machine's peaks; absent if left out."""
-    noise: Mapping[str, Noise]
+    noise: Mapping[str, Noise] = field(default_factory=dict)
     """How steady the machine was: by scenario, and in the ``sustained`` run."""
-    targets: tuple[BenchTarget, ...]
-    """One entry per target."""
 
-    def to_json(self) -> str:
-        """Return the document, as ``bench.schema.json`` describes it."""
-        document: Mapping[str, Any] = {"schema": SCHEMA, **to_plain(self)}
-        return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+BENCH = Check("bench", BenchOptions, (Bench,), (Measured,))
+"""How fast targets are."""

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from inkport.benchmarks.checks.bench.efficiency import efficiency, operations_at
-from inkport.benchmarks.checks.bench.report import BenchOptions, BenchReport, Status
-from inkport.benchmarks.checks.bench.rows import Row
-from inkport.benchmarks.checks.verify import check_targets
+from inkport.benchmarks.checks.bench.report import BENCH, Bench, Measured
 from inkport.benchmarks.measure.width_cost import fit_curve
 from inkport.benchmarks.report.describe import describe_data, describe_model
+from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.host_times import HostTimes, host_times
 from inkport.benchmarks.run.latency import choose_lines
 from inkport.benchmarks.run.machine.fresh import start_fresh
 from inkport.benchmarks.run.machine.noise import Noise, NoiseMeter
-from inkport.benchmarks.run.machine.peaks import measure_peaks
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.machine.peaks import Peaks, measure_peaks
+from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.reference import Provide
+from inkport.benchmarks.run.request import Request
 from inkport.benchmarks.run.scenarios.figures import figures
 from inkport.benchmarks.run.scenarios.loadgen import run_loadgen
 from inkport.benchmarks.run.scenarios.overhead import measure_overhead
@@ -29,14 +28,9 @@ from inkport.benchmarks.run.scenarios.queries import Scenario
 from inkport.benchmarks.run.scenarios.running import ScenarioRunner
 from inkport.benchmarks.run.scenarios.sustained import run_sustained
 from inkport.benchmarks.run.speed import is_baseline
-from inkport.benchmarks.run.targets import session_options
-from inkport.core.artifact import Artifact
-from inkport.core.errors import LineDataError, RuntimeUnavailableError
+from inkport.benchmarks.run.targets import Attempt, open_target, session_options
 from inkport.core.foreign import failure_of
-from inkport.core.registry import load_runtime, probe
-from inkport.core.runtime import Evidence, Session
-from inkport.core.target import Target
-from inkport.lines.audit import Audit
+from inkport.core.runtime import Session
 
 
 NOISE_SAMPLES = 10
@@ -47,33 +41,13 @@ HOST_LINES = 100
 """Lines that preparing and decoding are timed on."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class BenchRequest:
-    """What is to be measured."""
-
-    model: Artifact
-    """The model as handed in."""
-    targets: Sequence[Target]
-    """The targets, names unique."""
-    audit: Audit
-    """The usable lines."""
-    sources: Sequence[str]
-    """Names of the line sets."""
-    provide: Provide
-    """Returns the artefact of a target."""
-    out: Path
-    """Folder for LoadGen's logs."""
-    options: BenchOptions = field(default_factory=BenchOptions)
-    """Settings."""
-
-
 class _Bench:
     """One run; its sections change the rows."""
 
-    def __init__(self, request: BenchRequest, progress: Progress) -> None:
+    def __init__(self, request: Request, progress: Progress) -> None:
         self.request, self.options, self.progress = request, request.options, progress
         self.inputs = request.audit.inputs
-        self.rows = [Row(target) for target in request.targets]
+        self.rows: list[Attempt] = []
         self.noise: dict[str, Noise] = {}
 
     def sessions(self) -> dict[str, Session]:
@@ -91,31 +65,36 @@ class _Bench:
             meter.sample()
         self.noise["start"] = meter.noise()
 
-    def open(self, row: Row) -> None:
-        """Make the artefact, measure fresh processes, and open the session that everything else runs on."""
-        target, options = row.target, session_options(row.target, Options(threads=self.options.threads))
-        availability = probe(target.runtime)
-        row.version = availability.version
-        if not availability.ok:
-            raise RuntimeUnavailableError(availability.reason, remedy=availability.remedy)
-        if availability.evidence is not Evidence.MEASURED:
-            raise RuntimeUnavailableError(f"times of {target.runtime} say nothing: it is {availability.evidence} here")
-        row.artifact = self.request.provide(target)
-        if self.options.fresh:
-            self.progress(f"{target.name}: in fresh processes")
-            row.fresh = start_fresh(row.artifact, target, options, self.inputs, processes=self.options.fresh)
-        # The runtime itself, without the checks around its sessions: they are not what is timed.
-        row.session = load_runtime(target.runtime).open(row.artifact, device=target.device, options=options)
+    def open(self) -> None:
+        """Make each artefact, measure fresh processes, and open the session that everything else runs on."""
+        for target in self.request.targets:
+            row = open_target(
+                target,
+                provide=self.request.provide,
+                threads=self.options.threads,
+                progress=self.progress,
+                before=self.fresh if self.options.fresh else None,
+                timed=True,
+            )
+            self.rows.append(row)
 
-    def each(self, stage: str, act: Callable[[Row], None]) -> None:
+    def fresh(self, row: Attempt) -> None:
+        """Measure a target in fresh processes."""
+        self.progress(f"{row.target.name}: in fresh processes")
+        if row.artifact is not None:
+            options = session_options(row.target, self.options.threads)
+            found = start_fresh(row.artifact, row.target, options, self.inputs, processes=self.options.fresh)
+            _add(row, fresh=found)
+
+    def each(self, stage: str, act: Callable[[Attempt, Session], None]) -> None:
         """Do something with every target that can go on; one that fails does not stop the others."""
         for row in self.rows:
-            if row.status is Status.MEASURED:
+            if row.session is not None:
                 self.progress(f"{row.target.name}: {stage}")
                 try:
-                    act(row)
+                    act(row, row.session)
                 except BaseException as error:  # noqa: BLE001 - whatever a vendor's code raises
-                    row.fail(failure_of(error))
+                    row.fail(Outcome.RUN_FAILED, failure_of(error))
 
     def scenario(self, scenario: Scenario) -> None:
         """Run one scenario with all targets in turns."""
@@ -128,12 +107,13 @@ class _Bench:
         found = figures(run, self.baseline())
         widths = [self.inputs[run.queries[draw].batches[0][0]].shape[3] for draw in run.drawn]
         for row in self.rows:
-            if (error := run.errors.get(row.target.name)) is not None:
-                row.fail(error)
-            elif row.target.name in found:
-                row.scenarios.append(found[row.target.name])
+            name = row.target.name
+            if (error := run.errors.get(name)) is not None:
+                row.fail(Outcome.RUN_FAILED, error)
+            elif name in found:
+                _add(row, scenarios=(*row.record.section(Measured).scenarios, found[name]))
                 if scenario is Scenario.SINGLE_STREAM:
-                    row.curve = fit_curve(widths, [ns / 1e6 for ns in run.ns[row.target.name]])
+                    _add(row, curve=fit_curve(widths, [ns / 1e6 for ns in run.ns[name]]))
 
     def sustained(self) -> None:
         """Run all targets for minutes; the floor is the highest of before."""
@@ -148,28 +128,28 @@ class _Bench:
         )
         self.noise["sustained"] = Noise(floor=before.floor, moments=found.moments)
         for row in self.rows:
-            row.drift = found.targets.get(row.target.name)
+            _add(row, drift=found.targets.get(row.target.name))
             if (error := found.errors.get(row.target.name)) is not None:
-                row.fail(error)
+                row.fail(Outcome.RUN_FAILED, error)
 
-    def loadgen(self, row: Row) -> None:
+    def loadgen(self, row: Attempt, session: Session) -> None:
         """Run the same scenarios through LoadGen, by the times measured before."""
-        for found in row.scenarios:
-            row.loadgen.append(
-                run_loadgen(
-                    self.sessions()[row.target.name],
-                    self.inputs,
-                    found.scenario,
-                    expected_ms=1e3 * found.lines_per_query / found.lines_per_s.value,
-                    folder=self.request.out / "loadgen" / row.target.name.replace("/", "-") / found.scenario,
-                    min_duration_ms=self.options.loadgen_ms,
-                    seed=self.options.seed,
-                )
+        folder = (self.request.out or Path()) / "loadgen" / row.target.name.replace("/", "-")
+        for found in row.record.section(Measured).scenarios:
+            result = run_loadgen(
+                session,
+                self.inputs,
+                found.scenario,
+                expected_ms=1e3 * found.lines_per_query / found.lines_per_s.value,
+                folder=folder / found.scenario,
+                min_duration_ms=self.options.loadgen_ms,
+                seed=self.options.seed,
             )
+            _add(row, loadgen=(*row.record.section(Measured).loadgen, result))
 
-    def compare_overhead(self, row: Row) -> None:
+    def compare_overhead(self, row: Attempt, session: Session) -> None:
         """Compare the harness with a bare loop."""
-        row.overhead = measure_overhead(self.sessions()[row.target.name], self.inputs)
+        _add(row, overhead=measure_overhead(session, self.inputs))
 
     def host(self) -> HostTimes | None:
         """Time preparing and decoding, on the logits of the first target that can go on."""
@@ -178,22 +158,32 @@ class _Bench:
         spec = self.request.model.spec
         return next((host_times(lines, spec, session) for session in self.sessions().values()), None)
 
+    def relate(self, peaks: Peaks | None) -> None:
+        """Relate the times of each target to its operations, and to the machine's peaks."""
+        widths = sorted(image.shape[3] for image in self.inputs)
+        operations = operations_at([widths[len(widths) // 2], widths[-1]], self.request.provide)
+        for row in self.rows:
+            curve = row.record.section(Measured).curve
+            _add(row, efficiency=tuple(efficiency(curve, operations, row.target.precision, peaks)))
 
-def run_bench(request: BenchRequest, *, progress: Progress = silent) -> BenchReport:
+
+def _add(row: Attempt, **found: Any) -> None:
+    row.record = row.record.having(replace(row.record.section(Measured), **found))
+
+
+def run_bench(request: Request, *, progress: Progress = silent) -> Report:
     """Measure every target; one that fails does not stop the others.
 
     Raises:
         LineDataError: If there is no usable line.
         UnknownRuntimeError: If a target names a runtime that is not registered.
     """
-    check_targets(request.targets)
-    if not request.audit.lines:
-        raise LineDataError("there is no usable line to measure on", remedy="pass line sets with --lines")
+    request.refuse()
     options, bench = request.options, _Bench(request, progress)
     environment, peaks = read_environment(threads=options.threads), None
     try:
         bench.settle()
-        bench.each("opening", bench.open)
+        bench.open()
         if options.peaks and bench.sessions():
             progress("measuring the machine's peaks")
             peaks = measure_peaks(options.threads)
@@ -209,17 +199,13 @@ def run_bench(request: BenchRequest, *, progress: Progress = silent) -> BenchRep
     finally:
         for row in bench.rows:
             row.close()
-    widths = sorted(image.shape[3] for image in bench.inputs)
-    operations = operations_at([widths[len(widths) // 2], widths[-1]], request.provide)
-    return BenchReport(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    bench.relate(peaks)
+    return Report(
+        check=BENCH,
         model=describe_model(request.model),
         data=describe_data(request.audit, request.sources, request.model),
         options=options,
         environment=environment,
-        baseline=baseline,
-        host=host,
-        peaks=peaks,
-        noise=bench.noise,
-        targets=tuple(row.report(efficiency(row.curve, operations, row.target.precision, peaks)) for row in bench.rows),
+        targets=tuple(row.record for row in bench.rows),
+        sections=(Bench(baseline=baseline, host=host, peaks=peaks, noise=bench.noise),),
     )

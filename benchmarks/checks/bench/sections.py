@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inkport.benchmarks.checks.bench.report import BenchReport, BenchTarget, Status
+from inkport.benchmarks.checks.bench.report import Bench, Measured
 from inkport.benchmarks.measure.quantiles import Quantile
-from inkport.benchmarks.report.document import Conclusion, Document, Section, Sign, grouped
+from inkport.benchmarks.report.conclusion import SIGNS
+from inkport.benchmarks.report.envelope import Report
+from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.run.environment import threads_on
 from inkport.benchmarks.run.machine.noise import Difference
+from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import TargetRecord
 from inkport.benchmarks.run.scenarios.figures import Figures
 from inkport.core.tables import Table
 
@@ -17,11 +21,7 @@ ABSENT = "not available"
 """What stands where the machine does not tell: never a 0."""
 
 
-SIGNS = {Status.MEASURED: Sign.GOOD, Status.FAILED: Sign.BAD, Status.UNAVAILABLE: Sign.ABSENT}
-"""What each status means."""
-
-
-def document(report: BenchReport) -> Document:
+def present(report: Report) -> Presentation:
     """Return everything that was measured, as it is read; the noise floor comes first."""
     scenarios = {str(scenario): _scenario(report, scenario) for scenario in report.options.scenarios}
     tables = {
@@ -36,29 +36,29 @@ def document(report: BenchReport) -> Document:
         for name, table in scenarios.items()
     ]
     sections += [Section(name=name, tables=(table,)) for name, table in tables.items() if table.rows]
-    return Document(
+    return Presentation(
         title="inkport bench",
         about=report.model.name,
         subject=(_headline(report), *_machine(report)),
         conclusions=grouped([_conclude(target, report) for target in report.targets]),
         sections=tuple(sections),
-        signs={str(status): sign for status, sign in SIGNS.items()},
+        signs={str(outcome): sign for outcome, sign in SIGNS.items()},
         created=report.created,
     )
 
 
-def _conclude(target: BenchTarget, report: BenchReport) -> Conclusion:
-    why = target.reason
-    if target.status is Status.MEASURED and target.scenarios:
-        first = target.scenarios[0]
-        why = f"p50 {_with_interval(first.p50_ms)} ms per query, {first.scenario}"
-        if target.name != report.baseline and first.speed_up is not None:
-            faster = speed(first)
-            why += f", {faster} {'to' if first.difference is Difference.NONE else 'as fast as'} {report.baseline}"
-    return Conclusion(names=(target.name,), sign=SIGNS[target.status], label=str(target.status), why=why)
+def _conclude(target: TargetRecord, report: Report) -> Conclusion:
+    why, scenarios, baseline = target.reason, target.section(Measured).scenarios, report.section(Bench).baseline
+    if target.outcome is not Outcome.PASS or not scenarios:
+        return Conclusion(names=(target.name,), sign=SIGNS[target.outcome], label=str(target.outcome), why=why)
+    first = scenarios[0]
+    why = f"p50 {_with_interval(first.p50_ms)} ms per query, {first.scenario}"
+    if target.name != baseline and first.speed_up is not None:
+        why += f", {speed(first)} {'to' if first.difference is Difference.NONE else 'as fast as'} {baseline}"
+    return Conclusion(names=(target.name,), sign=Sign.GOOD, label="measured", why=why)
 
 
-def _headline(report: BenchReport) -> str:
+def _headline(report: Report) -> str:
     model, data = report.model, report.data
     threads = threads_on(report.environment, report.options.threads)
     return (
@@ -67,27 +67,33 @@ def _headline(report: BenchReport) -> str:
     )
 
 
-def _machine(report: BenchReport) -> Iterable[str]:
-    floors = ", ".join(f"{name} {noise.floor:.1%}" for name, noise in report.noise.items())
+def _machine(report: Report) -> Iterable[str]:
+    floors = ", ".join(f"{name} {noise.floor:.1%}" for name, noise in report.section(Bench).noise.items())
     yield f"noise floor: {floors} (a load that never changes; differences below it are reported as none)"
     state = report.environment
     yield (
         f"governor: {_or_absent(state.governor)}; frequency: {_or_absent(state.frequency_mhz, ' MHz')}; temperature: "
         f"{_or_absent(state.temperature_c, ' C')}; load: {_or_absent(state.load_1min)}"
     )
-    if peaks := report.peaks:
+    if peaks := report.section(Bench).peaks:
         rates = [
             f"{precision} {peak.gmac_per_s:.0f} GMAC/s ({peak.by})" if peak else f"{precision} {ABSENT}"
             for precision, peak in peaks.compute.items()
         ]
         yield f"peaks: {', '.join(rates)}; copying {peaks.copy_gb_per_s:.1f} GB/s"
-    if host := report.host:
+    if host := report.section(Bench).host:
         parts = f"preparing {host.prepare_p50_ms:.2f} ms, decoding {host.decode_p50_ms:.2f} ms"
         yield f"per line, not in the times: {parts} (medians)"
 
 
-def _scenario(report: BenchReport, scenario: str) -> Table:
-    rows = [_figures(t.name, f, report.baseline) for t in report.targets for f in t.scenarios if f.scenario == scenario]
+def _scenario(report: Report, scenario: str) -> Table:
+    baseline = report.section(Bench).baseline
+    rows = [
+        _figures(target.name, found, baseline)
+        for target in report.targets
+        for found in target.section(Measured).scenarios
+        if found.scenario == scenario
+    ]
     head = ("target", "stop", "queries", "p50 ms", "p90 ms", "p99 ms", "lines/s", "speed", "mJ/line")
     return Table(head, tuple(rows), 2)
 
@@ -107,29 +113,30 @@ def speed(found: Figures) -> str:
     return "no difference" if found.difference is Difference.NONE else f"{found.speed_up.value:.2f}x"
 
 
-def _curves(report: BenchReport) -> Table:
+def _curves(report: Report) -> Table:
     head = ("target", "ms", "+ us/px", "+ ns/px^2", "fit error", "width", "ms", "of peak", "of bandwidth")
     rows: list[tuple[str, ...]] = []
     for target in report.targets:
-        if (curve := target.curve) is None:
+        measured = target.section(Measured)
+        if (curve := measured.curve) is None:
             continue
         cost = curve.cost
         fitted = (f"{cost.constant_ms:.3g}", f"{1e3 * cost.per_px_ms:.3g}", f"{1e6 * cost.per_px2_ms:.3g}")
         first = (target.name, *fitted, f"{curve.relative_error:.1%}")
-        if not target.efficiency:
+        if not measured.efficiency:
             rows.append((*first, "-", "-", ABSENT, ABSENT))
-        for number, found in enumerate(target.efficiency):
+        for number, found in enumerate(measured.efficiency):
             left = ("",) * len(first) if number else first
             share = (_share(found.of_peak), _share(found.of_bandwidth))
             rows.append((*left, f"{found.width_px} px", f"{cost.time_ms(found.width_px):.3g}", *share))
     return Table(head, tuple(rows), 1)
 
 
-def _fresh(report: BenchReport) -> Table:
+def _fresh(report: Report) -> Table:
     head = ("target", "import ms", "open ms", "first run ms", "new width ms", "later ms", "peak MiB", "of it SDK")
     rows: list[tuple[str, ...]] = []
     for target in report.targets:
-        if (fresh := target.fresh) is None:
+        if (fresh := target.section(Measured).fresh) is None:
             continue
         slowest = max(fresh.first_calls, key=lambda call: call.first_ms - call.later_ms, default=None)
         calls = (f"{slowest.first_ms:.3g}", f"{slowest.later_ms:.3g}") if slowest else ("-", "-")
@@ -140,8 +147,8 @@ def _fresh(report: BenchReport) -> Table:
     return Table(head, tuple(rows), 1)
 
 
-def _overheads(report: BenchReport) -> Table:
-    found = [(t.name, t.overhead) for t in report.targets if t.overhead]
+def _overheads(report: Report) -> Table:
+    found = [(t.name, o) for t in report.targets if (o := t.section(Measured).overhead)]
     rows = [
         (name, f"{o.harness_ms:.4g}", f"{o.bare_ms:.4g}", _with_interval(o.ratio, ".4f"), str(o.rounds))
         for name, o in found
@@ -149,19 +156,19 @@ def _overheads(report: BenchReport) -> Table:
     return Table(("target", "harness ms", "bare loop ms", "ratio", "rounds"), tuple(rows), 1)
 
 
-def _loadgen(report: BenchReport) -> Table:
+def _loadgen(report: Report) -> Table:
     rows = [
         (target.name, str(found.scenario), "VALID" if found.valid else "INVALID", found.metric, f"{found.value:.6g}")
         for target in report.targets
-        for found in target.loadgen
+        for found in target.section(Measured).loadgen
     ]
     return Table(("target", "scenario", "result", "figure", "value"), tuple(rows), 4)
 
 
-def _drifts(report: BenchReport) -> Table:
+def _drifts(report: Report) -> Table:
     rows: list[tuple[str, ...]] = []
     for target in report.targets:
-        if drift := target.drift:
+        if drift := target.section(Measured).drift:
             verdict = "none" if drift.verdict is Difference.NONE else str(drift.verdict)
             minutes = (f"{drift.p50_ms[0]:.3g}", f"{drift.p50_ms[-1]:.3g}")
             rows.append((target.name, *minutes, _with_interval(drift.change, ".3f"), verdict))

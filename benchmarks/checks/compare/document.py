@@ -9,13 +9,15 @@ from statistics import median
 
 from inkport.benchmarks.checks.compare.node import Node
 from inkport.benchmarks.measure.per_line import Group
-from inkport.benchmarks.report.envelope import SCHEMA
+from inkport.benchmarks.report.envelope import SCHEMA, VERIFY
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.core.documents import read_json
 from inkport.core.errors import DataError
 from inkport.core.target import LARGEST_WRITER_LOSS
 
 
+READABLE = (1, SCHEMA)
+"""Versions of reports that can be read: that of inkport 0.1, and this one."""
 MACHINE = ("cpu", "cores", "isa", "machine", "threads", "governor")
 """Fields of the environment that must agree before two times may be compared."""
 
@@ -115,11 +117,13 @@ def read_report(path: Path) -> Run:
     document = read_json(path, remedy="pass a report.json")
     if not isinstance(document, dict) or not {"schema", "targets", "data"} <= document.keys():
         raise DataError(f"{path}: not a report", remedy="pass a report.json that `inkport verify` wrote")
-    if document["schema"] != SCHEMA:
+    if document["schema"] not in READABLE:
         raise DataError(
-            f"{path}: has schema {document['schema']!r}, this inkport reads schema {SCHEMA}",
+            f"{path}: has schema {document['schema']!r}, this inkport reads schema {' and '.join(map(str, READABLE))}",
             remedy="make both reports with the same version of inkport",
         )
+    if (check := document.get("check", VERIFY.NAME)) != VERIFY.NAME:
+        raise DataError(f"{path}: is a report of `inkport {check}`", remedy="pass a report of `inkport verify`")
     return _run(Node(document, path.name), path.name)
 
 

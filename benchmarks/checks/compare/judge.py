@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from inkport.benchmarks.checks.compare.document import Row, Run
 from inkport.benchmarks.checks.compare.pace import PaceChange, pace_change
 from inkport.benchmarks.checks.compare.rate import RateChange, rate_changes, worst_change
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.measure.worst import WorstWriter
+from inkport.benchmarks.report.envelope import Document
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.core.errors import DataError
 
@@ -20,11 +22,25 @@ ORDER = (
     Outcome.LATENCY_OVER_BUDGET,
     Outcome.FELL_BACK,
     Outcome.TEXT_DIFFERS,
+    Outcome.VIOLATED,
     Outcome.RUN_FAILED,
     Outcome.LOAD_FAILED,
     Outcome.EXPORT_FAILED,
 )
 """Outcomes from good to bad; an unavailable target stands apart."""
+
+
+class Subject(StrEnum):
+    """What a regression is about."""
+
+    OUTCOME = "outcome"
+    """Where the target ended."""
+    CER = "CER"
+    """Its text on all lines or on a data set."""
+    WRITER = "writer"
+    """Its text on one writer's lines."""
+    LATENCY = "latency"
+    """Its speed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,14 +83,20 @@ class TargetChange:
     """What it is made of, where that differs: before and after."""
     regressions: tuple[str, ...]
     """A sentence for each regression."""
+    subjects: tuple[Subject, ...]
+    """What each of them is about."""
     notes: tuple[str, ...]
     """What could not be compared, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(Document):
     """Two reports side by side."""
 
+    NAME = "compare"
+
+    regressed: bool
+    """Whether any target regressed."""
     first: str
     """Name and date of the first report."""
     second: str
@@ -87,9 +109,9 @@ class Comparison:
     """One entry per target of either report, in the order of the second."""
 
     @property
-    def regressed(self) -> bool:
-        """Whether any target regressed."""
-        return any(target.regressions for target in self.targets)
+    def exit_code(self) -> int:
+        """0 no target regressed, 1 one did."""
+        return int(self.regressed)
 
 
 def compare_runs(
@@ -121,12 +143,14 @@ def compare_runs(
             f"No figures per line in {' and '.join(missing)}: differences of CER have no interval, no verdict."
         )
     names = dict.fromkeys([*second.rows, *first.rows])
+    targets = tuple(_target(name, first, second, tolerance) for name in names)
     return Comparison(
+        regressed=any(target.regressions for target in targets),
         first=f"{first.name} of {first.created}",
         second=f"{second.name} of {second.created}",
         differing=_differing(first.digests, second.digests),
         notes=tuple(notes),
-        targets=tuple(_target(name, first, second, tolerance) for name in names),
+        targets=targets,
     )
 
 
@@ -141,12 +165,13 @@ def _target(name: str, first: Run, second: Run, tolerance: Tolerance) -> TargetC
         worst = worst_change(before, after, lines)
         pace = pace_change(before, after, first, second)
     old, new = (before.flips if before else {}), (after.flips if after else {})
-    regressions = [
-        _lost(before, after),
-        *map(_read_worse, rates),
-        _lost_writer(worst, rates),
-        _slower(pace, tolerance),
+    sentences = [
+        (Subject.OUTCOME, _lost(before, after)),
+        *((Subject.CER, _read_worse(rate)) for rate in rates),
+        (Subject.WRITER, _lost_writer(worst, rates)),
+        (Subject.LATENCY, _slower(pace, tolerance)),
     ]
+    regressions = [(subject, sentence) for subject, sentence in sentences if sentence]
     notes = [_absence(before, after), pace.reason if pace else "", *_one_sided(before, after)]
     return TargetChange(
         name=name,
@@ -161,7 +186,8 @@ def _target(name: str, first: Run, second: Run, tolerance: Tolerance) -> TargetC
         bytes_before=before.bytes if before else None,
         bytes_after=after.bytes if after else None,
         identity=_differing(before.identity, after.identity) if before and after else {},
-        regressions=tuple(filter(None, regressions)),
+        regressions=tuple(sentence for _, sentence in regressions),
+        subjects=tuple(subject for subject, _ in regressions),
         notes=tuple(filter(None, notes)),
     )
 

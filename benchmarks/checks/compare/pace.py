@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log, sqrt
-from statistics import mean, stdev
+from statistics import mean
 
 from inkport.benchmarks.checks.compare.document import Row, Run, Times
-from inkport.benchmarks.measure.estimate import CONFIDENCE
-from inkport.benchmarks.measure.student import t_quantile
+from inkport.benchmarks.measure.student import mean_interval
 
 
 FEWEST_WIDTHS = 3
@@ -83,7 +81,8 @@ def _ratio(old: Times, new: Times) -> tuple[float, tuple[float, float] | None]:
         if width in old.points and old.points[width][1] == runs
     ]
     if len(logs) == len(new.points) == len(old.points) and len(logs) >= FEWEST_WIDTHS:
-        return exp(mean(logs)), _t_interval(logs)
+        interval = mean_interval(logs)
+        return exp(mean(logs)), interval and (exp(interval[0]), exp(interval[1]))
     ratio = new.p50_ms / old.p50_ms
     if old.interval is None or new.interval is None or min(*old.interval, *new.interval) <= 0:
         return ratio, None
@@ -91,8 +90,3 @@ def _ratio(old: Times, new: Times) -> tuple[float, tuple[float, float] | None]:
     down = sqrt(log(new.p50_ms / new.interval[0]) ** 2 + log(old.interval[1] / old.p50_ms) ** 2)
     up = sqrt(log(new.interval[1] / new.p50_ms) ** 2 + log(old.p50_ms / old.interval[0]) ** 2)
     return ratio, (ratio * exp(-down), ratio * exp(up))
-
-
-def _t_interval(logs: Sequence[float]) -> tuple[float, float]:
-    half = t_quantile(1 - (1 - CONFIDENCE) / 2, len(logs) - 1) * stdev(logs) / sqrt(len(logs))
-    return exp(mean(logs) - half), exp(mean(logs) + half)

@@ -1,37 +1,33 @@
-"""A comparison in the order in which it is read, and as JSON."""
+"""A comparison in the order in which it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from inkport.benchmarks.checks.compare.judge import Comparison, TargetChange
+from inkport.benchmarks.checks.compare.judge import Comparison, Subject, TargetChange
 from inkport.benchmarks.checks.compare.pace import PaceChange
 from inkport.benchmarks.checks.compare.rate import RateChange
 from inkport.benchmarks.measure.equivalence import Verdict
-from inkport.benchmarks.measure.per_line import to_json_text
-from inkport.benchmarks.report.document import Conclusion, Document, Section, Sign, grouped
 from inkport.benchmarks.report.junit import Case, Result
+from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import NONE, between, milliseconds, percent, points
 from inkport.benchmarks.run.outcome import Outcome
-from inkport.core.config import to_plain
 from inkport.core.tables import Table
 
 
-SCHEMA = 1
-"""Version of the JSON form."""
 NAMED = 3
 """How many lines a sentence names; the JSON form lists all."""
 
 
-def document(comparison: Comparison) -> Document:
+def present(comparison: Comparison) -> Presentation:
     """Return the comparison as it is read: each regression in a sentence, and what could not be compared."""
     tables = {"Texts": texts(comparison), "Worst writer": worst_writers(comparison), "Speed": speeds(comparison)}
     lines = {"Changes": _changes(comparison), "Not compared": _notes(comparison)}
     sections = [Section(name=name, tables=(table,)) for name, table in tables.items() if table.rows]
     sections += [Section(name=name, sentences=tuple(found)) for name, found in lines.items() if found]
     regressed = [target.name for target in comparison.targets if target.regressions]
-    return Document(
+    return Presentation(
         title="inkport compare",
         about="what changed",
         subject=(
@@ -52,11 +48,6 @@ def _conclude(target: TargetChange) -> Conclusion:
         why = " ".join(target.regressions)
         return Conclusion(names=(target.name,), sign=Sign.BAD, label="regressed", why=why)
     return Conclusion(names=(target.name,), sign=Sign.GOOD, label="no regression", why="")
-
-
-def render_json(comparison: Comparison) -> str:
-    """Return everything as JSON."""
-    return to_json_text({"schema": SCHEMA, "regressed": comparison.regressed, **to_plain(comparison)}) + "\n"
 
 
 def texts(comparison: Comparison) -> Table:
@@ -156,16 +147,17 @@ def _notes(comparison: Comparison) -> list[str]:
 
 
 def _cases(target: TargetChange) -> list[Case]:
-    worse = [reason for reason in target.regressions if not reason.startswith(("CER", "It takes"))]
+    found = list(zip(target.subjects, target.regressions, strict=True))
+    worse = [reason for subject, reason in found if subject in {Subject.OUTCOME, Subject.WRITER}]
     outcome = f"{_arrow(str(target.before or 'absent'), str(target.after or 'absent'))}"
     cases = [_case(target.name, "outcome", bool(worse), " ".join([outcome, *worse]))]
     for rate in target.rates:
-        found = rate.equivalence.verdict if rate.equivalence else None
-        figures = f"CER {percent(rate.before)} to {percent(rate.after)} %, {found or 'not judged'}"
+        verdict = rate.equivalence.verdict if rate.equivalence else None
+        figures = f"CER {percent(rate.before)} to {percent(rate.after)} %, {verdict or 'not judged'}"
         name = f"CER on {rate.dataset}" if rate.dataset else "CER"
-        cases.append(_case(target.name, name, found is Verdict.WORSE, figures, judged=found is not None))
+        cases.append(_case(target.name, name, verdict is Verdict.WORSE, figures, judged=verdict is not None))
     if target.pace:
-        slower = next((reason for reason in target.regressions if reason.startswith("It takes")), "")
+        slower = next((reason for subject, reason in found if subject is Subject.LATENCY), "")
         figures = slower or f"p50 {target.pace.before_ms:.3f} to {target.pace.after_ms:.3f} ms. {target.pace.reason}"
         cases.append(_case(target.name, "latency", bool(slower), figures, judged=target.pace.interval is not None))
     return cases

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inkport.core.errors import RuntimeUnavailableError
+from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError
 from inkport.runtimes.onnx_files import load_onnx
 
 
@@ -54,20 +54,25 @@ class Graph:
             raise RuntimeUnavailableError("onnx is not installed", remedy="pip install 'inkport[export]'") from error
         model = load_onnx(path)
         self._opsets, self._evaluators = list(model.opset_import), {}  # type: ignore[var-annotated]
-        self.constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-        self.image: str = model.graph.input[0].name
-        self.output: str = model.graph.output[0].name
-        self.operators = tuple(
-            Operator(
-                name=node.name or f"{node.op_type}.{index}",
-                kind=node.op_type,
-                inputs=tuple(node.input),
-                outputs=tuple(node.output),
-                attributes={a.name: onnx.helper.get_attribute_value(a) for a in node.attribute},
-                node=node,
+        try:
+            self.constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+            self.image: str = model.graph.input[0].name
+            self.output: str = model.graph.output[0].name
+            self.operators = tuple(
+                Operator(
+                    name=node.name or f"{node.op_type}.{index}",
+                    kind=node.op_type,
+                    inputs=tuple(node.input),
+                    outputs=tuple(node.output),
+                    attributes={a.name: onnx.helper.get_attribute_value(a) for a in node.attribute},
+                    node=node,
+                )
+                for index, node in enumerate(model.graph.node)
             )
-            for index, node in enumerate(model.graph.node)
-        )
+        except (IndexError, TypeError, ValueError) as error:
+            raise ArtifactCorruptError(
+                f"{path}: a graph with parts missing or malformed ({error})", remedy="export it again"
+            ) from error
 
     @cached_property
     def producers(self) -> dict[str, Operator]:

@@ -31,7 +31,7 @@ ROUNDOFF = {
 """Unit roundoff of what a precision computes in floating point; quantised values are judged apart."""
 SMALLEST = {FP16: 2.0**-14}
 """Smallest number that a format holds with full precision, by unit roundoff; others reach far below what occurs."""
-CONFIDENCE = 6.0
+STANDARD_ERRORS = 6.0
 """The constant before the square root: errors of sums exceed it with a chance of 2 exp(-18) each."""
 ROUNDINGS = 4
 """Roundings in a row that an engine may need for one operator, for example the parts of a normalisation."""
@@ -146,14 +146,14 @@ def _products(graph: Graph, operator: Operator, inputs: Sequence[Array | None], 
     if operator.kind == "Gemm" and operator.attributes.get("transB"):
         terms = weight.shape[-1]
     # Both factors may have been rounded to the format; sums are fp32 sums in every format that inkport targets.
-    return np.asarray(np.abs(size) * (2 * (unit if unit > FP32 else 0.0) + CONFIDENCE * np.sqrt(terms + 1) * FP32))
+    return np.asarray(np.abs(size) * (2 * (unit if unit > FP32 else 0.0) + STANDARD_ERRORS * np.sqrt(terms + 1) * FP32))
 
 
 def _softmax(operator: Operator, x: Array, result: Array, unit: float) -> Array:
     """Relative error of exp: that of its argument, absolute."""
     axis = operator.attributes.get("axis", -1)
     depth = x.max(axis=axis, keepdims=True) - x
-    sums = CONFIDENCE * np.sqrt(x.shape[axis]) * FP32
+    sums = STANDARD_ERRORS * np.sqrt(x.shape[axis]) * FP32
     return np.asarray(result * (unit * (depth + FUNCTION_ULPS) + sums + FP32 * FUNCTION_ULPS))
 
 
@@ -167,7 +167,7 @@ def _normalisation(operator: Operator, values: Sequence[Array], result: Array, u
     spread = np.sqrt(variance + operator.attributes.get("epsilon", 1e-5))
     share = (np.square(x).mean(axes, keepdims=True)) / (spread**2)
     normal = np.abs(x - mean) / spread
-    sums = CONFIDENCE * np.sqrt(count) * FP32
+    sums = STANDARD_ERRORS * np.sqrt(count) * FP32
     inner = normal * share * sums + (np.abs(mean) / spread) * sums + ROUNDINGS * unit * normal
     bias = np.abs(values[2]) if len(values) > 2 else np.zeros(1)
     return np.asarray(inner * scale + np.broadcast_to(ROUNDINGS * unit * bias, result.shape))
@@ -189,4 +189,4 @@ def _sensitivity(
             for value, error in zip(inputs, errors, strict=True)
         ]
         largest = np.maximum(largest, np.abs(graph.compute(operator, moved)[0] - result))
-    return np.asarray(CONFIDENCE * largest)
+    return np.asarray(STANDARD_ERRORS * largest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inkport.benchmarks.checks.debug.result import DebugResult, DivergenceRecord
-from inkport.benchmarks.report.document import Conclusion, Document, Section, Sign
+from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign
 
 
 MOST = 5
@@ -31,7 +31,7 @@ WHAT = {
 """What is wrong, by fault."""
 
 
-def document(result: DebugResult) -> Document:
+def present(result: DebugResult) -> Presentation:
     """Return what was found, as it is read."""
     sections = [Section(name="First divergence", sentences=tuple(_divergence(result, one))) for one in _first(result)]
     if rest := result.divergences[1:]:
@@ -39,7 +39,7 @@ def document(result: DebugResult) -> Document:
         sections.append(Section(name="Further divergences", sentences=(heading, *map(_title, rest[:MOST]))))
     if not result.diverges:
         sections.append(Section(name="Nearest to it", sentences=tuple(_nearest(result))))
-    return Document(
+    return Presentation(
         title="inkport debug",
         about=result.model,
         subject=tuple(_subject(result)),

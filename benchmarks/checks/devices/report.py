@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from inkport.benchmarks.checks.devices.run import DeviceRuns, TargetRun
 from inkport.benchmarks.checks.kit.check import KitCheck
@@ -13,16 +12,17 @@ from inkport.benchmarks.checks.kit.make import KitRequest
 from inkport.benchmarks.measure.changes import Change
 from inkport.benchmarks.measure.parity import Flip, Parity
 from inkport.benchmarks.report.describe import describe_data, describe_model
-from inkport.benchmarks.report.envelope import ArtifactInfo, ReferenceInfo, Report, TargetReport
+from inkport.benchmarks.report.envelope import ReferenceInfo, Report, Together
 from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun, RunnerTimes
 from inkport.benchmarks.run.environment import read_environment, without_folders
 from inkport.benchmarks.run.kit.open import Kit
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.options import VerifyOptions
+from inkport.benchmarks.run.record import ArtifactInfo, Proof, TargetRecord
 from inkport.core.target import Target
 
 
 def report_devices(
-    found: Sequence[DeviceRuns], *, kit: Kit, made: KitRequest, sources: Sequence[str], options: Options
+    found: Sequence[DeviceRuns], *, kit: Kit, made: KitRequest, sources: Sequence[str], options: VerifyOptions
 ) -> Report:
     """Return the report of all devices.
 
@@ -36,17 +36,14 @@ def report_devices(
     targets = {target.name: target for target in made.targets}
     data = replace(describe_data(made.audit, sources), sha256=kit.manifest.data_sha256, lines=len(kit.manifest.lines))
     return Report(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
         model=describe_model(made.model),
         data=data,
         reference=_reference(kit, made),
         options=options,
         # The threads compute on the devices, whatever processors this machine has.
         environment=replace(read_environment(threads=options.threads), processors=None),
-        baseline=None,
-        host=None,
         targets=tuple(_row(run, targets[run.target], runs, made) for runs in found for run in runs.runs),
-        devices=tuple(_device(runs) for runs in found),
+        sections=(Together(devices=tuple(_device(runs) for runs in found)),),
     )
 
 
@@ -63,28 +60,26 @@ def _reference(kit: Kit, made: KitRequest) -> ReferenceInfo:
     )
 
 
-def _row(run: TargetRun, target: Target, runs: DeviceRuns, made: KitRequest) -> TargetReport:
+def _row(run: TargetRun, target: Target, runs: DeviceRuns, made: KitRequest) -> TargetRecord:
     check = run.check
-    outcome, reason = (check.outcome, _explained(check)) if check else run.failure or (None, "")
-    assert outcome is not None  # noqa: S101 - a run has a judgement or a failure
-    return TargetReport(
+    record = replace(
+        TargetRecord.of(target),
         name=row_name(run.target, runs),
-        runtime=check.runner.engine if check else target.runtime,
-        runtime_version=check.runner.version if check else "",
-        device=(check.runner.device if check else "") or target.device,
-        precision=target.precision,
-        outcome=outcome,
-        reason=reason,
-        budget=target.budget,
-        evidence=check.runner.evidence if check else None,
-        sample=None,
-        placement=None,
-        options=target.options,
-        required=target.required,
         artifact=ArtifactInfo.of(made.provide(target)),
-        parity=_known(check.parity) if check else None,
-        latency=None,
         machine=runs.device.name,
+    )
+    if check is None:
+        assert run.failure is not None  # noqa: S101 - a run has a judgement or a failure
+        return replace(record, outcome=run.failure[0], reason=run.failure[1])
+    return replace(
+        record,
+        runtime=check.runner.engine,
+        runtime_version=check.runner.version,
+        device=check.runner.device or target.device,
+        outcome=check.outcome,
+        reason=_explained(check),
+        evidence=check.runner.evidence,
+        sections=(Proof(parity=_known(check.parity)),),
     )
 
 

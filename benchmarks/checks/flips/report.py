@@ -1,22 +1,13 @@
-"""Predicted against observed flips, as one document; ``margins.schema.json`` beside this file is its schema."""
+"""Predicted against observed flips: what is asked for, and what is added to the envelope."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from inkport.benchmarks.report.envelope import ArtifactInfo, DataInfo, ModelInfo, ReferenceInfo
-from inkport.benchmarks.run.environment import Environment
-from inkport.benchmarks.run.outcome import Outcome, exit_code
-from inkport.core.config import to_plain
-from inkport.core.target import Precision
-
-
-SCHEMA = 1
-"""Version of the document; it changes when a field changes its meaning or goes away."""
+from inkport.benchmarks.measure.flip_prediction import PROBES
+from inkport.benchmarks.report.envelope import Check
+from inkport.benchmarks.run.options import Options
 
 
 class Surprise(StrEnum):
@@ -31,21 +22,19 @@ class Surprise(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """What was asked for."""
+class ForecastOptions(Options):
+    """What `inkport margins` is asked for."""
 
-    threads: int
-    """Threads that each target computes with."""
-    probes: int
+    probes: int = PROBES
     """Lines that the errors are learnt from."""
-    fragile: int
+    fragile: int = 50
     """How many of the most fragile lines are listed and looked at."""
-    observe: bool
+    observe: bool = True
     """Whether the other lines were read, too, to compare the prediction with what happens."""
-    seed: int = 0
-    """Of the choice of lines and of the draws."""
-    skip: tuple[str, ...] = ()
-    """Problems whose lines are left out."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(probes=1, fragile=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,58 +96,20 @@ class FlipForecast:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TargetForecast:
-    """One target."""
+class Forecast:
+    """What `inkport margins` finds out about a target; it passes if it ran: how many flip is for verify to judge."""
 
-    name: str
-    """Name of the target."""
-    runtime: str
-    """Its runtime."""
-    runtime_version: str
-    """Version of the runtime's SDK, empty if unknown."""
-    device: str
-    """Its device."""
-    precision: Precision
-    """Its number format."""
-    required: bool
-    """Whether its absence is a failure of the run."""
-    outcome: Outcome
-    """``pass`` if it ran, else where it failed; how many lines flip is for ``inkport verify`` to judge."""
-    reason: str
-    """Why it did not run."""
-    artifact: ArtifactInfo | None
-    """What it ran."""
-    forecast: FlipForecast | None
+    forecast: FlipForecast | None = None
     """The prediction; absent if it did not run."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class MarginsReport:
-    """Everything that one run found out."""
+class Fragile:
+    """What `inkport margins` finds out about the lines."""
 
-    created: str
-    """When, in UTC (ISO 8601)."""
-    model: ModelInfo
-    """Which model."""
-    data: DataInfo
-    """On which lines; their texts are not used."""
-    reference: ReferenceInfo
-    """Whose margins."""
-    options: Options
-    """As asked for."""
-    environment: Environment
-    """Where."""
-    fragile: tuple[FragileLine, ...]
+    fragile: tuple[FragileLine, ...] = ()
     """The most fragile lines, most fragile first."""
-    targets: tuple[TargetForecast, ...]
-    """One entry per target, in the order of the targets file."""
 
-    @property
-    def exit_code(self) -> int:
-        """0 every target ran, 1 one failed, 3 a required one is not available."""
-        return exit_code((target.outcome, target.required) for target in self.targets)
 
-    def to_json(self) -> str:
-        """Return the document, as ``margins.schema.json`` describes it."""
-        document: Mapping[str, Any] = {"schema": SCHEMA, "exit_code": self.exit_code, **to_plain(self)}
-        return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+MARGINS = Check("margins", ForecastOptions, (Fragile,), (Forecast,))
+"""Predicted against observed flips; texts of the lines are not used."""

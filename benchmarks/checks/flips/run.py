@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from math import isfinite
 
 import numpy as np
 
 from inkport.benchmarks.checks.flips.report import (
+    MARGINS,
     Bin,
     FlipForecast,
+    Forecast,
+    Fragile,
     FragileLine,
-    MarginsReport,
-    Options,
     Surprise,
-    TargetForecast,
 )
-from inkport.benchmarks.checks.verify import check_targets
 from inkport.benchmarks.measure.flip_model import logit_errors
 from inkport.benchmarks.measure.flip_prediction import Prediction, Probe, predict
 from inkport.benchmarks.measure.fragile import choose_fragile
 from inkport.benchmarks.measure.gaps import FrameMargins, find_margins
-from inkport.benchmarks.report.describe import describe_model, describe_reference
-from inkport.benchmarks.report.envelope import ArtifactInfo, DataInfo
+from inkport.benchmarks.report.describe import describe_data, describe_model, describe_reference
+from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.latency import choose_lines
-from inkport.benchmarks.run.options import Options as RunOptions
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.reference import Provide, Reference, open_reference
-from inkport.benchmarks.run.targets import TargetRun, open_target
-from inkport.core.artifact import Artifact
+from inkport.benchmarks.run.record import TargetRecord
+from inkport.benchmarks.run.reference import Reference, open_reference
+from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.targets import logits_of, open_target
 from inkport.core.ctc import greedy
 from inkport.core.errors import LineDataError
 from inkport.core.foreign import failure_of
@@ -42,28 +39,8 @@ from inkport.core.target import Target
 from inkport.lines.audit import Audit
 
 
-FRAGILE = 50
-"""Most fragile lines that are listed."""
 EDGES = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)
 """Limits of the bins of predicted probabilities."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What is to be predicted."""
-
-    model: Artifact
-    """The model as handed in."""
-    targets: Sequence[Target]
-    """The targets, names unique."""
-    audit: Audit
-    """The usable lines, prepared for this model."""
-    data: DataInfo
-    """What they are."""
-    provide: Provide
-    """Returns the artefact of a target."""
-    options: Options
-    """Settings."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +51,7 @@ class _Expected:
     frames: list[FrameMargins]
 
 
-def forecast_flips(request: Request, *, progress: Progress = silent) -> MarginsReport:
+def forecast_flips(request: Request, *, progress: Progress = silent) -> Report:
     """Predict each target's flips from a few lines; a target that fails does not stop the others.
 
     Raises:
@@ -83,7 +60,7 @@ def forecast_flips(request: Request, *, progress: Progress = silent) -> MarginsR
         RuntimeUnavailableError: If there is no reference.
         InkportError: If the reference itself fails.
     """
-    check_targets(request.targets)
+    request.refuse()
     audit, options = request.audit, request.options
     if len(audit.lines) <= options.probes:
         raise LineDataError(
@@ -97,55 +74,40 @@ def forecast_flips(request: Request, *, progress: Progress = silent) -> MarginsR
     finally:
         reference.session.close()
     thresholds = [frames.threshold for frames in expected.frames]
-    return MarginsReport(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    fragile = tuple(
+        FragileLine(id=audit.lines[i].id, threshold=thresholds[i] if isfinite(thresholds[i]) else None)
+        for i in choose_fragile(thresholds, options.fragile)
+    )
+    return Report(
+        check=MARGINS,
         model=describe_model(request.model),
-        data=request.data,
+        data=describe_data(audit, request.sources, request.model),
         reference=describe_reference(reference),
         options=options,
         environment=environment,
-        fragile=tuple(
-            FragileLine(id=audit.lines[i].id, threshold=thresholds[i] if isfinite(thresholds[i]) else None)
-            for i in choose_fragile(thresholds, options.fragile)
-        ),
         targets=tuple(_forecast_target(target, request, expected, progress) for target in request.targets),
+        sections=(Fragile(fragile=fragile),),
     )
 
 
 def _read_reference(reference: Reference, audit: Audit, progress: Progress) -> _Expected:
     expected = _Expected([], [])
-    for index, image in enumerate(audit.inputs):
-        progress("reference: reading", index, len(audit.inputs))
-        logits = reference.session.run(image)[0]
+    for logits in logits_of(reference.session, audit.inputs, label="reference: reading", progress=progress):
         expected.texts.append(greedy(logits, reference.artifact.spec.charset).text)
         expected.frames.append(find_margins(logits))
     return expected
 
 
-def _forecast_target(target: Target, request: Request, expected: _Expected, progress: Progress) -> TargetForecast:
-    run, forecast = TargetRun(target), None
-    session = open_target(
-        run, provide=request.provide, options=RunOptions(threads=request.options.threads), progress=progress
-    )
-    if session is not None and run.artifact is not None:
+def _forecast_target(target: Target, request: Request, expected: _Expected, progress: Progress) -> TargetRecord:
+    run = open_target(target, provide=request.provide, threads=request.options.threads, progress=progress)
+    if run.session is not None and run.artifact is not None:
         try:
-            with session:
-                forecast = _forecast(run.artifact.spec, session, target, request, expected, progress=progress)
+            found = _forecast(run.artifact.spec, run.session, target, request, expected, progress=progress)
+            run.record = run.record.having(Forecast(forecast=found))
         except BaseException as error:  # noqa: BLE001 - one broken target must not stop the others
             run.fail(Outcome.RUN_FAILED, failure_of(error))
-    outcome, reason = run.failure or (Outcome.PASS, "")
-    return TargetForecast(
-        name=target.name,
-        runtime=target.runtime,
-        runtime_version=run.version,
-        device=target.device,
-        precision=target.precision,
-        required=target.required,
-        outcome=outcome,
-        reason=reason,
-        artifact=ArtifactInfo.of(run.artifact) if run.artifact else None,
-        forecast=forecast,
-    )
+    run.close()
+    return run.record
 
 
 def _forecast(
@@ -160,19 +122,19 @@ def _forecast(
     options, inputs = request.options, request.audit.inputs
     chosen = choose_lines(inputs, options.probes, seed=options.seed)
     probes, probe_flips = [], 0
-    for number, index in enumerate(chosen):
-        progress(f"{target.name}: probe lines", number, len(chosen))
-        logits = session.run(inputs[index])[0]
+    label = f"{target.name}: probe lines"
+    read = logits_of(session, [inputs[index] for index in chosen], label=label, progress=progress)
+    for index, logits in zip(chosen, read, strict=True):
         probes.append(Probe(errors=logit_errors(expected.frames[index], logits), frames=expected.frames[index]))
         probe_flips += greedy(logits, spec.charset).text != expected.texts[index]
     rest = _others(target, request, set(chosen))
     prediction = predict(probes, [expected.frames[index] for index in rest], seed=options.seed)
     flipped = None
     if options.observe:
-        flipped = np.zeros(len(rest), dtype=bool)
-        for number, index in enumerate(rest):
-            progress(f"{target.name}: reading", number, len(rest))
-            flipped[number] = greedy(session.run(inputs[index])[0], spec.charset).text != expected.texts[index]
+        label = f"{target.name}: reading"
+        read = logits_of(session, [inputs[index] for index in rest], label=label, progress=progress)
+        texts = [greedy(logits, spec.charset).text for logits in read]
+        flipped = np.asarray([text != expected.texts[i] for text, i in zip(texts, rest, strict=True)], dtype=bool)
     errors = np.concatenate([probe.errors for probe in probes])
     fragile = choose_fragile([expected.frames[index].threshold for index in rest], options.fragile)
     observed = None if flipped is None else int(flipped.sum())

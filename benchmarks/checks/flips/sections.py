@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from inkport.benchmarks.checks.flips.report import MarginsReport, Surprise, TargetForecast
+from inkport.benchmarks.checks.flips.report import Forecast, Fragile, Surprise
 from inkport.benchmarks.report.conclusion import SIGNS
-from inkport.benchmarks.report.document import Conclusion, Document, Section, Sign, grouped
+from inkport.benchmarks.report.envelope import Report
+from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import NONE
+from inkport.benchmarks.run.record import TargetRecord
 from inkport.core.tables import Table
 
 
@@ -13,27 +15,30 @@ NAMED = 10
 """Fragile lines that are named here; the report lists them all."""
 
 
-def document(report: MarginsReport) -> Document:
+def present(report: Report) -> Presentation:
     """Return the forecast as it is read, with the most fragile lines."""
     model, data, reference = report.model, report.data, report.reference
     head = (
         f"{model.name} {model.version} ({model.artifact.sha256[:12]}) on {data.lines} lines of "
         f"{', '.join(data.sources)} ({data.sha256[:12]}); errors learnt from {report.options.probes} of them"
     )
-    note = f"; {reference.note}" if reference.note else ""
-    from_line = f"reference: {reference.runtime} {reference.runtime_version} {reference.precision}{note}"
+    subject = [head]
+    if reference:
+        note = f"; {reference.note}" if reference.note else ""
+        subject.append(f"reference: {reference.runtime} {reference.runtime_version} {reference.precision}{note}")
     named = ", ".join(
-        f"{line.id} ({NONE if line.threshold is None else f'{line.threshold:.3f}'})" for line in report.fragile[:NAMED]
+        f"{line.id} ({NONE if line.threshold is None else f'{line.threshold:.3f}'})"
+        for line in report.section(Fragile).fragile[:NAMED]
     )
     notes = (
         "predicted: lines expected to read differently, with a 95% interval; probe lines are not among them",
         f"in fragile: flips among the {report.options.fragile} lines with the smallest gaps that matter",
         f"most fragile: {named}",
     )
-    return Document(
+    return Presentation(
         title="inkport margins",
         about=model.name,
-        subject=(head, from_line),
+        subject=tuple(subject),
         conclusions=grouped([_conclude(target) for target in report.targets]),
         sections=(Section(name="Targets", tables=(_table(report),), sentences=notes),),
         signs={str(outcome): sign for outcome, sign in SIGNS.items()},
@@ -41,8 +46,8 @@ def document(report: MarginsReport) -> Document:
     )
 
 
-def _conclude(target: TargetForecast) -> Conclusion:
-    found, sign = target.forecast, SIGNS[target.outcome]
+def _conclude(target: TargetRecord) -> Conclusion:
+    found, sign = target.section(Forecast).forecast, SIGNS[target.outcome]
     if found is None:
         return Conclusion(names=(target.name,), sign=sign, label=str(target.outcome), why=target.reason)
     low, high = found.interval
@@ -54,13 +59,13 @@ def _conclude(target: TargetForecast) -> Conclusion:
     return Conclusion(names=(target.name,), sign=sign if expected else Sign.OPEN, label=label, why=why)
 
 
-def _table(report: MarginsReport) -> Table:
+def _table(report: Report) -> Table:
     head = ("target", "outcome", "flips", "error rms", "lines", "predicted", "95% interval", "observed", "in fragile")
     return Table(head, tuple(_row(target) for target in report.targets), 3)
 
 
-def _row(target: TargetForecast) -> tuple[str, ...]:
-    found = target.forecast
+def _row(target: TargetRecord) -> tuple[str, ...]:
+    found = target.section(Forecast).forecast
     if found is None:
         return (target.name, str(target.outcome), *(NONE,) * 7)
     low, high = found.interval

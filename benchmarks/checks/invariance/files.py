@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from inkport.benchmarks.checks.invariance.run import Checked
-from inkport.benchmarks.checks.invariance.sections import document
-from inkport.benchmarks.checks.invariance.shrink import Example
+from inkport.benchmarks.checks.invariance.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.core.files import write_atomically
+from inkport.runtimes.relations.shrink import Example
 
 
 def write_checks(checked: Checked, folder: Path) -> None:
@@ -23,7 +23,7 @@ def write_checks(checked: Checked, folder: Path) -> None:
     """
     for name, example in checked.examples.items():
         write_atomically(folder / name, _npz(example))
-    write_views(document(checked.report), folder, stem="metamorphic", json=checked.report.to_json())
+    write_views(present(checked.report), folder, stem="metamorphic", json=checked.report.to_json())
 
 
 def _npz(example: Example) -> bytes:

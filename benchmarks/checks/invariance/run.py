@@ -3,69 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 
-from inkport.benchmarks.checks.invariance.findings import Findings, Kind
-from inkport.benchmarks.checks.invariance.relation import Relation
-from inkport.benchmarks.checks.invariance.relations import RELATIONS, guarded
 from inkport.benchmarks.checks.invariance.report import (
+    METAMORPHIC,
     ExampleInfo,
     ExampleLine,
-    MetamorphicReport,
-    Options,
     RelationReport,
-    Standing,
+    Relations,
     Status,
-    TargetChecks,
 )
-from inkport.benchmarks.checks.invariance.shrink import Example, shrink
-from inkport.benchmarks.checks.invariance.subject import Sample, Subject
-from inkport.benchmarks.checks.verify import check_targets
-from inkport.benchmarks.report.describe import describe_model, describe_reference
-from inkport.benchmarks.report.envelope import ArtifactInfo, DataInfo
+from inkport.benchmarks.report.describe import describe_data, describe_model, describe_reference
+from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.environment import read_environment, without_folders
 from inkport.benchmarks.run.latency import choose_lines
-from inkport.benchmarks.run.options import Options as RunOptions
+from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.reference import Provide, Reference, open_reference
-from inkport.benchmarks.run.targets import TargetRun, open_target, session_options
+from inkport.benchmarks.run.record import TargetRecord
+from inkport.benchmarks.run.reference import Reference, open_reference
+from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.targets import open_target, session_options
 from inkport.core.artifact import Artifact
-from inkport.core.errors import LineDataError, RuntimeUnavailableError
+from inkport.core.errors import RuntimeUnavailableError
 from inkport.core.registry import open_session
 from inkport.core.runtime import SessionOptions
 from inkport.core.target import Target
-from inkport.lines.audit import Audit
 from inkport.runtimes.faults import TOLERANCES
-
-
-SAMPLE = 24
-"""Lines that the relations are tried on unless more are asked for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What is to be checked."""
-
-    model: Artifact
-    """The model as handed in."""
-    targets: Sequence[Target]
-    """The targets, names unique."""
-    audit: Audit
-    """The usable lines, prepared for this model."""
-    data: DataInfo
-    """What they are."""
-    provide: Provide
-    """Returns the artefact of a target."""
-    options: Options
-    """Settings."""
+from inkport.runtimes.relations.findings import Findings, Kind, Relation
+from inkport.runtimes.relations.relations import RELATIONS, guarded
+from inkport.runtimes.relations.shrink import Example, shrink
+from inkport.runtimes.relations.subject import Sample, Subject
 
 
 @dataclass
 class Checked:
     """The report, and the examples by the names of their files."""
 
-    report: MetamorphicReport
+    report: Report
     """The report."""
     examples: dict[str, Example] = field(default_factory=dict)
     """Examples whose images and logits are worth a file, by file name."""
@@ -79,9 +53,7 @@ def check_relations(request: Request, *, progress: Progress = silent) -> Checked
         UnknownRuntimeError: If a target names a runtime that is not registered.
         InkportError: If the reference itself fails.
     """
-    check_targets(request.targets)
-    if not request.audit.lines:
-        raise LineDataError("there is no usable line to check on", remedy="pass line sets with --lines")
+    request.refuse()
     options = request.options
     environment = read_environment(threads=options.threads)
     progress("opening the reference")
@@ -92,10 +64,10 @@ def check_relations(request: Request, *, progress: Progress = silent) -> Checked
     finally:
         if reference is not None:
             reference.session.close()
-    report = MetamorphicReport(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    report = Report(
+        check=METAMORPHIC,
         model=describe_model(request.model),
-        data=request.data,
+        data=describe_data(request.audit, request.sources, request.model),
         reference=None if reference is None else describe_reference(reference),
         note=note,
         options=options,
@@ -114,35 +86,22 @@ def _reference(request: Request) -> tuple[Reference | None, str]:
 
 def _check_target(
     target: Target, request: Request, reference: Reference | None, examples: dict[str, Example], progress: Progress
-) -> TargetChecks:
-    run, run_options = TargetRun(target), RunOptions(threads=request.options.threads)
-    session = open_target(run, provide=request.provide, options=run_options, progress=progress)
-    samples: list[Sample] = []
-    relations: list[RelationReport] = []
-    if session is not None and run.artifact is not None:
-        session.close()
-        samples = _samples(request, target)
-        subject = _subject(target, run.artifact, run_options, reference)
-        for relation in RELATIONS:
-            if relation.name in request.options.relations:
-                progress(f"{target.name}: {relation.name}")
-                relations.append(_try(relation, subject, samples, target, examples))
-    violated = any(relation.status is Status.VIOLATED for relation in relations)
-    return TargetChecks(
-        name=target.name,
-        runtime=target.runtime,
-        runtime_version=run.version,
-        device=target.device,
-        precision=target.precision,
-        options=target.options,
-        required=target.required,
-        outcome=Standing(run.failure[0]) if run.failure else Standing.VIOLATED if violated else Standing.HOLDS,
-        reason=run.failure[1] if run.failure else "",
-        evidence=run.evidence if relations else None,
-        artifact=ArtifactInfo.of(run.artifact) if run.artifact else None,
-        lines=len(samples),
-        relations=tuple(relations),
-    )
+) -> TargetRecord:
+    threads = request.options.threads
+    run = open_target(target, provide=request.provide, threads=threads, progress=progress)
+    run.close()
+    if run.failed or run.artifact is None:
+        return replace(run.record, evidence=None)
+    samples = _samples(request, target)
+    subject = _subject(target, run.artifact, threads, reference)
+    found = []
+    for relation in RELATIONS:
+        if relation.name in request.options.relations:
+            progress(f"{target.name}: {relation.name}")
+            found.append(_try(relation, subject, samples, target, examples))
+    violated = any(relation.status is Status.VIOLATED for relation in found)
+    record = run.record.having(Relations(lines=len(samples), relations=tuple(found)))
+    return replace(record, outcome=Outcome.VIOLATED if violated else Outcome.PASS)
 
 
 def _samples(request: Request, target: Target) -> list[Sample]:
@@ -151,8 +110,8 @@ def _samples(request: Request, target: Target) -> list[Sample]:
     return [Sample(request.audit.lines[index].id, request.audit.inputs[index]) for index in chosen]
 
 
-def _subject(target: Target, artifact: Artifact, options: RunOptions, reference: Reference | None) -> Subject:
-    base = session_options(target, options)
+def _subject(target: Target, artifact: Artifact, threads: int, reference: Reference | None) -> Subject:
+    base = session_options(target, threads)
     return Subject(
         spec=artifact.spec,
         tolerance=TOLERANCES[target.precision],

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from inkport.benchmarks.checks.invariance.findings import Kind
-from inkport.benchmarks.checks.invariance.relations import RELATIONS
 from inkport.benchmarks.checks.invariance.report import (
     ExampleInfo,
-    MetamorphicReport,
     RelationReport,
-    Standing,
+    Relations,
     Status,
-    TargetChecks,
 )
-from inkport.benchmarks.report.document import Conclusion, Document, Section, Sign, grouped
-from inkport.benchmarks.report.junit import Case, Result
+from inkport.benchmarks.report.conclusion import SIGNS
+from inkport.benchmarks.report.envelope import Report
+from inkport.benchmarks.report.junit import RESULTS, Case, Result
+from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import NONE
+from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import TargetRecord
 from inkport.core.tables import Table
+from inkport.runtimes.relations.findings import Kind
+from inkport.runtimes.relations.relations import RELATIONS
 
 
 CELLS = {Status.HOLDS: "ok", Status.ROUNDING: "rounding", Status.VIOLATED: "VIOLATED"}
@@ -24,17 +26,10 @@ FOUNDATIONS = ("repeat", "order")
 """Relations that the others take for granted."""
 
 
-SIGNS = dict.fromkeys(Standing, Sign.BAD) | {
-    Standing.HOLDS: Sign.GOOD,
-    Standing.UNAVAILABLE: Sign.ABSENT,
-}
-"""What each outcome means."""
-
-
-def document(report: MetamorphicReport) -> Document:
+def present(report: Report) -> Presentation:
     """Return the checks as they are read: the table, and every violation with its smallest example."""
     model, data = report.model, report.data
-    lines = max((target.lines for target in report.targets), default=0)
+    lines = max((target.section(Relations).lines for target in report.targets), default=0)
     head = (
         f"{model.name} {model.version} ({model.artifact.sha256[:12]}) on {lines} of {data.lines} lines "
         f"of {', '.join(data.sources)} ({data.sha256[:12]})"
@@ -42,7 +37,7 @@ def document(report: MetamorphicReport) -> Document:
     sections = [Section(name="Targets", tables=(_table(report),))]
     if found := [sentence for target in report.targets for sentence in _violations(target)]:
         sections.append(Section(name="Violations", sentences=tuple(found)))
-    return Document(
+    return Presentation(
         title="inkport metamorphic",
         about=model.name,
         subject=(head, *([f"no reference: {report.note}"] if report.note else [])),
@@ -54,20 +49,17 @@ def document(report: MetamorphicReport) -> Document:
     )
 
 
-def _conclude(target: TargetChecks) -> Conclusion:
-    broken = [relation.relation for relation in target.relations if relation.status is Status.VIOLATED]
-    return Conclusion(
-        names=(target.name,),
-        sign=SIGNS[target.outcome],
-        label=str(target.outcome),
-        why=target.reason or ", ".join(broken),
-    )
+def _conclude(target: TargetRecord) -> Conclusion:
+    broken = [found.relation for found in target.section(Relations).relations if found.status is Status.VIOLATED]
+    label = "holds" if target.outcome is Outcome.PASS else str(target.outcome)
+    why = target.reason or ", ".join(broken)
+    return Conclusion(names=(target.name,), sign=SIGNS[target.outcome], label=label, why=why)
 
 
-def _cases(target: TargetChecks) -> list[Case]:
-    result = {Sign.GOOD: Result.PASSED, Sign.BAD: Result.ERROR, Sign.ABSENT: Result.SKIPPED}[SIGNS[target.outcome]]
-    if not target.relations:
-        return [Case(suite=target.name, name="outcome", result=result, message=f"{target.outcome}: {target.reason}")]
+def _cases(target: TargetRecord) -> list[Case]:
+    if not (found := target.section(Relations).relations):
+        message = f"{target.outcome}: {target.reason}"
+        return [Case(suite=target.name, name="outcome", result=RESULTS[target.outcome], message=message)]
     return [
         Case(
             suite=target.name,
@@ -75,35 +67,34 @@ def _cases(target: TargetChecks) -> list[Case]:
             result=Result.FAILURE if relation.status is Status.VIOLATED else Result.PASSED,
             message=describe(target, relation) if relation.status is Status.VIOLATED else "",
         )
-        for relation in target.relations
+        for relation in found
     ]
 
 
-def _table(report: MetamorphicReport) -> Table:
+def _table(report: Report) -> Table:
     names = report.options.relations
     rows = []
     for target in report.targets:
-        found = {relation.relation: CELLS[relation.status] for relation in target.relations}
+        found = {relation.relation: CELLS[relation.status] for relation in target.section(Relations).relations}
         rows.append((target.name, str(target.outcome), *(found.get(name, NONE) for name in names)))
     return Table(("target", "outcome", *names), tuple(rows), 2 + len(names))
 
 
-def _violations(target: TargetChecks) -> list[str]:
-    broken = [relation for relation in target.relations if relation.status is not Status.HOLDS]
+def _violations(target: TargetRecord) -> list[str]:
+    broken = [relation for relation in target.section(Relations).relations if relation.status is not Status.HOLDS]
     sentences = [describe(target, relation) for relation in broken]
     first = next((r.relation for r in broken if r.relation in FOUNDATIONS and r.status is Status.VIOLATED), None)
-    if first is not None and target.outcome is Standing.VIOLATED and len(broken) > 1:
+    if first is not None and target.outcome is Outcome.VIOLATED and len(broken) > 1:
         sentences.append(f"{target.name}: fix {first} first; the others take it for granted.")
     return sentences
 
 
-def describe(target: TargetChecks, relation: RelationReport) -> str:
+def describe(target: TargetRecord, relation: RelationReport) -> str:
     """Return what is wrong with a relation, its smallest example included, as sentences."""
     claim = next(r.claim for r in RELATIONS if r.name == relation.relation)
     kinds = ", ".join(f"{count} {kind}" for kind, count in relation.broken_lines.items())
-    sentences = [
-        f"{target.name}, {relation.relation}: {claim} {CELLS[relation.status]} on {target.lines} lines: {kinds}."
-    ]
+    lines = target.section(Relations).lines
+    sentences = [f"{target.name}, {relation.relation}: {claim} {CELLS[relation.status]} on {lines} lines: {kinds}."]
     if relation.note:
         sentences.append(f"{relation.note[0].upper()}{relation.note[1:]}.")
     if relation.example is not None:

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from inkport import __version__
-from inkport.benchmarks.checks.verify import check_targets
 from inkport.benchmarks.run.environment import without_folders
 from inkport.benchmarks.run.kit.archive import write_archive
 from inkport.benchmarks.run.kit.manifest import (
@@ -33,6 +32,7 @@ from inkport.benchmarks.run.kit.tensors import to_npy
 from inkport.benchmarks.run.latency import choose_lines
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.reference import Provide, Reference, open_reference
+from inkport.benchmarks.run.request import check_targets
 from inkport.core.artifact import SIDECAR, Artifact
 from inkport.core.ctc import greedy
 from inkport.core.errors import LineDataError, UsageError
@@ -51,7 +51,7 @@ TENSOR_LEVELS = 0.5
 """The same of prepared images.
 
 On the golden sample lines, pixels rounded to 8 bits differ by up to 0.34; bilinear resizing without antialiasing, or
-padding with 240 instead of 255, by 1.07 and more (``tests/unit/benchmarks/kit/test_kit_faults.py``).
+padding with 240 instead of 255, by 1.07 and more (``tests/unit/benchmarks/run/kit/test_kit_faults.py``).
 """
 
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from inkport.benchmarks.checks.kit.check import KitCheck
 from inkport.benchmarks.measure.parity import Parity
 from inkport.benchmarks.report.conclusion import LABELS, SIGNS, text_reason
-from inkport.benchmarks.report.document import Conclusion, Document, Section, Sign
 from inkport.benchmarks.report.junit import RESULTS, Case, Result
+from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign
 from inkport.benchmarks.report.rows import between
 from inkport.benchmarks.run.kit.judge import Finding, State
 from inkport.core.tables import Table
 
 
-def document(check: KitCheck) -> Document:
+def present(check: KitCheck) -> Presentation:
     """Return what ran, a row per stage, the text, and what follows."""
     runner, times = check.runner, check.times
     device = runner.device or "an unnamed device"
@@ -25,7 +25,7 @@ def document(check: KitCheck) -> Document:
             f"times of the runner's own, one run per line: p50 {times.p50_ms:.3g} ms, p90 {times.p90_ms:.3g}, "
             f"p99 {times.p99_ms:.3g}"
         )
-    return Document(
+    return Presentation(
         title="inkport kit check",
         about=check.target.name,
         subject=(

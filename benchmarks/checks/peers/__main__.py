@@ -5,7 +5,6 @@ Needs ``pip install 'inkport[ort,parquet,peers]'``, and Tesseract's model of the
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +22,6 @@ from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.core.artifact import load_artifact
 from inkport.core.bundle import bundled_artifacts
-from inkport.core.config import to_plain
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.files import write_atomically
 from inkport.core.program import run_program
@@ -96,7 +94,7 @@ def peers(
     markdown = render_markdown(report)
     # Printed first: a disk that is full by now must not take the measurement along.
     sys.stdout.write(markdown)
-    write_atomically(files[0], json.dumps(to_plain(report), ensure_ascii=False, indent=1) + "\n")
+    write_atomically(files[0], report.to_json())
     write_atomically(files[1], markdown)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from inkport.benchmarks.checks.peers.peer import Answer, Gray, Peer
 from inkport.benchmarks.measure.estimate import estimate
 from inkport.benchmarks.measure.units import units_of
+from inkport.benchmarks.report.envelope import Document
 from inkport.benchmarks.run.environment import Environment
 from inkport.benchmarks.run.progress import Progress
 from inkport.core.charset import normalise_text
@@ -22,7 +23,7 @@ WARM_UP = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class PeerRow:
     """One peer on one data set, or on all lines."""
 
     dataset: str
@@ -59,7 +60,7 @@ class PeerReport:
     """Digest of the recogniser."""
     lm_sha256: str | None
     """Digest of the language model, if there is one by itself."""
-    rows: tuple[Row, ...]
+    rows: tuple[PeerRow, ...]
     """All lines first, then each data set."""
     total_p50_ms: float
     """Median time per line from the gray image to the text."""
@@ -84,11 +85,11 @@ class MedianLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeersReport:
+class PeersReport(Document):
     """Everything that one run found out."""
 
-    created: str
-    """When, in UTC (ISO 8601)."""
+    NAME = "peers"
+
     data_sha256: str
     """Digest of the lines."""
     sources: tuple[str, ...]
@@ -165,11 +166,11 @@ def describe(
     )
 
 
-def _row(dataset: str, seen: bool, lines: Sequence[Line], readings: Sequence[str]) -> Row:
+def _row(dataset: str, seen: bool, lines: Sequence[Line], readings: Sequence[str]) -> PeerRow:
     pairs = [(normalise_text(line.text), normalise_text(found)) for line, found in zip(lines, readings, strict=True)]
     cer, interval = _rate(pairs, lines)
     wer, wer_interval = _rate([(htr_words(text), htr_words(found)) for text, found in pairs], lines)
-    return Row(
+    return PeerRow(
         dataset=dataset,
         seen_writer=seen,
         lines=len(lines),

@@ -115,24 +115,6 @@ def open_archive(path: Path, *, what: str) -> Iterator[Archive]:
         yield Archive(path, archive, what=what)
 
 
-def read_archive(path: Path, *, what: str) -> dict[str, bytes]:
-    """Read all members of an archive.
-
-    Args:
-        path: The file.
-        what: What it should be, for errors: ``kit`` or ``result``.
-
-    Returns:
-        Content by name.
-
-    Raises:
-        ArtifactNotFoundError: If there is no such file.
-        ArtifactCorruptError: If it is no zip archive, is damaged, or breaks one of the limits above.
-    """
-    with open_archive(path, what=what) as archive:
-        return {name: archive.read(name, most=size) for name, size in archive.sizes.items()}
-
-
 def damaged(path: Path, error: Exception, *, what: str) -> ArtifactCorruptError:
     """Return what to raise when ``zipfile`` cannot read on."""
     return ArtifactCorruptError(f"{path}: not a whole zip archive ({error})", remedy=f"copy the {what} again")

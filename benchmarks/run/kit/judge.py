@@ -16,9 +16,10 @@ from inkport.benchmarks.run.kit.stages import ORDER, Stage
 from inkport.benchmarks.run.kit.tensors import Array
 from inkport.core.errors import ImageError
 from inkport.core.preprocess import prepare
+from inkport.core.runtime import contract_fault
 from inkport.core.target import Precision
 from inkport.lines.line import Line
-from inkport.runtimes.faults import contract_fault, name_fault
+from inkport.runtimes.faults import name_fault
 
 
 ROUNDED_INPUT = 0.05

@@ -12,7 +12,7 @@ from statistics import median
 import numpy as np
 
 from inkport.benchmarks.run.machine.fresh_child import ChildRequest, Ready
-from inkport.benchmarks.run.scenarios.timing import Image
+from inkport.benchmarks.run.timing import Image
 from inkport.core.artifact import Artifact
 from inkport.core.children import run_tied
 from inkport.core.config import parse_config, to_plain

@@ -13,7 +13,7 @@ from statistics import median
 import numpy as np
 
 from inkport.benchmarks.run.machine.memory import peak_mib
-from inkport.benchmarks.run.scenarios.timing import Clock, clock_ns, run_ns
+from inkport.benchmarks.run.timing import Clock, clock_ns, run_ns
 from inkport.core.artifact import load_artifact
 from inkport.core.config import parse_config, to_plain
 from inkport.core.lending import check_returned, lend

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inkport.benchmarks.run.machine.kernels import KERNELS
-from inkport.benchmarks.run.scenarios.timing import Clock, clock_ns
+from inkport.benchmarks.run.timing import Clock, clock_ns
 from inkport.core.target import Precision
 
 

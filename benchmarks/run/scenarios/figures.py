@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 
-from inkport.benchmarks.measure.quantiles import CONFIDENCE, Quantile, quantile
-from inkport.benchmarks.measure.student import t_quantile
+from inkport.benchmarks.measure.quantiles import Quantile, quantile
+from inkport.benchmarks.measure.student import mean_interval
 from inkport.benchmarks.run.machine.noise import Difference
 from inkport.benchmarks.run.scenarios.queries import LINES, Scenario
 from inkport.benchmarks.run.scenarios.running import Run
@@ -82,8 +81,5 @@ def rate(ns: Sequence[int], lines: int) -> Quantile:
         lines: Lines per query.
     """
     seconds = np.asarray(ns, dtype=np.float64) / 1e9
-    mean, count = float(seconds.mean()), len(seconds)
-    if count < 2:
-        return Quantile(value=lines / mean, low=None, high=None)
-    half = t_quantile((1 + CONFIDENCE) / 2, count - 1) * float(seconds.std(ddof=1)) / sqrt(count)
-    return Quantile(value=lines / mean, low=lines / (mean + half), high=lines / (mean - half) if mean > half else None)
+    mean, (low, high) = float(seconds.mean()), mean_interval(seconds.tolist()) or (0.0, 0.0)
+    return Quantile(value=lines / mean, low=lines / high if high else None, high=lines / low if low > 0 else None)

@@ -11,7 +11,7 @@ from inkport.benchmarks.run.machine.sensors import EnergyCounter
 from inkport.benchmarks.run.scenarios.queries import TURN, Scenario, make_queries
 from inkport.benchmarks.run.scenarios.running import Run, ScenarioRunner
 from inkport.benchmarks.run.scenarios.stopping import StopRule
-from inkport.benchmarks.run.scenarios.timing import Clock, Image, clock_ns
+from inkport.benchmarks.run.timing import Clock, Image, clock_ns
 from inkport.core.runtime import Session
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from inkport.benchmarks.run.scenarios.timing import Image
+from inkport.benchmarks.run.timing import Image
 
 
 class Scenario(StrEnum):

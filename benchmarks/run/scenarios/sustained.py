@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inkport.benchmarks.measure.quantiles import CONFIDENCE, Quantile, quantile
+from inkport.benchmarks.measure import CONFIDENCE
+from inkport.benchmarks.measure.quantiles import Quantile, quantile
 from inkport.benchmarks.run.latency import collection_paused
 from inkport.benchmarks.run.machine.noise import Difference, Moment, Noise, NoiseMeter
 from inkport.benchmarks.run.machine.sensors import EnergyCounter
@@ -15,7 +16,7 @@ from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.scenarios.queries import TURN, Scenario, make_queries
 from inkport.benchmarks.run.scenarios.running import Run, ScenarioRunner
 from inkport.benchmarks.run.scenarios.stopping import StopRule
-from inkport.benchmarks.run.scenarios.timing import Clock, Image, clock_ns
+from inkport.benchmarks.run.timing import Clock, Image, clock_ns
 from inkport.core.errors import UsageError
 from inkport.core.runtime import Session
 

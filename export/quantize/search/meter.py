@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from inkport.benchmarks.measure.edits import Edits
+from inkport.benchmarks.measure.edits import sum_edits
 from inkport.benchmarks.measure.flip_model import logit_errors
 from inkport.benchmarks.measure.flip_prediction import PROBES, Probe, predict
 from inkport.benchmarks.measure.gaps import find_margins
@@ -24,9 +24,6 @@ from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.roles import Role, describe_lines
 
-
-RESAMPLES = 50
-"""Draws behind the interval of the predicted flips."""
 
 Logits = npt.NDArray[np.float32]
 
@@ -100,16 +97,12 @@ class Meter:
     def compare(self, logits: Sequence[Logits]) -> Effect:
         """Compare the logits of all lines with those of fp32."""
         reading = self._score(logits)
-        edits = Edits(
-            substitutions=sum(e.substitutions for e in reading.edits),
-            insertions=sum(e.insertions for e in reading.edits),
-            deletions=sum(e.deletions for e in reading.edits),
-        )
+        edits = sum_edits(reading.edits)
         pairs = list(zip(logits, self._logits, strict=True))
         squared = sum(float(np.square(a.astype(np.float64) - b).sum()) for a, b in pairs)
         norm = sum(float(np.square(b.astype(np.float64)).sum()) for _, b in pairs)
         probes = [Probe(errors=logit_errors(self._margins[i], logits[i]), frames=self._margins[i]) for i in self.probes]
-        forecast = predict(probes, self._margins, seed=0, resamples=RESAMPLES)
+        forecast = predict(probes, self._margins)
         return Effect(
             cer=self._rate(reading),
             cer_change=self._rate(reading) - self.cer,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from inkport.benchmarks.measure.per_line import to_json_text
+from inkport.benchmarks.report.envelope import Document
 from inkport.core.artifact import Artifact, Calibration
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_json
@@ -19,10 +20,6 @@ from inkport.export.quantize.search.meter import Effect, Meter
 from inkport.export.quantize.search.operators import Grouping
 from inkport.export.quantize.search.sensitivity import Mode, Rank, Row, Scan
 from inkport.export.record import tool_versions
-
-
-SCHEMA = 1
-"""Version of the report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +47,11 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanReport:
+class ScanReport(Document):
     """A scan, whole or in part, as JSON."""
 
-    schema: int
-    """Version of the report."""
+    NAME = "quantise-sensitivity"
+
     identity: Identity
     """What was scanned."""
     cer: float
@@ -77,12 +74,10 @@ class ScanReport:
 
     @property
     def sha256(self) -> str:
-        """Digest of the report's content."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
-
-    def to_json(self) -> str:
-        """Return the report as JSON."""
-        return json.dumps(to_plain(self), ensure_ascii=False, indent=1) + "\n"
+        """Digest of what was scanned and found, whenever that was."""
+        found = to_plain(self)
+        content = {name: found[name] for name in ("identity", "cer", "rows", "everything")}
+        return hashlib.sha256(to_json_text(content).encode()).hexdigest()
 
     def write(self, path: Path) -> None:
         """Replace the report at ``path``."""
@@ -120,7 +115,10 @@ def load_report(path: Path) -> ScanReport:
         UsageError: If there is none, or it is none.
     """
     try:
-        return parse_config(ScanReport, read_json(path), where=str(path))
+        found = read_json(path)
+        if isinstance(found, dict):
+            found = {key: value for key, value in found.items() if key not in {"check", "exit_code"}}
+        return parse_config(ScanReport, found, where=str(path))
     except (ValueError, InkportError) as error:
         raise UsageError(
             f"{path}: no report of a sensitivity scan ({error})", remedy="make one with `inkport quantise sensitivity`"

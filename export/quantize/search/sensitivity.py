@@ -139,20 +139,20 @@ def scan(
     rows: list[Row] = []
     with scratch("sensitivity") as folder:
 
-        def quantise(quantised: Sequence[Group], name: str) -> Artifact:
+        def quantize(quantised: Sequence[Group], name: str) -> Artifact:
             chosen = keep_all_but(options, groups, quantised)
             return int8_onnx_from_onnx(
                 source, Path(folder, name), calibration=calibration, options=chosen, ranges=ranges
             )
 
-        everything = quantise(groups, "everything")
+        everything = quantize(groups, "everything")
         whole = meter.measure(everything)
         for number, group in enumerate(groups):
             progress("sensitivity", number, len(groups))
             row = (known or {}).get(group.name)
             if row is None:
                 chosen = [group] if mode is Mode.ONLY else [other for other in groups if other is not group]
-                artifact = quantise(chosen, "one")
+                artifact = quantize(chosen, "one")
                 saved = None
                 if timed:
                     saved = _saved_ns(meter, *((source, artifact) if mode is Mode.ONLY else (artifact, everything)))

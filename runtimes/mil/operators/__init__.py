@@ -14,26 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from inkport.runtimes.mil.operators import (
-    activation,
-    constexpr,
-    convolution,
-    elementwise,
-    linear,
-    recurrent,
-    reduction,
-    shape,
-)
+from inkport.runtimes.mil.operators import convolution, elementwise, recurrent, shape
 
 
 OPERATORS: Mapping[str, Callable[..., Any]] = {
-    **activation.OPERATORS,
-    **constexpr.OPERATORS,
     **convolution.OPERATORS,
     **elementwise.OPERATORS,
-    **linear.OPERATORS,
     **recurrent.OPERATORS,
-    **reduction.OPERATORS,
     **shape.OPERATORS,
 }
 """Every operator that the evaluator knows, by MIL's name: those that inkport's networks are converted to."""

@@ -1,4 +1,4 @@
-"""Convolution and max pooling over one, two or three axes."""
+"""Convolution and max pooling over one, two or three axes, and matrix products."""
 
 from __future__ import annotations
 
@@ -107,4 +107,22 @@ def _windows(x: Array, reach: Sequence[int], strides: Sequence[int]) -> Array:
     return view
 
 
-OPERATORS: Mapping[str, Callable[..., Any]] = {"conv": conv, "max_pool": max_pool}
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """Return x (..., d) times ``weight`` (k, d), transposed, plus ``bias`` (k,)."""
+    product: Array = x @ weight.T
+    return product if bias is None else np.asarray(product + bias)
+
+
+def matmul(x: Array, y: Array, transpose_x: Array | bool = False, transpose_y: Array | bool = False) -> Array:
+    """Return the products of the last two axes, each side transposed first if asked for."""
+    left = x.swapaxes(-1, -2) if transpose_x else x
+    right = y.swapaxes(-1, -2) if transpose_y else y
+    return np.asarray(np.matmul(left, right))
+
+
+OPERATORS: Mapping[str, Callable[..., Any]] = {
+    "conv": conv,
+    "max_pool": max_pool,
+    "linear": linear,
+    "matmul": matmul,
+}

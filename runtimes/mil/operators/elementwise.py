@@ -1,7 +1,8 @@
-"""Arithmetic on each element, with numpy's broadcasting, and casts."""
+"""Arithmetic on each element with numpy's broadcasting, functions of one value, means and norms."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -68,6 +69,74 @@ def rsqrt(x: Array, epsilon: Array | float = 1e-12) -> Array:
     return inverse
 
 
+# numpy has no erf, and an approximation would have an error of its own.
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+def relu(x: Array) -> Array:
+    """Return max(x, 0)."""
+    return np.asarray(np.maximum(x, x.dtype.type(0)))
+
+
+def sigmoid(x: Array) -> Array:
+    """Return 1 / (1 + exp(-x))."""
+    positive: Array = 1 / (1 + np.exp(-x))
+    return positive
+
+
+def tanh(x: Array) -> Array:
+    """Return the hyperbolic tangent."""
+    return np.tanh(x)
+
+
+def silu(x: Array) -> Array:
+    """Return x * sigmoid(x)."""
+    return x * sigmoid(x)
+
+
+def gelu(x: Array, mode: str = "EXACT") -> Array:
+    """Return x * P(X <= x) for a normal X, exactly or by the approximation that ``mode`` names."""
+    if mode == "EXACT":
+        below = 0.5 * (1 + np.asarray(_erf(x / math.sqrt(2)), dtype=x.dtype))
+    elif mode == "TANH_APPROXIMATION":
+        below = 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    elif mode == "SIGMOID_APPROXIMATION":
+        below = sigmoid(1.702 * x)
+    else:
+        raise ValueError(f"mode {mode!r} is not supported")
+    return np.asarray(x * below)
+
+
+def softmax(x: Array, axis: Array) -> Array:
+    """Return exp(x) divided by its sum over an axis."""
+    exponentials = np.exp(x - x.max(axis=int(axis), keepdims=True))
+    shares: Array = exponentials / exponentials.sum(axis=int(axis), keepdims=True)
+    return shares
+
+
+def reduce_mean(x: Array, axes: Array | None = None, keep_dims: Array | bool = False) -> Array:
+    """Return the mean over ``axes``, all of them if left out."""
+    over = None if axes is None else tuple(int(axis) for axis in axes)
+    return np.asarray(x.mean(axis=over, keepdims=bool(keep_dims)))
+
+
+def layer_norm(
+    x: Array,
+    axes: Array,
+    gamma: Array | None = None,
+    beta: Array | None = None,
+    epsilon: Array | float = 1e-5,
+) -> Array:
+    """Shift and scale to mean 0 and variance 1 over ``axes``, then times ``gamma`` plus ``beta``."""
+    over = tuple(sorted(int(axis) % x.ndim for axis in axes))
+    centred = x - x.mean(axis=over, keepdims=True)
+    normal = centred / np.sqrt(np.square(centred).mean(axis=over, keepdims=True) + epsilon)
+    shape = [size if axis in over else 1 for axis, size in enumerate(x.shape)]
+    scaled = normal if gamma is None else normal * gamma.reshape(shape)
+    moved: Array = scaled if beta is None else scaled + beta.reshape(shape)
+    return moved
+
+
 OPERATORS: Mapping[str, Callable[..., Any]] = {
     "cast": cast,
     "add": add,
@@ -79,4 +148,12 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "square": square,
     "sqrt": sqrt,
     "rsqrt": rsqrt,
+    "relu": relu,
+    "sigmoid": sigmoid,
+    "tanh": tanh,
+    "silu": silu,
+    "gelu": gelu,
+    "softmax": softmax,
+    "reduce_mean": reduce_mean,
+    "layer_norm": layer_norm,
 }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inkport.runtimes.mil.operators.activation import sigmoid
+from inkport.runtimes.mil.operators.elementwise import sigmoid
 
 
 Array = npt.NDArray[Any]

@@ -16,7 +16,7 @@ from inkport.benchmarks.checks.devices.run import name_devices, run_on
 from inkport.benchmarks.checks.devices.steps import RUNNER, RemoteRequest
 from inkport.benchmarks.checks.kit.make import KitRequest
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.progress import Progress
 from inkport.benchmarks.run.reference import Provide
 from inkport.commands._options import Seconds
@@ -91,7 +91,7 @@ def verify_on_devices(
     made: KitRequest,
     *,
     sources: Sequence[str],
-    settings: Options,
+    settings: VerifyOptions,
     out: Path,
     progress: Progress,
 ) -> tuple[Report, tuple[Line, ...]]:

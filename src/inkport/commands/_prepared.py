@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from inkport.benchmarks.checks.verify import check_targets
-from inkport.benchmarks.report.describe import describe_data
-from inkport.benchmarks.report.envelope import DataInfo
+from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.request import Request, check_targets
 from inkport.commands._model import resolve_model
 from inkport.commands._proof import check_proof
 from inkport.commands._request import (
@@ -20,26 +18,8 @@ from inkport.commands._request import (
     require_calibration,
     sample_lines,
 )
-from inkport.core.artifact import Artifact
-from inkport.core.target import Target, load_targets
-from inkport.lines.audit import Audit
+from inkport.core.target import load_targets
 from inkport.lines.source import source_name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """What a request is made of."""
-
-    model: Artifact
-    """The model as handed in."""
-    targets: Sequence[Target]
-    """The targets, their runtimes registered."""
-    audit: Audit
-    """The usable lines, prepared for the model."""
-    data: DataInfo
-    """What they are."""
-    provide: Callable[[Target], Artifact]
-    """Returns the artefact of a target."""
 
 
 def prepare_request(
@@ -48,9 +28,9 @@ def prepare_request(
     targets: Path | None,
     lines: Sequence[Path],
     calibration: Sequence[Path],
-    skip: Sequence[str],
+    options: Options,
     out: Path,
-) -> Prepared:
+) -> Request:
     """Open, read and check what the options name; arguments are those of `inkport verify`.
 
     Raises:
@@ -64,13 +44,15 @@ def prepare_request(
     check_calibration(sources, calibration)
     if not calibration:
         require_calibration(artifact, work, wanted)
-    audit = audit_sources(artifact, sources, skip)
-    chosen = calibrate(artifact, calibration, skip)
+    audit = audit_sources(artifact, sources, options.skip)
+    chosen = calibrate(artifact, calibration, options.skip)
     check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen)
-    return Prepared(
+    return Request(
         model=artifact,
         targets=wanted,
         audit=audit,
-        data=describe_data(audit, [source_name(path) for path in sources], artifact),
+        sources=[source_name(path) for path in sources],
         provide=provider(artifact, work, chosen),
+        options=options,
+        out=out,
     )

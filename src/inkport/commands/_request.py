@@ -10,12 +10,12 @@ from pathlib import Path
 from inkport.commands._skip import say_skipped
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
-from inkport.core.errors import ArtifactNotFoundError, UsageError
+from inkport.core.errors import ArtifactNotFoundError, TargetError, UsageError
 from inkport.core.registry import load_runtime, probe
 from inkport.core.target import Target
 from inkport.export.plan import build, lacks_calibration
 from inkport.export.quantize.calibration import CALIBRATION_LINES, CalibrationSet, choose_calibration
-from inkport.lines.audit import Audit, Problem, audit_lines
+from inkport.lines.audit import Audit, Problem, audit_for
 from inkport.lines.roles import name_lines, refuse_shared
 from inkport.lines.source import read_lines
 
@@ -38,14 +38,7 @@ def audit_sources(artifact: Artifact, sources: Sequence[Path], skip: Sequence[st
     Raises:
         LineDataError: If a line has a problem that is not in ``skip``, or a source is no line set.
     """
-    spec = artifact.spec
-    audit = audit_lines(
-        read_lines(sources),
-        charset=spec.charset,
-        preprocess=spec.preprocess,
-        stride=spec.stride,
-        skip=[Problem(name) for name in skip],
-    )
+    audit = audit_for(read_lines(sources), artifact.spec, skip=[Problem(name) for name in skip])
     say_skipped(audit.findings)
     return audit
 
@@ -111,7 +104,11 @@ def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) 
     """
     reuse = shipped_artifacts()
     for target in targets:
-        wanted = (load_runtime(target.runtime).formats[0], target.precision)
+        try:
+            wanted = (load_runtime(target.runtime).formats[0], target.precision)
+        except TargetError:
+            # An adapter that is broken is one row that is not available; the run says so.
+            continue
         if lacks_calibration(model, wanted, work=work, reuse=reuse) and probe(target.runtime).ok:
             raise UsageError(
                 f"target {target.name!r}: {' '.join(wanted)} needs lines to calibrate on, none were given",

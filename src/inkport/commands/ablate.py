@@ -33,8 +33,7 @@ def ablate(ablation: Path, *, out: OutFolder, jobs: Jobs = 1, threads: Threads =
         threads: CPU threads of each.
     """
     from inkport.train.ablation.recipe import load_ablation, plan_runs
-    from inkport.train.ablation.roles import check_roles
-    from inkport.train.ablation.run import Place, run_all
+    from inkport.train.ablation.run import Place, check_roles, run_all
 
     if jobs < 1 or threads < 1:
         raise UsageError(f"--jobs {jobs} --threads {threads}: both must be at least 1")

@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from inkport.benchmarks.run.environment import read_environment
-from inkport.commands._adapt_plot import to_svg
-from inkport.commands._adapt_report import Curve, points_of, to_markdown
 from inkport.commands._deliver import deliver
 from inkport.commands._options import Jobs, OutFile, OutFolder, Seed, Threads
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_toml
-from inkport.core.errors import RuntimeUnavailableError, UsageError
+from inkport.core.errors import UsageError, needing
 from inkport.core.files import sha256_file, write_atomically
 from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines, read_lines, source_name
+from inkport.train.adapt.curve_report import AdaptReport, points_of, to_markdown, to_svg
 
 
 if TYPE_CHECKING:
@@ -158,7 +157,7 @@ def curve(
     )
     exposure = _check_exposure(experiment.weights, [*pool, *test], [*experiment.pool, *experiment.test], base_lines)
     cells = run_experiment(experiment, out / "cells", jobs=jobs, threads=threads, say=_say)
-    report = Curve(
+    report = AdaptReport(
         model=_describe_model(experiment.weights, exposure),
         data={
             "pool": _describe_lines(pool, experiment.pool),
@@ -180,12 +179,8 @@ def curve(
 
 
 def _torch() -> Any:
-    try:
+    with needing("adapting", extra="train"):
         import torch
-    except ModuleNotFoundError as error:
-        raise RuntimeUnavailableError(
-            "adapting needs torch, which is not installed", remedy="pip install 'inkport[train]'"
-        ) from error
     return torch
 
 

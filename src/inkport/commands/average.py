@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.commands._options import OutFile
-from inkport.core.errors import RuntimeUnavailableError
+from inkport.core.errors import needing
 
 
 def average(
@@ -29,12 +29,8 @@ def average(
         out: The new weights file.
         version: Version of the result; that of the first file if left out.
     """
-    try:
+    with needing("averaging", extra="torch"):
         from inkport.model.average import average_weights
         from inkport.model.weights import save_weights
-    except ModuleNotFoundError as error:
-        raise RuntimeUnavailableError(
-            f"averaging needs {error.name}, which is not installed", remedy="pip install 'inkport[torch]'"
-        ) from error
     save_weights(out, average_weights(weights, shares, version=version))
     sys.stdout.write(f"{out}\n")

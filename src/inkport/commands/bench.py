@@ -7,12 +7,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.checks.bench.report import BenchOptions, BenchReport, Status
-from inkport.benchmarks.checks.bench.run import BenchRequest, run_bench
-from inkport.benchmarks.checks.bench.sections import document
+from inkport.benchmarks.checks.bench.report import BenchOptions
+from inkport.benchmarks.checks.bench.run import run_bench
+from inkport.benchmarks.checks.bench.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
-from inkport.benchmarks.run.outcome import Outcome, exit_code
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.benchmarks.run.scenarios.queries import Scenario
 from inkport.benchmarks.run.scenarios.stopping import StopRule
@@ -85,38 +84,18 @@ def bench(
         sustained_minutes=sustained,
         loadgen=loadgen,
         loadgen_ms=round(loadgen_seconds * 1000),
+        skip=problems_of(skip),
     )
     warn_of_sharing(threads)
-    prepared = prepare_request(
-        model, targets=targets, lines=lines, calibration=calibration, skip=problems_of(skip), out=out
-    )
-    request = BenchRequest(
-        model=prepared.model,
-        targets=prepared.targets,
-        audit=prepared.audit,
-        sources=prepared.data.sources,
-        provide=prepared.provide,
-        out=out,
-        options=options,
-    )
+    request = prepare_request(model, targets=targets, lines=lines, calibration=calibration, options=options, out=out)
     try:
         report = run_bench(request, progress=terminal_progress())
     finally:
         clear_progress()
-    shown = document(report)
-    required = {target.name: target.required for target in prepared.targets}
+    shown = present(report)
     return deliver(
         json_for_stdout(report.to_json()) if json_ else render_text(shown),
         files=lambda: write_views(shown, out, stem="bench", json=report.to_json()),
         where=f"{out / 'bench.html'} (also .md, .txt and .json)",
-        code=_exit_code(report, required),
+        code=report.exit_code,
     )
-
-
-def _exit_code(report: BenchReport, required: dict[str, bool]) -> int:
-    outcomes = {
-        Status.MEASURED: Outcome.PASS,
-        Status.UNAVAILABLE: Outcome.UNAVAILABLE,
-        Status.FAILED: Outcome.RUN_FAILED,
-    }
-    return exit_code((outcomes[target.status], required[target.name]) for target in report.targets)

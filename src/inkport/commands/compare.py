@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from inkport.benchmarks.checks.compare.document import read_report
 from inkport.benchmarks.checks.compare.judge import Tolerance, compare_runs
-from inkport.benchmarks.checks.compare.sections import document, render_json
+from inkport.benchmarks.checks.compare.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.junit import junit_xml
 from inkport.benchmarks.report.text import render_text
@@ -54,13 +54,13 @@ def compare(
         read_report(before), read_report(after), tolerance=tolerance, allow_other_data=allow_other_data
     )
 
-    shown = document(found)
+    shown = present(found)
 
     def write() -> None:
         if junit is not None:
             write_atomically(junit, junit_xml(shown.title, shown.cases, timestamp=shown.created))
         if out is not None:
-            write_views(shown, out, stem="compare", json=render_json(found))
+            write_views(shown, out, stem="compare", json=found.to_json())
 
-    text = json_for_stdout(render_json(found)) if json_ else render_text(shown)
-    return deliver(text, files=write, code=int(found.regressed))
+    text = json_for_stdout(found.to_json()) if json_ else render_text(shown)
+    return deliver(text, files=write, code=found.exit_code)

@@ -12,12 +12,12 @@ from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutArtifact, OutFolder, Threads
-from inkport.compress.choice import parse_budget
+from inkport.compress.assemble import parse_budget
 from inkport.compress.compress import Compressed, CompressRequest, compress as run_compress
-from inkport.compress.copy import copy_artifact
 from inkport.compress.lines import LineIndex
 from inkport.compress.recipe import load_compress_recipe
 from inkport.compress.stage import Context
+from inkport.compress.store import copy_artifact
 from inkport.compress.views import render_text
 from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError

@@ -9,7 +9,7 @@ from inkport.commands._options import OutFile
 from inkport.core.errors import UsageError
 from inkport.lines.datasets.catalogue import find_dataset
 from inkport.lines.datasets.convert import Converted, Selection, convert, select_lines
-from inkport.lines.datasets.listed import Split
+from inkport.lines.datasets.layout import Split
 
 
 def dataset(

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from inkport.benchmarks.checks.debug.opened import DebugTarget, availability, runtime_for
 from inkport.benchmarks.checks.debug.run import debug_targets
-from inkport.benchmarks.checks.debug.sections import document
+from inkport.benchmarks.checks.debug.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
 from inkport.commands._deliver import deliver
@@ -84,12 +84,12 @@ def debug(
     index = _choose(audit, line)
     refuse_made_by([audit.lines[index]], [target.artifact for target in targets])
     result = debug_targets(targets, graph, line=audit.lines[index].id, images=audit.inputs[index], out=out)
-    shown = document(result)
+    shown = present(result)
     return deliver(
         json_for_stdout(result.to_json()) if json_ else render_text(shown),
         files=lambda: write_views(shown, out, stem="debug", json=result.to_json()),
         where=f"{out / 'debug.html'} (also .md, .txt and .json)",
-        code=int(result.diverges),
+        code=result.exit_code,
     )
 
 

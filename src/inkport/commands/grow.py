@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.commands._options import OutFile, Seed
-from inkport.core.errors import RuntimeUnavailableError
+from inkport.core.errors import needing
 
 
 def grow(
@@ -35,14 +35,10 @@ def grow(
         seed: Seed of the fresh values.
         version: Version of the result; that of the given weights if left out.
     """
-    try:
+    with needing("growing", extra="torch"):
         from inkport.model.grow import grow_weights
         from inkport.model.weights import load_weights, save_weights
         from inkport.train.overrides import parse_overrides
-    except ModuleNotFoundError as error:
-        raise RuntimeUnavailableError(
-            f"growing needs {error.name}, which is not installed", remedy="pip install 'inkport[torch]'"
-        ) from error
     grown = grow_weights(load_weights(weights), to, settings=parse_overrides(set_), seed=seed, version=version)
     save_weights(out, grown)
     sys.stdout.write(f"{out}\n")

@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.checks.kit.check import check_kit
 from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
 from inkport.benchmarks.checks.kit.run import run_kit
-from inkport.benchmarks.checks.kit.sections import document
+from inkport.benchmarks.checks.kit.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.kit.open import Kit, open_kit
@@ -158,7 +158,7 @@ def check(
         out: Write check.json and its views (.html, .md, .txt, .xml) into this folder, too.
     """
     found = check_kit(open_kit(kit, public_key=public_key), open_result(result))
-    shown = document(found)
+    shown = present(found)
 
     def write() -> None:
         if out is not None:

@@ -23,7 +23,6 @@ from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
 from inkport.core.bundle import bundled_artifacts, find_lm
 from inkport.core.charset import Charset
-from inkport.core.choice import choose_runtime
 from inkport.core.config import to_plain
 from inkport.core.console import results_only
 from inkport.core.ctc import greedy
@@ -43,7 +42,7 @@ from inkport.core.lm.files import (
 )
 from inkport.core.lm.model import build_trie
 from inkport.core.lm.text import as_lines, in_charset
-from inkport.core.registry import open_session
+from inkport.core.registry import choose_runtime, open_session
 from inkport.core.runtime import SessionOptions
 from inkport.core.writable import require_file
 from inkport.lines.audit import Audit, Finding, find_right_to_left, refuse

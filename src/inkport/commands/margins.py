@@ -7,10 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.checks.flips.report import Options
-from inkport.benchmarks.checks.flips.run import FRAGILE, Request, forecast_flips
-from inkport.benchmarks.checks.flips.sections import document
-from inkport.benchmarks.measure.flip_prediction import PROBES
+from inkport.benchmarks.checks.flips.report import ForecastOptions
+from inkport.benchmarks.checks.flips.run import forecast_flips
+from inkport.benchmarks.checks.flips.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
@@ -20,7 +19,6 @@ from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
 from inkport.core.console import json_for_stdout, results_only
-from inkport.core.errors import UsageError
 
 
 @results_only()
@@ -32,8 +30,8 @@ def margins(
     out: OutFolder = Path("out/margins"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
     threads: Threads = 1,
-    probes: int = PROBES,
-    fragile: int = FRAGILE,
+    probes: int = ForecastOptions.probes,
+    fragile: int = ForecastOptions.fragile,
     predict_only: bool = False,
     skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
@@ -59,19 +57,15 @@ def margins(
         skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
-    if min(threads, probes) < 1 or fragile < 0:
-        raise UsageError(
-            f"--threads {threads} --probes {probes} --fragile {fragile}: threads and probes must be at least 1, "
-            "fragile at least 0"
-        )
-    options = Options(threads=threads, probes=probes, fragile=fragile, observe=not predict_only, skip=problems_of(skip))
-    prepared = prepare_request(model, targets=targets, lines=lines, calibration=calibration, skip=options.skip, out=out)
-    request = Request(**vars(prepared), options=options)
+    options = ForecastOptions(
+        threads=threads, probes=probes, fragile=fragile, observe=not predict_only, skip=problems_of(skip)
+    )
+    request = prepare_request(model, targets=targets, lines=lines, calibration=calibration, options=options, out=out)
     try:
         report = forecast_flips(request, progress=terminal_progress())
     finally:
         clear_progress()
-    shown = document(report)
+    shown = present(report)
     return deliver(
         json_for_stdout(report.to_json()) if json_ else render_text(shown),
         files=lambda: write_views(shown, out, stem="margins", json=report.to_json()),

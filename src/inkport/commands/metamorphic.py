@@ -8,10 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.benchmarks.checks.invariance.files import write_checks
-from inkport.benchmarks.checks.invariance.relations import RELATIONS
-from inkport.benchmarks.checks.invariance.report import Options
-from inkport.benchmarks.checks.invariance.run import SAMPLE, Request, check_relations
-from inkport.benchmarks.checks.invariance.sections import document
+from inkport.benchmarks.checks.invariance.report import InvarianceOptions
+from inkport.benchmarks.checks.invariance.run import check_relations
+from inkport.benchmarks.checks.invariance.sections import present
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._deliver import deliver
@@ -21,6 +20,7 @@ from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
 from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError
+from inkport.runtimes.relations.relations import RELATIONS
 
 
 @results_only()
@@ -32,7 +32,7 @@ def metamorphic(
     out: OutFolder = Path("out/metamorphic"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
     threads: Threads = 1,
-    sample: int = SAMPLE,
+    sample: int = InvarianceOptions.sample,
     relations: str = "",
     skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
@@ -58,28 +58,25 @@ def metamorphic(
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     options = _options(threads, sample, relations, skip)
-    prepared = prepare_request(model, targets=targets, lines=lines, calibration=calibration, skip=options.skip, out=out)
-    request = Request(**vars(prepared), options=options)
+    request = prepare_request(model, targets=targets, lines=lines, calibration=calibration, options=options, out=out)
     try:
         checked = check_relations(request, progress=terminal_progress())
     finally:
         clear_progress()
     return deliver(
-        json_for_stdout(checked.report.to_json()) if json_ else render_text(document(checked.report)),
+        json_for_stdout(checked.report.to_json()) if json_ else render_text(present(checked.report)),
         files=lambda: write_checks(checked, out),
         where=f"{out / 'metamorphic.html'} (also .md, .txt, .xml and .json)",
         code=checked.report.exit_code,
     )
 
 
-def _options(threads: int, sample: int, relations: str, skip: str) -> Options:
-    if threads < 1 or sample < 1:
-        raise UsageError(f"--threads {threads} --sample {sample}: each must be at least 1")
+def _options(threads: int, sample: int, relations: str, skip: str) -> InvarianceOptions:
     names = [relation.name for relation in RELATIONS]
     wanted = [name.strip() for name in relations.split(",") if name.strip()]
     if unknown := sorted(set(wanted) - set(names)):
         raise UsageError(f"--relations {','.join(unknown)}: no such relation", remedy=f"relations: {', '.join(names)}")
-    return Options(
+    return InvarianceOptions(
         threads=threads,
         sample=sample,
         relations=tuple(name for name in names if not wanted or name in wanted),

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from inkport.commands._options import Count, OutFile, Threads, refuse_impossible_numbers
 from inkport.commands._skip import Skip, say_skipped
-from inkport.core.errors import LineDataError, RuntimeUnavailableError, UsageError
+from inkport.core.errors import LineDataError, UsageError, needing
 from inkport.core.files import sha256_file, write_atomically
 
 
@@ -41,8 +41,8 @@ def groups(weights: Path) -> None:
     _need()
     from inkport.model.weights import load_weights
     from inkport.train.prune.apply import Pruning, prune_weights
-    from inkport.train.prune.cost import count_macs
     from inkport.train.prune.groups import convtext_network, prunable_groups
+    from inkport.train.prune.scan import count_macs
 
     loaded = load_weights(weights)
     network = convtext_network(loaded)
@@ -199,10 +199,10 @@ def apply(
     _need()
     from inkport.model.weights import load_weights, save_weights
     from inkport.train.prune.apply import Pruning, prune_weights
-    from inkport.train.prune.cost import count_macs
     from inkport.train.prune.groups import convtext_network, prunable_groups
     from inkport.train.prune.importance import Importance
-    from inkport.train.prune.recipe import load_pruning
+    from inkport.train.prune.plan import load_pruning
+    from inkport.train.prune.scan import count_macs
 
     loaded = load_weights(weights)
     network = convtext_network(loaded)
@@ -248,8 +248,8 @@ def factorise(
     """
     _need()
     from inkport.model.weights import load_weights, save_weights
-    from inkport.train.prune.cost import count_macs
     from inkport.train.prune.lowrank import factorise_weights
+    from inkport.train.prune.scan import count_macs
 
     loaded = load_weights(weights)
     ranks = {name: _whole(name, value) for name, value in _ratios(rank, "--rank").items()}
@@ -262,18 +262,14 @@ def factorise(
 
 
 def _need() -> None:
-    try:
+    with needing("pruning", extra="prune"):
         import torch_pruning  # noqa: F401 - it brings torch
-    except ModuleNotFoundError as error:
-        raise RuntimeUnavailableError(
-            f"pruning needs {error.name}, which is not installed", remedy="pip install 'inkport[prune]'"
-        ) from error
 
 
 def _audit(paths: tuple[Path, ...], weights: Weights, limit: int, skip: str) -> Audit:
     """Return prepared lines, at most ``limit``, spread evenly; test lines are refused."""
     from inkport.commands._request import problems_of
-    from inkport.lines.audit import Problem, audit_lines
+    from inkport.lines.audit import Problem, audit_for
     from inkport.lines.held_out import refuse_test_lines
     from inkport.lines.source import read_lines
 
@@ -282,12 +278,8 @@ def _audit(paths: tuple[Path, ...], weights: Weights, limit: int, skip: str) -> 
     lines = list(refuse_test_lines(read_lines(paths), purpose="pruning"))
     count = min(limit, len(lines))
     spec = weights.spec
-    audit = audit_lines(
-        [lines[i * len(lines) // count] for i in range(count)],
-        charset=spec.charset,
-        preprocess=spec.preprocess,
-        stride=spec.stride,
-        skip=[Problem(name) for name in problems_of(skip)],
+    audit = audit_for(
+        [lines[i * len(lines) // count] for i in range(count)], spec, skip=[Problem(name) for name in problems_of(skip)]
     )
     say_skipped(audit.findings)
     if not audit.lines:
@@ -338,7 +330,7 @@ def _ratios(words: tuple[str, ...], option: str = "--ratio") -> dict[str, float]
 
 def _cost(kind: str, weights: Weights) -> Cost:
     from inkport.commands._latency import LatencyCost
-    from inkport.train.prune.cost import count_macs
+    from inkport.train.prune.scan import count_macs
 
     if kind == "latency":
         return LatencyCost(weights)
@@ -348,7 +340,7 @@ def _cost(kind: str, weights: Weights) -> Cost:
 
 def _share_of(weights: Weights, multiple: int) -> Callable[[Mapping[str, float]], float]:
     from inkport.train.prune.apply import Pruning, prune_weights
-    from inkport.train.prune.cost import count_macs
+    from inkport.train.prune.scan import count_macs
 
     height = weights.spec.preprocess.height
     whole = count_macs(weights.network(), height=height)
@@ -361,7 +353,7 @@ def _share_of(weights: Weights, multiple: int) -> Callable[[Mapping[str, float]]
 
 
 def _write_plan(out: Path, pruning: Pruning, note: str) -> None:
-    from inkport.train.prune.recipe import format_pruning
+    from inkport.train.prune.plan import format_pruning
 
     text = format_pruning(pruning, note=note)
     write_atomically(out, text)

@@ -28,7 +28,7 @@ from inkport.export.quantize.saturation import saturation_warning
 from inkport.export.quantize.search.blank_bias import correct_blank_bias
 from inkport.export.quantize.search.meter import Meter
 from inkport.export.quantize.search.operators import Grouping, find_groups
-from inkport.export.quantize.search.report import SCHEMA, ScanReport, identify, known_rows, load_report, render_scan
+from inkport.export.quantize.search.report import ScanReport, identify, known_rows, load_report, render_scan
 from inkport.export.quantize.search.search import SearchOptions, search as search_mixed
 from inkport.export.quantize.search.sensitivity import Mode, scan
 from inkport.lines.audit import Audit
@@ -162,7 +162,7 @@ def sensitivity(
     )
 
     def report(**found: object) -> ScanReport:
-        return ScanReport(schema=SCHEMA, identity=identity, cer=meter.cer, **found)  # type: ignore[arg-type]
+        return ScanReport(identity=identity, cer=meter.cer, **found)  # type: ignore[arg-type]
 
     try:
         found = scan(

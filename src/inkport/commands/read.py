@@ -16,7 +16,6 @@ from inkport.commands._options import Threads
 from inkport.commands._warn import warn, warn_of_sharing
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts
-from inkport.core.choice import choose_runtime, opens
 from inkport.core.console import json_for_stdout, results, results_only
 from inkport.core.ctc import Transcription
 from inkport.core.decoder import load_decoder
@@ -25,7 +24,7 @@ from inkport.core.errors import ImageError, UsageError
 from inkport.core.image import MAX_PIXELS, load_gray
 from inkport.core.preprocess import prepare
 from inkport.core.recogniser import Recogniser
-from inkport.core.registry import open_session
+from inkport.core.registry import choose_runtime, open_session, opens
 from inkport.core.runtime import SessionOptions
 from inkport.core.spec import RecogniserSpec
 

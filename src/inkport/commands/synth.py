@@ -70,8 +70,7 @@ def synth(
         coverage: Render nothing; print which share of each text's words each font can draw.
         jobs: Processes.
     """
-    from inkport.train.synth.fonts import find_fonts
-    from inkport.train.synth.hold_out import select_fonts
+    from inkport.train.synth.fonts import find_fonts, select_fonts
 
     found = find_fonts(fonts)
     chosen = select_fonts(found, only) if only else found
@@ -104,7 +103,7 @@ def synth(
 
 
 def _render(request: LineSet, out: Path, held_out: tuple[str, ...], test_counts: tuple[int, ...], jobs: int) -> None:
-    from inkport.train.synth.hold_out import hold_out
+    from inkport.train.synth.fonts import hold_out
     from inkport.train.synth.line_set import MANIFEST, render_parts, render_set
 
     if bool(held_out) != bool(test_counts):

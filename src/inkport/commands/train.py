@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from inkport.commands._options import OutFolder, Threads
-from inkport.core.errors import RuntimeUnavailableError
+from inkport.core.errors import needing
 
 
 if TYPE_CHECKING:
@@ -39,12 +39,8 @@ def train(
         set_: Change keys of the recipe: key=value as in TOML, dots for sections, for example ``--set optim.lr=5e-4``;
             once per key.
     """
-    try:
+    with needing("training", extra="train"):
         import torch
-    except ModuleNotFoundError as error:
-        raise RuntimeUnavailableError(
-            "training needs torch, which is not installed", remedy="pip install 'inkport[train]'"
-        ) from error
     from inkport.train.distributed import join, leave
     from inkport.train.loop import Trainer
     from inkport.train.overrides import parse_overrides

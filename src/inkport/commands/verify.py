@@ -8,12 +8,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.checks.verify import Request, check_targets, verify as run_harness
+from inkport.benchmarks.checks.verify import verify as run_harness
 from inkport.benchmarks.report.files import write_report
-from inkport.benchmarks.report.sections import document
+from inkport.benchmarks.report.sections import present
 from inkport.benchmarks.report.text import render_text
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
+from inkport.benchmarks.run.request import Request, check_targets
 from inkport.commands._deliver import deliver
 from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on_devices
 from inkport.commands._model import resolve_model
@@ -45,8 +46,8 @@ def verify(
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     out: OutFolder = Path("out/verify"),
     json_: Annotated[bool, Parameter(name="--json")] = False,
-    threads: Threads = Options.threads,
-    latency_lines: int = Options.latency_lines,
+    threads: Threads = VerifyOptions.threads,
+    latency_lines: int = VerifyOptions.latency_lines,
     skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     lm: Path | None = None,
@@ -74,13 +75,13 @@ def verify(
             of `inkport lm tune` beside it.
         on: Other machines to prove the targets on, instead of this one.
     """
-    options = _options(threads, latency_lines, skip)
+    options = VerifyOptions(threads=threads, latency_lines=latency_lines, skip=problems_of(skip))
     if lm and on.device:
         raise UsageError("--lm decodes on this machine, other machines return text", remedy="leave --lm out")
     if not on.device:
         warn_of_sharing(threads)
     # What a kit is made of unless told otherwise: most of the other rows are about this machine.
-    shipped = "kit/targets.toml" if on.device else "targets.toml"
+    shipped = "checks/kit/targets.toml" if on.device else "targets.toml"
     wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / shipped)
     check_targets(wanted)
     work = out / "artifacts"
@@ -118,18 +119,8 @@ def verify(
     finally:
         clear_progress()
     return deliver(
-        json_for_stdout(report.to_json()) if json_ else render_text(document(report)),
+        json_for_stdout(report.to_json()) if json_ else render_text(present(report)),
         files=lambda: write_report(report, read, out),
         where=f"{out / 'report.html'} (also .md, .txt, .xml and .json)",
         code=report.exit_code,
     )
-
-
-def _options(threads: int, latency_lines: int, skip: str) -> Options:
-    names = problems_of(skip)
-    try:
-        return Options(threads=threads, latency_lines=latency_lines, skip=names)
-    except ValueError as error:
-        raise UsageError(
-            f"--threads {threads} --latency-lines {latency_lines}: threads must be at least 1, lines at least 0"
-        ) from error

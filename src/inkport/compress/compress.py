@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from inkport.benchmarks.checks.verify import check_targets
+from inkport.benchmarks.run.request import check_targets
 from inkport.compress.assemble import Figures, assemble
 from inkport.compress.graph import START
 from inkport.compress.lines import refuse_known
@@ -21,7 +21,7 @@ from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.files import write_atomically
 from inkport.core.target import Precision, Target
-from inkport.lines.audit import Audit, audit_lines
+from inkport.lines.audit import Audit, audit_for
 from inkport.lines.source import read_lines
 
 
@@ -123,14 +123,7 @@ def _measure(request: CompressRequest, artifacts: Mapping[str, Artifact]) -> Fig
 
 
 def _audit(request: CompressRequest, paths: tuple[Path, ...], role: str) -> Audit:
-    spec = request.start.spec
-    audit = audit_lines(
-        read_lines(paths),
-        charset=spec.charset,
-        preprocess=spec.preprocess,
-        stride=spec.stride,
-        skip=request.context.lines.skip,
-    )
+    audit = audit_for(read_lines(paths), request.start.spec, skip=request.context.lines.skip)
     if not audit.lines:
         raise LineDataError(f"lines.{role} has no usable line", remedy="name line sets that have some")
     return audit

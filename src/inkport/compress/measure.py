@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inkport.benchmarks.checks.verify import Request, verify
+from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.report.describe import describe_data
-from inkport.benchmarks.report.envelope import DataInfo, ReferenceInfo, TargetReport
+from inkport.benchmarks.report.envelope import DataInfo, ReferenceInfo
 from inkport.benchmarks.run.environment import Environment, read_environment, without_folders
 from inkport.benchmarks.run.latency import Limits
 from inkport.benchmarks.run.machine.fresh import start_fresh
 from inkport.benchmarks.run.machine.noise import Difference
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress
+from inkport.benchmarks.run.record import TargetRecord
+from inkport.benchmarks.run.request import Request
 from inkport.benchmarks.run.targets import session_options
 from inkport.compress.recipe import MeasureRecipe
 from inkport.compress.store import kept
@@ -79,7 +81,7 @@ class LineSetRun:
 
     data: DataInfo
     """The lines."""
-    reference: ReferenceInfo
+    reference: ReferenceInfo | None
     """What members are compared with."""
     reference_edits: tuple[int, ...]
     """Its edits per line."""
@@ -160,7 +162,7 @@ class Measurer:
         """
         data = describe_data(audit, [source_name(path) for path in sources])
         threads, lines = self.recipe.threads, self.recipe.latency_lines if timed else 0
-        options = Options(threads=threads, latency_lines=lines, seed=self.recipe.seed)
+        options = VerifyOptions(threads=threads, latency_lines=lines, seed=self.recipe.seed)
         inputs = {
             "start": self.start.digest,
             "members": [member.identity for member in self.members],
@@ -182,7 +184,7 @@ class Measurer:
 
         def measure() -> _Memory:
             self.progress(f"{member.target.name}: memory in a fresh process")
-            options = session_options(member.target, Options(threads=threads))
+            options = session_options(member.target, threads)
             try:
                 fresh = start_fresh(member.artifact, member.target, options, audit.inputs, processes=1)
             except InkportError:  # it read all lines here; without its memory it is compared by the rest
@@ -193,7 +195,7 @@ class Measurer:
         path = self.out / file
         return kept(path, inputs, _Memory, measure, keep=lambda found: found.peak_mib is not None).peak_mib
 
-    def _read(self, audit: Audit, data: DataInfo, options: Options) -> LineSetRun:
+    def _read(self, audit: Audit, data: DataInfo, options: VerifyOptions) -> LineSetRun:
         report = verify(
             Request(
                 model=self.start,
@@ -231,7 +233,7 @@ class Measurer:
         return provide
 
 
-def _taken(target: TargetReport) -> Taken:
+def _taken(target: TargetRecord) -> Taken:
     read, latency = target.parity, target.latency
     edits = tuple(edits for edits in target.line_edits or () if edits is not None)
     speed = None

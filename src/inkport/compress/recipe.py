@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.options import VerifyOptions
 from inkport.compress.graph import START, check_names, sorted_stages, suggestion
 from inkport.compress.lines import LineSets
 from inkport.compress.stage import Stage, find_kind
@@ -50,7 +50,7 @@ class TargetRow:
     device: str = "cpu"
     """Device of the runtime, in the runtime's own words."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """Options that only its runtime knows."""
+    """VerifyOptions that only its runtime knows."""
 
     @property
     def label(self) -> str:
@@ -66,13 +66,13 @@ class MeasureRecipe:
         RecipeError: If a number is out of range.
     """
 
-    threads: int = Options.threads
+    threads: int = VerifyOptions.threads
     """Threads that every member computes with."""
-    latency_lines: int = Options.latency_lines
+    latency_lines: int = VerifyOptions.latency_lines
     """Most lines of val timed per member; 0 leaves the latency out."""
     memory: bool = True
     """Whether the peak memory is measured, each member in a process of its own."""
-    seed: int = Options.seed
+    seed: int = VerifyOptions.seed
     """Of the order of the timed lines."""
 
     def __post_init__(self) -> None:

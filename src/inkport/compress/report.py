@@ -1,4 +1,4 @@
-"""The report of ``inkport compress``; ``compress.schema.json`` beside this file is its JSON Schema."""
+"""The report of ``inkport compress``."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from inkport.benchmarks.measure.per_line import to_json_text
-from inkport.benchmarks.report.envelope import ArtifactInfo, DataInfo, ModelInfo, ReferenceInfo
+from inkport.benchmarks.report.envelope import DataInfo, Document, ModelInfo, ReferenceInfo
 from inkport.benchmarks.run.environment import Environment
 from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import ArtifactInfo
 from inkport.compress.judge import Judged, Standing
 from inkport.compress.measure import Speed
 from inkport.compress.recipe import MeasureRecipe
 from inkport.compress.run import Status
-from inkport.core.config import to_plain
 from inkport.core.target import Precision
-
-
-SCHEMA = 1
-"""Version of the report; it changes when a field changes its meaning or goes away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,11 +108,11 @@ class Choice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompressReport:
+class CompressReport(Document):
     """Everything that one run found out."""
 
-    created: str
-    """When, in UTC (ISO 8601)."""
+    NAME = "compress"
+
     recipe: str
     """Name of the recipe's file."""
     start: ModelInfo
@@ -156,8 +151,3 @@ class CompressReport:
             return 1
         missing = any(stage.status is Status.UNAVAILABLE for stage in self.stages)
         return 3 if missing or any(member.failure is Outcome.UNAVAILABLE for member in self.members) else 0
-
-    def to_json(self) -> str:
-        """Return the document, as ``compress.schema.json`` describes it."""
-        document: Mapping[str, Any] = {"schema": SCHEMA, "exit_code": self.exit_code, **to_plain(self)}
-        return to_json_text(document) + "\n"

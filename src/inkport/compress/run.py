@@ -19,7 +19,7 @@ from inkport.core.errors import InkportError, RuntimeUnavailableError
 from inkport.core.exits import is_refusal
 from inkport.core.files import write_atomically
 from inkport.export.record import tool_versions
-from inkport.train.digest import digest_settings
+from inkport.train.recipe import digest_settings
 
 
 class Status(StrEnum):

@@ -19,7 +19,7 @@ KINDS = {
     "train": "inkport.compress.kinds.train:TrainStage",
     "prune": "inkport.compress.kinds.prune:PruneStage",
     "export": "inkport.compress.kinds.export:ExportStage",
-    "quantise": "inkport.compress.kinds.quantise:QuantiseStage",
+    "quantise": "inkport.compress.kinds.quantize:QuantizeStage",
 }
 """Every kind, as ``module:class``; imported only when a recipe names it."""
 

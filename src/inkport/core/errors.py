@@ -33,6 +33,9 @@ The tree::
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InkportError(Exception):
     """Root of all errors that inkport raises on purpose.
@@ -153,3 +156,23 @@ class DeviceError(TargetError):
 
 class DeviceTimeoutError(DeviceError, TimeoutError):
     """Something on a device, or the way to it, took longer than it may."""
+
+
+@contextmanager
+def needing(what: str, *, extra: str, error: type[RuntimeUnavailableError] = RuntimeUnavailableError) -> Iterator[None]:
+    """Say what is missing, and how to install it, where the block imports a package that is not there.
+
+    Args:
+        what: What needs the package, to begin a sentence.
+        extra: Extra of inkport that installs it.
+        error: What to raise.
+
+    Raises:
+        RuntimeUnavailableError: If a module is not found.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise error(
+            f"{what} needs {missing.name}, which is not installed", remedy=f"pip install 'inkport[{extra}]'"
+        ) from missing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import os
@@ -9,9 +10,10 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from inkport.core.exchange import exchange
 from inkport.core.scratch import SUFFIX, Owned, remove, sweep
 
 
@@ -136,3 +138,47 @@ def sha256_file(path: Path) -> str:
     """Return the SHA-256 (hex) of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+AT_FDCWD = -100
+"""Linux's "relative to the working directory" (``fcntl.h``)."""
+RENAME_EXCHANGE, RENAME_SWAP = 2, 2
+"""The flags of Linux (``linux/fs.h``) and macOS (``sys/stdio.h``)."""
+CANNOT = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
+"""How systems and file systems say that they have no such call."""
+
+
+def exchange(a: Path, b: Path) -> bool:
+    """Exchange two files or folders of one file system; nobody ever sees one of the names missing.
+
+    Returns:
+        Whether it was done; if not, this system or file system cannot.
+
+    Raises:
+        OSError: If the system can, and refuses: ``FileNotFoundError`` if one of them is not there.
+
+    Source:
+        renameat2(2) with RENAME_EXCHANGE, Linux 3.15; renamex_np(2) with RENAME_SWAP, macOS 10.12.
+    """
+    call = _call()
+    if call is None:
+        return False
+    ctypes.set_errno(0)
+    if call(os.fsencode(a), os.fsencode(b)) == 0:
+        return True
+    if (code := ctypes.get_errno()) in CANNOT:
+        return False
+    raise OSError(code, os.strerror(code), str(a), None, str(b))
+
+
+@cache
+def _call() -> Any:
+    system: str = sys.platform
+    if system not in ("linux", "darwin"):
+        return None
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2" if system == "linux" else "renamex_np", None)
+    if function is None:
+        return None
+    if system == "linux":
+        return lambda a, b: function(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE)
+    return lambda a, b: function(a, b, RENAME_SWAP)

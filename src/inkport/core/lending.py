@@ -39,7 +39,7 @@ def check_returned(lent: Array, images: Array, *, label: str) -> None:
     """
     # As integers: two NaN are never equal, and 0.0 equals -0.0.
     if lent.shape != images.shape or not np.array_equal(lent.view(np.uint32), images.view(np.uint32)):
-        raise RuntimeExecutionError(f"{label}: changed its input (images {images.shape})", remedy=REMEDY)
+        raise RuntimeExecutionError(f"{label}: changes its input (images {images.shape})", remedy=REMEDY)
 
 
 def wants_to_write(error: Exception) -> bool:

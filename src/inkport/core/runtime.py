@@ -191,6 +191,28 @@ class Runtime(Protocol):
         ...
 
 
+def contract_fault(found: object, shape: tuple[int, int, int]) -> str | None:
+    """Check what any session must return, whatever the numbers: a finite float32 array of the right shape.
+
+    Args:
+        found: What a session returned.
+        shape: The (n, t, k) that it should have.
+
+    Returns:
+        The fault in one phrase, or None if there is none.
+    """
+    if not isinstance(found, np.ndarray) or found.dtype != np.float32:
+        kind = f"{found.dtype} array" if isinstance(found, np.ndarray) else type(found).__name__
+        return f"returns a {kind}, expected a float32 array"
+    if found.shape != shape:
+        if found.shape[1:] == shape[1:]:
+            return f"drops the batch: {found.shape[0]} lines come back for {shape[0]}"
+        if (found.shape[0], *found.shape[2:]) == (shape[0], shape[2]):
+            return f"returns {found.shape[1]} frames, the stride gives {shape[1]}"
+        return f"returns shape {found.shape}, expected {shape}"
+    return None if np.isfinite(found).all() else "returns NaN or infinity"
+
+
 class CheckedSession:
     """A session whose inputs and outputs are checked, so that a broken port fails where it breaks.
 
@@ -217,20 +239,15 @@ class CheckedSession:
                 f"expected float32 images (n, 1, {height}, w), n at least 1, found {images.dtype} {images.shape}"
             )
         expected = (images.shape[0], self.spec.frames(images.shape[3]), self.spec.charset.size)
-        logits: object = self._run(images)
-        if not isinstance(logits, np.ndarray) or logits.dtype != np.float32 or logits.shape != expected:
-            found = f"{logits.dtype} {logits.shape}" if isinstance(logits, np.ndarray) else type(logits).__name__
-            raise RuntimeExecutionError(
-                f"{self.label}: returned {found} for images {images.shape}, expected float32 {expected}"
-            )
-        if not np.isfinite(logits).all():
-            raise RuntimeExecutionError(f"{self.label}: returned logits that are not finite for images {images.shape}")
+        logits = self._run(images)
+        if fault := contract_fault(logits, expected):
+            raise RuntimeExecutionError(f"{self.label}: {fault} (on images {images.shape})")
         return logits
 
-    def _run(self, images: npt.NDArray[np.float32]) -> object:
+    def _run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         lent = lend(images)
         try:
-            logits: object = self.session.run(lent)
+            logits = self.session.run(lent)
         except InkportError:
             raise
         except BaseException as error:

@@ -15,6 +15,7 @@ from inkport.core.charset import Charset, normalise_text
 from inkport.core.ctc import frames_needed
 from inkport.core.errors import ImageError, LineDataError
 from inkport.core.preprocess import PreprocessSpec, prepare
+from inkport.core.spec import RecogniserSpec
 from inkport.lines.line import Line
 
 
@@ -152,6 +153,11 @@ def audit_lines(
             audit.inputs.append(checked)
     refuse(audit.findings, skip=skip, found=audit.summary())
     return audit
+
+
+def audit_for(lines: Iterable[Line], spec: RecogniserSpec, *, skip: Collection[Problem] = ()) -> Audit:
+    """Check lines as ``audit_lines`` does, and prepare them for a recogniser."""
+    return audit_lines(lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride, skip=skip)
 
 
 def sized_lines(

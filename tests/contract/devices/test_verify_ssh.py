@@ -10,12 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from inkport.benchmarks.report.schema import schema_of
 from inkport.cli import main
 from inkport.runtimes.devices import sensors
 
@@ -72,7 +72,7 @@ def test_a_device_reads_the_references_text_and_says_what_it_is(verify, server, 
     monkeypatch.setattr(sensors, "SYSFS", str(tmp_path / "sysfs"))
     code, report, said = verify("--cool-below", "45")
     assert code == 0, said
-    jsonschema.validate(report, json.loads((files("inkport.benchmarks") / "report.schema.json").read_text()))
+    jsonschema.validate(report, schema_of("verify"))
     (row,), (device,) = report["targets"], report["devices"]
     assert (row["name"], row["machine"], row["runtime"]) == ("one on bench", "bench", "onnxruntime")
     assert row["outcome"] in {"pass", "inconclusive"}
@@ -222,7 +222,7 @@ def test_a_device_that_cannot_be_reached_does_not_stop_the_next(verify):
     [
         (["--device", "ftp://pi"], "no address of a device"),
         (["--device", "bench=ssh://pi"], "stands twice"),
-        (["--device-timeout", "0"], "must be at least 1"),
+        (["--device-timeout", "0"], "expected seconds above 0"),
         (["--cool-below", "-1"], "above 0"),
         (["--device-files", "nowhere"], "nowhere: no such file"),
     ],

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.benchmarks.checks.verify import Request, verify
-from inkport.benchmarks.report.document import Document
+from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.html import render_html
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.report.presentation import Presentation
+from inkport.benchmarks.run.options import VerifyOptions
+from inkport.benchmarks.run.request import Request
 from inkport.core import registry
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.charset import Charset
@@ -169,7 +170,7 @@ class Page(HTMLParser):
 def page():
     """Return a function that parses a page, or the page of a report, and checks what every page must keep."""
 
-    def parse(shown: str | Document) -> Page:
+    def parse(shown: str | Presentation) -> Page:
         return Page(shown if isinstance(shown, str) else next(iter(render_html(shown).values()))).check()
 
     return parse
@@ -247,6 +248,6 @@ def report(install, fake_runtime, fake_artifact, fake_lines, faithful) -> Report
         audit=audit_lines(fake_lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride),
         sources=["fake.tsv"],
         provide=lambda _: fake_artifact,
-        options=Options(latency_lines=5, resamples=50),
+        options=VerifyOptions(latency_lines=5, resamples=50),
     )
     return verify(request)

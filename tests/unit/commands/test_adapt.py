@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from statistics import fmean
 from xml.etree import ElementTree as ET
 
@@ -9,7 +8,8 @@ import jsonschema
 import pytest
 from PIL import Image
 
-from inkport.commands._adapt_report import mean_interval
+from inkport.benchmarks.measure.student import mean_interval
+from inkport.benchmarks.report.schema import schema_of
 
 
 pytest.importorskip("torch", reason="adapting needs torch")
@@ -45,7 +45,7 @@ def test_a_curve_leaves_a_report_that_fits_its_schema_a_page_and_a_drawing(curve
     assert run.code == 0, run.err
     assert "not decided whether the weights have seen the hand" in run.err
     report = json.loads((tmp_path / "out/curve.json").read_text())
-    schema = json.loads((files("inkport.commands") / "adapt-curve.schema.json").read_text())
+    schema = schema_of("adapt-curve")
     jsonschema.Draft202012Validator(schema).validate(report)
     assert [point["lines"] for point in report["points"]] == [0, 1, 3]
     cells = [json.loads(path.read_text())["cell"] for path in sorted((tmp_path / "out/cells").iterdir())]

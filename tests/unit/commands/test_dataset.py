@@ -16,7 +16,7 @@ from inkport.cli import app
 from inkport.commands.dataset import dataset
 from inkport.core.target import load_targets
 from inkport.lines.datasets.catalogue import DATASETS
-from inkport.lines.datasets.listed import Split
+from inkport.lines.datasets.layout import Split
 from inkport.lines.source import read_lines
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inkport.compress.kinds.export import ExportStage
-from inkport.compress.kinds.quantise import QuantiseStage
+from inkport.compress.kinds.quantize import QuantizeStage
 from inkport.compress.kinds.train import TrainStage
 from inkport.compress.lines import LineIndex, LineSets
 from inkport.compress.stage import KINDS, find_kind
@@ -98,7 +98,7 @@ def test_quantising_obeys_its_options(context, toy_onnx, lines_folder, tmp_path)
     pytest.importorskip("onnxruntime", reason="ranges are measured with onnxruntime")
     context = replace(context, lines=LineSets(train=(lines_folder,), val=()))
     made = [
-        QuantiseStage(onnx=options, calibration_lines=2).make(toy_onnx, out, work=tmp_path, context=context)
+        QuantizeStage(onnx=options, calibration_lines=2).make(toy_onnx, out, work=tmp_path, context=context)
         for options, out in (
             (Int8Options(), tmp_path / "a"),
             (Int8Options(keep_fp32=()), tmp_path / "b"),
@@ -111,18 +111,18 @@ def test_quantising_obeys_its_options(context, toy_onnx, lines_folder, tmp_path)
 
 
 def test_what_chooses_by_val_depends_on_it(context):
-    plain = digests(QuantiseStage(onnx=Int8Options()), context)
+    plain = digests(QuantizeStage(onnx=Int8Options()), context)
     assert plain.keys() == {"train"}
-    assert digests(QuantiseStage(onnx=Int8Options(), blank_bias=True), context).keys() == {"train", "val"}
+    assert digests(QuantizeStage(onnx=Int8Options(), blank_bias=True), context).keys() == {"train", "val"}
     controlled = OpenVinoInt8Options(accuracy=AccuracyControl())
-    assert digests(QuantiseStage(openvino=controlled), context).keys() == {"train", "val"}
-    assert digests(QuantiseStage(openvino=OpenVinoInt8Options()), context).keys() == {"train"}
+    assert digests(QuantizeStage(openvino=controlled), context).keys() == {"train", "val"}
+    assert digests(QuantizeStage(openvino=OpenVinoInt8Options()), context).keys() == {"train"}
 
 
 def test_the_blank_bias_is_corrected_on_val(context, toy_onnx, lines_folder, tmp_path):
     pytest.importorskip("onnxruntime", reason="ranges are measured with onnxruntime")
     context = replace(context, lines=LineSets(train=(lines_folder,), val=(lines_folder,)))
-    stage = QuantiseStage(onnx=Int8Options(), blank_bias=True, calibration_lines=2)
+    stage = QuantizeStage(onnx=Int8Options(), blank_bias=True, calibration_lines=2)
     made = stage.make(toy_onnx, tmp_path / "out", work=tmp_path / "work", context=context)
     assert (made.format, made.precision) == ("onnx", Precision.INT8)
     assert made.provenance.parent == load_artifact(tmp_path / "work/plain").digest
@@ -140,4 +140,4 @@ def test_the_blank_bias_is_corrected_on_val(context, toy_onnx, lines_folder, tmp
 )
 def test_quantising_that_cannot_work_is_refused(settings, message):
     with pytest.raises(RecipeError, match=message):
-        QuantiseStage(**settings)
+        QuantizeStage(**settings)

@@ -86,6 +86,7 @@ def test_what_the_threshold_drops_was_far_from_winning(rng):
     assert changed
 
 
+@pytest.mark.slow
 def test_of_prefixes_alike_to_the_language_model_few_are_kept(rng):
     # A bigram model knows a prefix by its last symbol, so that a narrow beam has room for all that are unlike.
     model = CharModel(build_trie(estimate(["ab a", "ba", "a b", "aa ab", "b"] * 2, order=2), CHARSET))
@@ -134,6 +135,7 @@ def test_recombining_seldom_misses_the_best_text_of_all(rng):
     assert best_found >= 17
 
 
+@pytest.mark.slow
 def test_without_a_language_model_no_prefix_stands_for_another(rng):
     limits = {"least_probability": 0.0, "most_symbols": CHARSET.size, "threshold": np.inf}
     fusion = Fusion(alpha=0.0, beta=0.0, beam=10**6)

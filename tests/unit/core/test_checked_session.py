@@ -71,6 +71,15 @@ def test_what_comes_back_is_checked(toy_spec, result, message):
         checked(toy_spec, result).run(IMAGES)
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", [(0, 0, 0), (1, 7, 3), (-1, -1, -1)])
+def test_a_single_value_that_is_not_finite_is_seen_wherever_it_is(toy_spec, value, place):
+    logits = GOOD.copy()
+    logits[place] = value
+    with pytest.raises(RuntimeExecutionError, match="acme on npu: returned logits that are not finite"):
+        checked(toy_spec, logits).run(IMAGES)
+
+
 def test_errors_of_ours_pass_through(toy_spec):
     with pytest.raises(ArtifactCorruptError, match="ours"):
         checked(toy_spec, ArtifactCorruptError("ours")).run(IMAGES)

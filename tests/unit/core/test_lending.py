@@ -51,7 +51,7 @@ def test_a_session_that_changes_its_input_is_named_and_the_caller_keeps_the_orig
     images = np.ones((2, 1, 48, 64), dtype=np.float32)
     images[1] = 0
     before = images.copy()
-    with pytest.raises(RuntimeExecutionError, match="acme: changed its input") as caught:
+    with pytest.raises(RuntimeExecutionError, match="acme: changes its input") as caught:
         CheckedSession(Acts(toy_spec, act), toy_spec, label="acme").run(images)
     assert "copy" in caught.value.remedy
     assert images.tobytes() == before.tobytes()

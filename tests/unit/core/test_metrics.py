@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
+
 import jiwer
 import pytest
 from hypothesis import given, strategies as st
 
+from inkport.core import metrics
 from inkport.core.charset import normalise_text
-from inkport.core.metrics import ErrorRate, cer, edit_distance, htr_words, wer, wer_htr
+from inkport.core.metrics import ErrorRate, cer, edit_distance, htr_words, plain_edit_distance, wer, wer_htr
 
 
 short = st.text("abé' ", max_size=8)
@@ -55,6 +59,42 @@ def test_distance_lies_between_the_length_difference_and_the_longer_length(a, b)
 @pytest.mark.parametrize(("a", "b", "edits"), [("kitten", "sitting", 3), ("", "abc", 3), ("ab", "ba", 2)])
 def test_distance_of_textbook_cases(a, b, edits):
     assert edit_distance(a, b) == edits
+
+
+symbols = st.sampled_from(["a", "é", "ab", "\N{COMBINING ACUTE ACCENT}", "\U0001f58b", "\udc80", 1, -1, -2, None])
+
+
+@given(st.text("abé \U0001f58b", max_size=30) | st.lists(symbols), st.text("abé ", max_size=30) | st.lists(symbols))
+def test_the_plain_distance_and_rapidfuzz_agree(a, b):
+    pytest.importorskip("rapidfuzz")
+    assert edit_distance(a, b) == plain_edit_distance(a, b)
+
+
+@given(short, short, st.integers(1, 60), st.data())
+def test_both_distances_agree_at_any_cost(a, b, gap, data):
+    cost = data.draw(st.integers(1, 2 * gap))
+    found = plain_edit_distance(a, b, gap=gap, substitution=cost)
+    assert edit_distance(a, b, gap=gap, substitution=cost) == found
+    assert found == min(_every_cost(a, b, gap, cost))
+
+
+def _every_cost(a, b, gap, substitution):
+    """Cost of every way to pair symbols of a with symbols of b in order, the others being gaps."""
+    for count in range(min(len(a), len(b)) + 1):
+        for left in itertools.combinations(a, count):
+            for right in itertools.combinations(b, count):
+                pairs = sum(substitution for x, y in zip(left, right, strict=True) if x != y)
+                yield pairs + gap * (len(a) + len(b) - 2 * count)
+
+
+def test_the_plain_distance_stands_in_where_rapidfuzz_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rapidfuzz.distance", None)
+    metrics._rapidfuzz.cache_clear()
+    try:
+        assert metrics._rapidfuzz() is None
+        assert (edit_distance("kitten", "sitting"), edit_distance(["a", "b"], ["b", "a"])) == (3, 2)
+    finally:
+        metrics._rapidfuzz.cache_clear()
 
 
 def test_spelling_of_accents_and_runs_of_spaces_are_no_errors():

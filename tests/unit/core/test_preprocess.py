@@ -126,6 +126,19 @@ def test_shapes_that_hold_no_line_are_refused(shape, says):
         prepare(np.zeros(shape, dtype=np.uint8), SPEC)
 
 
+@pytest.mark.parametrize("shape", [(8, 100), (64, 11), (1000, 167)])
+def test_a_line_of_eight_pixels_is_the_smallest_that_is_read(shape):
+    """High as it is, or wide at the network's height."""
+    prepared = prepare(np.zeros(shape, dtype=np.uint8), SPEC)
+    assert np.count_nonzero(prepared[0, 0, 0] == 0) == max(8, SPEC.content_width(*shape))
+
+
+@pytest.mark.parametrize("shape", [(7, 100), (100, 7)])
+def test_an_image_that_is_too_small_is_described_width_first(shape):
+    with pytest.raises(ImageError, match=f"the image is {shape[1]} x {shape[0]} px, a line needs"):
+        prepare(np.zeros(shape, dtype=np.uint8), SPEC)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.01, 1.01, 255])
 def test_values_that_are_no_gray_are_refused(value):
     image = np.ones((48, 100), dtype=np.float32)

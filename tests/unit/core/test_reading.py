@@ -10,7 +10,7 @@ from inkport.core.documents import read_json, read_toml
 from inkport.core.errors import DataError, ImageError, LineDataError, RecipeError
 from inkport.core.image import load_gray
 from inkport.core.reading import open_regular, read_bytes
-from inkport.lines.datasets.places import read_file
+from inkport.lines.datasets.layout import read_file
 
 
 def test_a_file_is_read_up_to_the_limit(tmp_path):

@@ -33,6 +33,10 @@ def test_a_stride_that_does_not_divide_the_width_multiple_is_refused(toy_spec, s
         replace(toy_spec, stride=stride)
 
 
+def test_a_frame_for_every_column_is_allowed(toy_spec):
+    assert replace(toy_spec, stride=1).frames(64) == 64
+
+
 def damaged(spec, *path, value):
     data = copy.deepcopy(spec.to_dict())
     place = data

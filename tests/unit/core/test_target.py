@@ -56,7 +56,7 @@ def test_rows_are_read_in_order_with_defaults(load):
         (ROW + "budget = {cer_margin = -1}", "must not be negative"),
         (ROW + "budget = {cer_margin = inf}", "cer_margin: expected a finite float, found inf"),
         (ROW + "budget = {p90_ms = nan}", "p90_ms: expected float, found nan"),
-        (ROW + "budget = {flipped_lines = inf}", "flipped_lines: expected int, found inf"),
+        (ROW + "budget = {flipped_lines = inf}", "flipped_lines: expected a finite float, found inf"),
         (ROW + 'options = {threads = "0"}', "threads must be a number of at least 1 and at most 1,024, found '0'"),
         (ROW + 'options = {threads = "many"}', "threads must be a number of at least 1"),
         (ROW + 'options = {threads = "99999999999"}', "threads must be a number of at least 1"),

@@ -52,7 +52,8 @@ def calls(monkeypatch) -> list[str]:
 
         return run
 
-    monkeypatch.setitem(sys.modules, "cheap_stages", SimpleNamespace(onnx=stage(ONNX), int8=stage(INT8), ov=stage(OV)))
+    cheap = SimpleNamespace(onnx=stage(ONNX), int8=stage(INT8), ov=stage(OV))
+    monkeypatch.setitem(sys.modules, "inkport.export.cheap_stages", cheap)
     monkeypatch.setattr(
         planning,
         "STAGES",
@@ -108,7 +109,7 @@ def test_after_a_kill_only_what_is_missing_is_made(calls, weights, tmp_path, mon
 
     work = tmp_path / "work"
     with monkeypatch.context() as patch:
-        patch.setattr(sys.modules["cheap_stages"], "int8", killed)
+        patch.setattr(sys.modules["inkport.export.cheap_stages"], "int8", killed)
         with pytest.raises(KeyboardInterrupt):
             make(weights, INT8, work, calibration=LINES)
     assert calls == ["onnx-fp32"]
@@ -204,13 +205,13 @@ def flexible(calls, monkeypatch) -> list[tuple[int, ...]]:
     """Make the first of the cheap stages take widths; the list holds those that it got."""
     calls.clear()
     got: list[tuple[int, ...]] = []
-    plain = sys.modules["cheap_stages"].onnx
+    plain = sys.modules["inkport.export.cheap_stages"].onnx
 
     def onnx(source: Artifact, out: Path, *, widths: tuple[int, ...] = ()) -> Artifact:
         got.append(widths)
         return plain(source, out)
 
-    monkeypatch.setattr(sys.modules["cheap_stages"], "onnx", onnx)
+    monkeypatch.setattr(sys.modules["inkport.export.cheap_stages"], "onnx", onnx)
     first, *rest = planning.STAGES
     monkeypatch.setattr(planning, "STAGES", (replace(first, flexible=True), *rest))
     return got
@@ -244,7 +245,7 @@ def test_planning_and_reusing_need_neither_torch_nor_onnx():
 
 def test_every_registered_stage_exists():
     for stage in planning.STAGES:
-        module, _, name = stage.function.partition(":")
-        assert callable(getattr(planning.import_module(module), name)), stage
+        assert callable(getattr(stage.module, stage.name)), stage
+        assert not stage.settings or hasattr(stage.module, stage.settings), stage
     targets = [stage.target for stage in planning.STAGES]
     assert len(set(targets)) == len(targets)

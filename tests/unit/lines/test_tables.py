@@ -14,9 +14,8 @@ pa = pytest.importorskip("pyarrow", reason="reads Parquet")
 import pyarrow.parquet as pq  # noqa: E402
 
 from inkport.core.errors import LineDataError  # noqa: E402
-from inkport.lines.parquet_sizes import group_sizes  # noqa: E402
+from inkport.lines.parquet_sizes import ThriftReader, group_sizes  # noqa: E402
 from inkport.lines.tables import BATCH_ROWS, FREE_BYTES, open_table  # noqa: E402
-from inkport.lines.thrift import ThriftReader  # noqa: E402
 
 
 def table(images, texts):

@@ -145,6 +145,7 @@ def test_a_child_at_fault_is_ended_and_its_fault_named(start, changes, message):
         ("shape='2x8', run_ns=17", "expected a list of lengths"),
         ("shape=[0]", "run_ns None"),
         ("shape=[0], run_ns=True", "run_ns True"),
+        ("ok=False, error={'kind': ['failed'], 'message': 'no paper'}", "no paper"),
     ],
 )
 def test_an_answer_without_a_tensor_is_refused(start, answer, message):

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from torch.distributions import Categorical, kl_divergence  # noqa: E402
 
-from inkport.train.consistency import consistency_loss  # noqa: E402
+from inkport.train.objectives import consistency_loss  # noqa: E402
 
 
 def both_ways(first, second):

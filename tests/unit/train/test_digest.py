@@ -7,8 +7,7 @@ from pathlib import Path
 from safetensors import safe_open
 
 from inkport.core.config import parse_config
-from inkport.train.digest import digest_settings
-from inkport.train.recipe import Recipe
+from inkport.train.recipe import Recipe, digest_settings
 
 
 WEIGHTS = Path(__file__).parents[3] / "model" / "shipped" / "convtext-tiny" / "weights.safetensors"

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from inkport.train.dataset import Batch  # noqa: E402
-from inkport.train.objective import ctc_loss  # noqa: E402
+from inkport.train.objectives import ctc_loss  # noqa: E402
 
 
 def brute_force(log_probs, target):

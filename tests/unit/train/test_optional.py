@@ -14,12 +14,12 @@ from safetensors.torch import load_file  # noqa: E402
 from inkport.core.config import parse_config  # noqa: E402
 from inkport.core.errors import RecipeError  # noqa: E402
 from inkport.model.tcm import TextualContext, pad_targets  # noqa: E402
-from inkport.train.context import Context  # noqa: E402
 from inkport.train.distributed import Group  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
-from inkport.train.objective_recipe import ContextRecipe  # noqa: E402
+from inkport.train.objectives import Context  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 from inkport.train.recipe import Recipe  # noqa: E402
+from inkport.train.recipe_sections import ContextRecipe  # noqa: E402
 
 
 OPTIONS = {
@@ -78,9 +78,9 @@ def test_an_option_changes_the_training_and_resumes_exactly(runs, tmp_path, name
 
 def test_the_context_module_trains_beside_the_network_and_stays_out_of_its_weights(runs, tmp_path):
     trainer = runs("tcm", "run")
-    before = {name: tensor.clone() for name, tensor in trainer.aside.modules.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in trainer.trained_objectives.modules.state_dict().items()}
     trainer.run()
-    after = trainer.aside.modules.state_dict()
+    after = trainer.trained_objectives.modules.state_dict()
     assert all(not torch.equal(before[name], after[name]) for name in before if name.endswith("weight"))
     kept = load_file(tmp_path / "run" / "checkpoint.safetensors")
     assert any(name.startswith("aside.modules.tcm") for name in kept)
@@ -90,7 +90,7 @@ def test_the_context_module_trains_beside_the_network_and_stays_out_of_its_weigh
 def test_the_context_objective_is_the_weighted_loss_of_the_module_whatever_the_precision():
     from inkport.model.recogniser import TrainOutput
     from inkport.train.dataset import Batch
-    from inkport.train.objective import Step
+    from inkport.train.objectives import Step
 
     torch.manual_seed(0)
     objective = Context(ContextRecipe(weight=0.5, embedding=8, dropout=0.0), classes=6, dim=12, seed=1)

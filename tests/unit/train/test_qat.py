@@ -17,10 +17,9 @@ from inkport.model.zoo import build  # noqa: E402
 from inkport.train.distributed import Group  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
-from inkport.train.qat import FakeQuantised  # noqa: E402
-from inkport.train.qat_recipe import QatRecipe  # noqa: E402
-from inkport.train.qat_training import calibration_lines  # noqa: E402
+from inkport.train.qat import FakeQuantized, calibration_lines  # noqa: E402
 from inkport.train.recipe import load_recipe  # noqa: E402
+from inkport.train.recipe_sections import QatRecipe  # noqa: E402
 
 
 RECIPE = """
@@ -129,7 +128,7 @@ def test_statistics_stand_still_after_their_share_of_the_steps(recipe, tmp_path,
 
 def test_batch_statistics_and_folded_ones_give_the_same_where_they_are_equal(toy):
     network, _ = toy
-    quantised = FakeQuantised(network, QatRecipe(), PreprocessSpec())
+    quantised = FakeQuantized(network, QatRecipe(), PreprocessSpec())
     batch = torch.rand(4, 1, 48, 96)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
@@ -155,7 +154,7 @@ def test_batch_statistics_and_folded_ones_give_the_same_where_they_are_equal(toy
 
 def test_the_result_is_near_fp32_and_not_equal_and_gradients_reach_everything(toy):
     network, images = toy
-    quantised = FakeQuantised(network, QatRecipe(), PreprocessSpec())
+    quantised = FakeQuantized(network, QatRecipe(), PreprocessSpec())
     quantised.measure(images)
     with torch.no_grad():
         for image in images:
@@ -184,7 +183,7 @@ def test_other_networks_can_be_trained_too(name):
     network = build(name, 8, settings[name])
     height = {"convtext-base": 48, "crnn": 32, "htr-vt": 64}[name]
     statistics = [buffer.clone() for buffer in network.buffers()]
-    quantised = FakeQuantised(network, QatRecipe(), PreprocessSpec(height=height))
+    quantised = FakeQuantized(network, QatRecipe(), PreprocessSpec(height=height))
     quantised.measure([torch.rand(1, 1, height, 96)])
     assert all(torch.equal(a, b) for a, b in zip(statistics, network.buffers(), strict=True)), "planning trains nothing"
     quantised.train()

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from inkport.train.sam import at_worst_nearby  # noqa: E402
+from inkport.train.optim import at_worst_nearby  # noqa: E402
 
 
 def test_inside_the_weights_lie_along_the_gradient_and_afterwards_where_they_were():

@@ -10,9 +10,9 @@ from inkport.core.errors import RecipeError  # noqa: E402
 from inkport.model.weights import Weights, load_weights  # noqa: E402
 from inkport.train.distributed import Group  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
+from inkport.train.network import network_settings  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 from inkport.train.recipe import Recipe  # noqa: E402
-from inkport.train.settings import network_settings  # noqa: E402
 
 
 @pytest.fixture

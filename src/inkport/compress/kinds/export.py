@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from inkport.compress.copy import copy_artifact
 from inkport.compress.graph import suggestion
 from inkport.compress.stage import Context, Inputs
+from inkport.compress.store import copy_artifact
 from inkport.core.artifact import Artifact
 from inkport.core.errors import RecipeError
 from inkport.core.target import Precision

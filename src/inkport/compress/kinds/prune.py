@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkport.compress.digest import digest_path
 from inkport.compress.kinds.weights import wrap_weights
 from inkport.compress.stage import Context, Inputs
+from inkport.compress.store import digest_path
 from inkport.core.artifact import Artifact
-from inkport.core.errors import LineDataError, RecipeError, RuntimeUnavailableError
+from inkport.core.errors import LineDataError, RecipeError, needing
 from inkport.core.spec import RecogniserSpec
-from inkport.lines.audit import audit_lines
+from inkport.lines.audit import audit_for
 from inkport.lines.source import digest_lines, read_lines
 
 
@@ -87,7 +87,7 @@ class PruneStage:
     def _pruning(self, context: Context) -> Pruning:
         from inkport.train.prune.apply import Pruning
         from inkport.train.prune.importance import Importance
-        from inkport.train.prune.recipe import load_pruning
+        from inkport.train.prune.plan import load_pruning
 
         base = Pruning(ratios={}) if self.file is None else load_pruning(context.base / self.file)
         if self.importance is not None and self.importance not in set(Importance):
@@ -106,13 +106,7 @@ class PruneStage:
 
         lines = list(read_lines(_sources(context)))
         count = min(self.train_lines, len(lines))
-        audit = audit_lines(
-            [lines[index * len(lines) // count] for index in range(count)],
-            charset=spec.charset,
-            preprocess=spec.preprocess,
-            stride=spec.stride,
-            skip=context.lines.skip,
-        )
+        audit = audit_for([lines[index * len(lines) // count] for index in range(count)], spec, skip=context.lines.skip)
         if not audit.lines:
             raise LineDataError("lines.train has no usable line for statistics")
         batches = max(1, len(audit.lines) // BATCH)
@@ -124,10 +118,6 @@ def _sources(context: Context) -> tuple[Path, ...]:
 
 
 def _need() -> None:
-    try:
+    with needing("pruning", extra="prune"):
         import torch  # noqa: F401
         import torch_pruning  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise RuntimeUnavailableError(
-            f"pruning needs {error.name}, which is not installed", remedy="pip install 'inkport[prune]'"
-        ) from error

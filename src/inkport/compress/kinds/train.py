@@ -9,15 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkport.compress.digest import digest_path, is_line_set, paths_in
 from inkport.compress.kinds.weights import wrap_weights
 from inkport.compress.stage import Context, Inputs
+from inkport.compress.store import digest_path, is_line_set, paths_in
 from inkport.core.artifact import Artifact
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_toml
-from inkport.core.errors import RecipeError, RuntimeUnavailableError, SpecMismatchError
-from inkport.train.digest import digest_settings
-from inkport.train.recipe import Recipe
+from inkport.core.errors import RecipeError, SpecMismatchError, needing
+from inkport.train.recipe import Recipe, digest_settings
 
 
 if TYPE_CHECKING:
@@ -62,12 +61,8 @@ class TrainStage:
         """Train; a killed training goes on from its checkpoint in ``work``."""
         if parent.format != "safetensors":
             raise RecipeError(f"a training starts from weights, the parent is {parent.format} {parent.precision}")
-        try:
+        with needing("training", extra="train"):
             import torch
-        except ModuleNotFoundError as error:
-            raise RuntimeUnavailableError(
-                "training needs torch, which is not installed", remedy="pip install 'inkport[train]'"
-            ) from error
         from inkport.train.distributed import Group
         from inkport.train.loop import Trainer
         from inkport.train.prepare import prepare_data

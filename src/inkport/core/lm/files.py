@@ -194,6 +194,8 @@ def load_fusion(path: Path, charset: Charset, *, root: str) -> Fusion:
         SpecMismatchError: If they were chosen for another language model, charset or recogniser.
     """
     place = fusion_path(path)
+    if not path.is_file():
+        raise ArtifactNotFoundError(f"{path}: no such file", remedy="build one with inkport lm build")
     if not place.is_file():
         raise ArtifactNotFoundError(f"{place}: no weights for {path.name}", remedy="choose them with inkport lm tune")
     sha256 = sha256_file(path)

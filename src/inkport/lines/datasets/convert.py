@@ -15,8 +15,7 @@ from inkport.core.errors import ImageError, LineDataError
 from inkport.core.image import load_gray
 from inkport.core.preprocess import resample
 from inkport.lines.datasets.catalogue import Dataset
-from inkport.lines.datasets.listed import Listed, Split
-from inkport.lines.datasets.places import DOCUMENT
+from inkport.lines.datasets.layout import DOCUMENT, Listed, Split
 from inkport.lines.datasets.write import Row, write_parquet
 
 

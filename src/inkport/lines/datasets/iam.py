@@ -8,8 +8,16 @@ from functools import partial
 from pathlib import Path
 
 from inkport.core.errors import LineDataError
-from inkport.lines.datasets.listed import Listed, Split, collapsed
-from inkport.lines.datasets.places import DOCUMENT, find_place, read_file, read_names, read_text
+from inkport.lines.datasets.layout import (
+    DOCUMENT,
+    Listed,
+    Split,
+    collapsed,
+    find_place,
+    read_file,
+    read_names,
+    read_text,
+)
 from inkport.lines.datasets.safe_xml import parse_xml
 
 

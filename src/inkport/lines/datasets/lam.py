@@ -9,8 +9,7 @@ from typing import Any
 
 from inkport.core.documents import read_json
 from inkport.core.errors import LineDataError
-from inkport.lines.datasets.listed import Listed, Split, collapsed
-from inkport.lines.datasets.places import check_name, find_place, read_file
+from inkport.lines.datasets.layout import Listed, Split, check_name, collapsed, find_place, read_file
 
 
 WRITER = "muratori"

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from inkport.core.errors import LineDataError
-from inkport.lines.datasets.places import read_file
+from inkport.lines.datasets.layout import read_file
 
 
 MAX_BYTES = 64 * 1024 * 1024

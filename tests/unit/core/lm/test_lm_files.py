@@ -102,6 +102,10 @@ def test_weights_belong_to_one_model_and_charset(tmp_path):
         with pytest.raises(ArtifactCorruptError):
             save_fusion(path, fusion)
         assert fusion_path(path).read_text(encoding="utf-8") == broken
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ArtifactNotFoundError, match="no such file"):
+        load_fusion(path, CHARSET, root="a" * 64)
 
 
 def test_one_language_model_serves_several_recognisers(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from inkport.lines.datasets.catalogue import DATASETS
-from inkport.lines.datasets.listed import Split
+from inkport.lines.datasets.layout import Split
 
 
 def picture(text="line", size=(240, 32), mode="L", kind="PNG"):

@@ -14,7 +14,7 @@ from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.lines.datasets import safe_xml
 from inkport.lines.datasets.catalogue import DATASETS, find_dataset
 from inkport.lines.datasets.convert import convert, select_lines, squeezed
-from inkport.lines.datasets.listed import Listed, Split
+from inkport.lines.datasets.layout import Listed, Split
 from inkport.lines.source import read_lines
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from inkport.core.errors import LineDataError
 from inkport.lines.datasets.lam import list_lam
-from inkport.lines.datasets.listed import Split
+from inkport.lines.datasets.layout import Split
 
 
 def test_lines_in_the_order_of_the_list_with_their_author_and_decade(lam):

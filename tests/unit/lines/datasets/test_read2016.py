@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from inkport.core.errors import ImageError, LineDataError
-from inkport.lines.datasets.listed import Split
-from inkport.lines.datasets.page import read_page
-from inkport.lines.datasets.read2016 import list_read2016
+from inkport.lines.datasets.layout import Split
+from inkport.lines.datasets.read2016 import list_read2016, read_page
 
 
 def pixels(line):

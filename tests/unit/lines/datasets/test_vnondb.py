@@ -9,9 +9,15 @@ import pytest
 from PIL import Image
 
 from inkport.core.errors import LineDataError
-from inkport.lines.datasets.ink import INK_HEIGHT_PX, MARGIN_PX, MAX_INK_WIDTH_PX, draw_ink
-from inkport.lines.datasets.listed import Split
-from inkport.lines.datasets.vnondb import list_vnondb, list_vnondb_images
+from inkport.lines.datasets.layout import Split
+from inkport.lines.datasets.vnondb import (
+    INK_HEIGHT_PX,
+    MARGIN_PX,
+    MAX_INK_WIDTH_PX,
+    draw_ink,
+    list_vnondb,
+    list_vnondb_images,
+)
 
 
 FILE = "InkData_line/20151224_0141_7818_1.inkml"

@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="train is a torch package")
 
 from inkport.core.errors import LineDataError
 from inkport.train.ablation.recipe import Ablation, plan_runs
-from inkport.train.ablation.roles import check_roles
+from inkport.train.ablation.run import check_roles
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from inkport.core.files import sha256_file  # noqa: E402
 from inkport.core.preprocess import PreprocessSpec  # noqa: E402
 from inkport.model.weights import load_weights  # noqa: E402
 from inkport.train.distil.readings import Readings  # noqa: E402
-from inkport.train.objective import Step, ctc_of  # noqa: E402
+from inkport.train.objectives import Step, ctc_of  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 
 
@@ -293,7 +293,7 @@ def test_the_charset_may_be_the_teachers(recipe, tmp_path, lines_folder):
         ("frame = -1", "at least 0"),
         ("frame = 1\ntemperature = 0", "temperature must be above 0"),
         ('sequence = 1\nview = "moved"', "neither frames nor features are compared"),
-        ("frame = 1\nwindow = -1", "window at least 0"),
+        ("frame = 1\nwindow = -1", "window within 0.."),
         ('frame = 1\nframes = "none"', "one of window, all"),
         ("fram = 1", "did you mean 'frame'"),
     ],

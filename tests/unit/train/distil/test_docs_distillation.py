@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch", reason="train is a torch package")
 
 from inkport.train.ablation.recipe import Ablation, load_ablation, plan_runs
-from inkport.train.distil.recipe import DistilRecipe
+from inkport.train.recipe_sections import DistilRecipe
 
 
 ROOT = Path(__file__).parents[4]

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from inkport.train.distil.losses import feature_loss, frame_loss, line_frames, select_frames  # noqa: E402
-from inkport.train.distil.recipe import Frames  # noqa: E402
+from inkport.train.recipe_sections import Frames  # noqa: E402
 
 
 def plain_selection(labels, frames, window):

@@ -16,9 +16,9 @@ from inkport.core.preprocess import PreprocessSpec  # noqa: E402
 from inkport.model.weights import Weights, deploy_tensors, load_weights, save_weights  # noqa: E402
 from inkport.model.zoo import build  # noqa: E402
 from inkport.train.prune.apply import Pruning, prune_weights  # noqa: E402
-from inkport.train.prune.cost import count_macs  # noqa: E402
 from inkport.train.prune.groups import prunable_groups  # noqa: E402
 from inkport.train.prune.importance import Importance  # noqa: E402
+from inkport.train.prune.scan import count_macs  # noqa: E402
 
 
 def cut(parent, *, ratios, multiple=1, importance="group-l2"):

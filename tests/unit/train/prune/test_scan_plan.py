@@ -13,11 +13,16 @@ pytest.importorskip("torch_pruning", reason="pruning needs torch-pruning")
 from inkport.core.errors import UsageError  # noqa: E402
 from inkport.train.evaluate import rates_by_dataset, read_all  # noqa: E402
 from inkport.train.prune.apply import Pruning, prune_weights  # noqa: E402
-from inkport.train.prune.cost import count_macs  # noqa: E402
 from inkport.train.prune.importance import Importance  # noqa: E402
-from inkport.train.prune.plan import Option, make_plan, options_of  # noqa: E402
-from inkport.train.prune.recipe import format_pruning, load_pruning  # noqa: E402
-from inkport.train.prune.scan import Scan, ScanJob, Trial, load_scan, run_scan  # noqa: E402
+from inkport.train.prune.plan import Option, format_pruning, load_pruning, make_plan, options_of  # noqa: E402  # noqa: E402
+from inkport.train.prune.scan import (  # noqa: E402
+    Scan,
+    ScanJob,
+    Trial,
+    count_macs,
+    load_scan,
+    run_scan,
+)
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ import pytest
 
 from inkport.core.errors import UsageError
 from inkport.train.synth.coverage import measure_coverage, render_coverage
-from inkport.train.synth.fonts import find_fonts
-from inkport.train.synth.hold_out import hold_out, select_fonts
+from inkport.train.synth.fonts import find_fonts, hold_out, select_fonts
 
 
 @pytest.fixture

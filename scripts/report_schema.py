@@ -1,0 +1,49 @@
+"""Writes the JSON Schema of all reports, made of their dataclasses.
+
+usage: python scripts/report_schema.py [--check]
+
+``--check`` writes nothing: it fails where the shipped file is not what would be written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from inkport.benchmarks.checks.bench.report import BENCH
+from inkport.benchmarks.checks.compare.judge import Comparison
+from inkport.benchmarks.checks.flips.report import MARGINS
+from inkport.benchmarks.checks.invariance.report import METAMORPHIC
+from inkport.benchmarks.checks.peers.run import PeersReport
+from inkport.benchmarks.report.envelope import VERIFY
+from inkport.benchmarks.report.schema import FILE, make_schema, write_schema
+from inkport.compress.report import CompressReport
+from inkport.core.files import write_atomically
+from inkport.export.quantize.search.report import ScanReport
+from inkport.train.ablation.report import AblationReport
+from inkport.train.adapt.curve_report import AdaptReport
+
+
+REPORTS = (
+    *(VERIFY, BENCH, MARGINS, METAMORPHIC),
+    *(Comparison, PeersReport, CompressReport, AblationReport, AdaptReport, ScanReport),
+)
+"""What each report adds to the envelope, or the class of one that has no targets."""
+
+
+def main() -> int:
+    """Write the file, or compare it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="fail where the file is not what would be written")
+    check = parser.parse_args().check
+    text = write_schema(make_schema(REPORTS)) + "\n"
+    if not check:
+        write_atomically(FILE, text)
+    elif FILE.read_text(encoding="utf-8") != text:
+        sys.stderr.write(f"{FILE.name} is not made of today's dataclasses: python scripts/report_schema.py\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

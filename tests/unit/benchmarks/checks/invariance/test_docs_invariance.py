@@ -1,0 +1,44 @@
+"""docs/metamorphic.md and docs/margins.md name every relation, kind and option, and their example is a targets file."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from inkport.commands.margins import margins
+from inkport.commands.metamorphic import metamorphic
+from inkport.commands.verify import verify
+from inkport.core.target import LineChoice, load_targets
+from inkport.runtimes.relations.findings import Kind
+from inkport.runtimes.relations.relations import RELATIONS
+
+
+DOCS = Path(__file__).parents[5] / "docs"
+
+
+def rows(text, heading):
+    return re.findall(r"^\| `([\w-]+)` \|", text.split(heading)[1].split("\n## ")[0], flags=re.MULTILINE)
+
+
+def test_relations_and_kinds():
+    text = (DOCS / "metamorphic.md").read_text(encoding="utf-8")
+    assert sorted(rows(text, "## Relations")) == sorted(relation.name for relation in RELATIONS)
+    assert rows(text, "## Violations") == [str(kind) for kind in Kind]
+
+
+@pytest.mark.parametrize("command", [margins, metamorphic])
+def test_options_that_verify_does_not_have(command):
+    text = (DOCS / f"{command.__name__}.md").read_text(encoding="utf-8")
+    own = set(inspect.signature(command).parameters) - set(inspect.signature(verify).parameters)
+    assert set(re.findall(r"^\| `--([a-z-]+)` \|", text, flags=re.MULTILINE)) == {n.replace("_", "-") for n in own}
+
+
+def test_the_example_is_a_targets_file(tmp_path):
+    text = (DOCS / "margins.md").read_text(encoding="utf-8")
+    example = inspect.cleandoc("    [[target]]" + text.split("    [[target]]")[1].split("Fragile lines are")[0])
+    (tmp_path / "targets.toml").write_text(example, encoding="utf-8")
+    (target,) = load_targets(tmp_path / "targets.toml")
+    assert (target.lines, target.choose) == (120, LineChoice.FRAGILE)
