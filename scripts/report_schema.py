@@ -12,8 +12,10 @@ import sys
 
 from inkport.benchmarks.checks.bench.report import BENCH
 from inkport.benchmarks.checks.compare.judge import Comparison
+from inkport.benchmarks.checks.debug.result import DebugResult
 from inkport.benchmarks.checks.flips.report import MARGINS
 from inkport.benchmarks.checks.invariance.report import METAMORPHIC
+from inkport.benchmarks.checks.kit.check import KitCheck
 from inkport.benchmarks.checks.peers.run import PeersReport
 from inkport.benchmarks.report.envelope import VERIFY
 from inkport.benchmarks.report.schema import FILE, make_schema, write_schema
@@ -26,7 +28,7 @@ from inkport.train.adapt.curve_report import AdaptReport
 
 REPORTS = (
     *(VERIFY, BENCH, MARGINS, METAMORPHIC),
-    *(Comparison, PeersReport, CompressReport, AblationReport, AdaptReport, ScanReport),
+    *(DebugResult, KitCheck, Comparison, PeersReport, CompressReport, AblationReport, AdaptReport, ScanReport),
 )
 """What each report adds to the envelope, or the class of one that has no targets."""
 

@@ -13,6 +13,10 @@ import numpy.typing as npt
 from inkport.benchmarks.measure import CONFIDENCE
 
 
+Limits = tuple[float | None, float | None]
+"""Both limits of an interval; absent where there is none."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Quantile:
     """An estimate of a quantile and its interval."""
@@ -23,6 +27,11 @@ class Quantile:
     """Lower limit; absent where too few values were drawn to have one."""
     high: float | None
     """Upper limit; absent where too few values were drawn to have one: p99 needs 368."""
+
+    @property
+    def limits(self) -> Limits:
+        """Both limits."""
+        return self.low, self.high
 
     @property
     def relative_width(self) -> float:
@@ -53,6 +62,40 @@ def quantile(
         low=None if low is None else float(ordered[low - 1]),
         high=None if high is None else float(ordered[high - 1]),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Percentiles:
+    """Times, one per line, in milliseconds; percentiles are interpolated linearly."""
+
+    p50_ms: float
+    """Median time per line, in milliseconds."""
+    p90_ms: float
+    """90th percentile."""
+    p99_ms: float
+    """99th percentile."""
+    n: int
+    """Lines timed, each once."""
+    p50_interval_ms: Limits = (None, None)
+    """95 % interval of the median, free of assumptions about the distribution."""
+    p90_interval_ms: Limits = (None, None)
+    """The same of the 90th percentile; a limit is absent where there are too few lines for one."""
+    p99_interval_ms: Limits = (None, None)
+    """The same of the 99th percentile, whose upper limit takes 368 lines."""
+
+    @classmethod
+    def of(cls, ns: Sequence[int]) -> Percentiles:
+        """Return the percentiles of times in nanoseconds."""
+        p50, p90, p99 = (quantile([value / 1e6 for value in ns], q) for q in (0.5, 0.9, 0.99))
+        return Percentiles(
+            p50_ms=p50.value,
+            p90_ms=p90.value,
+            p99_ms=p99.value,
+            n=len(ns),
+            p50_interval_ms=p50.limits,
+            p90_interval_ms=p90.limits,
+            p99_interval_ms=p99.limits,
+        )
 
 
 @cache

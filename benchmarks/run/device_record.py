@@ -6,24 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inkport.benchmarks.measure.quantiles import Percentiles
 from inkport.benchmarks.run.kit.judge import Finding
 from inkport.benchmarks.run.kit.result import RunnerInfo
 from inkport.runtimes.devices.describe import Description
 from inkport.runtimes.devices.sensors import Sensors
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunnerTimes:
-    """Times of the inference alone, by the runner's own clock, each line once; targets take no turns."""
-
-    p50_ms: float
-    """Median, in milliseconds."""
-    p90_ms: float
-    """90th percentile."""
-    p99_ms: float
-    """99th percentile."""
-    n: int
-    """Lines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +31,9 @@ class DeviceRun:
     """Its sensors right after."""
     stages: tuple[Finding, ...]
     """Each stage of the kit against its golden values: they explain, the text decides."""
-    times: RunnerTimes | None
-    """Absent where the runner does not measure them or the device is emulated."""
+    times: Percentiles | None
+    """Of the inference alone, by the runner's own clock; targets take no turns. Absent where the runner does not
+    measure them or the device is emulated."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.benchmarks.measure.estimate import estimate
+from inkport.benchmarks.measure.quantiles import Percentiles
 from inkport.benchmarks.measure.units import units_of
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
@@ -66,18 +67,6 @@ class Gain:
     """Lines whose text differs."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """Times per line of one part, in milliseconds."""
-
-    p50_ms: float
-    """Median."""
-    p90_ms: float
-    """90th percentile."""
-    n: int
-    """Lines timed."""
-
-
 def read_logits(session: Session, audit: Audit) -> list[Logits]:
     """Return the logits of every line, each read by itself, float32 (t, k)."""
     return [np.asarray(session.run(image)[0]) for image in audit.inputs]
@@ -128,7 +117,7 @@ def measure_gain(decode: Decode, logits: Sequence[Logits], lines: Sequence[Line]
     return [everything, *(_gain(*key, part, lines, edits, changed) for key, part in groups.items())]
 
 
-def measure_cost(decodes: dict[str, Decode], logits: Sequence[Logits], charset: Charset) -> dict[str, Cost]:
+def measure_cost(decodes: dict[str, Decode], logits: Sequence[Logits], charset: Charset) -> dict[str, Percentiles]:
     """Time decoders on the same logits, in turns line by line, after one untimed line each."""
     ns: dict[str, list[int]] = {name: [] for name in decodes}
     for number, rows in enumerate((logits[0], *logits)):
@@ -137,13 +126,7 @@ def measure_cost(decodes: dict[str, Decode], logits: Sequence[Logits], charset: 
             decode(rows, charset)
             if number:
                 ns[name].append(time.perf_counter_ns() - start)
-    return {name: cost(values) for name, values in ns.items()}
-
-
-def cost(ns: Sequence[int]) -> Cost:
-    """Return the figures of times in nanoseconds."""
-    p50, p90 = np.quantile(np.array(ns) / 1e6, [0.5, 0.9])
-    return Cost(p50_ms=float(p50), p90_ms=float(p90), n=len(ns))
+    return {name: Percentiles.of(values) for name, values in ns.items()}
 
 
 def with_digests(fusion: Fusion, lm_sha256: str, artifact: Artifact) -> Fusion:

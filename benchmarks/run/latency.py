@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from inkport.benchmarks.measure.quantiles import Quantile, quantile
+from inkport.benchmarks.measure.quantiles import Limits, Percentiles, quantile
 from inkport.benchmarks.measure.width_cost import Curve, fit_curve
 from inkport.benchmarks.run.machine.noise import Difference, Noise, NoiseMeter
 from inkport.benchmarks.run.progress import Progress, silent
@@ -31,38 +31,28 @@ COLD_STARTS = 3
 
 Image = npt.NDArray[np.float32]
 """A prepared line, float32 (1, 1, h, w)."""
-Limits = tuple[float | None, float | None]
-"""Both limits of an interval; absent where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Latency:
-    """Times of one target; percentiles are interpolated linearly."""
+class Speed(Percentiles):
+    """Times of one target, in turns with all others."""
 
-    p50_ms: float
-    """Median time of a run, in milliseconds."""
-    p90_ms: float
-    """90th percentile."""
-    p99_ms: float
-    """99th percentile."""
-    cold_start_ms: float
-    """Opening a session and its first run, the SDK imported and the files cached: median of three."""
-    lines_per_s: float
-    """Lines over the sum of their times: one stream, preparing and decoding excluded."""
-    n: int
-    """Lines timed, each once."""
     speed_up: float | None
     """Median over the lines of the baseline's time divided by this target's; absent without a baseline."""
-    p50_interval_ms: Limits = (None, None)
-    """95 % interval of the median, free of assumptions about the distribution."""
-    p90_interval_ms: Limits = (None, None)
-    """The same of the 90th percentile; a limit is absent where there are too few lines for one."""
-    p99_interval_ms: Limits = (None, None)
-    """The same of the 99th percentile, whose upper limit takes 368 lines."""
     speed_up_interval: Limits | None = None
     """95 % interval of ``speed_up``; absent without a baseline."""
     difference: Difference | None = None
     """What can be said about ``speed_up`` on a machine of this noise floor; absent without a baseline, and on it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency(Speed):
+    """Times of one target, its start and its curve."""
+
+    cold_start_ms: float
+    """Opening a session and its first run, the SDK imported and the files cached: median of three."""
+    lines_per_s: float
+    """Lines over the sum of their times: one stream, preparing and decoding excluded."""
     curve: Curve | None = None
     """Time against width."""
 
@@ -253,25 +243,13 @@ def summarise(
         widths: Width of each line, in pixels; without them there is no curve.
         noise: How steady the machine was; without it nothing is said about a difference.
     """
-    p50, p90, p99 = (quantile([value / 1e6 for value in ns], q) for q in (0.5, 0.9, 0.99))
     ratio = None if baseline is None else quantile(np.divide(baseline, ns), 0.5)
     return Latency(
-        p50_ms=p50.value,
-        p90_ms=p90.value,
-        p99_ms=p99.value,
+        **vars(Percentiles.of(ns)),
         cold_start_ms=cold_start_ms,
         lines_per_s=len(ns) / (sum(ns) / 1e9),
-        n=len(ns),
         speed_up=None if ratio is None else ratio.value,
-        p50_interval_ms=limits(p50),
-        p90_interval_ms=limits(p90),
-        p99_interval_ms=limits(p99),
-        speed_up_interval=None if ratio is None else limits(ratio),
+        speed_up_interval=None if ratio is None else ratio.limits,
         difference=None if ratio is None or noise is None else noise.difference(ratio),
         curve=fit_curve(widths, [value / 1e6 for value in ns]) if widths else None,
     )
-
-
-def limits(of: Quantile) -> Limits:
-    """Return both limits of an interval."""
-    return of.low, of.high

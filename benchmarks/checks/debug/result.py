@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,14 +11,11 @@ from inkport.benchmarks.checks.debug.divergence import Comparison
 from inkport.benchmarks.checks.debug.judge import Fault, Finding
 from inkport.benchmarks.checks.debug.reproduction import Reproduction
 from inkport.benchmarks.checks.debug.side import Side
-
-
-SCHEMA = 1
-"""Version of the document; it changes when a field changes its meaning or goes away."""
+from inkport.benchmarks.report.envelope import Document
 
 
 @dataclass(frozen=True, kw_only=True)
-class TargetRecord:
+class TracedTarget:
     """One of the two targets."""
 
     target: str
@@ -112,11 +108,11 @@ class TensorRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DebugResult:
-    """The whole finding."""
+class DebugResult(Document):
+    """What `inkport debug` found on one line."""
 
-    schema: int = SCHEMA
-    """Version of the document."""
+    NAME = "debug"
+
     model: str
     """Name and version of the recogniser."""
     line: str
@@ -125,9 +121,9 @@ class DebugResult:
     """Its prepared width, in pixels."""
     graph: str
     """SHA-256 of the ONNX artefact whose operators both are judged by."""
-    a: TargetRecord
+    a: TracedTarget
     """The first target."""
-    b: TargetRecord
+    b: TracedTarget
     """The second."""
     checks: int
     """Comparisons made: operators, quantisers and weights of both."""
@@ -141,9 +137,10 @@ class DebugResult:
         """Whether the targets part anywhere by more than precision explains."""
         return bool(self.divergences) or any((side.session_ratio or 0.0) > 1 for side in (self.a, self.b))
 
-    def to_json(self) -> str:
-        """Return the document."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    @property
+    def exit_code(self) -> int:
+        """0 they part nowhere, 1 they do."""
+        return int(self.diverges)
 
 
 def divergence_record(finding: Finding, written: Reproduction | None) -> DivergenceRecord:

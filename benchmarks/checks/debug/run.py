@@ -15,7 +15,7 @@ from inkport.benchmarks.checks.debug.precision import ROUNDOFF
 from inkport.benchmarks.checks.debug.reproduction import write_reproduction
 from inkport.benchmarks.checks.debug.result import (
     DebugResult,
-    TargetRecord,
+    TracedTarget,
     divergence_record,
     tensor_records,
     unmatched,
@@ -76,9 +76,9 @@ def debug_targets(
     )
 
 
-def _record(opened: Opened, side: Side, comparison: Comparison, images: npt.NDArray[np.float32]) -> TargetRecord:
+def _record(opened: Opened, side: Side, comparison: Comparison, images: npt.NDArray[np.float32]) -> TracedTarget:
     difference, ratio = _fused(opened, side, comparison, images)
-    return TargetRecord(
+    return TracedTarget(
         target=opened.target.label,
         runtime=opened.target.runtime,
         version=opened.version,

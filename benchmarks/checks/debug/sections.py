@@ -33,7 +33,9 @@ WHAT = {
 
 def present(result: DebugResult) -> Presentation:
     """Return what was found, as it is read."""
-    sections = [Section(name="First divergence", sentences=tuple(_divergence(result, one))) for one in _first(result)]
+    sections = [
+        Section(name="First divergence", sentences=tuple(_divergence(result, one))) for one in result.divergences[:1]
+    ]
     if rest := result.divergences[1:]:
         heading = f"{len(rest)} more after it, each an error of its own:"
         sections.append(Section(name="Further divergences", sentences=(heading, *map(_title, rest[:MOST]))))
@@ -58,13 +60,9 @@ def _subject(result: DebugResult) -> Iterator[str]:
             yield side.note
 
 
-def _first(result: DebugResult) -> tuple[DivergenceRecord, ...]:
-    return result.divergences[:1]
-
-
 def _conclude(result: DebugResult) -> Iterator[Conclusion]:
     both = (result.a.target, result.b.target)
-    for first in _first(result):
+    for first in result.divergences[:1]:
         yield Conclusion(names=both, sign=Sign.BAD, label=f"They part at {_title(first)}", why=NEXT[first.fault])
     for side in (result.a, result.b):
         if (side.session_ratio or 0.0) > 1:

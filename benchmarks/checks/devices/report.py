@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from inkport.benchmarks.checks.devices.run import DeviceRuns, TargetRun
 from inkport.benchmarks.checks.kit.check import KitCheck
 from inkport.benchmarks.checks.kit.make import KitRequest
-from inkport.benchmarks.measure.changes import Change
-from inkport.benchmarks.measure.parity import Flip, Parity
 from inkport.benchmarks.report.describe import describe_data, describe_model
 from inkport.benchmarks.report.envelope import ReferenceInfo, Report, Together
-from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun, RunnerTimes
+from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun
 from inkport.benchmarks.run.environment import read_environment, without_folders
 from inkport.benchmarks.run.kit.open import Kit
 from inkport.benchmarks.run.options import VerifyOptions
@@ -79,7 +76,7 @@ def _row(run: TargetRun, target: Target, runs: DeviceRuns, made: KitRequest) -> 
         outcome=check.outcome,
         reason=_explained(check),
         evidence=check.runner.evidence,
-        sections=(Proof(parity=_known(check.parity)),),
+        sections=(Proof(parity=check.parity),),
     )
 
 
@@ -119,27 +116,5 @@ def _device_run(run: TargetRun, runs: DeviceRuns) -> DeviceRun | None:
         before=state.before,
         after=state.after,
         stages=check.stages,
-        times=RunnerTimes(**vars(check.times)) if check.times else None,
+        times=check.times,
     )
-
-
-def _known(parity: Parity) -> Parity:
-    """Return ``parity`` with margins that nobody showed (NaN) as absent."""
-    return replace(parity, flips=tuple(map(_known_flip, parity.flips)))
-
-
-def _known_flip(flip: Flip) -> Flip:
-    return replace(
-        flip,
-        margin=_number(flip.margin),
-        margin_reference=_number(flip.margin_reference),
-        changes=tuple(map(_known_change, flip.changes)),
-    )
-
-
-def _known_change(change: Change) -> Change:
-    return replace(change, margin=_number(change.margin), margin_reference=_number(change.margin_reference))
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else value

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from inkport.benchmarks.checks.kit.run import wanted_tensors
-from inkport.benchmarks.measure.parity import Parity, compare, score
+from inkport.benchmarks.measure.changes import Change
+from inkport.benchmarks.measure.parity import Flip, Parity, compare, score
+from inkport.benchmarks.measure.quantiles import Percentiles
+from inkport.benchmarks.report.envelope import Document
 from inkport.benchmarks.run.kit.judge import Finding, State, is_decodable, judge_stages
 from inkport.benchmarks.run.kit.manifest import KitTarget
 from inkport.benchmarks.run.kit.open import Kit
@@ -20,33 +20,16 @@ from inkport.benchmarks.run.kit.signature import KitSignature
 from inkport.benchmarks.run.kit.stages import Stage
 from inkport.benchmarks.run.outcome import Outcome, exit_code
 from inkport.benchmarks.run.verdict import judge
-from inkport.core.config import to_plain
 from inkport.core.ctc import Emission, Transcription, greedy
 from inkport.core.errors import SpecMismatchError
 from inkport.core.runtime import Evidence
 
 
-SCHEMA = 1
-"""Version of what ``to_json`` returns."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class KitTimes:
-    """Percentiles of the times that the runner measured itself, one run per line."""
+class KitCheck(Document):
+    """The judgement of a kit's result."""
 
-    p50_ms: float
-    """Median, in milliseconds."""
-    p90_ms: float
-    """90th percentile."""
-    p99_ms: float
-    """99th percentile."""
-    n: int
-    """Lines."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class KitCheck:
-    """The judgement of a result."""
+    NAME = "kit-check"
 
     kit: str
     """Digest of the kit."""
@@ -72,18 +55,13 @@ class KitCheck:
     """Why, if it is no pass."""
     parity: Parity
     """The text."""
-    times: KitTimes | None
+    times: Percentiles | None
     """The runner's own times; absent where it has none or they prove nothing."""
 
     @property
     def exit_code(self) -> int:
         """0 if no stage is wrong and the budget is kept, else 1."""
         return 1 if self.first_wrong else exit_code([(self.outcome, True)])
-
-    def to_json(self) -> str:
-        """Return the judgement as JSON."""
-        document = _finite({"schema": SCHEMA, "exit_code": self.exit_code, **to_plain(self)})
-        return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 def check_kit(kit: Kit, result: Result) -> KitCheck:
@@ -125,7 +103,7 @@ def check_kit(kit: Kit, result: Result) -> KitCheck:
         first_wrong=next((finding.stage for finding in stages if finding.state is State.WRONG), None),
         outcome=outcome,
         reason=reason,
-        parity=parity,
+        parity=_known(parity),
         times=times,
     )
 
@@ -189,21 +167,27 @@ def _bare(text: str) -> Transcription:
     return Transcription(text, tuple(unknown), math.inf)
 
 
-def _times(result: Result) -> KitTimes | None:
+def _times(result: Result) -> Percentiles | None:
     found = [line.run_ns for line in result.document.lines]
     known = [ns for ns in found if ns is not None]
     if len(known) < len(found) or result.document.runner.evidence is not Evidence.MEASURED:
         return None
-    p50, p90, p99 = (float(value) / 1e6 for value in np.percentile(known, [50, 90, 99]))
-    return KitTimes(p50_ms=p50, p90_ms=p90, p99_ms=p99, n=len(known))
+    return Percentiles.of(known)
 
 
-def _finite(value: Any) -> Any:
-    """JSON knows neither NaN nor infinity, which stand for what is not known."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_finite(item) for item in value]
-    return value
+def _known(parity: Parity) -> Parity:
+    """Return ``parity`` with margins that nobody showed (NaN, infinity) as absent."""
+    return replace(parity, flips=tuple(map(_known_flip, parity.flips)))
+
+
+def _known_flip(flip: Flip) -> Flip:
+    found = replace(flip, margin=_number(flip.margin), margin_reference=_number(flip.margin_reference))
+    return replace(found, changes=tuple(map(_known_change, flip.changes)))
+
+
+def _known_change(change: Change) -> Change:
+    return replace(change, margin=_number(change.margin), margin_reference=_number(change.margin_reference))
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else value

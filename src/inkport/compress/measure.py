@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,8 @@ from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.report.describe import describe_data
 from inkport.benchmarks.report.envelope import DataInfo, ReferenceInfo
 from inkport.benchmarks.run.environment import Environment, read_environment, without_folders
-from inkport.benchmarks.run.latency import Limits
+from inkport.benchmarks.run.latency import Speed
 from inkport.benchmarks.run.machine.fresh import start_fresh
-from inkport.benchmarks.run.machine.noise import Difference
 from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress
@@ -31,28 +30,6 @@ from inkport.core.target import Target
 from inkport.export.plan import build
 from inkport.lines.audit import Audit
 from inkport.lines.source import source_name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Speed:
-    """Times of a member on lines of val, one at a time, in turns with all others."""
-
-    p50_ms: float
-    """Median time per line, in milliseconds."""
-    p50_interval_ms: Limits
-    """Its 95 % interval."""
-    p90_ms: float
-    """90th percentile."""
-    p99_ms: float
-    """99th percentile."""
-    n: int
-    """Lines timed."""
-    speed_up: float | None
-    """Median over the lines of the baseline's time divided by this one's; absent without a baseline."""
-    speed_up_interval: Limits | None
-    """Its 95 % interval."""
-    difference: Difference | None
-    """What can be said about it on a machine of this noise floor."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,18 +213,7 @@ class Measurer:
 def _taken(target: TargetRecord) -> Taken:
     read, latency = target.parity, target.latency
     edits = tuple(edits for edits in target.line_edits or () if edits is not None)
-    speed = None
-    if latency:
-        speed = Speed(
-            p50_ms=latency.p50_ms,
-            p50_interval_ms=latency.p50_interval_ms,
-            p90_ms=latency.p90_ms,
-            p99_ms=latency.p99_ms,
-            n=latency.n,
-            speed_up=latency.speed_up,
-            speed_up_interval=latency.speed_up_interval,
-            difference=latency.difference,
-        )
+    speed = Speed(**{f.name: getattr(latency, f.name) for f in fields(Speed)}) if latency else None
     failed = read is None or target.outcome is Outcome.RUN_FAILED
     return Taken(
         outcome=target.outcome if failed else None,

@@ -158,7 +158,7 @@ def test_every_result_has_a_place_that_is_checked():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["verify", "--latency-lines", "-1"], "lines at least 0"),
+        (["verify", "--latency-lines", "-1"], "latency_lines must be at least 0"),
         (["read", "a.png", "--threads", "2000"], "threads must be at most 1,024, found 2000"),
         (["synth", "--fonts", "f", "--text", "t", "--jobs", "0"], "jobs must be at least 1"),
         (["kit", "run", "k", "--timeout-s", "1e9"], "expected seconds above 0"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkport.benchmarks.measure.estimate import estimate, limits, moments
+from inkport.benchmarks.measure.estimate import _unskewed, estimate, limits, moments
 from inkport.benchmarks.measure.student import t_quantile
 from inkport.benchmarks.measure.units import Units, numbered
 
@@ -22,9 +22,12 @@ def test_equal_units_give_students_interval_of_their_mean():
     assert found.interval() == pytest.approx((0.03 - half, 0.03 + half))
 
 
-def test_variance_and_third_moment_are_unbiased_for_units_of_any_size(rng):
-    symbols = np.array([100.0, 150.0, 220.0, 500.0, 900.0, 80.0])
-    losses = rng.gamma(1.0, 0.02, size=(200_000, 6))
+@pytest.mark.parametrize(
+    "symbols", [[100.0, 150.0, 220.0, 500.0, 900.0, 80.0], [8500.0, *[190.0] * 8]], ids=["uneven", "one of 85 %"]
+)
+def test_variance_and_third_moment_are_unbiased_for_units_of_any_size(rng, symbols):
+    symbols = np.array(symbols)
+    losses = rng.gamma(1.0, 0.02, size=(1_200_000 // len(symbols), len(symbols)))
     found = moments(losses * symbols, np.broadcast_to(symbols, losses.shape))
     share = symbols / symbols.sum()
     variance, third = 0.02**2 * (share**2).sum(), 2 * 0.02**3 * (share**3).sum()
@@ -68,6 +71,14 @@ def test_skewness_moves_both_limits_outwards_only():
     assert high > rare.rate + 2.5 * rare.error
     mirrored = limits(moments(np.array([0.0] * 19 + [-50.0]), np.full(20, 1000.0)), 2.0)
     assert mirrored == pytest.approx((-high, -low))
+
+
+@pytest.mark.parametrize("skewness", [-1.2, -0.3, -1e-7, 0.0, 0.05, 0.8])
+def test_the_transform_undoes_the_skewness_of_the_statistic(skewness):
+    """Hall's cubic of the quantile found is the quantile asked for: t + k t^2 / 3 + k^2 t^3 / 27 + k / 6."""
+    for wanted in (-2.5, -1.0, 0.0, 0.4, 1.96):
+        t = float(_unskewed(np.asarray(skewness), wanted))
+        assert t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6 == pytest.approx(wanted, abs=1e-6)
 
 
 def test_no_unit_size_makes_it_infinite():

@@ -38,9 +38,10 @@ def flips(logits, port):
     return collapse(logits.argmax(axis=1)) != collapse(port.argmax(axis=1))
 
 
-def test_a_frame_matters_exactly_if_its_rival_changes_the_text(rng):
+@pytest.mark.parametrize("classes", [4, 100])
+def test_a_frame_matters_exactly_if_its_rival_changes_the_text(rng, classes):
     for _ in range(60):
-        logits = draw_line(rng, frames=12, classes=4)
+        logits = draw_line(rng, frames=12, classes=classes)
         found = find_margins(logits)
         labels = logits.argmax(axis=1)
         for frame in range(len(labels)):

@@ -47,6 +47,12 @@ def test_ranks_are_the_tightest_that_the_binomial_allows(count, q):
         assert high == 1 or binom.sf(high - 2) > 0.025
 
 
+def test_limits_are_the_values_of_their_ranks(rng):
+    """Clopper and Pearson's ranks for the median of 20 are the sixth value and the fifteenth."""
+    found = quantile(rng.permutation(np.arange(101.0, 121.0)), 0.5)
+    assert (found.low, found.value, found.high) == (106.0, 110.5, 115.0)
+
+
 def test_p99_has_no_upper_limit_below_368_runs():
     assert quantile(np.arange(367.0), 0.99).high is None
     assert quantile(np.arange(368.0), 0.99).high == 367.0

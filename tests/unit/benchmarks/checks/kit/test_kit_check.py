@@ -189,7 +189,7 @@ def test_budgets_of_flips_and_time_are_judged(request_kit, answer, tmp_path):
 def test_the_judgement_as_json_says_the_same(kit, answer):
     found = check_kit(kit, answer({Stage.LOGITS: lambda x: np.roll(x, 1, axis=1)}, run_ns=lambda _: 2_000_000))
     document = json.loads(found.to_json())
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert document["exit_code"] == 1
     assert (document["kit"], document["first_wrong"], document["outcome"]) == (kit.digest, "logits", str(found.outcome))
     assert [stage["state"] for stage in document["stages"]] == [str(state) for state in states(found)]
