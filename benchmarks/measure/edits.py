@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from inkport.core.metrics import edit_costs, edit_distance
+from inkport.core.metrics import edit_distance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +51,23 @@ class Step:
     """Index of the symbol in the sequence after."""
 
 
+BAND = 4
+"""Edits that a script is searched with first: few lines change more, and the time grows with it."""
+
+
 def edit_script(before: Sequence[str], after: Sequence[str]) -> tuple[Step, ...]:
     """Return a shortest edit script, in order, with as many substitutions as possible.
 
     Source:
-        Wagner & Fischer, *The String-to-String Correction Problem* (1974), traced from the start.
+        Wagner & Fischer, *The String-to-String Correction Problem* (1974), traced from the start; Ukkonen,
+        *Algorithms for Approximate String Matching* (1985): a script of k edits stays within k of the diagonal.
     """
     weight = len(before) + len(after) + 1
     gap = weight + 1
-    # costs[i][j]: from before[i:] to after[j:], so that the walk goes forward and equal symbols pair up early.
-    rows = edit_costs(before[::-1], after[::-1], gap=gap, substitution=weight)
-    costs = [row[::-1] for row in rows][::-1]
+    band = BAND
+    # A result of more edits than the band is wide may have a better one outside.
+    while (costs := _costs(before, after, weight, band))[0][0] // weight > band:
+        band *= 2
     steps: list[Step] = []
     i = j = 0
     while i < len(before) or j < len(after):
@@ -77,6 +83,26 @@ def edit_script(before: Sequence[str], after: Sequence[str]) -> tuple[Step, ...]
             steps.append(Step(i, None, j))
             j += 1
     return tuple(steps)
+
+
+def _costs(before: Sequence[str], after: Sequence[str], weight: int, band: int) -> list[list[int]]:
+    """Return the costs from ``before[i:]`` to ``after[j:]``; far too much where i and j are over ``band`` apart."""
+    gap, width = weight + 1, len(after)
+    never = (weight + band + 1) ** 3
+    # From the end, so that the walk goes forward and equal symbols pair up early.
+    costs: list[list[int]] = []
+    below = [never] * (width + 2)
+    for i in reversed(range(len(before) + 1)):
+        row = [never] * (width + 2)
+        for j in reversed(range(max(0, i - band), min(width, i + band) + 1)):
+            if i == len(before) and j == width:
+                row[j] = 0
+                continue
+            same = i < len(before) and j < width and before[i] == after[j]
+            row[j] = min(below[j + 1] + (0 if same else weight), below[j] + gap, row[j + 1] + gap)
+        costs.append(row)
+        below = row
+    return costs[::-1]
 
 
 def sum_edits(edits: Iterable[Edits]) -> Edits:

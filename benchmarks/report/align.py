@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from inkport.benchmarks.measure.edits import Step, edit_script
@@ -25,32 +25,36 @@ def align(first: str, others: Sequence[str]) -> list[list[Cell]]:
     what they insert shares columns.
     """
     scripts = [edit_script(first, other) for other in others]
-    room = [max([0, *(_inserted(script, at) for script in scripts)]) for at in range(len(first) + 1)]
+    new = [_inserted(script) for script in scripts]
+    room = [max([0, *(len(found.get(at, ())) for found in new)]) for at in range(len(first) + 1)]
     top: list[Cell] = []
     for at, width in enumerate(room):
         top += [Cell("", None)] * width + ([Cell(first[at], None)] if at < len(first) else [])
-    return [top, *(_row(first, other, script, room) for other, script in zip(others, scripts, strict=True))]
+    rows = zip(others, scripts, new, strict=True)
+    return [top, *(_row(first, other, script, found, room) for other, script, found in rows)]
 
 
-def _inserted(script: Sequence[Step], at: int) -> int:
-    return sum(step.before is None and step.position == at for step in script)
+def _inserted(script: Sequence[Step]) -> dict[int, list[int]]:
+    """Return the numbers of the edits that insert something, by the place that it stands before."""
+    found: dict[int, list[int]] = {}
+    for number, step in enumerate(script):
+        if step.before is None:
+            found.setdefault(step.position, []).append(number)
+    return found
 
 
-def _row(first: str, other: str, script: Sequence[Step], room: Sequence[int]) -> list[Cell]:
+def _row(
+    first: str, other: str, script: Sequence[Step], new: Mapping[int, list[int]], room: Sequence[int]
+) -> list[Cell]:
+    def cell(number: int) -> Cell:
+        after = script[number].after
+        return Cell("" if after is None else other[after], number)
+
+    changed = {step.before: number for number, step in enumerate(script) if step.before is not None}
     cells: list[Cell] = []
-    edits = dict(enumerate(script))
     for at, width in enumerate(room):
-        new = [
-            Cell(other[step.after], number)
-            for number, step in edits.items()
-            if step.before is None and step.position == at and step.after is not None
-        ]
-        cells += [*new, *[Cell("", None)] * (width - len(new))]
+        inserted = [cell(number) for number in new.get(at, ())]
+        cells += [*inserted, *[Cell("", None)] * (width - len(inserted))]
         if at < len(first):
-            changed = next(((n, step) for n, step in edits.items() if step.before == at), None)
-            if changed is None:
-                cells.append(Cell(first[at], None))
-            else:
-                number, step = changed
-                cells.append(Cell("" if step.after is None else other[step.after], number))
+            cells.append(cell(changed[at]) if at in changed else Cell(first[at], None))
     return cells

@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.report.html import render_html
-from inkport.benchmarks.report.junit import render_junit
+from inkport.benchmarks.report.html import HERE, render_html
+from inkport.benchmarks.report.junit import junit_xml
 from inkport.benchmarks.report.markdown import render_markdown
 from inkport.benchmarks.report.mllog import render_mllog
-from inkport.benchmarks.report.pictures import pictures
-from inkport.benchmarks.report.rows import flips_by_line
+from inkport.benchmarks.report.presentation import Presentation
+from inkport.benchmarks.report.sections import present
+from inkport.benchmarks.report.text import render_text
 from inkport.core.files import write_atomically
 from inkport.lines.line import Line
 
 
 def write_report(report: Report, lines: Iterable[Line], folder: Path) -> None:
-    """Write ``report.html``, ``.md``, ``.xml`` (JUnit), ``.mllog`` (log lines) and, last, ``.json`` into ``folder``.
-
-    Each file is replaced in one step, after all have been made, so that a kill leaves whole files.
+    """Write the report of `inkport verify` into ``folder``: the views, and ``.mllog`` (log lines).
 
     Args:
         report: The report.
         lines: The lines that it is about; the page shows the flipped ones.
         folder: Made if needed.
     """
-    pages = {
-        "report.html": render_html(report, pictures(lines, flips_by_line(report))),
-        "report.md": render_markdown(report),
-        "report.xml": render_junit(report),
-        "report.mllog": render_mllog(report),
-        "report.json": report.to_json(),
-    }
-    for name, content in pages.items():
+    more = {"report.mllog": render_mllog(report)}
+    write_views(present(report, lines), folder, stem="report", json=report.to_json(), more=more)
+
+
+def write_views(
+    shown: Presentation, folder: Path, *, stem: str, json: str, more: Mapping[str, str] | None = None
+) -> None:
+    """Write ``<stem>.html``, ``.md``, ``.txt``, ``.xml`` (JUnit, where there are cases) and, last, ``.json``.
+
+    Each file is replaced in one step, after all have been made, so that a kill leaves whole files: what the page
+    points to is there before the page.
+
+    Args:
+        shown: The report as it is read.
+        folder: Made if needed.
+        stem: Name of the files without suffix.
+        json: The report itself.
+        more: Further files, by name.
+    """
+    page, *beside = render_html(shown, stem=stem).items()
+    files = {**dict([*beside, page]), f"{stem}.md": render_markdown(shown), f"{stem}.txt": render_text(shown)}
+    if shown.cases:
+        files[f"{stem}.xml"] = junit_xml(shown.title, shown.cases, timestamp=shown.created)
+    files |= {**(more or {}), f"{stem}.json": json}
+    for name, content in files.items():
         write_atomically(folder / name, content)
+    _remove_others(folder / f"{stem}-lines", {Path(name).name for name, _ in beside})
+
+
+def _remove_others(folder: Path, kept: set[str]) -> None:
+    """Remove the parts of an earlier page, and the folder if nothing else is in it."""
+    if not folder.is_dir():
+        return
+    for path in [*folder.glob("*-????????????.html"), folder / HERE]:
+        if path.name not in kept:
+            path.unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()

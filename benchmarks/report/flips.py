@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
 
@@ -11,23 +11,26 @@ from inkport.benchmarks.measure.parity import Flip
 from inkport.benchmarks.report.align import Cell, align
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.pictures import Picture
+from inkport.benchmarks.report.presentation import Evidence
 from inkport.benchmarks.report.rows import NONE, flips_by_line
 
 
-OPEN = 40
-"""How many lines are shown unfolded; the others open on a click, so that a page of many hundreds stays quick."""
-GAP = "\N{MIDDLE DOT}"
+INSIDE = 150
+"""Most lines in the page; the others are in parts beside it."""
+PART_BYTES = 1_600_000
+"""Most bytes of lines in a part: a page of less than 2 MB opens at once and goes through most mail."""
+BLANK = "\N{MIDDLE DOT}"
 """Shown where a row has nothing."""
 SPACE = "\N{OPEN BOX}"
 """Shown for a space that was changed."""
 HOW = (
-    "Below each image: the line's text, the reference's reading, and the targets', column by column. In the "
-    "readings, <u>dotted</u> is what differs from the text. A target's changes from the reference are marked there "
-    'and on the image: <mark class="harmful">harmful</mark>, <mark class="repaired">repaired</mark>, '
-    '<mark class="harmless">harmless</mark> (one error instead of another). The number after a reading is its '
-    "smallest margin (top-1 minus top-2 logit); frame and margin of a change are the reference's. Lines with harmful "
-    "changes come first, large margins before small ones: a change at a small margin is rounding, at a large one a "
-    "defect."
+    "Each line opens with a click or the Enter key. Below its image: its text, the reference's reading, and the "
+    "targets', column by column. In the readings, <u>dotted</u> is what differs from the text. A target's changes from "
+    'the reference are marked there and on the image: <mark class="harmful">harmful</mark> (solid frame), '
+    '<mark class="repaired">repaired</mark> (dashed), <mark class="harmless">harmless</mark> (dotted; one error '
+    "instead of another). The gap is the smallest difference of the two best logits: of a reading in its row, of a "
+    "change in the reference. Lines with the most harmful changes come first, of equals those with the widest gap: a "
+    "change at a small gap is rounding, at a wide one a defect."
 )
 """How to read the section, as HTML."""
 
@@ -35,29 +38,46 @@ Flips = Sequence[tuple[str, Flip]]
 """The targets that flipped a line, and how."""
 
 
-def flip_section(report: Report, images: Mapping[str, Picture]) -> str:
-    """Return the section's content as HTML.
+def by_harm(report: Report) -> list[tuple[str, Flips]]:
+    """Return the flipped lines by id with the targets that flipped them: most harmful edits first, then widest gap."""
+    return sorted(flips_by_line(report).items(), key=lambda item: _order(item[1]))
+
+
+def _order(flips: Flips) -> tuple[int, float]:
+    changes = [change for _, flip in flips for change in flip.changes]
+    harmful = [change for change in changes if change.effect is Effect.HARMFUL]
+    return -len(harmful), -max([c.margin_reference or 0.0 for c in harmful or changes], default=0.0)
+
+
+def flip_evidence(report: Report, images: Mapping[str, Picture]) -> Evidence:
+    """Return the section's content, the most harmful lines in the page and the others in further parts.
 
     Args:
         report: The report.
         images: The pictures of flipped lines, by the line's id.
     """
-    flipped = sorted(flips_by_line(report).items(), key=lambda item: _order(item[1]))
+    flipped = by_harm(report)
     if not flipped:
-        return "<p>None.</p>"
+        return Evidence("<p>None.</p>")
     targets = [target.name for target in report.targets if target.parity and target.parity.flips]
     width = report.model.stride / report.model.height
-    lines = [
-        _line(name, flips, images.get(name), frame_width=width, targets=targets, unfold=number < OPEN)
-        for number, (name, flips) in enumerate(flipped)
-    ]
-    return f"<p>{HOW}</p>{_filters(targets)}" + "\n".join(lines)
+    lines = (_line(name, flips, images.get(name), frame_width=width, targets=targets) for name, flips in flipped)
+    intro = f"<p>{HOW}</p>{_filters(targets)}"
+    first, *others = (f"{intro}{part}" for part in _parts(lines))
+    return Evidence(first, tuple(others))
 
 
-def _order(flips: Flips) -> tuple[bool, float]:
-    changes = [change for _, flip in flips for change in flip.changes]
-    harmful = [change for change in changes if change.effect is Effect.HARMFUL]
-    return not harmful, -max([c.margin_reference or 0.0 for c in harmful or changes], default=0.0)
+def _parts(lines: Iterable[str]) -> Iterator[str]:
+    part: list[str] = []
+    size = 0
+    for line in lines:
+        length = len(line.encode("utf-8", "backslashreplace"))
+        if part and (len(part) == INSIDE or size + length > PART_BYTES):
+            yield "\n".join(part)
+            part, size = [], 0
+        part.append(line)
+        size += length
+    yield "\n".join(part)
 
 
 def _filters(targets: Sequence[str]) -> str:
@@ -77,26 +97,27 @@ def _filters(targets: Sequence[str]) -> str:
 
 def _choice(group: str, key: str, words: str, *, first: bool) -> str:
     checked = " checked" if first else ""
-    return f'<label><input type="radio" name="{group}" id="f-{key}"{checked}> {escape(words)}</label>'
+    return f'<label for="f-{key}"><input type="radio" name="{group}" id="f-{key}"{checked}> {escape(words)}</label>'
 
 
-def _line(
-    name: str, flips: Flips, image: Picture | None, *, frame_width: float, targets: Sequence[str], unfold: bool
-) -> str:
-    changes = [change for _, flip in flips for change in flip.changes]
+def _line(name: str, flips: Flips, image: Picture | None, *, frame_width: float, targets: Sequence[str]) -> str:
+    effects = [change.effect for _, flip in flips for change in flip.changes]
     keys = [f"t{targets.index(target)}" for target, _ in flips]
-    keys += [f"e-{effect}" for effect in Effect if any(change.effect is effect for change in changes)]
+    keys += [f"e-{effect}" for effect in Effect if effect in effects]
     counts = "".join(
-        f'<mark class="{effect}">{effect}</mark>' for effect in Effect if any(c.effect is effect for c in changes)
+        f' <mark class="{effect}">{effects.count(effect)} {effect}</mark>' for effect in Effect if effect in effects
     )
-    opened = " open" if unfold else ""
+    first = flips[0][1]
     count = f"{len(flips)} target{'s' if len(flips) > 1 else ''}"
-    summary = f"<summary>{escape(name)} <small>{escape(flips[0][1].dataset)}, {count}</small> {counts}</summary>"
-    strip = _strip(image, flips, frame_width) if image else ""
-    return f'<details class="flip {" ".join(keys)}"{opened}>{summary}{strip}{_grid(flips)}</details>'
+    summary = (
+        f'<summary>{escape(name)} <small>{escape(first.dataset)}, {count}</small>{counts} <span lang="">'
+        f"{escape(first.text)}</span></summary>"
+    )
+    strip = _strip(name, image, flips, frame_width) if image else ""
+    return f'<details class="flip {" ".join(keys)}">{summary}{strip}{_grid(name, flips)}</details>'
 
 
-def _grid(flips: Flips) -> str:
+def _grid(name: str, flips: Flips) -> str:
     """Return text and readings below one another; targets that read the same share a row."""
     first = flips[0][1]
     together = [
@@ -106,7 +127,7 @@ def _grid(flips: Flips) -> str:
     reference, text, *rows = align(first.reading_reference, [first.text, *readings])
     body = [
         _row("text", _plain(text), "", ""),
-        _row("reference", _reading(reference, text, ()), _margin(first.margin_reference), ""),
+        _row("reference", _reading(reference, text, ()), _gap(first.margin_reference), ""),
     ]
     for group, cells in zip(together, rows, strict=True):
         changes = group[0][1].changes
@@ -114,20 +135,25 @@ def _grid(flips: Flips) -> str:
             _row(
                 ", ".join(target for target, _ in group),
                 _reading(cells, text, changes),
-                _margin(group[0][1].margin),
+                _gap(group[0][1].margin),
                 "; ".join(map(_change, changes)),
             )
         )
-    return f"<table>{''.join(body)}</table>"
+    return (
+        f'<div class="scroll" tabindex="0"><table><caption>{escape(name)}, column by column</caption><thead><tr>'
+        '<th scope="col">system</th><th scope="col">reads</th><th scope="col" class="n">gap</th></tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
 
 
-def _row(who: str, cells: str, margin: str, changes: str) -> str:
+def _row(who: str, cells: str, gap: str, changes: str) -> str:
     more = f'<tr><td></td><td class="what" colspan="2">{changes}</td></tr>' if changes else ""
-    return f'<tr><th>{escape(who)}</th><td class="read">{cells}</td><td class="n">{margin}</td></tr>{more}'
+    name = f'<th scope="row">{escape(who)}</th>'
+    return f'<tr>{name}<td class="read" lang="">{cells}</td><td class="n">{gap}</td></tr>{more}'
 
 
 def _plain(cells: Sequence[Cell]) -> str:
-    return _runs((cell.symbol or GAP, "" if cell.symbol else "gap") for cell in cells)
+    return _runs((cell.symbol or BLANK, "" if cell.symbol else "gap") for cell in cells)
 
 
 def _reading(cells: Sequence[Cell], text: Sequence[Cell], changes: Sequence[Change]) -> str:
@@ -136,11 +162,11 @@ def _reading(cells: Sequence[Cell], text: Sequence[Cell], changes: Sequence[Chan
     for cell, wanted in zip(cells, text, strict=True):
         if cell.edit is not None:
             effect = str(changes[cell.edit].effect) if cell.edit < len(changes) else "changed"
-            marked.append(((cell.symbol or GAP).replace(" ", SPACE), effect))
+            marked.append(((cell.symbol or BLANK).replace(" ", SPACE), effect))
         elif cell.symbol != wanted.symbol:
-            marked.append((cell.symbol or GAP, "error" if cell.symbol else "error gap"))
+            marked.append((cell.symbol or BLANK, "error" if cell.symbol else "error gap"))
         else:
-            marked.append((cell.symbol or GAP, "" if cell.symbol else "gap"))
+            marked.append((cell.symbol or BLANK, "" if cell.symbol else "gap"))
     return _runs(marked)
 
 
@@ -153,37 +179,38 @@ def _runs(marked: Iterable[tuple[str, str]]) -> str:
     return "".join(parts)
 
 
-def _strip(image: Picture, flips: Flips, frame_width: float) -> str:
+def _strip(name: str, image: Picture, flips: Flips, frame_width: float) -> str:
     """Show the image with a box at each change; ``frame_width`` is a frame's share of the image's height."""
     share = 100 * frame_width / image.aspect
     told: dict[tuple[int, int, Effect], list[str]] = {}
-    for target, flip in flips:
+    for _, flip in flips:
         for change in flip.changes:
-            place = (change.first_frame, change.last_frame, change.effect)
-            told.setdefault(place, []).append(f"{target}: {_words(change)}")
+            told.setdefault((change.first_frame, change.last_frame, change.effect), []).append(_words(change))
     boxes = "".join(
         f'<i class="{effect}" style="left:{min(share * start, 100 - share):.2f}%;'
         f'width:{share * (end - start + 1):.2f}%" '
         f'title="{escape("; ".join(dict.fromkeys(words)))}"></i>'
         for (start, end, effect), words in told.items()
     )
-    return f'<div class="strip"><img alt="" src="{escape(image.uri)}">{boxes}</div>'
+    alt = f"Line {name}: {flips[0][1].text}"
+    return f'<div class="strip"><img alt="{escape(alt)}" src="{escape(image.uri)}">{boxes}</div>'
 
 
 def _change(change: Change) -> str:
-    margin = "" if change.margin_reference is None else f", margin {change.margin_reference:.3f}"
-    where = f"frame {change.first_frame}{margin}"
+    gap = "" if change.margin_reference is None else f", gap {change.margin_reference:.3f}"
+    where = f"frame {change.first_frame}{gap}"
     return f'<span class="{change.effect}">{escape(_words(change))}</span> ({change.effect}, {where})'
 
 
 def _words(change: Change) -> str:
     old, new = (
-        f"\N{LEFT SINGLE QUOTATION MARK}{s}\N{RIGHT SINGLE QUOTATION MARK}" for s in (change.reference, change.target)
+        f"\N{LEFT SINGLE QUOTATION MARK}{symbol.replace(' ', SPACE)}\N{RIGHT SINGLE QUOTATION MARK}"
+        for symbol in (change.reference, change.target)
     )
     if not change.reference:
         return f"{new} added"
     return f"{old} to {new}" if change.target else f"{old} lost"
 
 
-def _margin(margin: float | None) -> str:
-    return NONE if margin is None else f"{margin:.3f}"
+def _gap(gap: float | None) -> str:
+    return NONE if gap is None else f"{gap:.3f}"

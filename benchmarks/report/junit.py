@@ -56,6 +56,7 @@ RESULTS = {
     Outcome.EXPORT_FAILED: Result.ERROR,
     Outcome.LOAD_FAILED: Result.ERROR,
     Outcome.RUN_FAILED: Result.ERROR,
+    Outcome.VIOLATED: Result.FAILURE,
     Outcome.TEXT_DIFFERS: Result.FAILURE,
     Outcome.LATENCY_OVER_BUDGET: Result.FAILURE,
     Outcome.FELL_BACK: Result.FAILURE,
@@ -63,10 +64,9 @@ RESULTS = {
 """What each outcome is in JUnit's words; a required target that is unavailable is an error."""
 
 
-def render_junit(report: Report) -> str:
-    """Return a report as JUnit XML: a suite per target, a case for its outcome and one for each data set."""
-    cases = [case for target in report.targets for case in _cases(target)]
-    return junit_xml("inkport verify", cases, timestamp=report.created)
+def cases(report: Report) -> list[Case]:
+    """Return the cases of `inkport verify`: a suite per target, a case for its outcome and one for each data set."""
+    return [case for target in report.targets for case in _cases(target)]
 
 
 def junit_xml(name: str, cases: Sequence[Case], *, timestamp: str) -> str:

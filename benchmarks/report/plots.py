@@ -1,4 +1,4 @@
-"""The plots of the page: latency against CER, latency against width, flips against margins, flips by effect."""
+"""The plots of the page: latency against CER, latency against width, flips against gaps, flips by effect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inkport.benchmarks.run.record import TargetRecord
 
 
 BINS = 8
-"""Groups of lines by margin, each with about the same number of lines."""
+"""Groups of lines by gap, each with about the same number of lines."""
 LOG_FROM = 8.0
 """Ratio of the greatest to the smallest value from which an axis is logarithmic."""
 BAR = 26
@@ -32,7 +32,7 @@ CAPTIONS = {
         "shaded is what the smallest margin allows either way."
     ),
     "Latency and width": "Dots: median times of lines of about that width. Lines: the fitted cost model.",
-    "Flips and margins": (
+    "Flips and gaps": (
         "Lines in groups of equal size by the reference's smallest top-1 minus top-2 logit. Rounding flips lines on "
         "the left; a target that flips lines on the right has a defect."
     ),
@@ -41,12 +41,21 @@ CAPTIONS = {
 """What each plot shows, by its heading."""
 
 
+def draw_plots(report: Report) -> str:
+    """Return the plots as HTML; empty if there is nothing to draw."""
+    figures = [
+        f"<figure><h3>{escape(name)}</h3>{drawing}<figcaption>{escape(words)}</figcaption></figure>"
+        for name, drawing, words in plots(report)
+    ]
+    return f'<div class="plots">{"".join(figures)}</div>' if figures else ""
+
+
 def plots(report: Report) -> list[tuple[str, str, str]]:
     """Return heading, drawing and explanation of each plot that there is something to draw for."""
     drawings = {
         "Latency and CER": latency_and_cer(report),
         "Latency and width": latency_and_width(report),
-        "Flips and margins": flips_and_margins(report),
+        "Flips and gaps": flips_and_gaps(report),
         "Flips and effects": flips_and_effects(report),
     }
     return [(name, drawing, CAPTIONS[name]) for name, drawing in drawings.items() if drawing]
@@ -102,25 +111,25 @@ def latency_and_width(report: Report) -> str:
     return svg.drawing("Latency against width", f"{len(rows)} targets, {min(widths):g} to {max(widths):g} pixels", body)
 
 
-def flips_and_margins(report: Report) -> str:
-    """Return the share of flipped lines by the reference's margin, per target with flips; empty if there is none."""
+def flips_and_gaps(report: Report) -> str:
+    """Return the share of flipped lines by the reference's gap, per target with flips; empty if there is none."""
     lines, kinds = report.per_line, _kinds(report)
     rows = [(t, _flip_shares(t, t.parity, lines)) for t in report.targets if lines and t.parity and t.parity.flips]
     rows = [(target, shares) for target, shares in rows if len(shares) > 1]
     if not rows:
         return ""
-    margins = [margin for _, shares in rows for margin, _, _ in shares]
-    x, y = svg.plain_axes(margins, [0.0, *(100 * s for _, shares in rows for _, s, _ in shares)], log_x=True)
-    body = svg.axes(x, y, x_name="margin of the reference, logits", y_name="lines flipped, %")
+    gaps = [gap for _, shares in rows for gap, _, _ in shares]
+    x, y = svg.plain_axes(gaps, [0.0, *(100 * s for _, shares in rows for _, s, _ in shares)], log_x=True)
+    body = svg.axes(x, y, x_name="smallest gap of the reference, logits", y_name="lines flipped, %")
     for target, shares in rows:
         kind = kinds[target.name]
         body.append(svg.polyline([(x(m), y(100 * share)) for m, share, _ in shares], kind=kind))
-        for margin, share, count in shares:
-            words = f"{target.name}: {share:.1%} of {count} lines with margins about {margin:.3g}"
-            body.append(svg.dot(x(margin), y(100 * share), words, kind=kind))
+        for gap, share, count in shares:
+            words = f"{target.name}: {share:.1%} of {count} lines with gaps about {gap:.3g}"
+            body.append(svg.dot(x(gap), y(100 * share), words, kind=kind))
     starts = [(x(shares[-1][0]), y(100 * shares[-1][1])) for _, shares in rows]
     body += _labels(starts, [target for target, _ in rows], kinds)
-    return svg.drawing("Flips against margins", "Share of flipped lines by the reference's margin", body)
+    return svg.drawing("Flips against gaps", "Share of flipped lines by the reference's smallest gap", body)
 
 
 def flips_and_effects(report: Report) -> str:
@@ -164,17 +173,17 @@ def _effects(parity: Parity) -> tuple[int, int, int]:
 
 
 def _flip_shares(target: TargetRecord, parity: Parity, lines: PerLine) -> list[tuple[float, float, int]]:
-    """Return median margin, share of flipped lines and number of lines of each group of the lines that it read."""
+    """Return median gap, share of flipped lines and number of lines of each group of the lines that it read."""
     read = target.line_edits or (0,) * len(lines.margin_reference)
-    margins = np.array(sorted(m for m, e in zip(lines.margin_reference, read, strict=True) if m and e is not None))
-    if len(margins) < 2 * BINS:
+    gaps = np.array(sorted(m for m, e in zip(lines.margin_reference, read, strict=True) if m and e is not None))
+    if len(gaps) < 2 * BINS:
         return []
-    edges = np.unique(np.quantile(margins, np.linspace(0, 1, BINS + 1))[1:-1])
+    edges = np.unique(np.quantile(gaps, np.linspace(0, 1, BINS + 1))[1:-1])
     flipped = np.array([flip.margin_reference for flip in parity.flips if flip.margin_reference])
-    groups, flips = np.searchsorted(edges, margins), np.searchsorted(edges, flipped)
+    groups, flips = np.searchsorted(edges, gaps), np.searchsorted(edges, flipped)
     shares = []
     for group in range(len(edges) + 1):
-        inside = margins[groups == group]
+        inside = gaps[groups == group]
         if len(inside):
             share = float(min(1.0, (flips == group).sum() / len(inside)))
             shares.append((float(np.median(inside)), share, len(inside)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inkport.benchmarks.measure.edits import Edits
+from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.measure.parity import DatasetScore, Flip
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.machine.noise import Difference
@@ -14,13 +15,16 @@ NONE = "-"
 """Shown for what was not measured."""
 NOT_RUN = "not run"
 """Shown as the proof of a target that read nothing."""
+SAME = "no flips"
+"""Shown for a data set that is too small to prove anything and on which no line flipped."""
 
 
 def summary(report: Report) -> Table:
     """Return one row per target: whether its text is the same, and how fast it is."""
     words = ("target", "outcome", "proof")
     head = (*words, "lines", "CER %", "delta", "95% interval", "flips", "p50 ms", "p90", "p99", "speed", "MB")
-    return Table(head, tuple(_summary_row(target) for target in report.targets), 3)
+    caption = "Whether each target reads the same text, and how fast it is"
+    return Table(head, tuple(_summary_row(target) for target in report.targets), 3, caption)
 
 
 def _summary_row(target: TargetRecord) -> tuple[str, ...]:
@@ -55,7 +59,7 @@ def by_dataset(report: Report) -> Table:
             row.dataset or NONE,
             "seen" if row.seen_writer else "unseen",
             target.name,
-            str(row.equivalence.verdict),
+            _verdict(row),
             str(row.lines),
             percent(row.cer),
             percent(row.cer_reference),
@@ -68,7 +72,13 @@ def by_dataset(report: Report) -> Table:
         for row in _datasets(target)
         if (row.dataset, row.seen_writer) == key
     ]
-    return Table(head, tuple(rows), 4)
+    return Table(head, tuple(rows), 4, "Each data set by itself, lines of seen and of unseen writers apart")
+
+
+def _verdict(row: DatasetScore) -> str:
+    """Return the verdict; where no line flipped, too few writers are no failure and do not look like one."""
+    same = row.equivalence.verdict is Verdict.INCONCLUSIVE and not row.flipped_lines
+    return SAME if same else str(row.equivalence.verdict)
 
 
 def words_and_edits(report: Report) -> Table:
@@ -80,7 +90,7 @@ def words_and_edits(report: Report) -> Table:
         s = scores[0][1]
         first = ("reference", percent(s.wer_reference), percent(s.wer_htr_reference))
         rows.insert(0, (*first, *_edit_cells(s.edits_reference), str(s.symbols)))
-    return Table(head, tuple(rows), 1)
+    return Table(head, tuple(rows), 1, "Word error rates, and edits by kind")
 
 
 def verdicts(report: Report) -> Table:
@@ -99,7 +109,7 @@ def verdicts(report: Report) -> Table:
         if (p := target.parity)
         for found in [p.equivalence]
     )
-    return Table(head, rows, 2)
+    return Table(head, rows, 2, "What all lines together prove, and the changes by what they do to the errors")
 
 
 def worst_writers(report: Report) -> Table:
@@ -130,7 +140,7 @@ def worst_writers(report: Report) -> Table:
         for target in report.targets
         if target.parity and (w := target.parity.worst_writer)
     )
-    return Table(head, rows, 4)
+    return Table(head, rows, 4, "The writer whose CER rose most with each target")
 
 
 def speeds(report: Report) -> Table:
@@ -149,7 +159,7 @@ def speeds(report: Report) -> Table:
         for t in report.targets
         if t.latency
     )
-    return Table(head, rows, 3)
+    return Table(head, rows, 3, "What the first table leaves out of the times")
 
 
 def flips_by_line(report: Report) -> dict[str, list[tuple[str, Flip]]]:

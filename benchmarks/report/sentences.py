@@ -84,15 +84,6 @@ def guarantee(report: Report) -> str:
     )
 
 
-def complaints(report: Report) -> list[tuple[str, str]]:
-    """Return each reason not to pass, after the names of the targets that have it."""
-    names: dict[str, list[str]] = {}
-    for target in report.targets:
-        if target.reason:
-            names.setdefault(target.reason, []).append(target.name)
-    return [("; ".join(having), reason) for reason, having in names.items()]
-
-
 def facts(report: Report) -> Mapping[str, str]:
     """Return the environment as names and values."""
     e = report.environment

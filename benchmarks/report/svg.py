@@ -170,7 +170,7 @@ def labels(places: Sequence[tuple[float, float]], names: Sequence[str], kinds: S
     ys = spread([y for _, y in places], gap=LINE, low=TOP + LINE / 2, high=HEIGHT - BOTTOM)
     edge = WIDTH - RIGHT + 14
     return [
-        f'<path class="lead" d="M{x + 7:.1f} {y:.1f}L{edge - 4} {at:.1f}"/>'
+        f'<path class="lead-line" d="M{x + 7:.1f} {y:.1f}L{edge - 4} {at:.1f}"/>'
         + text(edge, at + 5, _short(name), kind=f"key {kind}")
         for (x, y), at, name, kind in zip(places, ys, names, kinds, strict=True)
     ]

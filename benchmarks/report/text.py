@@ -1,13 +1,10 @@
-"""The report for a terminal: plain aligned text."""
+"""A report for a terminal: plain aligned text."""
 
 from __future__ import annotations
 
 import textwrap
 
-from inkport.benchmarks.report.devices import device_notes, devices
-from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.report.rows import by_dataset, summary, worst_writers
-from inkport.benchmarks.report.sentences import complaints, headline, notes, reference_line
+from inkport.benchmarks.report.presentation import Presentation, Section
 from inkport.core.tables import Table
 
 
@@ -15,22 +12,22 @@ WIDTH = 100
 """Columns that sentences are wrapped to."""
 
 
-def render_text(report: Report) -> str:
-    """Return the table with its headline, the data sets where there are several, the reasons and the notes."""
-    datasets = by_dataset(report)
-    several = len({row[:2] for row in datasets.rows}) > 1
-    blocks = [wrap(headline(report)) + "\n" + wrap(reference_line(report))]
-    if several:
-        blocks.append(aligned(datasets))
-    blocks.append(aligned(summary(report)))
-    if (worst := worst_writers(report)).rows:
-        blocks.append("worst writer\n" + aligned(worst))
-    if report.devices:
-        blocks += [aligned(devices(report)), "\n".join(wrap(note) for note in device_notes(report))]
-    if reasons := complaints(report):
-        blocks.append("\n".join(wrap(f"{name}: {reason}") for name, reason in reasons))
-    blocks.append("\n".join(wrap(note) for note in notes(report)))
-    return "\n\n".join(blocks) + "\n"
+def render_text(document: Presentation) -> str:
+    """Return what a terminal shows: the conclusions last, where the eye is when a command ends."""
+    blocks = ["\n".join(map(wrap, document.subject))]
+    blocks += [text for index, section in enumerate(document.sections) if (text := _section(section, named=index > 0))]
+    conclusions = [found.sentence for found in document.conclusions]
+    blocks.append("\n".join(map(wrap, [*conclusions, document.lead] if document.lead else conclusions)))
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _section(section: Section, *, named: bool) -> str:
+    tables = [aligned(table) for table in section.tables if table.rows]
+    sentences = "\n".join(map(wrap, section.sentences))
+    if not section.terminal or not (tables or sentences):
+        return ""
+    first, *others = [*tables, *([sentences] if sentences else [])]
+    return "\n\n".join([f"{section.name.lower()}\n{first}" if named else first, *others])
 
 
 def aligned(table: Table) -> str:

@@ -149,12 +149,13 @@ def read_kit(folder: Path) -> object:
 
 def read_kit_result(folder: Path) -> object:
     from inkport.benchmarks.checks.kit.check import check_kit
-    from inkport.benchmarks.checks.kit.view import render_check
+    from inkport.benchmarks.checks.kit.sections import present
+    from inkport.benchmarks.report.text import render_text
     from inkport.benchmarks.run.kit.open import open_kit
     from inkport.benchmarks.run.kit.result import open_result
 
     check = check_kit(open_kit(folder / "a.zip"), open_result(folder / "result.zip"))
-    return render_check(check), check.to_json()
+    return render_text(present(check)), check.to_json()
 
 
 def read_signed_kit(folder: Path) -> object:

@@ -22,7 +22,6 @@ from inkport.benchmarks.checks.debug.result import (
 )
 from inkport.benchmarks.checks.debug.side import Side
 from inkport.core.artifact import Artifact
-from inkport.core.files import write_atomically
 
 
 SESSION_SLACK = 8.0
@@ -40,7 +39,7 @@ def debug_targets(
     images: npt.NDArray[np.float32],
     out: Path,
 ) -> DebugResult:
-    """Find where two targets part on one line; write ``debug.json`` and a reproduction of the first divergence.
+    """Find where two targets part on one line; write a reproduction of the first divergence.
 
     Args:
         targets: Both targets.
@@ -64,7 +63,7 @@ def debug_targets(
         divergences.append(divergence_record(finding, written))
     spec = graph.spec
     records = [_record(one, side, comparison, images) for one, side in zip(opened, comparison.sides, strict=True)]
-    result = DebugResult(
+    return DebugResult(
         model=f"{spec.name} {spec.version}",
         line=line,
         width=images.shape[3],
@@ -75,8 +74,6 @@ def debug_targets(
         divergences=tuple(divergences),
         tensors=tensor_records(comparison),
     )
-    write_atomically(out / "debug.json", result.to_json())
-    return result
 
 
 def _record(opened: Opened, side: Side, comparison: Comparison, images: npt.NDArray[np.float32]) -> TracedTarget:

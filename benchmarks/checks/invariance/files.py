@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 
 from inkport.benchmarks.checks.invariance.run import Checked
+from inkport.benchmarks.checks.invariance.sections import present
+from inkport.benchmarks.report.files import write_views
 from inkport.core.files import write_atomically
 from inkport.runtimes.relations.shrink import Example
 
 
 def write_checks(checked: Checked, folder: Path) -> None:
-    """Write the examples and, last, ``metamorphic.json`` into ``folder``, each in one step.
+    """Write the examples and, last, ``metamorphic.json`` and its views into ``folder``, each in one step.
 
     An example holds ``images`` float32 (n, 1, h, w), as they were run, and ``expected`` and ``found`` float32 (t, k),
     the logits of the line that differs; these two are left out where the run failed.
     """
     for name, example in checked.examples.items():
         write_atomically(folder / name, _npz(example))
-    write_atomically(folder / "metamorphic.json", checked.report.to_json())
+    write_views(present(checked.report), folder, stem="metamorphic", json=checked.report.to_json())
 
 
 def _npz(example: Example) -> bytes:

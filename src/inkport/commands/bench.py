@@ -9,7 +9,9 @@ from cyclopts import Parameter
 
 from inkport.benchmarks.checks.bench.report import BenchOptions
 from inkport.benchmarks.checks.bench.run import run_bench
-from inkport.benchmarks.checks.bench.text import render_bench
+from inkport.benchmarks.checks.bench.sections import present
+from inkport.benchmarks.report.files import write_views
+from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.benchmarks.run.scenarios.queries import Scenario
 from inkport.benchmarks.run.scenarios.stopping import StopRule
@@ -20,7 +22,6 @@ from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
 from inkport.commands._warn import warn_of_sharing
 from inkport.core.console import json_for_stdout, results_only
-from inkport.core.files import write_atomically
 
 
 @results_only()
@@ -56,7 +57,7 @@ def bench(
             left out.
         targets: TOML file with one [[target]] table per target; every runtime that inkport knows if left out.
         lines: Line sets: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
-        out: Folder for bench.json, bench.txt, LoadGen's logs, and the exported artefacts.
+        out: Folder for bench.json, its views (.html, .md, .txt), LoadGen's logs, and the exported artefacts.
         json_: Print the report as JSON instead of the tables.
         scenario: single-stream, multi-stream, offline: how lines arrive.
         precision: Stop a scenario when the 95 % intervals of p50 and p90 of all targets are narrower than this
@@ -91,15 +92,10 @@ def bench(
         report = run_bench(request, progress=terminal_progress())
     finally:
         clear_progress()
-    text = render_bench(report)
-
-    def write() -> None:
-        write_atomically(out / "bench.txt", text)
-        write_atomically(out / "bench.json", report.to_json())
-
+    shown = present(report)
     return deliver(
-        json_for_stdout(report.to_json()) if json_ else text,
-        files=write,
-        where=f"{out / 'bench.json'} (also .txt)",
+        json_for_stdout(report.to_json()) if json_ else render_text(shown),
+        files=lambda: write_views(shown, out, stem="bench", json=report.to_json()),
+        where=f"{out / 'bench.html'} (also .md, .txt and .json)",
         code=report.exit_code,
     )

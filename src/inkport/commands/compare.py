@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +9,12 @@ from cyclopts import Parameter
 
 from inkport.benchmarks.checks.compare.document import read_report
 from inkport.benchmarks.checks.compare.judge import Tolerance, compare_runs
-from inkport.benchmarks.checks.compare.views import render_junit, render_text
+from inkport.benchmarks.checks.compare.sections import present
+from inkport.benchmarks.report.files import write_views
+from inkport.benchmarks.report.junit import junit_xml
+from inkport.benchmarks.report.text import render_text
 from inkport.commands._deliver import deliver
-from inkport.commands._options import OutFile
+from inkport.commands._options import OutFile, OutFolder
 from inkport.core.console import json_for_stdout
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
@@ -27,6 +29,7 @@ def compare(
     allow_other_data: bool = False,
     json_: Annotated[bool, Parameter(name="--json")] = False,
     junit: OutFile | None = None,
+    out: OutFolder | None = None,
 ) -> int:
     """Say what changed between two reports of ``inkport verify``, with intervals.
 
@@ -42,6 +45,7 @@ def compare(
         allow_other_data: Compare reports of different lines, without judging the CER.
         json_: Print the comparison as JSON instead of the table.
         junit: Write the comparison as JUnit XML to this file, too.
+        out: Write compare.json and its views (.html, .md, .txt, .xml) into this folder, too.
     """
     if max_slower < 0 or (max_cer is not None and max_cer < 0):
         raise UsageError(f"--max-cer {max_cer} --max-slower {max_slower}: neither may be negative")
@@ -50,10 +54,13 @@ def compare(
         read_report(before), read_report(after), tolerance=tolerance, allow_other_data=allow_other_data
     )
 
+    shown = present(found)
+
     def write() -> None:
         if junit is not None:
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            write_atomically(junit, render_junit(found, timestamp=now))
+            write_atomically(junit, junit_xml(shown.title, shown.cases, timestamp=shown.created))
+        if out is not None:
+            write_views(shown, out, stem="compare", json=found.to_json())
 
-    shown = json_for_stdout(found.to_json()) if json_ else render_text(found)
-    return deliver(shown, files=write, code=found.exit_code)
+    text = json_for_stdout(found.to_json()) if json_ else render_text(shown)
+    return deliver(text, files=write, code=found.exit_code)

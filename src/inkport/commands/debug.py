@@ -10,14 +10,17 @@ from cyclopts import Parameter
 
 from inkport.benchmarks.checks.debug.opened import DebugTarget, availability, runtime_for
 from inkport.benchmarks.checks.debug.run import debug_targets
-from inkport.benchmarks.checks.debug.view import render_debug
+from inkport.benchmarks.checks.debug.sections import present
+from inkport.benchmarks.report.files import write_views
+from inkport.benchmarks.report.text import render_text
+from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutFolder
 from inkport.commands._proof import refuse_made_by
 from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
 from inkport.commands._skip import Skip
 from inkport.core.artifact import SIDECAR, Artifact, load_artifact
-from inkport.core.console import json_for_stdout, results, results_only
+from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import Audit
@@ -58,7 +61,8 @@ def debug(
         lines: Line sets to take the line from: Parquet files, TSV manifests, folders; the shipped sample lines if
             left out.
         line: Id of the line; one of middling width if left out.
-        out: Folder for debug.json, the reproduction, and the exported artefacts, which the next run takes up again.
+        out: Folder for debug.json, its views (.html, .md, .txt), the reproduction, and the exported artefacts, which
+            the next run takes up again.
         json_: Print the result as JSON instead of text.
         skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
@@ -80,8 +84,13 @@ def debug(
     index = _choose(audit, line)
     refuse_made_by([audit.lines[index]], [target.artifact for target in targets])
     result = debug_targets(targets, graph, line=audit.lines[index].id, images=audit.inputs[index], out=out)
-    results().write(json_for_stdout(result.to_json()) if json_ else render_debug(result))
-    return result.exit_code
+    shown = present(result)
+    return deliver(
+        json_for_stdout(result.to_json()) if json_ else render_text(shown),
+        files=lambda: write_views(shown, out, stem="debug", json=result.to_json()),
+        where=f"{out / 'debug.html'} (also .md, .txt and .json)",
+        code=result.exit_code,
+    )
 
 
 def _builder(model: str | None, work: Path, calibration: tuple[Path, ...], problems: Sequence[str]) -> Build:

@@ -13,12 +13,15 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.checks.kit.check import check_kit
 from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
 from inkport.benchmarks.checks.kit.run import run_kit
-from inkport.benchmarks.checks.kit.view import render_check
+from inkport.benchmarks.checks.kit.sections import present
+from inkport.benchmarks.report.files import write_views
+from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.kit.open import Kit, open_kit
 from inkport.benchmarks.run.kit.result import open_result
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
+from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFile, Seconds, Threads
+from inkport.commands._options import OutFile, OutFolder, Seconds, Threads
 from inkport.commands._proof import check_proof
 from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
 from inkport.commands._skip import Skip
@@ -140,6 +143,7 @@ def check(
     *,
     json_: Annotated[bool, Parameter(name="--json")] = False,
     public_key: Path | None = None,
+    out: OutFolder | None = None,
 ) -> int:
     """Judge a result on any machine: which stage first went wrong, and whether the text keeps its budget.
 
@@ -151,10 +155,17 @@ def check(
         result: What `inkport kit run` or a runner wrote.
         json_: Print the judgement as JSON.
         public_key: PEM file of the Ed25519 key that must have signed the kit.
+        out: Write check.json and its views (.html, .md, .txt, .xml) into this folder, too.
     """
     found = check_kit(open_kit(kit, public_key=public_key), open_result(result))
-    results().write(json_for_stdout(found.to_json()) if json_ else render_check(found))
-    return found.exit_code
+    shown = present(found)
+
+    def write() -> None:
+        if out is not None:
+            write_views(shown, out, stem="check", json=found.to_json())
+
+    text = json_for_stdout(found.to_json()) if json_ else render_text(shown)
+    return deliver(text, files=write, code=found.exit_code)
 
 
 def _command(text: str | None) -> list[str]:

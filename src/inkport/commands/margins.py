@@ -9,7 +9,9 @@ from cyclopts import Parameter
 
 from inkport.benchmarks.checks.flips.report import ForecastOptions
 from inkport.benchmarks.checks.flips.run import forecast_flips
-from inkport.benchmarks.checks.flips.text import render_margins
+from inkport.benchmarks.checks.flips.sections import present
+from inkport.benchmarks.report.files import write_views
+from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._deliver import deliver
 from inkport.commands._options import OutFolder, Threads
@@ -17,7 +19,6 @@ from inkport.commands._prepared import prepare_request
 from inkport.commands._request import problems_of
 from inkport.commands._skip import Skip
 from inkport.core.console import json_for_stdout, results_only
-from inkport.core.files import write_atomically
 
 
 @results_only()
@@ -46,7 +47,8 @@ def margins(
             left out.
         targets: TOML file with one [[target]] table per target; every runtime that inkport knows if left out.
         lines: Line sets: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
-        out: Folder for margins.json and the exported artefacts, which the next run takes up again.
+        out: Folder for margins.json, its views (.html, .md, .txt), and the exported artefacts, which the next run
+            takes up again.
         json_: Print the report as JSON instead of the table.
         threads: Threads that every target computes with.
         probes: Lines that each target reads to have its errors learnt from; they have the widths of all.
@@ -63,9 +65,10 @@ def margins(
         report = forecast_flips(request, progress=terminal_progress())
     finally:
         clear_progress()
+    shown = present(report)
     return deliver(
-        json_for_stdout(report.to_json()) if json_ else render_margins(report),
-        files=lambda: write_atomically(out / "margins.json", report.to_json()),
-        where=str(out / "margins.json"),
+        json_for_stdout(report.to_json()) if json_ else render_text(shown),
+        files=lambda: write_views(shown, out, stem="margins", json=report.to_json()),
+        where=f"{out / 'margins.html'} (also .md, .txt and .json)",
         code=report.exit_code,
     )

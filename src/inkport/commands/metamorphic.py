@@ -10,7 +10,8 @@ from cyclopts import Parameter
 from inkport.benchmarks.checks.invariance.files import write_checks
 from inkport.benchmarks.checks.invariance.report import InvarianceOptions
 from inkport.benchmarks.checks.invariance.run import check_relations
-from inkport.benchmarks.checks.invariance.text import render_checks
+from inkport.benchmarks.checks.invariance.sections import present
+from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._deliver import deliver
 from inkport.commands._options import OutFolder, Threads
@@ -47,8 +48,8 @@ def metamorphic(
             left out.
         targets: TOML file with one [[target]] table per target; every runtime that inkport knows if left out.
         lines: Line sets: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
-        out: Folder for metamorphic.json, the examples, and the exported artefacts, which the next run takes up
-            again.
+        out: Folder for metamorphic.json, its views (.html, .md, .txt, .xml), the examples, and the exported
+            artefacts, which the next run takes up again.
         json_: Print the report as JSON instead of the table.
         threads: Threads that every target computes with.
         sample: Most lines that the relations are tried on; they have the widths of all.
@@ -63,9 +64,9 @@ def metamorphic(
     finally:
         clear_progress()
     return deliver(
-        json_for_stdout(checked.report.to_json()) if json_ else render_checks(checked.report),
+        json_for_stdout(checked.report.to_json()) if json_ else render_text(present(checked.report)),
         files=lambda: write_checks(checked, out),
-        where=str(out / "metamorphic.json"),
+        where=f"{out / 'metamorphic.html'} (also .md, .txt, .xml and .json)",
         code=checked.report.exit_code,
     )
 

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from inkport.benchmarks.checks.verify import verify as run_harness
 from inkport.benchmarks.report.files import write_report
+from inkport.benchmarks.report.sections import present
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
@@ -118,8 +119,8 @@ def verify(
     finally:
         clear_progress()
     return deliver(
-        json_for_stdout(report.to_json()) if json_ else render_text(report),
+        json_for_stdout(report.to_json()) if json_ else render_text(present(report)),
         files=lambda: write_report(report, read, out),
-        where=f"{out / 'report.html'} (also .md and .json)",
+        where=f"{out / 'report.html'} (also .md, .txt, .xml and .json)",
         code=report.exit_code,
     )

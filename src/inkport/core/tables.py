@@ -16,6 +16,8 @@ class Table:
     """The cells."""
     text_columns: int
     """How many columns from the left hold words; the rest hold numbers."""
+    caption: str = ""
+    """What it shows, where its section's heading does not say it."""
 
 
 def markdown_table(table: Table) -> str:

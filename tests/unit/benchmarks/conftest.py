@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from PIL import Image
 
 from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.report.envelope import Report
+from inkport.benchmarks.report.html import render_html
+from inkport.benchmarks.report.presentation import Presentation
 from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.request import Request
 from inkport.core import registry
@@ -102,6 +106,74 @@ def install(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(registry, "entry_points", lambda **_: [FakePoint(runtime) for runtime in runtimes])
 
     return install_runtimes
+
+
+class Page(HTMLParser):
+    """What a browser, or whoever reads a page aloud, makes of it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.marked = ""
+        self.missing: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        # A table's first child is its caption, as a folded part's is its summary.
+        first = {"table": "caption", "details": "summary"}
+        parent = self.elements[-1][0] if self.elements else ""
+        if parent in first and tag != first[parent]:
+            self.missing.append(f"{parent} without {first[parent]}")
+        self.elements.append((tag, dict(attrs)))
+        if tag not in {"meta", "img", "input", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+        if self.open and self.open[-1] == "mark":
+            self.marked += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        """Return the attributes of every such element."""
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    def check(self) -> Page:
+        """Hold what every page of a report promises to those who cannot see, point, click or load anything."""
+        assert self.open == []
+        assert self.missing == []
+        assert [html.get("lang") for html in self.all("html")] == ["en"]
+        assert len(self.all("h1")) == 1
+        assert all(image.get("alt") for image in self.all("img"))
+        assert {cell.get("scope") for cell in self.all("th")} <= {"col", "row"}
+        labels = {label.get("for") for label in self.all("label")}
+        assert all(field["id"] in labels for field in self.all("input"))
+        ids = [attributes["id"] for _, attributes in self.elements if "id" in attributes]
+        assert len(ids) == len(set(ids))
+        assert all(link["href"][1:] in ids for link in self.all("a") if link["href"].startswith("#"))
+        assert all(drawing.get("aria-label") for drawing in self.all("svg"))
+        assert all("tabindex" in box for box in self.all("div") if box.get("class") == "scroll")
+        assert not {"script", "link", "iframe", "object", "base", "form"} & {tag for tag, _ in self.elements}
+        assert all(image["src"].startswith("data:image/") for image in self.all("img"))
+        assert not any(name.startswith("on") for _, attributes in self.elements for name in attributes)
+        levels = [int(tag[1]) for tag, _ in self.elements if tag in {"h1", "h2", "h3"}]
+        assert all(below - above <= 1 for above, below in pairwise(levels))
+        return self
+
+
+@pytest.fixture
+def page():
+    """Return a function that parses a page, or the page of a report, and checks what every page must keep."""
+
+    def parse(shown: str | Presentation) -> Page:
+        return Page(shown if isinstance(shown, str) else next(iter(render_html(shown).values()))).check()
+
+    return parse
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from inkport import benchmarks
 from inkport.benchmarks.checks.invariance.report import InvarianceOptions, Relations
 from inkport.benchmarks.checks.invariance.run import check_relations
-from inkport.benchmarks.checks.invariance.text import describe
+from inkport.benchmarks.checks.invariance.sections import describe
 from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.run.kit.faults import name_tensor_fault
 from inkport.benchmarks.run.machine.fresh_child import measure_ready

@@ -6,7 +6,7 @@ import jiwer
 import pytest
 from hypothesis import given, strategies as st
 
-from inkport.benchmarks.measure.edits import Edits, count_edits, sum_edits
+from inkport.benchmarks.measure.edits import BAND, Edits, count_edits, edit_script, sum_edits
 from inkport.core.metrics import edit_distance
 
 
@@ -38,6 +38,20 @@ def test_counts_are_those_of_the_shortest_script_with_most_substitutions(a, b):
     best = min(every_script(a, b), key=lambda counts: (sum(counts), -counts[0]))
     edits = count_edits(a, b)
     assert (edits.substitutions, edits.insertions, edits.deletions) == best
+
+
+@given(st.text("ab", max_size=4 * BAND), st.text("ab", max_size=4 * BAND))
+def test_a_script_leads_from_one_to_the_other_and_is_the_best_however_many_edits_it_takes(a, b):
+    script = edit_script(a, b)
+    edits = count_edits(a, b)
+    kinds = [(step.before is None, step.after is None) for step in script]
+    assert (kinds.count((False, False)), kinds.count((True, False))) == (edits.substitutions, edits.insertions)
+    assert len(script) == edits.total
+    made, at = "", 0
+    for step in script:
+        made += a[at : step.position] + ("" if step.after is None else b[step.after])
+        at = step.position + (step.before is not None)
+    assert made + a[at:] == b
 
 
 @given(st.text("abcde", min_size=1, max_size=40), st.text("abcde", max_size=40))

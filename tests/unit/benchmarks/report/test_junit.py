@@ -7,9 +7,13 @@ import junitparser
 import pytest
 
 from inkport.benchmarks.measure.equivalence import Verdict
-from inkport.benchmarks.report.junit import RESULTS, Case, Result, junit_xml, render_junit
+from inkport.benchmarks.report.junit import RESULTS, Case, Result, cases, junit_xml
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.record import Proof
+
+
+def render(report):
+    return junit_xml("inkport verify", cases(report), timestamp=report.created)
 
 
 def suites(text):
@@ -17,7 +21,7 @@ def suites(text):
 
 
 def test_a_case_for_each_outcome_and_each_data_set(report):
-    found = suites(render_junit(report))
+    found = suites(render(report))
     assert {name: [case.name for case in suite] for name, suite in found.items()} == {
         "good port": ["outcome", "left", "right"],
         "bad port": ["outcome", "left", "right"],
@@ -31,7 +35,7 @@ def test_a_case_for_each_outcome_and_each_data_set(report):
 
 
 def test_failures_lead_to_the_reason(report):
-    found = suites(render_junit(report))
+    found = suites(render(report))
     (failure,) = next(iter(found["bad port"])).result
     assert report.targets[1].reason in failure.message
     assert failure.text == failure.message
@@ -43,7 +47,7 @@ def test_failures_lead_to_the_reason(report):
 
 def test_an_optional_runtime_that_is_not_there_is_skipped(report):
     optional = replace(report.targets[2], required=False)
-    (case,) = suites(render_junit(replace(report, targets=(optional,))))["absent port"]
+    (case,) = suites(render(replace(report, targets=(optional,))))["absent port"]
     assert case.is_skipped
 
 
@@ -60,7 +64,7 @@ def test_verdicts_of_data_sets(report, verdict, result):
     target = report.targets[0]
     rows = tuple(replace(r, equivalence=replace(r.equivalence, verdict=verdict)) for r in target.parity.datasets)
     changed = target.having(Proof(parity=replace(target.parity, datasets=rows), latency=target.latency))
-    _, left, _ = suites(render_junit(replace(report, targets=(changed,))))["good port"]
+    _, left, _ = suites(render(replace(report, targets=(changed,))))["good port"]
     assert [type(part) for part in left.result] == result
 
 

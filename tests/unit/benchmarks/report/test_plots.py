@@ -101,12 +101,12 @@ def test_flips_are_shared_out_by_margin(report):
     lines = replace(report.section(Together), per_line=replace(report.per_line, margin_reference=margins))
     proof = replace(target.section(Proof), parity=replace(target.parity, flips=flips), line_edits=(0,) * 16)
     changed = target.having(proof)
-    dots = elements(plots.flips_and_margins(replace(report.having(lines), targets=(changed,))), "circle")
+    dots = elements(plots.flips_and_gaps(replace(report.having(lines), targets=(changed,))), "circle")
     shares = [dot.findtext("title").split(": ")[1].split(" of")[0] for dot in dots]
     assert shares == ["100.0%"] * 4 + ["0.0%"] * 4
     # Lines that it did not read count for nothing.
     half = target.having(replace(proof, line_edits=(0,) * 8 + (None,) * 8))
-    assert plots.flips_and_margins(replace(report.having(lines), targets=(half,))) == ""
+    assert plots.flips_and_gaps(replace(report.having(lines), targets=(half,))) == ""
 
 
 def test_nothing_to_draw_no_drawing(report):

@@ -9,6 +9,7 @@ import pytest
 
 from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.report.schema import schema_of
+from inkport.benchmarks.report.sections import present
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.fusion import measure_gain, tune
 from inkport.benchmarks.run.options import VerifyOptions
@@ -80,6 +81,6 @@ def test_verify_decodes_the_reference_and_every_target_with_the_language_model(
     assert report.lm == fusion
     assert plain.host.beam_p50_ms is None
     assert report.host.beam_p50_ms > 0
-    assert "language model" in render_text(report)
+    assert "language model" in render_text(present(report))
     schema = schema_of("verify")
     jsonschema.validate(json.loads(report.to_json()), schema)

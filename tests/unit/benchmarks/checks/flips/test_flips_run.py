@@ -10,9 +10,10 @@ import pytest
 
 from inkport.benchmarks.checks.flips.report import Forecast, ForecastOptions
 from inkport.benchmarks.checks.flips.run import forecast_flips
-from inkport.benchmarks.checks.flips.text import render_margins
+from inkport.benchmarks.checks.flips.sections import present as present_forecast
 from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.report.schema import schema_of
+from inkport.benchmarks.report.sections import present
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.request import Request
@@ -45,7 +46,7 @@ def forecast(install, fake_runtime, fake_artifact, audit):
     return run
 
 
-def test_a_forecast_of_a_faithful_a_broken_and_a_crashing_port(forecast, fake_runtime, faithful):
+def test_a_forecast_of_a_faithful_a_broken_and_a_crashing_port(forecast, fake_runtime, faithful, page):
     def late(images):
         """Right on the lines that come first and wrong afterwards: no probe line shows it."""
         late.calls += 1
@@ -59,7 +60,8 @@ def test_a_forecast_of_a_faithful_a_broken_and_a_crashing_port(forecast, fake_ru
     assert (report.targets[2].outcome, dead, report.exit_code) == ("run-failed", None, 1)
     schema = schema_of("margins")
     jsonschema.validate(json.loads(report.to_json()), schema)
-    text = " ".join(render_margins(report).split())
+    text = " ".join(render_text(present_forecast(report)).split())
+    assert len(page(present_forecast(report)).all("table")) == 1
     assert "late pass more than predicted" in text
     assert "driver fell over" in text
 
@@ -115,7 +117,7 @@ def test_fragile_lines_are_those_with_the_smallest_margins(fragile, audit, faith
     report, target = fragile(watch)
     assert sorted(seen) == sorted(image.shape[3] for image in audit.inputs)[-4:]
     assert (target.sample, target.sample_choice, target.outcome) == (4, "fragile", "pass")
-    assert "port: read the lines closest to changing" in " ".join(render_text(report).split())
+    assert "port: read the lines closest to changing" in " ".join(render_text(present(report)).split())
 
 
 def test_flips_on_fragile_lines_prove_no_error_rate(fragile, faithful):

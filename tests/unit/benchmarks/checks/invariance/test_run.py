@@ -11,8 +11,10 @@ import pytest
 from inkport.benchmarks.checks.invariance.files import write_checks
 from inkport.benchmarks.checks.invariance.report import InvarianceOptions, Relations
 from inkport.benchmarks.checks.invariance.run import check_relations
-from inkport.benchmarks.checks.invariance.text import render_checks
+from inkport.benchmarks.checks.invariance.sections import present
+from inkport.benchmarks.report.junit import Result
 from inkport.benchmarks.report.schema import schema_of
+from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.request import Request
 from inkport.core.errors import LineDataError, UnknownRuntimeError
 from inkport.core.runtime import Availability
@@ -80,12 +82,17 @@ def test_one_right_and_one_wrong_target(run, fake_runtime, leaky, tmp_path):
         assert np.array_equal(leaky(arrays["images"][1:])[0], expected)
 
 
-def test_the_table_and_the_sentences_lead_to_the_fault(run, fake_runtime, leaky):
-    text = " ".join(render_checks(run(fake_runtime("right"), fake_runtime("leaky", leaky)).report).split())
+def test_the_table_and_the_sentences_lead_to_the_fault(run, fake_runtime, leaky, page):
+    shown = present(run(fake_runtime("right"), fake_runtime("leaky", leaky)).report)
+    text = " ".join(render_text(shown).split())
     assert "leaky row violated ok ok ok VIOLATED" in text
     assert "right row pass ok ok ok ok ok ok ok ok ok" in text
     assert "leaky row, batch: A line in a batch reads like the line alone" in text
     assert "as line 2 of a batch of 2, compared with the line alone: reads" in text
+    assert "violated: 1 of 2 targets; holds: 1" in text
+    assert [item["class"] for item in page(shown).all("li") if "class" in item] == ["bad", "good"]
+    results = {case.suite: case.result for case in shown.cases if case.name == "batch"}
+    assert results == {"leaky row": Result.FAILURE, "right row": Result.PASSED}
 
 
 def test_a_session_that_keeps_state_is_to_be_mended_first(run, fake_runtime, faithful):
@@ -96,7 +103,7 @@ def test_a_session_that_keeps_state_is_to_be_mended_first(run, fake_runtime, fai
             self.calls += 1
             return np.roll(faithful(images), self.calls % 5, axis=2)
 
-    text = " ".join(render_checks(run(fake_runtime("state", Counting())).report).split())
+    text = " ".join(render_text(present(run(fake_runtime("state", Counting())).report)).split())
     assert "state row: fix repeat first; the others take it for granted." in text
 
 

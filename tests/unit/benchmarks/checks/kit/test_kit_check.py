@@ -9,7 +9,9 @@ import pytest
 
 from inkport.benchmarks.checks.kit.check import check_kit
 from inkport.benchmarks.checks.kit.make import make_kit
-from inkport.benchmarks.checks.kit.view import render_check
+from inkport.benchmarks.checks.kit.sections import present
+from inkport.benchmarks.report.junit import Result
+from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.kit.judge import State
 from inkport.benchmarks.run.kit.result import RunnerInfo, open_result
 from inkport.benchmarks.run.kit.stages import Stage
@@ -37,14 +39,17 @@ def flat(text):
     return " ".join(text.split())
 
 
-def test_a_faithful_runner_passes(kit, answer):
+def test_a_faithful_runner_passes(kit, answer, page):
     found = check_kit(kit, answer())
     assert states(found) == [RIGHT] * 4
     assert [finding.lines for finding in found.stages] == [4, 4, 4, 10]
     assert (found.first_wrong, found.outcome, found.exit_code) == (None, Outcome.PASS, 0)
     assert found.parity.flipped_lines == 0
     assert found.parity.cer == found.parity.cer_reference == 0
-    assert "no stage is wrong" in render_check(found)
+    shown = present(found)
+    assert "no stage is wrong" in render_text(shown)
+    assert [item["class"] for item in page(shown).all("li") if "class" in item] == ["good"]
+    assert {case.result for case in shown.cases} == {Result.PASSED}
 
 
 FAULTS = [
@@ -76,14 +81,14 @@ def test_the_first_wrong_stage_is_named(kit, answer, planted):
     assert words in finding.fault
     assert finding.wrong_lines == finding.lines >= 4
     assert found.exit_code == 1
-    assert f"first wrong stage: {stage}. On {finding.line} it {finding.fault}" in flat(render_check(found))
+    assert f"first wrong stage: {stage}. On {finding.line} it {finding.fault}" in flat(render_text(present(found)))
 
 
 def test_every_later_stage_that_is_wrong_by_itself_is_told(kit, answer):
     found = check_kit(kit, answer({Stage.GRAY: lambda g: 1 - g, Stage.TEXT: lambda t: t[::-1]}))
     assert states(found) == [WRONG, RIGHT, NOT_JUDGED, WRONG]
     assert found.first_wrong is Stage.GRAY
-    assert "text is wrong, too." in render_check(found)
+    assert "text is wrong, too." in render_text(present(found))
 
 
 def test_a_fault_on_a_line_that_is_not_golden_is_seen_too(kit, answer):
@@ -140,13 +145,13 @@ def test_runners_that_do_or_show_less_are_judged_by_what_they_show(kit, answer, 
     assert states(found) == expected
     assert (found.outcome, found.exit_code) == (Outcome.PASS, 0)
     assert found.parity.flipped_lines == 0
-    assert ("no stage could be judged" in render_check(found)) == (shown == (Stage.TEXT,))
+    assert ("no stage could be judged" in render_text(present(found))) == (shown == (Stage.TEXT,))
 
 
 def test_what_is_not_shown_may_be_to_blame(kit, answer):
     found = check_kit(kit, answer({Stage.TENSOR: lambda t: 1 - t}, shown=(Stage.GRAY, Stage.LOGITS, Stage.TEXT)))
     assert states(found) == [RIGHT, NOT_SHOWN, WRONG, RIGHT]
-    assert "The runner does not show tensor, which may be to blame." in flat(render_check(found))
+    assert "The runner does not show tensor, which may be to blame." in flat(render_text(present(found)))
 
 
 def test_a_black_box_that_reads_wrong_text_is_judged_by_the_text(kit, answer):

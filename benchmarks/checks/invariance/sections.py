@@ -1,4 +1,4 @@
-"""The checks for a terminal: a table of relations, and a paragraph for each one that does not hold."""
+"""The checks as they are read: a table of relations, and a sentence for each one that does not hold."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from inkport.benchmarks.checks.invariance.report import (
     Relations,
     Status,
 )
+from inkport.benchmarks.report.conclusion import SIGNS
 from inkport.benchmarks.report.envelope import Report
+from inkport.benchmarks.report.junit import RESULTS, Case, Result
+from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import NONE
-from inkport.benchmarks.report.text import aligned, wrap
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.record import TargetRecord
 from inkport.core.tables import Table
@@ -24,19 +26,49 @@ FOUNDATIONS = ("repeat", "order")
 """Relations that the others take for granted."""
 
 
-def render_checks(report: Report) -> str:
-    """Return the table, the reasons of what did not run, and every violation with its smallest example."""
+def present(report: Report) -> Presentation:
+    """Return the checks as they are read: the table, and every violation with its smallest example."""
     model, data = report.model, report.data
     lines = max((target.section(Relations).lines for target in report.targets), default=0)
     head = (
         f"{model.name} {model.version} ({model.artifact.sha256[:12]}) on {lines} of {data.lines} lines "
         f"of {', '.join(data.sources)} ({data.sha256[:12]})"
     )
-    blocks = [wrap(head) + (f"\n{wrap(f'no reference: {report.note}')}" if report.note else "")]
-    blocks.append(aligned(_table(report)))
-    blocks += [wrap(f"{target.name}: {target.reason}") for target in report.targets if target.reason]
-    blocks += [text for target in report.targets if (text := _paragraphs(target))]
-    return "\n\n".join(blocks) + "\n"
+    sections = [Section(name="Targets", tables=(_table(report),))]
+    if found := [sentence for target in report.targets for sentence in _violations(target)]:
+        sections.append(Section(name="Violations", sentences=tuple(found)))
+    return Presentation(
+        title="inkport metamorphic",
+        about=model.name,
+        subject=(head, *([f"no reference: {report.note}"] if report.note else [])),
+        conclusions=grouped([_conclude(target) for target in report.targets]),
+        sections=tuple(sections),
+        signs={str(word): sign for word, sign in SIGNS.items()} | {CELLS[Status.VIOLATED]: Sign.BAD},
+        cases=tuple(case for target in report.targets for case in _cases(target)),
+        created=report.created,
+    )
+
+
+def _conclude(target: TargetRecord) -> Conclusion:
+    broken = [found.relation for found in target.section(Relations).relations if found.status is Status.VIOLATED]
+    label = "holds" if target.outcome is Outcome.PASS else str(target.outcome)
+    why = target.reason or ", ".join(broken)
+    return Conclusion(names=(target.name,), sign=SIGNS[target.outcome], label=label, why=why)
+
+
+def _cases(target: TargetRecord) -> list[Case]:
+    if not (found := target.section(Relations).relations):
+        message = f"{target.outcome}: {target.reason}"
+        return [Case(suite=target.name, name="outcome", result=RESULTS[target.outcome], message=message)]
+    return [
+        Case(
+            suite=target.name,
+            name=relation.relation,
+            result=Result.FAILURE if relation.status is Status.VIOLATED else Result.PASSED,
+            message=describe(target, relation) if relation.status is Status.VIOLATED else "",
+        )
+        for relation in found
+    ]
 
 
 def _table(report: Report) -> Table:
@@ -48,13 +80,13 @@ def _table(report: Report) -> Table:
     return Table(("target", "outcome", *names), tuple(rows), 2 + len(names))
 
 
-def _paragraphs(target: TargetRecord) -> str:
+def _violations(target: TargetRecord) -> list[str]:
     broken = [relation for relation in target.section(Relations).relations if relation.status is not Status.HOLDS]
-    lines = [wrap(describe(target, relation)) for relation in broken]
+    sentences = [describe(target, relation) for relation in broken]
     first = next((r.relation for r in broken if r.relation in FOUNDATIONS and r.status is Status.VIOLATED), None)
     if first is not None and target.outcome is Outcome.VIOLATED and len(broken) > 1:
-        lines.append(wrap(f"{target.name}: fix {first} first; the others take it for granted."))
-    return "\n".join(lines)
+        sentences.append(f"{target.name}: fix {first} first; the others take it for granted.")
+    return sentences
 
 
 def describe(target: TargetRecord, relation: RelationReport) -> str:

@@ -1,4 +1,4 @@
-"""The report of ``inkport bench`` for a terminal: plain aligned text."""
+"""What `inkport bench` measured, in the order in which it is read."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Iterable
 
 from inkport.benchmarks.checks.bench.report import Bench, Measured
 from inkport.benchmarks.measure.quantiles import Quantile
+from inkport.benchmarks.report.conclusion import SIGNS
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.report.text import aligned, wrap
+from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.run.environment import threads_on
 from inkport.benchmarks.run.machine.noise import Difference
+from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import TargetRecord
 from inkport.benchmarks.run.scenarios.figures import Figures
 from inkport.core.tables import Table
 
@@ -18,15 +21,41 @@ ABSENT = "not available"
 """What stands where the machine does not tell: never a 0."""
 
 
-def render_bench(report: Report) -> str:
-    """Return the tables of everything that was measured, with the noise floor first."""
-    blocks = [wrap(_headline(report)), "\n".join(wrap(line) for line in _machine(report))]
-    blocks += [_scenario(report, scenario) for scenario in report.options.scenarios]
-    tables = (_curves(report), _fresh(report), _overheads(report), _loadgen(report), _drifts(report))
-    blocks += [aligned(table) for table in tables if table.rows]
-    if reasons := [(t.name, t.reason) for t in report.targets if t.reason]:
-        blocks.append("\n".join(wrap(f"{name}: {reason}") for name, reason in reasons))
-    return "\n\n".join(blocks) + "\n"
+def present(report: Report) -> Presentation:
+    """Return everything that was measured, as it is read; the noise floor comes first."""
+    scenarios = {str(scenario): _scenario(report, scenario) for scenario in report.options.scenarios}
+    tables = {
+        "Time against width": _curves(report),
+        "Cold start": _fresh(report),
+        "Harness overhead": _overheads(report),
+        "LoadGen": _loadgen(report),
+        "Drift": _drifts(report),
+    }
+    sections = [
+        Section(name=name.capitalize(), tables=(table,), sentences=() if table.rows else ("no target was measured",))
+        for name, table in scenarios.items()
+    ]
+    sections += [Section(name=name, tables=(table,)) for name, table in tables.items() if table.rows]
+    return Presentation(
+        title="inkport bench",
+        about=report.model.name,
+        subject=(_headline(report), *_machine(report)),
+        conclusions=grouped([_conclude(target, report) for target in report.targets]),
+        sections=tuple(sections),
+        signs={str(outcome): sign for outcome, sign in SIGNS.items()},
+        created=report.created,
+    )
+
+
+def _conclude(target: TargetRecord, report: Report) -> Conclusion:
+    why, scenarios, baseline = target.reason, target.section(Measured).scenarios, report.section(Bench).baseline
+    if target.outcome is not Outcome.PASS or not scenarios:
+        return Conclusion(names=(target.name,), sign=SIGNS[target.outcome], label=str(target.outcome), why=why)
+    first = scenarios[0]
+    why = f"p50 {_with_interval(first.p50_ms)} ms per query, {first.scenario}"
+    if target.name != baseline and first.speed_up is not None:
+        why += f", {speed(first)} {'to' if first.difference is Difference.NONE else 'as fast as'} {baseline}"
+    return Conclusion(names=(target.name,), sign=Sign.GOOD, label="measured", why=why)
 
 
 def _headline(report: Report) -> str:
@@ -57,18 +86,16 @@ def _machine(report: Report) -> Iterable[str]:
         yield f"per line, not in the times: {parts} (medians)"
 
 
-def _scenario(report: Report, scenario: str) -> str:
-    rows = [(t.name, f) for t in report.targets for f in t.section(Measured).scenarios if f.scenario == scenario]
-    head = (str(scenario), "stop", "queries", "p50 ms", "p90 ms", "p99 ms", "lines/s", "speed", "mJ/line")
-    if not rows:
-        return f"{scenario}: no target was measured"
-    return aligned(
-        _table(
-            head=head,
-            rows=[_figures(name, found, report.section(Bench).baseline) for name, found in rows],
-            text_columns=2,
-        )
-    )
+def _scenario(report: Report, scenario: str) -> Table:
+    baseline = report.section(Bench).baseline
+    rows = [
+        _figures(target.name, found, baseline)
+        for target in report.targets
+        for found in target.section(Measured).scenarios
+        if found.scenario == scenario
+    ]
+    head = ("target", "stop", "queries", "p50 ms", "p90 ms", "p99 ms", "lines/s", "speed", "mJ/line")
+    return Table(head, tuple(rows), 2)
 
 
 def _figures(name: str, found: Figures, baseline: str | None) -> tuple[str, ...]:
@@ -87,7 +114,7 @@ def speed(found: Figures) -> str:
 
 
 def _curves(report: Report) -> Table:
-    head = ("time against width", "ms", "+ us/px", "+ ns/px^2", "fit error", "width", "ms", "of peak", "of bandwidth")
+    head = ("target", "ms", "+ us/px", "+ ns/px^2", "fit error", "width", "ms", "of peak", "of bandwidth")
     rows: list[tuple[str, ...]] = []
     for target in report.targets:
         measured = target.section(Measured)
@@ -102,11 +129,11 @@ def _curves(report: Report) -> Table:
             left = ("",) * len(first) if number else first
             share = (_share(found.of_peak), _share(found.of_bandwidth))
             rows.append((*left, f"{found.width_px} px", f"{cost.time_ms(found.width_px):.3g}", *share))
-    return _table(head=head, rows=rows, text_columns=1)
+    return Table(head, tuple(rows), 1)
 
 
 def _fresh(report: Report) -> Table:
-    head = ("cold start", "import ms", "open ms", "first run ms", "new width ms", "later ms", "peak MiB", "of it SDK")
+    head = ("target", "import ms", "open ms", "first run ms", "new width ms", "later ms", "peak MiB", "of it SDK")
     rows: list[tuple[str, ...]] = []
     for target in report.targets:
         if (fresh := target.section(Measured).fresh) is None:
@@ -117,7 +144,7 @@ def _fresh(report: Report) -> Table:
         sizes = (f"{memory.peak_mib:.0f}", f"{memory.imported_mib:.0f}") if memory else (ABSENT, ABSENT)
         times = (f"{ms:.3g}" for ms in (fresh.import_ms, fresh.open_ms, fresh.first_run_ms))
         rows.append((target.name, *times, *calls, *sizes))
-    return _table(head=head, rows=rows, text_columns=1)
+    return Table(head, tuple(rows), 1)
 
 
 def _overheads(report: Report) -> Table:
@@ -126,7 +153,7 @@ def _overheads(report: Report) -> Table:
         (name, f"{o.harness_ms:.4g}", f"{o.bare_ms:.4g}", _with_interval(o.ratio, ".4f"), str(o.rounds))
         for name, o in found
     ]
-    return _table(head=("harness overhead", "harness ms", "bare loop ms", "ratio", "rounds"), rows=rows, text_columns=1)
+    return Table(("target", "harness ms", "bare loop ms", "ratio", "rounds"), tuple(rows), 1)
 
 
 def _loadgen(report: Report) -> Table:
@@ -135,7 +162,7 @@ def _loadgen(report: Report) -> Table:
         for target in report.targets
         for found in target.section(Measured).loadgen
     ]
-    return _table(head=("LoadGen", "scenario", "result", "figure", "value"), rows=rows, text_columns=4)
+    return Table(("target", "scenario", "result", "figure", "value"), tuple(rows), 4)
 
 
 def _drifts(report: Report) -> Table:
@@ -145,11 +172,7 @@ def _drifts(report: Report) -> Table:
             verdict = "none" if drift.verdict is Difference.NONE else str(drift.verdict)
             minutes = (f"{drift.p50_ms[0]:.3g}", f"{drift.p50_ms[-1]:.3g}")
             rows.append((target.name, *minutes, _with_interval(drift.change, ".3f"), verdict))
-    return _table(head=("drift", "p50 ms, minute 1", "last minute", "change", "drift"), rows=rows, text_columns=1)
-
-
-def _table(*, head: tuple[str, ...], rows: Iterable[tuple[str, ...]], text_columns: int) -> Table:
-    return Table(head=head, rows=tuple(rows), text_columns=text_columns)
+    return Table(("target", "p50 ms, minute 1", "last minute", "change", "drift"), tuple(rows), 1)
 
 
 def _with_interval(found: Quantile, style: str = ".3g") -> str:

@@ -1,16 +1,17 @@
-"""A comparison as text and as JUnit XML."""
+"""A comparison in the order in which it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from inkport.benchmarks.checks.compare.judge import Comparison, Subject, TargetChange
 from inkport.benchmarks.checks.compare.pace import PaceChange
 from inkport.benchmarks.checks.compare.rate import RateChange
 from inkport.benchmarks.measure.equivalence import Verdict
-from inkport.benchmarks.report.junit import Case, Result, junit_xml
+from inkport.benchmarks.report.junit import Case, Result
+from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import NONE, between, milliseconds, percent, points
-from inkport.benchmarks.report.text import aligned, wrap
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.core.tables import Table
 
@@ -19,25 +20,34 @@ NAMED = 3
 """How many lines a sentence names; the JSON form lists all."""
 
 
-def render_text(comparison: Comparison) -> str:
-    """Return the tables, each regression in a sentence, and what could not be compared."""
-    blocks = [f"before: {comparison.first}\nafter:  {comparison.second}"]
-    if comparison.differing:
-        blocks.append("\n".join(wrap(f"{key}: {_from_to(pair)}") for key, pair in comparison.differing.items()))
-    tables = (texts(comparison), worst_writers(comparison), speeds(comparison))
-    blocks += [aligned(table) for table in tables if table.rows]
-    blocks += ["\n".join(map(wrap, lines)) for lines in (_changes(comparison), _notes(comparison)) if lines]
+def present(comparison: Comparison) -> Presentation:
+    """Return the comparison as it is read: each regression in a sentence, and what could not be compared."""
+    tables = {"Texts": texts(comparison), "Worst writer": worst_writers(comparison), "Speed": speeds(comparison)}
+    lines = {"Changes": _changes(comparison), "Not compared": _notes(comparison)}
+    sections = [Section(name=name, tables=(table,)) for name, table in tables.items() if table.rows]
+    sections += [Section(name=name, sentences=tuple(found)) for name, found in lines.items() if found]
     regressed = [target.name for target in comparison.targets if target.regressions]
-    sentences = [f"{target.name}: {reason}" for target in comparison.targets for reason in target.regressions]
-    verdict = f"{len(regressed)} of {len(comparison.targets)} targets regressed" if regressed else "no regression"
-    blocks.append("\n".join(map(wrap, [*sentences, verdict])))
-    return "\n\n".join(blocks) + "\n"
+    return Presentation(
+        title="inkport compare",
+        about="what changed",
+        subject=(
+            f"before: {comparison.first}",
+            f"after:  {comparison.second}",
+            *(f"{key}: {_from_to(pair)}" for key, pair in comparison.differing.items()),
+        ),
+        conclusions=grouped([_conclude(target) for target in _present(comparison)]),
+        sections=tuple(sections),
+        cases=tuple(case for target in comparison.targets for case in _cases(target)),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        verdict=f"{len(regressed)} of {len(comparison.targets)} targets regressed" if regressed else "no regression",
+    )
 
 
-def render_junit(comparison: Comparison, *, timestamp: str) -> str:
-    """Return JUnit XML: a suite per target, a case for its outcome, each CER and its latency."""
-    cases = [case for target in comparison.targets for case in _cases(target)]
-    return junit_xml("inkport compare", cases, timestamp=timestamp)
+def _conclude(target: TargetChange) -> Conclusion:
+    if target.regressions:
+        why = " ".join(target.regressions)
+        return Conclusion(names=(target.name,), sign=Sign.BAD, label="regressed", why=why)
+    return Conclusion(names=(target.name,), sign=Sign.GOOD, label="no regression", why="")
 
 
 def texts(comparison: Comparison) -> Table:
@@ -57,7 +67,7 @@ def texts(comparison: Comparison) -> Table:
 
 def worst_writers(comparison: Comparison) -> Table:
     """Return one row per target that has one: the writer whose CER rose most."""
-    head = ("worst writer", "unit", "data set", "a line of it", "lines", "CER %", "now", "change", "95% as the worst")
+    head = ("target", "unit", "data set", "a line of it", "lines", "CER %", "now", "change", "95% as the worst")
     rows = tuple(
         (
             target.name,

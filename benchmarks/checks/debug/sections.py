@@ -1,10 +1,11 @@
-"""What `inkport debug` found, for a terminal."""
+"""What `inkport debug` found, in the order in which it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from inkport.benchmarks.checks.debug.result import DebugResult, DivergenceRecord, TracedTarget
+from inkport.benchmarks.checks.debug.result import DebugResult, DivergenceRecord
+from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign
 
 
 MOST = 5
@@ -30,55 +31,66 @@ WHAT = {
 """What is wrong, by fault."""
 
 
-def render_debug(result: DebugResult) -> str:
-    """Return the text."""
-    return "\n".join([*_head(result), "", *_body(result)]) + "\n"
+def present(result: DebugResult) -> Presentation:
+    """Return what was found, as it is read."""
+    sections = [
+        Section(name="First divergence", sentences=tuple(_divergence(result, one))) for one in result.divergences[:1]
+    ]
+    if rest := result.divergences[1:]:
+        heading = f"{len(rest)} more after it, each an error of its own:"
+        sections.append(Section(name="Further divergences", sentences=(heading, *map(_title, rest[:MOST]))))
+    if not result.diverges:
+        sections.append(Section(name="Nearest to it", sentences=tuple(_nearest(result))))
+    return Presentation(
+        title="inkport debug",
+        about=result.model,
+        subject=tuple(_subject(result)),
+        conclusions=tuple(_conclude(result)),
+        sections=tuple(sections),
+        verdict="they part" if result.diverges else "they part nowhere",
+    )
 
 
-def _head(result: DebugResult) -> Iterator[str]:
+def _subject(result: DebugResult) -> Iterator[str]:
     yield f"{result.model} on line {result.line} ({result.width} px wide), by the operators of onnx {result.graph[:12]}"
     for letter, side in (("A", result.a), ("B", result.b)):
-        yield f"{letter}: {_target(side)}"
+        ways = ", ".join(f"{count} by {how}" for how, count in sorted(side.matched.items()))
+        yield f"{letter}: {side.target} ({side.runtime} {side.version}, {side.artifact[:12]}): tensors matched {ways}"
         if side.note:
-            yield f"   {side.note}"
+            yield side.note
 
 
-def _target(side: TracedTarget) -> str:
-    ways = ", ".join(f"{count} by {how}" for how, count in sorted(side.matched.items()))
-    return f"{side.target} ({side.runtime} {side.version}, {side.artifact[:12]}): tensors matched {ways}"
-
-
-def _body(result: DebugResult) -> Iterator[str]:
-    if result.divergences:
-        first = result.divergences[0]
-        yield from _divergence(result, first)
-        if rest := result.divergences[1:]:
-            yield f"  {len(rest)} more after it, each an error of its own:"
-            yield from (f"    {_title(one)}" for one in rest[:MOST])
+def _conclude(result: DebugResult) -> Iterator[Conclusion]:
+    both = (result.a.target, result.b.target)
+    for first in result.divergences[:1]:
+        yield Conclusion(names=both, sign=Sign.BAD, label=f"They part at {_title(first)}", why=NEXT[first.fault])
     for side in (result.a, result.b):
         if (side.session_ratio or 0.0) > 1:
-            yield (
-                f"{side.target}: the session, its operators fused, is off by {side.session_difference:.3g} from its "
-                f"trace, {side.session_ratio:.3g} times what rounding explains: the fault is in a fused operator"
+            why = (
+                f"the session, its operators fused, is off by {side.session_difference:.3g} from its trace, "
+                f"{side.session_ratio:.3g} times what rounding explains"
             )
+            yield Conclusion(names=(side.target,), sign=Sign.BAD, label="the fault is in a fused operator", why=why)
     if not result.diverges:
-        yield f"They part nowhere by more than their precisions explain ({result.checks} comparisons)."
-        worst = max(result.tensors, key=lambda entry: max(entry.ratio_a, entry.ratio_b))
-        share = max(worst.ratio_a, worst.ratio_b)
-        yield f"  nearest to it: {worst.kind} {worst.operator}, at {share:.2g} of what is explained"
-        yield f"  at the end they differ by {result.tensors[-1].difference:.2g} (rms, relative)"
+        label = "They part nowhere by more than their precisions explain"
+        yield Conclusion(names=both, sign=Sign.GOOD, label=label, why=f"{result.checks} comparisons")
+
+
+def _nearest(result: DebugResult) -> Iterator[str]:
+    worst = max(result.tensors, key=lambda entry: max(entry.ratio_a, entry.ratio_b))
+    yield f"{worst.kind} {worst.operator}, at {max(worst.ratio_a, worst.ratio_b):.2g} of what is explained"
+    yield f"at the end they differ by {result.tensors[-1].difference:.2g} (rms, relative)"
 
 
 def _divergence(result: DebugResult, first: DivergenceRecord) -> Iterator[str]:
     side = result.a if first.target == result.a.target else result.b
-    yield f"They part at {_title(first)}"
     difference = "-" if first.difference is None else f"{first.difference:.3g}"
     text = WHAT[first.fault].format(
         difference=difference, precision=side.precision, explained=f"{first.explained:.3g}", shape=first.shape
     )
-    yield f"  {text}" + (f" ({first.ratio:.3g} times that)" if first.ratio is not None else "")
+    yield f"{text}" + (f" ({first.ratio:.3g} times that)" if first.ratio is not None else "")
     for value in first.inputs:
-        yield f"  reads {value.name} {value.dtype} {value.shape}"
+        yield f"reads {value.name} {value.dtype} {value.shape}"
     names = [entry.tensor for entry in result.tensors]
     if first.tensor in names:
         place = names.index(first.tensor)
@@ -88,8 +100,7 @@ def _divergence(result: DebugResult, first: DivergenceRecord) -> Iterator[str]:
             f"{result.tensors[-1].difference:.2g} at the end (rms, relative)"
         )
     alone = "" if first.reproduced else " (does not show it: the operator is wrong only together with its neighbours)"
-    yield f"  alone: python {first.reproduction}/reproduce.py{alone}"
-    yield f"  next: {NEXT[first.fault]}"
+    yield f"alone: python {first.reproduction}/reproduce.py{alone}"
 
 
 def _title(one: DivergenceRecord) -> str:
