@@ -6,18 +6,21 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from inkport.benchmarks.checks.devices.state import RunState, StateFile
+from inkport.benchmarks.checks.devices.state import StateFile
 from inkport.benchmarks.checks.devices.steps import RemoteRequest, RunFailedError, Steps
-from inkport.benchmarks.checks.kit.check import KitCheck, check_kit
+from inkport.benchmarks.checks.kit.check import check_kit
+from inkport.benchmarks.run.device_record import DeviceRun
 from inkport.benchmarks.run.environment import without_folders
 from inkport.benchmarks.run.kit.result import open_result
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress
+from inkport.benchmarks.run.record import TargetRecord, sentence_of
 from inkport.core.config import to_plain
 from inkport.core.errors import DeviceTimeoutError, DeviceUnavailableError, InkportError, UsageError
+from inkport.core.target import Target
 from inkport.runtimes.devices.address import Address, parse_address
 from inkport.runtimes.devices.describe import Description
 from inkport.runtimes.devices.open import open_device
@@ -34,20 +37,6 @@ class NamedDevice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TargetRun:
-    """One target on one device: a judgement, or how far it came."""
-
-    target: str
-    """Name of the target in the kit."""
-    check: KitCheck | None = None
-    """The judgement of its result."""
-    run: RunState | None = None
-    """How the run went, with a judgement."""
-    failure: tuple[Outcome, str] | None = None
-    """Where it ended without one, and why."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class DeviceRuns:
     """Everything that came of one device."""
 
@@ -55,8 +44,10 @@ class DeviceRuns:
     """The device."""
     description: Description | None
     """What it is; absent if it was not reached."""
-    runs: tuple[TargetRun, ...]
-    """One entry per target of the kit, in its order."""
+    records: tuple[TargetRecord, ...]
+    """One entry per target, in their order."""
+    runs: tuple[DeviceRun, ...]
+    """The runs that came to an end, in the same order."""
     finished: bool
     """Whether every run came to its end; if not, the next call goes on where this one stopped."""
 
@@ -82,12 +73,15 @@ def name_devices(texts: Sequence[str]) -> tuple[NamedDevice, ...]:
     return tuple(devices)
 
 
-def run_on(device: NamedDevice, request: RemoteRequest, *, out: Path, progress: Progress) -> DeviceRuns:
+def run_on(
+    device: NamedDevice, request: RemoteRequest, targets: Sequence[Target], *, out: Path, progress: Progress
+) -> DeviceRuns:
     """Take every target as far as it comes on one device.
 
     Args:
         device: The device.
         request: What is to be done on it.
+        targets: The targets of the kit.
         out: Folder of the whole run; the device's state and results lie in a folder of its own there.
         progress: Told what is going on.
 
@@ -96,7 +90,9 @@ def run_on(device: NamedDevice, request: RemoteRequest, *, out: Path, progress: 
     """
     folder = out / f"device-{device.name}"
     state = StateFile(folder / "state.json", _key(request, device))
-    targets = [target.name for target in request.kit.manifest.targets]
+    names = {target.name: f"{target.name} on {device.name}" for target in targets}
+    records = [replace(TargetRecord.of(t), name=names[t.name], machine=device.name) for t in targets]
+    ran: list[DeviceRun | None] = []
     try:
         opened = open_device(device.address, name=device.name)
         steps = Steps(device=opened, request=request, state=state, folder=folder, progress=progress)
@@ -104,30 +100,47 @@ def run_on(device: NamedDevice, request: RemoteRequest, *, out: Path, progress: 
     except UsageError:
         raise
     except InkportError as error:
-        failure = (_outcome(error), _reason(error, device))
-        runs = [TargetRun(target=target, failure=failure) for target in targets]
+        records = [_failed(record, _outcome(error), error, device) for record in records]
         finished = False
     else:
-        runs = [_run(target, steps, device) for target in targets]
-        finished = all(run.check or run.target not in state.state.runs for run in runs)
+        both = [_run(target.name, record, steps, device) for target, record in zip(targets, records, strict=True)]
+        records, ran = [record for record, _ in both], [run for _, run in both]
+        finished = all(r.parity or t.name not in state.state.runs for t, r in zip(targets, records, strict=True))
     description = state.state.description
     if finished:
         state.finish()
-    return DeviceRuns(device=device, description=description, runs=tuple(runs), finished=finished)
+    runs = tuple(run for run in ran if run)
+    return DeviceRuns(device=device, description=description, records=tuple(records), runs=runs, finished=finished)
 
 
-def _run(target: str, steps: Steps, device: NamedDevice) -> TargetRun:
+def _run(target: str, record: TargetRecord, steps: Steps, device: NamedDevice) -> tuple[TargetRecord, DeviceRun | None]:
     try:
         result = steps.result(target)
     except InkportError as error:
-        return TargetRun(target=target, failure=(_outcome(error), _reason(error, device)))
+        return _failed(record, _outcome(error), error, device), None
     try:
         check = check_kit(steps.request.kit, open_result(result))
     except InkportError as error:
         # A run that answers another kit, or whose result is damaged, must not be taken up again.
         steps.state.forget(target)
-        return TargetRun(target=target, failure=(Outcome.RUN_FAILED, _reason(error, device)))
-    return TargetRun(target=target, check=check, run=steps.state.run(target))
+        return _failed(record, Outcome.RUN_FAILED, error, device), None
+    state, found = steps.state.run(target), check.record(record)
+    if state.before is None or state.after is None:
+        return found, None
+    return found, DeviceRun(
+        target=record.name,
+        runner=check.runner,
+        environment=check.environment,
+        waited_s=round(state.waited_s, 1),
+        before=state.before,
+        after=state.after,
+        stages=check.stages,
+        times=check.times,
+    )
+
+
+def _failed(record: TargetRecord, outcome: Outcome, error: InkportError, device: NamedDevice) -> TargetRecord:
+    return replace(record, outcome=outcome, reason=_reason(error, device))
 
 
 def _key(request: RemoteRequest, device: NamedDevice) -> str:
@@ -145,7 +158,7 @@ def _outcome(error: InkportError) -> Outcome:
 
 def _reason(error: InkportError, device: NamedDevice) -> str:
     """Return the error's sentence and its fix, without folders, and without the machine's own name."""
-    text = error.message + (f" (fix: {error.remedy})" if error.remedy else "")
+    text = sentence_of(error)
     if device.address.host:
         text = re.sub(rf"(?:[\w.-]+@)?{re.escape(device.address.host)}(?![\w-])", device.name, text)
     return " ".join(without_folders(text).split()) + "."

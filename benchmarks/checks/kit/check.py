@@ -19,6 +19,7 @@ from inkport.benchmarks.run.kit.result import Result, RunnerInfo
 from inkport.benchmarks.run.kit.signature import KitSignature
 from inkport.benchmarks.run.kit.stages import Stage
 from inkport.benchmarks.run.outcome import Outcome, exit_code
+from inkport.benchmarks.run.record import Proof, TargetRecord
 from inkport.benchmarks.run.verdict import judge
 from inkport.core.ctc import Emission, Transcription, greedy
 from inkport.core.errors import SpecMismatchError
@@ -62,6 +63,26 @@ class KitCheck(Document):
     def exit_code(self) -> int:
         """0 if no stage is wrong and the budget is kept, else 1."""
         return 1 if self.first_wrong else exit_code([(self.outcome, True)])
+
+    def record(self, target: TargetRecord) -> TargetRecord:
+        """Return the record of the target that was run.
+
+        The first stage that is wrong does not decide, but tells where to look.
+        """
+        reason = self.reason
+        if wrong := next((finding for finding in self.stages if finding.stage is self.first_wrong), None):
+            where = f"{wrong.wrong_lines} of {wrong.lines} lines, first {wrong.line}"
+            reason += f" The first stage off its golden values is {wrong.stage}: {wrong.fault} ({where})."
+        return replace(
+            target,
+            runtime=self.runner.engine,
+            runtime_version=self.runner.version,
+            device=self.runner.device or target.device,
+            outcome=self.outcome,
+            reason=reason.strip(),
+            evidence=self.runner.evidence,
+            sections=(Proof(parity=self.parity),),
+        )
 
 
 def check_kit(kit: Kit, result: Result) -> KitCheck:

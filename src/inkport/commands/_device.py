@@ -122,5 +122,5 @@ def verify_on_devices(
         timeout_s=options.device_timeout,
         cooling=cooling,
     )
-    found = [run_on(device, request, out=out, progress=progress) for device in devices]
+    found = [run_on(device, request, made.targets, out=out, progress=progress) for device in devices]
     return report_devices(found, kit=kit, made=made, sources=sources, options=settings), kit.lines
