@@ -15,6 +15,8 @@ from inkport.core.charset import Charset
 from inkport.core.preprocess import PreprocessSpec
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
+from inkport.export.quantize.calibration import CalibrationSet, choose_calibration
+from inkport.lines.source import read_lines
 
 
 # The same examples on every machine, and no limit on the time that one takes.
@@ -110,3 +112,15 @@ def other_lines(lines_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     for file in lines_folder.glob("*.png"):
         Image.fromarray(np.asarray(Image.open(file)) - np.uint8(9)).save(folder / file.name)
     return folder
+
+
+@pytest.fixture(scope="session")
+def toy_calibration(toy_artifact: Artifact, lines_folder: Path) -> CalibrationSet:
+    return choose_calibration(read_lines([lines_folder]), toy_artifact.spec.preprocess, count=4)
+
+
+@pytest.fixture(scope="session")
+def toy_int8(toy_onnx: Artifact, toy_calibration: CalibrationSet, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    from inkport.export.quantize.onnx_int8 import int8_onnx_from_onnx
+
+    return int8_onnx_from_onnx(toy_onnx, tmp_path_factory.mktemp("toy-int8") / "onnx-int8", calibration=toy_calibration)
