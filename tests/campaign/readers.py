@@ -17,6 +17,7 @@ READERS: Mapping[str, Reader] = {
 """By name."""
 
 OWN_FILES: Mapping[str, str] = {
+    "inkport.benchmarks.report.schema": "the sources of the package, and the schema that is made of them",
     "inkport.benchmarks.run.environment": "the kernel's files",
     "inkport.benchmarks.run.kit.faults": "images of a kit, which load_gray has opened before",
     "inkport.benchmarks.checks.kit.make": "artefacts and lines that load_artifact and audit_lines have opened before",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from inkport.benchmarks.checks.kit.check import KitCheck
 from inkport.benchmarks.measure.parity import Parity
+from inkport.benchmarks.measure.quantiles import Percentiles
 from inkport.benchmarks.report.conclusion import LABELS, SIGNS, text_reason
 from inkport.benchmarks.report.junit import RESULTS, Case, Result
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign
@@ -21,10 +22,7 @@ def present(check: KitCheck) -> Presentation:
     threads = f", {runner.threads} threads" if runner.threads and runner.threads > 1 else ""
     text = [_text(check.parity)]
     if times:
-        text.append(
-            f"times of the runner's own, one run per line: p50 {times.p50_ms:.3g} ms, p90 {times.p90_ms:.3g}, "
-            f"p99 {times.p99_ms:.3g}"
-        )
+        text.append(_times(times))
     return Presentation(
         title="inkport kit check",
         about=check.target.name,
@@ -73,6 +71,13 @@ def _text(p: Parity) -> str:
         f"CER {100 * p.cer:.2f} %, the reference's {100 * p.cer_reference:.2f} %: {100 * p.delta:+.2f} points "
         f"(95 % interval {between(p.interval)}), {p.flipped_lines} of {p.lines} lines read "
         f"differently, {p.equivalence.verdict} at {100 * p.equivalence.margin:g} points"
+    )
+
+
+def _times(times: Percentiles) -> str:
+    return (
+        f"times of the runner's own, one run per line: p50 {times.p50_ms:.3g} ms, p90 {times.p90_ms:.3g}, "
+        f"p99 {times.p99_ms:.3g}"
     )
 
 

@@ -10,17 +10,20 @@ import numpy as np
 import pytest
 from mlperf_logging.compliance_checker.mlp_parser.ruleset_610 import parse_generator
 
-from inkport.benchmarks.checks.bench.text import _scenario
-from inkport.benchmarks.checks.kit.view import _text
-from inkport.benchmarks.measure.quantiles import Quantile
+from inkport.benchmarks.checks.bench.report import Bench, Measured
+from inkport.benchmarks.checks.bench.sections import _scenario
+from inkport.benchmarks.checks.kit.sections import _times
+from inkport.benchmarks.measure.quantiles import Percentiles, Quantile
 from inkport.benchmarks.report.devices import devices
 from inkport.benchmarks.report.html import render_html
-from inkport.benchmarks.report.junit import render_junit
+from inkport.benchmarks.report.junit import junit_xml
 from inkport.benchmarks.report.markdown import render_markdown
 from inkport.benchmarks.report.mllog import render_mllog
+from inkport.benchmarks.report.sections import present
 from inkport.benchmarks.report.text import render_text
-from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun, RunnerTimes
+from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun
 from inkport.benchmarks.run.kit.result import RunnerInfo
+from inkport.benchmarks.run.record import Proof
 from inkport.benchmarks.run.scenarios.figures import figures
 from inkport.benchmarks.run.scenarios.queries import Query, Scenario
 from inkport.benchmarks.run.scenarios.running import Run
@@ -37,8 +40,9 @@ TIMES = {"p50_ms": 3.17, "p90_ms": 5.29, "p99_ms": 7.43}
 def timed(report):
     """A report whose first target took these times, and the others none."""
     first, *others = report.targets
-    latency = replace(first.latency, **TIMES)
-    return replace(report, targets=(replace(first, latency=latency), *(replace(t, latency=None) for t in others)))
+    first = first.having(replace(first.section(Proof), latency=replace(first.latency, **TIMES)))
+    others = (target.having(replace(target.section(Proof), latency=None)) for target in others)
+    return replace(report, targets=(first, *others))
 
 
 def order_of(words, view):
@@ -58,11 +62,16 @@ def assert_in_order(view):
 
 @pytest.mark.parametrize(
     "render",
-    [render_text, render_markdown, lambda r: render_html(r, {}), render_junit],
+    [
+        render_text,
+        render_markdown,
+        lambda shown: render_html(shown)["report.html"],
+        lambda shown: junit_xml(shown.title, shown.cases, timestamp=shown.created),
+    ],
     ids=["text", "md", "html", "xml"],
 )
 def test_views_of_a_verification(timed, render):
-    assert_in_order(render(timed))
+    assert_in_order(render(present(timed)))
 
 
 def test_the_log_of_mlcommons(timed):
@@ -76,7 +85,7 @@ def test_the_log_of_mlcommons(timed):
 def test_times_of_a_device():
     sensors = Sensors(temperatures_c={"cpu": 41.5}, battery_percent=90, battery_status=None)
     after = replace(sensors, temperatures_c={"cpu": 43.5}, battery_percent=89)
-    times = RunnerTimes(**TIMES, n=10)
+    times = Percentiles(**TIMES, n=10)
     run = DeviceRun(
         target="it", runner=RunnerInfo(engine="acme"), environment={}, waited_s=0, before=sensors, after=after,
         stages=(), times=times,
@@ -87,11 +96,7 @@ def test_times_of_a_device():
 
 
 def test_times_of_a_runner_of_a_kit():
-    parity = SimpleNamespace(
-        cer=0, cer_reference=0, delta=0, interval=None, flipped_lines=0, lines=1,
-        equivalence=SimpleNamespace(verdict="EQUIVALENT", margin=0.1),
-    )  # fmt: skip
-    assert_in_order(_text(SimpleNamespace(parity=parity, times=SimpleNamespace(**TIMES))))
+    assert_in_order(_times(SimpleNamespace(**TIMES)))
 
 
 def test_times_of_a_scenario():
@@ -106,6 +111,7 @@ def test_times_of_a_scenario():
         np.percentile(np.arange(1, 101), [50, 90, 99])
     )
     exact = {name: Quantile(value=value, low=value, high=value) for name, value in TIMES.items()}
-    target = SimpleNamespace(name="it", scenarios=[replace(found, **exact)])
-    report = SimpleNamespace(targets=[target], baseline=None)
-    assert_in_order(_scenario(report, Scenario.SINGLE_STREAM))
+    sections = {Bench: Bench(), Measured: Measured(scenarios=(replace(found, **exact),))}
+    target = SimpleNamespace(name="it", section=sections.get)
+    report = SimpleNamespace(targets=[target], section=sections.get)
+    assert_in_order(markdown_table(_scenario(report, Scenario.SINGLE_STREAM)))
