@@ -45,7 +45,7 @@ def test_a_fault_ends_in_a_name_and_a_folder_that_runs(debug, toy_onnx, faulty, 
     run = debug(toy_onnx.path, faulty.path)
     assert run.returncode == 1, run.stderr
     assert "They part at LayerNormalization node_layer_norm_3" in " ".join(run.stdout.split())
-    assert "next: " in run.stdout
+    assert "where they agree, the kernel is at fault" in " ".join(run.stdout.split())
     result = json.loads((tmp_path / "out" / "debug.json").read_text(encoding="utf-8"))
     jsonschema.validate(result, schema())
     first = result["divergences"][0]
