@@ -31,7 +31,7 @@ import time
 import tomllib
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -214,8 +214,8 @@ def judge(task: tuple[MutationSpec, float]) -> Mutant:
         line=spec.start_pos[0],
         operator=spec.operator_name,
         occurrence=spec.occurrence,
-        before=" ".join(line[1:].strip() for line in lines if line.startswith("-") and not line.startswith("---")),
-        after=" ".join(line[1:].strip() for line in lines if line.startswith("+") and not line.startswith("+++")),
+        before=flat(line[1:] for line in lines if line.startswith("-") and not line.startswith("---")),
+        after=flat(line[1:] for line in lines if line.startswith("+") and not line.startswith("+++")),
         outcome=outcome,
         by=failed[1] if failed else "",
     )
@@ -260,16 +260,18 @@ def reasons() -> dict[Lines, str]:
     """Return why a fault is none for whoever calls the code, by module, line and changed line."""
     known = tomllib.loads((ROOT / "tests" / "mutants.toml").read_text(encoding="utf-8"))["same"]
     stale = [
-        entry for entry in known if entry["before"] not in flat((ROOT / entry["module"]).read_text(encoding="utf-8"))
+        entry
+        for entry in known
+        if entry["before"] not in flat((ROOT / entry["module"]).read_text(encoding="utf-8").splitlines())
     ]
     if stale:
         raise SystemExit(f"tests/mutants.toml explains lines that are no longer there: {stale}")
     return {(entry["module"], entry["before"], entry["after"]): entry["reason"] for entry in known}
 
 
-def flat(text: str) -> str:
-    """Return lines as a mutant records them: without indentation, a space between."""
-    return " ".join(line.strip() for line in text.splitlines())
+def flat(lines: Iterable[str]) -> str:
+    """Return lines as a mutant records them: without indentation and empty ones, a space between."""
+    return " ".join(filter(None, (line.strip() for line in lines)))
 
 
 def brief(found: Mutant) -> dict[str, Any]:

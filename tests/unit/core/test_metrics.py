@@ -78,6 +78,23 @@ def test_both_distances_agree_at_any_cost(a, b, gap, data):
     assert found == min(_every_cost(a, b, gap, cost))
 
 
+def test_the_plain_distance_of_all_short_words_is_the_cheapest():
+    """Every pair of words of up to four letters of an alphabet of two, where ends that look alike are frequent."""
+    words = ["".join(word) for size in range(5) for word in itertools.product("ab", repeat=size)]
+    for a, b in itertools.combinations(words, 2):
+        assert plain_edit_distance(a, b) == plain_edit_distance(b, a) == min(_every_cost(a, b, 1, 1))
+
+
+def test_different_things_with_one_hash_are_different():
+    assert hash(-1.0) == hash(-2.0)
+    assert edit_distance([-1.0, 3.0], [-2.0, 3.0]) == 1
+
+
+def test_costs_are_named():
+    with pytest.raises(TypeError, match="positional"):
+        edit_distance("a", "b", 2, 1)
+
+
 def _every_cost(a, b, gap, substitution):
     """Cost of every way to pair symbols of a with symbols of b in order, the others being gaps."""
     for count in range(min(len(a), len(b)) + 1):

@@ -17,8 +17,9 @@ def test_json_round_trip(toy_spec):
     assert RecogniserSpec.from_dict(data, where="f") == toy_spec
 
 
-def test_frames_are_columns_over_stride(toy_spec):
-    assert toy_spec.frames(64) == 16
+@pytest.mark.parametrize(("width", "frames"), [(32, 8), (64, 16), (2048, 512)])
+def test_frames_are_columns_over_stride(toy_spec, width, frames):
+    assert toy_spec.frames(width) == frames
 
 
 @pytest.mark.parametrize("width", [0, 16, 33, 2064])

@@ -168,6 +168,21 @@ def test_clear_differences():
     assert worse.interval[0] > MARGIN
 
 
+def test_what_is_settled_needs_no_further_writers():
+    settled = [judge([20] * 30), judge([-20] * 30), judge([20] * 100, margin=0.04)]
+    assert {found.verdict for found in settled} == {Verdict.WORSE, Verdict.BETTER, Verdict.EQUIVALENT}
+    assert [found.further_writers for found in settled] == [None] * 3
+
+
+def test_where_no_writer_can_lose_more_than_the_margin_the_spread_alone_asks_for_more():
+    losses = [100, 0, 0, 90, 5]
+    there = judge(losses, margin=0.06)
+    assert there.verdict is Verdict.INCONCLUSIVE
+    times = -(-(5 + there.further_writers) // 5)
+    assert 1 < times < 20
+    assert judge(losses * times, margin=0.06).verdict is Verdict.EQUIVALENT
+
+
 def test_a_proof_of_no_loss_reckons_with_writers_that_were_not_seen():
     assert judge([-20] * 60).non_inferior
     few = judge([-20, -21, -19, -20])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, strategies as st
 
 from inkport.benchmarks.measure.pareto import dominated_by
@@ -36,3 +37,8 @@ def test_the_set_is_never_empty_and_its_members_dominate_all_others(rows):
 
 def test_equals_do_not_dominate_one_another():
     assert dominated_by({"a": [1, 2], "b": [1, 2], "c": [1, 3]}) == {"a": (), "b": (), "c": ("a", "b")}
+
+
+def test_members_with_other_figures_are_not_compared():
+    with pytest.raises(ValueError, match="zip"):
+        dominated_by({"a": [1, 2], "b": [1]})

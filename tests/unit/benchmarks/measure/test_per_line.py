@@ -56,6 +56,16 @@ def test_any_document_comes_back(document):
     assert json.loads(to_json_text(document)) == document
 
 
+def holding(inner):
+    """Documents in which every list holds another document, so that none is written on a single line."""
+    return st.lists(inner, min_size=1, max_size=3) | st.dictionaries(st.text(), st.integers() | st.text() | inner)
+
+
+@given(st.recursive(st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False)), holding))
+def test_all_but_lists_of_numbers_and_words_is_indented_as_by_the_standard_library(document):
+    assert to_json_text(document) == json.dumps(document, indent=1, ensure_ascii=False)
+
+
 def test_long_lists_take_one_line_and_members_one_each():
     text = to_json_text({"a": list(range(500)), "b": [{"c": [1, None]}, {}], "é": {"d": "x\n"}})
     assert len(text.splitlines()) == 12

@@ -5,7 +5,7 @@ from math import atan, pi, sqrt
 import numpy as np
 import pytest
 
-from inkport.benchmarks.measure.student import MANY, t_cdf, t_quantile
+from inkport.benchmarks.measure.student import MANY, mean_interval, t_cdf, t_quantile
 
 
 # Abramowitz & Stegun (1964), table 26.10: one-sided 95 % and 97.5 % points.
@@ -31,6 +31,15 @@ def test_distribution_agrees_with_draws(degrees):
     draws = np.random.default_rng(0).standard_t(degrees, size=400_000)
     for t in (-2.0, -0.5, 0.0, 0.7, 3.0):
         assert t_cdf(t, degrees) == pytest.approx((draws < t).mean(), abs=0.003)
+
+
+def test_the_interval_of_a_mean_is_the_textbooks():
+    """Table 26.10 again: 12.706 at one degree of freedom, 2.776 at four."""
+    assert mean_interval([0.0, 1.0]) == pytest.approx((0.5 - 12.706 / 2, 0.5 + 12.706 / 2), abs=1e-3)
+    half = 2.776 * sqrt(2.5) / sqrt(5)
+    assert mean_interval([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx((3 - half, 3 + half), abs=1e-3)
+    assert mean_interval([7.0]) is None
+    assert mean_interval([]) is None
 
 
 # Closed forms of the distribution function (Johnson, Kotz & Balakrishnan, *Continuous Univariate Distributions*).

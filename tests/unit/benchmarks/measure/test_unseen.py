@@ -54,6 +54,12 @@ def test_evidence_is_what_a_capped_count_of_flips_keeps(rng):
         assert evidence(np.array([symbols]), 0.05)[0] == pytest.approx(kept, abs=0.004)
 
 
+def test_what_a_writer_may_lose_and_the_level_are_named():
+    """Both are often 0.05: by position, one could be taken for the other."""
+    with pytest.raises(TypeError, match="positional"):
+        unseen_limit(np.zeros(3), np.full(3, LARGE), 0.05, 0.01)
+
+
 def test_one_writer_beyond_the_largest_loss_keeps_it_high():
     losses = np.zeros(42)
     losses[7] = 0.2

@@ -57,14 +57,20 @@ def test_documents_stand_in_for_writers():
 def test_the_worst_by_chance_is_not_accused(sizes, changed):
     # No writer loses: the worst is the one that chance hit, and its interval must know that it was chosen.
     lines, chance, trials, covered = make_lines(sizes), np.random.default_rng(11), 200, 0
+    deltas, halves = [], []
     for trial in range(trials):
         flipped = chance.random(len(lines)) < changed
         difference = np.where(flipped, chance.integers(1, 4, len(lines)) * chance.choice([-1, 1], len(lines)), 0)
         found = find(lines, difference.tolist(), seed=trial, resamples=200)
         assert found.delta >= 0
         covered += found.interval[0] <= 0 <= found.interval[1]
+        deltas.append(found.delta)
+        halves.append(found.interval[1] - found.delta)
     # 95 %, less three standard errors of 200 trials.
     assert covered / trials >= 0.95 - 3 * (0.95 * 0.05 / trials) ** 0.5
+    if changed == 0.4 and len(set(sizes)) == 1:
+        # Nor is it much wider than what choosing does, where many lines show how much all of them scatter.
+        assert np.median(halves) < 1.5 * np.quantile(deltas, 0.95)
 
 
 def test_an_interval_that_ignores_the_choice_would_accuse():
