@@ -114,7 +114,7 @@ def _table(table: Table, heading: str, signs: Mapping[str, Sign]) -> str:
     )
     rows = "".join(
         "<tr>"
-        f'<th scope="row">{escape(first)}</th>'
+        + (f'<th scope="row">{escape(first)}</th>' if first else "<td></td>")
         + "".join(
             f"<td{_class(cell, column >= table.text_columns, signs)}>{escape(cell)}</td>"
             for column, cell in enumerate(cells, start=1)

@@ -96,7 +96,7 @@ def _divergence(result: DebugResult, first: DivergenceRecord) -> Iterator[str]:
         place = names.index(first.tensor)
         before = result.tensors[place - 1].difference if place else 0.0
         yield (
-            f"  A and B differ by {before:.2g} before it, {result.tensors[place].difference:.2g} after it, "
+            f"A and B differ by {before:.2g} before it, {result.tensors[place].difference:.2g} after it, "
             f"{result.tensors[-1].difference:.2g} at the end (rms, relative)"
         )
     alone = "" if first.reproduced else " (does not show it: the operator is wrong only together with its neighbours)"

@@ -43,7 +43,16 @@ def present(report: Report) -> Presentation:
         sections=(Section(name="Targets", tables=(_table(report),), sentences=notes),),
         signs={str(outcome): sign for outcome, sign in SIGNS.items()},
         created=report.created,
+        verdict=_verdict(report),
     )
+
+
+def _verdict(report: Report) -> str:
+    found = [forecast for target in report.targets if (forecast := target.section(Forecast).forecast)]
+    ran = f"{len(found)} of {len(report.targets)} targets ran"
+    if not any(forecast.surprise for forecast in found):
+        return ran
+    return f"{ran}; {sum(forecast.surprise is Surprise.NONE for forecast in found)} read as predicted"
 
 
 def _conclude(target: TargetRecord) -> Conclusion:

@@ -56,6 +56,16 @@ def test_a_regression_is_exit_code_1_and_told(inkport, reports):
     assert inkport("compare", *reversed(reports)).code == 0
 
 
+def test_the_views_are_written_where_they_are_wanted(inkport, reports, tmp_path):
+    folder = tmp_path / "views"
+    run = inkport("compare", *reports, "--out", folder)
+    assert {path.suffix for path in folder.iterdir()} == {".html", ".json", ".md", ".txt", ".xml"}
+    assert (folder / "compare.txt").read_text(encoding="utf-8") == run.out
+    page = (folder / "compare.html").read_text(encoding="utf-8")
+    assert '<li class="bad">' in page
+    assert page.count("<table>") == page.count("<caption") > 0
+
+
 def test_json_has_everything(inkport, reports):
     run = inkport("compare", *reports, "--json")
     found = json.loads(run.out)
