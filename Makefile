@@ -16,7 +16,7 @@ test: .venv/.test .venv/.web .venv/.arm64 .venv/.ssh
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # All that there is to check without new weights: `make test`, then what takes half an hour each. Each says how far it is.
 check-full:
