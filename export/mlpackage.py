@@ -16,7 +16,7 @@ import numpy.typing as npt
 from inkport.core.spec import RecogniserSpec
 from inkport.export.agreement import Forward
 from inkport.export.quiet_converter import failing
-from inkport.runtimes.mil.evaluator import Evaluator
+from inkport.runtimes.mil.program import Evaluator
 from inkport.runtimes.mlpackage import quiet, run_by_line
 
 

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from inkport.core.errors import ExportError, InkportError
-from inkport.core.exits import is_refusal
-from inkport.runtimes.quiet import native_output
+from inkport.core.errors import ExportError, InkportError, is_refusal
+from inkport.runtimes.sdk import native_output
 
 
 def first_line(error: Exception) -> str:

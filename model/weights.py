@@ -26,7 +26,7 @@ from inkport.model.recogniser import Recogniser
 from inkport.model.zoo import build, plan
 
 
-SCHEMA = 1
+FORMAT_VERSION = 1
 """Version of the metadata; a newer one is refused."""
 HEAD_BYTES = 16 << 20
 """Largest head of a safetensors file: it names the tensors, and holds our metadata, about 0.1 MB."""
@@ -81,7 +81,7 @@ def save_weights(path: Path, weights: Weights) -> None:
         ArtifactCorruptError: If such a record is malformed.
     """
     metadata = {
-        "schema": SCHEMA,
+        "schema": FORMAT_VERSION,
         "spec": weights.spec.to_dict(),
         "config": weights.config,
         "provenance": flat_provenance(weights.provenance),
@@ -114,9 +114,9 @@ def load_weights(path: Path) -> Weights:
         )
     metadata = parse_json(text, where=f"{path}: inkport's metadata", error=ArtifactCorruptError)
     try:
-        if metadata["schema"] > SCHEMA:
+        if metadata["schema"] > FORMAT_VERSION:
             raise ArtifactCorruptError(
-                f"{path}: metadata schema {metadata['schema']}, this inkport reads up to {SCHEMA}",
+                f"{path}: metadata schema {metadata['schema']}, this inkport reads up to {FORMAT_VERSION}",
                 remedy="upgrade inkport",
             )
         spec = RecogniserSpec.from_dict(metadata["spec"], where="spec")

@@ -30,17 +30,13 @@ import pytest
 
 from inkport.core.artifact import SIDECAR, Artifact
 from inkport.core.errors import InkportError, RuntimeExecutionError, UnsupportedFormatError, UsageError
-from inkport.core.lending import check_returned
 from inkport.core.registry import load_runtime, open_session
-from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionOptions
-from inkport.runtimes.faults import TOLERANCES, Tolerance, name_fault
-from inkport.runtimes.golden import Golden, sample_images
-from inkport.runtimes.relations.batches import BATCH, NEIGHBOURS
-from inkport.runtimes.relations.calls import ORDER, REPEAT
-from inkport.runtimes.relations.findings import Kind, Relation
+from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionOptions, check_returned
+from inkport.runtimes.logits import TOLERANCES, Golden, Tolerance, name_fault, sample_images
+from inkport.runtimes.relations.findings import Kind, Relation, Sample, Subject
+from inkport.runtimes.relations.neighbours import BATCH, NEIGHBOURS, ORDER, REPEAT
 from inkport.runtimes.relations.relations import guarded
 from inkport.runtimes.relations.shrink import shrink
-from inkport.runtimes.relations.subject import Sample, Subject
 
 
 class RuntimeConformance:

@@ -14,7 +14,7 @@ from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError, UnsupportedFormatError
 from inkport.core.runtime import Availability, SessionOptions
 from inkport.core.target import Precision
-from inkport.runtimes.quiet import native_output
+from inkport.runtimes.sdk import native_output
 
 
 class ExecuTorchRuntime:

@@ -18,8 +18,7 @@ from inkport.core.errors import (
 from inkport.core.runtime import Availability, SessionOptions
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
-from inkport.runtimes.quiet import native_output
-from inkport.runtimes.sdk import probe_sdk
+from inkport.runtimes.sdk import native_output, probe_sdk
 
 
 PRECISIONS = (Precision.FP32, Precision.INT8)

@@ -17,8 +17,7 @@ from inkport.core.errors import (
 )
 from inkport.core.runtime import Availability, SessionOptions
 from inkport.core.target import Precision
-from inkport.runtimes.quiet import native_output
-from inkport.runtimes.sdk import probe_sdk
+from inkport.runtimes.sdk import native_output, probe_sdk
 
 
 INPUT, OUTPUT = "in0", "out0"

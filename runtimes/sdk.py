@@ -1,8 +1,12 @@
-"""What every adapter asks of its SDK before anything else: is it here, and does it import?"""
+"""What every adapter asks of its SDK first, is it here and does it import, and keeping what it prints out of ours."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -27,3 +31,30 @@ def probe_sdk(
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             return Availability(ok=False, reason=f"{module} is not installed", remedy=f"pip install 'inkport[{extra}]'")
         return Availability(ok=False, reason=f"{module} does not import: {error}", remedy=f"reinstall {module}")
+
+
+@contextmanager
+def native_output() -> Iterator[Callable[[], str]]:
+    """Redirect the process's standard output and error; yield a function that returns what was printed so far.
+
+    Libraries write to the file descriptors, past ``sys.stdout``: a banner there would break `--json`, and the
+    reason why a file was refused is often nowhere else. Other threads that print meanwhile are caught too.
+    """
+    with tempfile.TemporaryFile() as file:
+
+        def read() -> str:
+            return os.pread(file.fileno(), 1 << 20, 0).decode(errors="replace").strip()
+
+        sys.stdout.flush()
+        sys.stderr.flush()
+        kept = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
+        try:
+            for descriptor in kept:
+                os.dup2(file.fileno(), descriptor)
+            yield read
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for descriptor, copy in kept.items():
+                os.dup2(copy, descriptor)
+                os.close(copy)

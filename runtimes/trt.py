@@ -10,8 +10,7 @@ from importlib.util import find_spec
 from inkport.core.artifact import Artifact
 from inkport.core.errors import RuntimeUnavailableError, UnsupportedFormatError
 from inkport.core.runtime import Availability, SessionOptions
-from inkport.runtimes.cuda_memory import gpu_names, has_driver
-from inkport.runtimes.trt_engine import EngineBinding, EngineSession
+from inkport.runtimes.trt_engine import EngineBinding, EngineSession, gpu_names, has_driver
 
 
 DISTRIBUTIONS = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12", "tensorrt-cu11")

@@ -1,4 +1,4 @@
-"""Write the list of test lines that `inkport.lines.held_out` refuses.
+"""Write the list of test lines that `inkport.lines.roles` refuses.
 
 python scripts/test_lines.py data/lines/test-*.parquet
 """
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from inkport.core.files import write_atomically
-from inkport.lines.held_out import LIST, LIST_DIGITS
+from inkport.lines.roles import LIST, LIST_DIGITS
 from inkport.lines.source import read_lines
 
 

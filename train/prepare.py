@@ -11,9 +11,16 @@ from inkport.core.errors import LineDataError, RecipeError, SpecMismatchError, U
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit, Problem, audit_for, audit_lines, find_right_to_left, refuse
 from inkport.lines.folder import list_images
-from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
-from inkport.lines.roles import Role, lines_of, name_lines, record_lines, refuse_recorded, refuse_shared
+from inkport.lines.roles import (
+    Role,
+    lines_of,
+    name_lines,
+    record_lines,
+    refuse_recorded,
+    refuse_shared,
+    refuse_test_lines,
+)
 from inkport.lines.source import digest_lines, read_lines, source_name
 from inkport.model.grow import extend_weights, extended_charset
 from inkport.model.weights import Weights, load_weights

@@ -11,11 +11,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from inkport.core.config import parse_config, to_plain
+from inkport.core.config import parse_config, require_seed, to_plain
 from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
 from inkport.core.preprocess import PreprocessSpec
-from inkport.core.ranges import require_seed
 from inkport.lines.audit import Problem
 from inkport.train.overrides import merge
 from inkport.train.recipe_sections import ConsistencyRecipe, ContextRecipe, DistilRecipe, QatRecipe

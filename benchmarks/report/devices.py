@@ -7,7 +7,7 @@ from inkport.benchmarks.report.rows import NONE, milliseconds
 from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun
 from inkport.benchmarks.run.kit.judge import State
 from inkport.core.tables import Table
-from inkport.runtimes.devices.sensors import Sensors
+from inkport.runtimes.devices.describe import Sensors
 
 
 def devices(report: Report) -> Table:

@@ -9,8 +9,7 @@ from typing import Any
 from inkport.benchmarks.measure.quantiles import Percentiles
 from inkport.benchmarks.run.kit.judge import Finding
 from inkport.benchmarks.run.kit.result import RunnerInfo
-from inkport.runtimes.devices.describe import Description
-from inkport.runtimes.devices.sensors import Sensors
+from inkport.runtimes.devices.describe import Description, Sensors
 
 
 @dataclass(frozen=True, kw_only=True)

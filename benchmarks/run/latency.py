@@ -16,10 +16,8 @@ from inkport.benchmarks.measure.width_cost import Curve, fit_curve
 from inkport.benchmarks.run.machine.noise import Difference, Noise, NoiseMeter
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.timing import run_ns
-from inkport.core.errors import RuntimeExecutionError
-from inkport.core.foreign import failure_of
-from inkport.core.lending import check_returned, lend
-from inkport.core.runtime import Session
+from inkport.core.errors import RuntimeExecutionError, failure_of
+from inkport.core.runtime import Session, check_returned, lend
 
 
 BLOCK = 8

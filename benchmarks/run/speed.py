@@ -13,7 +13,7 @@ from inkport.benchmarks.run.progress import Progress
 from inkport.benchmarks.run.targets import Attempt, session_options
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
-from inkport.core.foreign import failure_of
+from inkport.core.errors import failure_of
 from inkport.core.registry import load_runtime
 from inkport.core.runtime import Evidence, Session
 from inkport.core.target import Precision, Target

@@ -18,9 +18,7 @@ from inkport.benchmarks.run.reference import Provide
 from inkport.benchmarks.run.request import Request
 from inkport.core.artifact import Artifact
 from inkport.core.ctc import Decode, Transcription, greedy
-from inkport.core.errors import RuntimeUnavailableError, UsageError
-from inkport.core.exits import is_refusal
-from inkport.core.foreign import failure_of
+from inkport.core.errors import RuntimeUnavailableError, UsageError, failure_of, is_refusal
 from inkport.core.registry import load_runtime, open_session, probe
 from inkport.core.runtime import Availability, CheckedSession, Evidence, Placed, Session, SessionOptions
 from inkport.core.spec import RecogniserSpec

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from inkport.core.artifact import load_artifact
 from inkport.core.registry import open_session
-from inkport.runtimes.golden import Golden
+from inkport.runtimes.logits import Golden
 
 
 weights = load_artifact(Path("models/safetensors-fp32"))

@@ -4,7 +4,7 @@ import pytest
 
 from inkport.core.artifact import load_artifact
 from inkport.runtimes.conformance import RuntimeConformance
-from inkport.runtimes.golden import Golden
+from inkport.runtimes.logits import Golden
 
 
 class TestOnnxReference(RuntimeConformance):

@@ -16,7 +16,7 @@ from inkport.export.graph import onnx_forward, portable_bytes
 from inkport.export.quantize.ranges import Ranges, activation_ranges
 from inkport.export.quiet_converter import failing
 from inkport.export.record import derived_artifact
-from inkport.runtimes.onnx_files import load_onnx
+from inkport.runtimes.onnx_graph import load_onnx
 
 
 STAGE = "fp16_onnx_from_onnx"

@@ -17,10 +17,9 @@ from inkport.export.from_onnx.trt_lint import lint_tensorrt
 from inkport.export.graph import onnx_forward
 from inkport.export.quantize.symmetric import symmetric_model
 from inkport.export.record import derived_artifact
-from inkport.runtimes.cuda_memory import cuda
-from inkport.runtimes.onnx_files import load_onnx
+from inkport.runtimes.onnx_graph import load_onnx
 from inkport.runtimes.trt import TensorRtRuntime
-from inkport.runtimes.trt_engine import EngineBinding, EngineSession, error_log
+from inkport.runtimes.trt_engine import EngineBinding, EngineSession, cuda, error_log
 
 
 STAGE = "tensorrt_from_onnx"

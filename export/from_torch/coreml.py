@@ -20,7 +20,7 @@ from inkport.export.agreement import FP16_TOLERANCE, TOLERANCE, require_agreemen
 from inkport.export.mlpackage import compared_spec, converting, package_forward, save_package
 from inkport.export.record import derived_artifact
 from inkport.model.weights import load_weights
-from inkport.runtimes.mil.evaluator import Evaluator
+from inkport.runtimes.mil.program import Evaluator
 from inkport.runtimes.mlpackage import PACKAGE, import_coremltools, run_by_line
 
 

@@ -15,8 +15,7 @@ from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.metrics import cer
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit
-from inkport.lines.held_out import refuse_test_lines
-from inkport.lines.roles import Role, describe_lines
+from inkport.lines.roles import Role, describe_lines, refuse_test_lines
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,8 @@ import numpy.typing as npt
 from inkport.core.artifact import Calibration
 from inkport.core.errors import ImageError, LineDataError
 from inkport.core.preprocess import PreprocessSpec, prepare
-from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
-from inkport.lines.roles import Role, describe_lines
+from inkport.lines.roles import Role, describe_lines, refuse_test_lines
 
 
 CALIBRATION_LINES = 64

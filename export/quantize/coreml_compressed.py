@@ -14,7 +14,7 @@ from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
 from inkport.export.mlpackage import compared_spec, converting, package_forward, save_package
 from inkport.export.record import derived_artifact
-from inkport.runtimes.mil.evaluator import Evaluator
+from inkport.runtimes.mil.program import Evaluator
 from inkport.runtimes.mlpackage import PACKAGE, import_coremltools, package_path
 
 

@@ -12,7 +12,7 @@ from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ExportError
 from inkport.export.graph import onnx_forward, portable_bytes
 from inkport.export.record import derived_artifact
-from inkport.runtimes.onnx_files import load_onnx
+from inkport.runtimes.onnx_graph import load_onnx
 
 
 STAGE = "head_bias_onnx_from_onnx"

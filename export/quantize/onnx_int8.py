@@ -26,7 +26,7 @@ from inkport.export.quantize.learned_ranges import LEARNED, learned, learned_cal
 from inkport.export.quantize.ranges import Ranges, activation_ranges
 from inkport.export.quiet_converter import failing
 from inkport.export.record import derived_artifact
-from inkport.runtimes.onnx_files import load_onnx
+from inkport.runtimes.onnx_graph import load_onnx
 
 
 STAGE = "int8_onnx_from_onnx"

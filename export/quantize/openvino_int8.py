@@ -23,7 +23,7 @@ from inkport.export.quantize.calibration import CalibrationSet
 from inkport.export.quantize.onnx_int8 import Int8Options, Part, nodes_of
 from inkport.export.quiet_converter import failing
 from inkport.export.record import derived_artifact
-from inkport.runtimes.onnx_files import load_onnx
+from inkport.runtimes.onnx_graph import load_onnx
 
 
 STAGE = "int8_openvino_from_onnx"

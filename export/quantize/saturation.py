@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
 from inkport.core.target import Precision
-from inkport.runtimes.onnx_files import load_onnx
+from inkport.runtimes.onnx_graph import load_onnx
 
 
 LARGEST_ACTIVATION = 255

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from inkport.core.errors import InkportError
-from inkport.core.foreign import failure_of
-from inkport.runtimes.relations.batches import BATCH, NEIGHBOURS
-from inkport.runtimes.relations.calls import FIRST_CALL, ORDER, REPEAT
-from inkport.runtimes.relations.findings import Findings, Kind, Relation, Violation
-from inkport.runtimes.relations.sessions import CONCURRENT, THREADS
-from inkport.runtimes.relations.subject import Sample, Subject
+from inkport.core.errors import InkportError, failure_of
+from inkport.runtimes.relations.findings import Findings, Kind, Relation, Sample, Subject, Violation
+from inkport.runtimes.relations.neighbours import BATCH, CONCURRENT, FIRST_CALL, NEIGHBOURS, ORDER, REPEAT, THREADS
 from inkport.runtimes.relations.widths import PADDING, WIDTH
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inkport.runtimes.relations.findings import Kind, Relation, Violation
-from inkport.runtimes.relations.subject import Sample, Subject
+from inkport.runtimes.relations.findings import Kind, Relation, Sample, Subject, Violation
 
 
 MOST_CHECKS = 150

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from inkport.core.runtime import Session
-from inkport.runtimes.relations.findings import Findings, Kind, Relation
-from inkport.runtimes.relations.subject import Array, Sample, Subject
+from inkport.runtimes.relations.findings import Array, Findings, Kind, Relation, Sample, Subject
 
 
 GROWTH = 1.5

@@ -2,7 +2,7 @@
 
 Exit codes: 0 all well; 1 a target regressed or a stage failed; 2 the request or its data is wrong, or its result
 cannot be written; 3 a requested runtime or target is not available here; 70 a fault of inkport's own, which asks to be
-reported; 130 interrupted. ``inkport.core.exits`` has them.
+reported; 130 interrupted. ``inkport.core.errors`` has them.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from inkport.lines.held_out import LIST, LIST_DIGITS
+from inkport.lines.roles import LIST, LIST_DIGITS
 from inkport.lines.source import read_lines
 
 

@@ -45,17 +45,17 @@ LINE_READERS = (
         modules=("lines.folder", "lines.source", "core.image"),
         read=partial(read_line_set, ""),
     ),
-    Reader(name="manifest", modules=("lines.manifest",), read=partial(read_line_set, "lines.tsv")),
-    Reader(name="description", modules=("lines.description",), read=partial(read_line_set, "lines.toml")),
+    Reader(name="manifest", modules=("lines.folder",), read=partial(read_line_set, "lines.tsv")),
+    Reader(name="description", modules=("lines.folder",), read=partial(read_line_set, "lines.toml")),
     Reader(name="parquet", modules=("lines.parquet", "lines.tables"), read=partial(read_line_set, "lines.parquet")),
     *(
         Reader(name=name, modules=(f"lines.datasets.{module}", *more), read=partial(read_dataset, name))
         for name, module, *more in (
-            ("iam", "iam", "lines.datasets.safe_xml", "lines.datasets.layout"),
-            ("iam-ascii", "iam"),
+            ("iam", "line_images", "lines.datasets.layout"),
+            ("iam-ascii", "line_images"),
             ("read2016", "read2016"),
             ("read2016-masked", "read2016"),
-            ("lam", "lam"),
+            ("lam", "line_images"),
             ("vnondb", "vnondb"),
             ("vnondb-images", "vnondb"),
         )

@@ -84,7 +84,7 @@ def run_onnx(artifact: Artifact) -> object:
 def trace_onnx(artifact: Artifact) -> object:
     """Run it operator by operator, as ``inkport debug`` does."""
     from inkport.core.runtime import SessionOptions
-    from inkport.runtimes.tracing.onnx_reference import OnnxReference
+    from inkport.runtimes.onnx_reference import OnnxReference
 
     session = OnnxReference().open(artifact, device="cpu", options=SessionOptions())
     return len(session.intermediates(_white(artifact)))
@@ -127,7 +127,7 @@ def read_fusion(folder: Path) -> object:
 
 
 def read_golden(folder: Path) -> object:
-    from inkport.runtimes.golden import Golden
+    from inkport.runtimes.logits import Golden
 
     golden = Golden.load(folder / "golden.npz")
     return [images.shape for images in golden.images]
@@ -196,14 +196,14 @@ MODEL_READERS = (
     Reader(
         name="onnx",
         modules=(
-            *("benchmarks.checks.debug.graph", "benchmarks.checks.bench.operations", "runtimes.onnx_files"),
+            *("benchmarks.checks.debug.graph", "benchmarks.checks.bench.operations", "runtimes.onnx_graph"),
             *("export.quantize.search.operators", "export.from_onnx.fp16"),
             *(
                 "export.quantize.saturation",
                 "export.quantize.head_bias",
                 "export.quantize.onnx_int8",
-                "runtimes.tracing.onnx_reference",
-                "runtimes.tracing.ort",
+                "runtimes.onnx_reference",
+                "runtimes.ort",
             ),
         ),
         read=read_onnx,
@@ -212,7 +212,7 @@ MODEL_READERS = (
     Reader(name="arpa", modules=("core.lm.arpa",), read=partial(read_lm, "a.arpa")),
     Reader(name="arpa-gz", modules=("core.lm.arpa",), read=partial(read_lm, "a.arpa.gz")),
     Reader(name="fusion", modules=("core.lm.files",), read=read_fusion),
-    Reader(name="golden", modules=("runtimes.golden", "core.arrays"), read=read_golden),
+    Reader(name="golden", modules=("runtimes.logits", "core.arrays"), read=read_golden),
     Reader(
         name="kit",
         modules=("benchmarks.run.kit.archive", "benchmarks.run.kit.manifest", "benchmarks.run.kit.tensors"),

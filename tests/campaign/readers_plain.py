@@ -130,7 +130,7 @@ PLAIN_READERS = (
     Reader(name="overrides", modules=("train.overrides",), read=read_overrides),
     Reader(
         name="compress-recipe",
-        modules=("compress.recipe", "compress.kinds.train"),
+        modules=("compress.recipe", "compress.weight_stages"),
         read=read_compress_recipe,
     ),
     Reader(name="pruning", modules=("train.prune.plan",), read=read_pruning),

@@ -13,7 +13,7 @@ from inkport.core.target import Precision
 from inkport.export.plan import build
 from inkport.export.quantize.calibration import choose_calibration
 from inkport.lines.source import read_lines
-from inkport.runtimes.golden import Golden
+from inkport.runtimes.logits import Golden
 
 
 @pytest.fixture(scope="session")

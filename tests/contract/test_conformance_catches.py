@@ -13,8 +13,7 @@ from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError
 from inkport.core.runtime import Availability, CheckedSession, SessionOptions
 from inkport.core.target import Precision
 from inkport.runtimes.conformance import RuntimeConformance
-from inkport.runtimes.faults import TOLERANCES
-from inkport.runtimes.golden import Golden
+from inkport.runtimes.logits import TOLERANCES, Golden
 
 
 class Right:

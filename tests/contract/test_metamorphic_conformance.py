@@ -11,7 +11,7 @@ pytest.importorskip("onnxruntime", reason="the toy runs in ONNX Runtime")
 
 from inkport.core.target import Precision
 from inkport.runtimes.conformance import RuntimeConformance
-from inkport.runtimes.faults import TOLERANCES
+from inkport.runtimes.logits import TOLERANCES
 from inkport.runtimes.ort import OnnxRuntime
 from inkport.runtimes.relations.relations import RELATIONS
 

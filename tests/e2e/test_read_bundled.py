@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from inkport.core.bundle import bundled_artifacts
+from inkport.core.artifact import bundled_artifacts
 from inkport.core.metrics import edit_distance
 from inkport.lines.source import read_lines
 

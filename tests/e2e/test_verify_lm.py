@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inkport.core.bundle import bundled_artifacts
+from inkport.core.artifact import bundled_artifacts
 from inkport.core.files import sha256_file
 from inkport.core.lm.files import fusion_path
 from inkport.core.metrics import cer

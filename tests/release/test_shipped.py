@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from inkport.core.artifact import load_artifact
-from inkport.core.bundle import BUNDLED
+from inkport.core.artifact import BUNDLED, load_artifact
 from inkport.core.files import sha256_file
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inkport.core.config import parse_config
+from inkport.core.config import parse_config, require_seed
 from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
-from inkport.core.ranges import require_seed
 from inkport.lines.audit import Problem
 from inkport.train.overrides import merge
 from inkport.train.recipe import Recipe, load_recipe

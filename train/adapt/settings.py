@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from math import sqrt
 from pathlib import Path
 
+from inkport.core.config import require_seed
 from inkport.core.errors import RecipeError
-from inkport.core.ranges import require_seed
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Problem
 from inkport.train.recipe import AugmentRecipe, CharsetSource, DataRecipe, Frozen, OptimRecipe, Recipe

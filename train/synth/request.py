@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from inkport.core.config import require_seed
 from inkport.core.errors import UsageError
-from inkport.core.ranges import require_seed
 from inkport.train.synth.corpus import Corpus, load_corpus, load_divided
 from inkport.train.synth.look import Look
 

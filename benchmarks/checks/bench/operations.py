@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inkport.core.errors import DataError
-from inkport.runtimes.onnx_files import load_onnx
+from inkport.runtimes.onnx_graph import load_onnx
 
 
 Shapes = Mapping[str, tuple[int, ...]]

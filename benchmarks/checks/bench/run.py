@@ -29,7 +29,7 @@ from inkport.benchmarks.run.scenarios.running import ScenarioRunner
 from inkport.benchmarks.run.scenarios.sustained import run_sustained
 from inkport.benchmarks.run.speed import is_baseline
 from inkport.benchmarks.run.targets import Attempt, open_target, session_options
-from inkport.core.foreign import failure_of
+from inkport.core.errors import failure_of
 from inkport.core.runtime import Session
 
 

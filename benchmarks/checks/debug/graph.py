@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError
-from inkport.runtimes.onnx_files import load_onnx
+from inkport.runtimes.onnx_graph import load_onnx
 
 
 Array = npt.NDArray[Any]

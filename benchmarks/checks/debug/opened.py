@@ -10,10 +10,9 @@ import numpy.typing as npt
 from inkport.benchmarks.checks.debug.divergence import Traced as Trace
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeExecutionError, UsageError
-from inkport.core.lending import check_returned, lend
 from inkport.core.registry import load_runtime, open_session, probe
-from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionOptions, Traced
-from inkport.runtimes.tracing.onnx_reference import OnnxReference
+from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionOptions, Traced, check_returned, lend
+from inkport.runtimes.onnx_reference import OnnxReference
 
 
 DEBUG_ONLY: dict[str, Runtime] = {OnnxReference.name: OnnxReference()}

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 
 from inkport.benchmarks.run.progress import Progress
 from inkport.core.errors import DeviceUnavailableError, UsageError
+from inkport.runtimes.devices.describe import Sensors, read_sensors
 from inkport.runtimes.devices.device import Device
-from inkport.runtimes.devices.sensors import Sensors, read_sensors
 
 
 POLL_S = 10.0

@@ -21,9 +21,9 @@ from inkport.benchmarks.run.record import TargetRecord, sentence_of
 from inkport.core.config import to_plain
 from inkport.core.errors import DeviceTimeoutError, DeviceUnavailableError, InkportError, UsageError
 from inkport.core.target import Target
-from inkport.runtimes.devices.address import Address, parse_address
 from inkport.runtimes.devices.describe import Description
-from inkport.runtimes.devices.open import open_device
+from inkport.runtimes.devices.device import Address, parse_address
+from inkport.runtimes.devices.transport import open_device
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,7 @@ from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_json
 from inkport.core.errors import InkportError
 from inkport.core.files import write_atomically
-from inkport.runtimes.devices.describe import Description
-from inkport.runtimes.devices.sensors import Sensors
+from inkport.runtimes.devices.describe import Description, Sensors
 
 
 @dataclass(frozen=True, kw_only=True)

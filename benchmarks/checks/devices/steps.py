@@ -14,14 +14,12 @@ from inkport.benchmarks.checks.devices.state import RunState, StateFile
 from inkport.benchmarks.run.kit.open import Kit
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress
-from inkport.core.errors import DeviceError, DeviceTimeoutError, DeviceUnavailableError
-from inkport.core.exits import EXIT_UNAVAILABLE
+from inkport.core.errors import EXIT_UNAVAILABLE, DeviceError, DeviceTimeoutError, DeviceUnavailableError
 from inkport.core.files import sha256_file
-from inkport.runtimes.devices.describe import describe
+from inkport.runtimes.devices.describe import describe, read_sensors
 from inkport.runtimes.devices.device import Device, check, last_lines, quote
 from inkport.runtimes.devices.files import pull, push
-from inkport.runtimes.devices.job import Look, Stage, end_job, look_at_job, start_job
-from inkport.runtimes.devices.sensors import read_sensors
+from inkport.runtimes.devices.job import JobState, Look, end_job, look_at_job, start_job
 
 
 RUNNER = "inkport kit run"
@@ -143,9 +141,9 @@ class Steps:
             self.state.update(target, job=job)
         folder = self._there(job)
         look = look_at_job(self.device, folder, patience_s=0)
-        if look.stage is Stage.ABSENT:
+        if look.state is JobState.ABSENT:
             self._start(target, folder)
-            look = Look(stage=Stage.RUNNING)
+            look = Look(state=JobState.RUNNING)
         self._await(target, folder, look)
         if self.state.run(target).after is None:
             self.state.update(target, after=read_sensors(self.device))
@@ -174,15 +172,15 @@ class Steps:
     def _await(self, target: str, folder: str, look: Look) -> None:
         """Wait for the end of a job, and see that it is a good one."""
         start, limit_s = self.clock(), self.request.timeout_s + GRACE_S
-        while look.stage is Stage.RUNNING:
+        while look.state is JobState.RUNNING:
             elapsed = self.clock() - start
             if elapsed > limit_s:
                 end_job(self.device, folder)
-                look = Look(stage=Stage.EXPIRED)
+                look = Look(state=JobState.EXPIRED)
                 break
             self.progress(f"{self.device.name}: {target}: running, {elapsed:.0f} s")
             look = self._look(folder)
-        if look.stage is Stage.ENDED and look.code == 0:
+        if look.state is JobState.ENDED and look.code == 0:
             return
         self.state.forget(target)
         raise self._failure(target, folder, look)
@@ -198,12 +196,12 @@ class Steps:
 
     def _failure(self, target: str, folder: str, look: Look) -> RunFailedError:
         where = f"{self.device.name}: {target}"
-        if look.stage is Stage.EXPIRED:
+        if look.state is JobState.EXPIRED:
             return RunFailedError(
                 f"{where}: did not end within {self.request.timeout_s:g} s and was ended",
                 remedy="allow more with --device-timeout, or fewer lines with --device-lines",
             )
-        if look.stage is not Stage.ENDED:
+        if look.state is not JobState.ENDED:
             return RunFailedError(
                 f"{where}: neither runs nor has it ended: the device started anew, or its system ended it",
                 remedy="run again; keep a phone awake and plugged in",

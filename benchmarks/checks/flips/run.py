@@ -31,8 +31,7 @@ from inkport.benchmarks.run.reference import Reference, open_reference
 from inkport.benchmarks.run.request import Request
 from inkport.benchmarks.run.targets import logits_of, open_target
 from inkport.core.ctc import greedy
-from inkport.core.errors import LineDataError
-from inkport.core.foreign import failure_of
+from inkport.core.errors import LineDataError, failure_of
 from inkport.core.runtime import Session, SessionOptions
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Target

@@ -28,11 +28,10 @@ from inkport.core.errors import RuntimeUnavailableError
 from inkport.core.registry import open_session
 from inkport.core.runtime import SessionOptions
 from inkport.core.target import Target
-from inkport.runtimes.faults import TOLERANCES
-from inkport.runtimes.relations.findings import Findings, Kind, Relation
+from inkport.runtimes.logits import TOLERANCES
+from inkport.runtimes.relations.findings import Findings, Kind, Relation, Sample, Subject
 from inkport.runtimes.relations.relations import RELATIONS, guarded
 from inkport.runtimes.relations.shrink import Example, shrink
-from inkport.runtimes.relations.subject import Sample, Subject
 
 
 @dataclass

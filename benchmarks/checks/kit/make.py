@@ -42,7 +42,7 @@ from inkport.core.runtime import SessionOptions
 from inkport.core.target import Target
 from inkport.lines.audit import Audit
 from inkport.lines.source import digest_lines
-from inkport.runtimes.faults import TOLERANCES
+from inkport.runtimes.logits import TOLERANCES
 
 
 GRAY_LEVELS = 1.0
@@ -125,7 +125,7 @@ def make_kit(request: KitRequest, out: Path, *, key: Path | None = None, progres
         targets=targets,
         lines=lines,
         files={name: FileInfo.of(data) for name, data in members.items()},
-    ).to_json()
+    ).encoded()
     signature = {} if key is None else {SIGNATURE: sign(manifest, key), PUBLIC_KEY: public_key_of(key)}
     write_archive(out, {MANIFEST: manifest, **signature, **members})
     return open_kit(out)

@@ -20,12 +20,10 @@ from inkport.benchmarks.checks.peers.tesseract import Tesseract
 from inkport.benchmarks.checks.peers.view import render_markdown
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
-from inkport.core.artifact import load_artifact
-from inkport.core.bundle import bundled_artifacts
+from inkport.core.artifact import bundled_artifacts, load_artifact
 from inkport.core.errors import LineDataError, UsageError
-from inkport.core.files import write_atomically
+from inkport.core.files import require_file, write_atomically
 from inkport.core.program import run_program
-from inkport.core.writable import require_file
 from inkport.lines.line import Line
 from inkport.lines.source import digest_lines, read_lines, source_name
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from inkport.benchmarks.checks.peers.onnx_size import count_macs, count_parameters
 from inkport.benchmarks.checks.peers.peer import Answer, Gray, timed
-from inkport.core.artifact import Artifact
-from inkport.core.bundle import find_lm
-from inkport.core.decoder import load_text_decoder
+from inkport.core.artifact import Artifact, find_lm
+from inkport.core.beam import load_text_decoder
 from inkport.core.files import sha256_file
 from inkport.core.preprocess import prepare
 from inkport.core.registry import load_runtime, probe

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError
 from inkport.core.files import write_atomically
-from inkport.core.zips import FAULTS, read_member, unpacked_fault
+from inkport.core.reading import FAULTS, read_member, unpacked_fault
 
 
 MEMBERS = 100_000
 """Most members of an archive."""
 TOTAL_BYTES = 2 << 30
-"""Largest sum of the members' sizes, unpacked; ``inkport.core.zips`` allows small archives less."""
+"""Largest sum of the members' sizes, unpacked; ``inkport.core.reading`` allows small archives less."""
 NAME = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)*", re.ASCII)
 """What a member may be called: parts that start with a letter, a digit or ``_``, so that none is ``..`` or hidden."""
 NAME_BYTES = 200

@@ -19,7 +19,7 @@ from inkport.core.preprocess import prepare
 from inkport.core.runtime import contract_fault
 from inkport.core.target import Precision
 from inkport.lines.line import Line
-from inkport.runtimes.faults import name_fault
+from inkport.runtimes.logits import name_fault
 
 
 ROUNDED_INPUT = 0.05

@@ -16,9 +16,8 @@ from inkport.benchmarks.run.machine.memory import peak_mib
 from inkport.benchmarks.run.timing import Clock, clock_ns, run_ns
 from inkport.core.artifact import load_artifact
 from inkport.core.config import parse_config, to_plain
-from inkport.core.lending import check_returned, lend
 from inkport.core.registry import load_runtime
-from inkport.core.runtime import SessionOptions
+from inkport.core.runtime import SessionOptions, check_returned, lend
 
 
 LATER = 5

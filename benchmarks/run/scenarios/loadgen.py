@@ -10,8 +10,7 @@ from typing import Any
 
 from inkport.benchmarks.run.scenarios.queries import LINES, Query, Scenario, group_by_width
 from inkport.benchmarks.run.timing import Image
-from inkport.core.errors import RuntimeExecutionError, RuntimeUnavailableError
-from inkport.core.foreign import failure_of
+from inkport.core.errors import RuntimeExecutionError, RuntimeUnavailableError, failure_of
 from inkport.core.runtime import Session
 
 

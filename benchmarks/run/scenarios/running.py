@@ -14,10 +14,8 @@ from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.scenarios.queries import TURN, Query, Scenario, make_queries
 from inkport.benchmarks.run.scenarios.stopping import Stop, StopRule
 from inkport.benchmarks.run.timing import Clock, Image, clock_ns, run_ns
-from inkport.core.errors import RuntimeExecutionError
-from inkport.core.foreign import failure_of
-from inkport.core.lending import check_returned, lend
-from inkport.core.runtime import Session
+from inkport.core.errors import RuntimeExecutionError, failure_of
+from inkport.core.runtime import Session, check_returned, lend
 
 
 @dataclass

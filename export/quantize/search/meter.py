@@ -21,8 +21,7 @@ from inkport.core.errors import LineDataError
 from inkport.core.registry import open_session
 from inkport.core.runtime import SessionOptions
 from inkport.lines.audit import Audit
-from inkport.lines.held_out import refuse_test_lines
-from inkport.lines.roles import Role, describe_lines
+from inkport.lines.roles import Role, describe_lines, refuse_test_lines
 
 
 Logits = npt.NDArray[np.float32]

@@ -16,7 +16,7 @@ from inkport.core.errors import ArtifactCorruptError, InkportError
 from inkport.core.preprocess import PreprocessSpec
 from inkport.export.quantize.onnx_int8 import Part, nodes_of
 from inkport.export.quantize.ranges import watched
-from inkport.runtimes.onnx_files import load_onnx
+from inkport.runtimes.onnx_graph import load_onnx
 
 
 WEIGHTED = ("Conv", "MatMul")

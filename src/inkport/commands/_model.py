@@ -6,8 +6,7 @@ import atexit
 from importlib.resources import files
 from pathlib import Path
 
-from inkport.core.artifact import SIDECAR, Artifact, load_artifact
-from inkport.core.bundle import bundle_folder
+from inkport.core.artifact import SIDECAR, Artifact, bundle_folder, load_artifact
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.scratch import scratch_folder
 

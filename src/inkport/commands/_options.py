@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Annotated, Any, get_args
 
 from cyclopts import Parameter, Token, convert
 
-from inkport.core.ranges import LARGEST, require_seed, require_threads
-from inkport.core.writable import require_artifact, require_file, require_folder
+from inkport.core.config import LARGEST, require_seed, require_threads
+from inkport.core.files import require_file, require_folder
+from inkport.lines.audit import Finding, Problem, summarise
 
 
 LONGEST_S = 10_000_000
@@ -61,6 +63,19 @@ def _leaves(hint: Any) -> set[Any]:
     """Return the types that a hint is made of: ``int`` for ``tuple[int, ...] | None``."""
     parts = get_args(hint)
     return set().union(*map(_leaves, parts)) if parts else {hint}
+
+
+def require_artifact(path: Path) -> None:
+    """Refuse a path that can be no artefact's folder: what it holds would be replaced, so it must be one or empty.
+
+    Raises:
+        UsageError: If so.
+    """
+    # Artefacts need numpy, which --help must not load.
+    from inkport.core.artifact import refuse_to_replace
+
+    require_folder(path)
+    refuse_to_replace(path)
 
 
 def _output(check: Callable[[Path], None]) -> Parameter:
@@ -126,3 +141,19 @@ OutFile = Annotated[Path, _output(require_file)]
 """A file that is written, or replaced."""
 OutArtifact = Annotated[Path, _output(require_artifact)]
 """A folder that becomes an artefact's, or is one that is replaced."""
+
+
+Skip = Annotated[
+    str,
+    Parameter(
+        help="Problems whose lines are left out and counted, instead of refused, separated by commas: "
+        f"{', '.join(Problem)}."
+    ),
+]
+"""Problems by name, separated by commas; ``problems_of`` reads it."""
+
+
+def say_skipped(findings: Sequence[Finding]) -> None:
+    """Count on stderr the lines that were left out by request."""
+    if findings:
+        sys.stderr.write(f"left out by --skip: {len(findings)} lines ({summarise(findings)})\n")

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inkport.commands._deliver import deliver
 from inkport.commands._options import Jobs, OutFolder, Threads
+from inkport.commands._output import deliver
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
 from inkport.train.ablation.markdown import render_ablation

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from inkport.benchmarks.run.environment import read_environment
-from inkport.commands._deliver import deliver
-from inkport.commands._options import Jobs, OutFile, OutFolder, Seed, Threads
+from inkport.commands._options import Jobs, OutFile, OutFolder, Seed, Skip, Threads
+from inkport.commands._output import deliver
 from inkport.commands._request import problems_of
-from inkport.commands._skip import Skip
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_toml
 from inkport.core.errors import UsageError, needing
 from inkport.core.files import sha256_file, write_atomically
-from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
+from inkport.lines.roles import refuse_test_lines
 from inkport.lines.source import digest_lines, read_lines, source_name
 from inkport.train.adapt.curve_report import AdaptReport, points_of, to_markdown, to_svg
 

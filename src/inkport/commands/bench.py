@@ -15,12 +15,9 @@ from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.benchmarks.run.scenarios.queries import Scenario
 from inkport.benchmarks.run.scenarios.stopping import StopRule
-from inkport.commands._deliver import deliver
-from inkport.commands._options import OutFolder, Seconds, Threads
-from inkport.commands._prepared import prepare_request
-from inkport.commands._request import problems_of
-from inkport.commands._skip import Skip
-from inkport.commands._warn import warn_of_sharing
+from inkport.commands._options import OutFolder, Seconds, Skip, Threads
+from inkport.commands._output import deliver, warn_of_sharing
+from inkport.commands._request import prepare_request, problems_of
 from inkport.core.console import json_for_stdout, results_only
 
 

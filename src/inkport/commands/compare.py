@@ -13,8 +13,8 @@ from inkport.benchmarks.checks.compare.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.junit import junit_xml
 from inkport.benchmarks.report.text import render_text
-from inkport.commands._deliver import deliver
 from inkport.commands._options import OutFile, OutFolder
+from inkport.commands._output import deliver
 from inkport.core.console import json_for_stdout
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically

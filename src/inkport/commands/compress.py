@@ -9,11 +9,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
-from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutArtifact, OutFolder, Threads
-from inkport.compress.assemble import parse_budget
-from inkport.compress.compress import Compressed, CompressRequest, compress as run_compress
+from inkport.commands._output import deliver
+from inkport.compress.compress import Compressed, CompressRequest, compress as run_compress, parse_budget
 from inkport.compress.lines import LineIndex
 from inkport.compress.recipe import load_compress_recipe
 from inkport.compress.stage import Context

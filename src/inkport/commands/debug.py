@@ -13,12 +13,18 @@ from inkport.benchmarks.checks.debug.run import debug_targets
 from inkport.benchmarks.checks.debug.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
-from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFolder
-from inkport.commands._proof import refuse_made_by
-from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
-from inkport.commands._skip import Skip
+from inkport.commands._options import OutFolder, Skip
+from inkport.commands._output import deliver
+from inkport.commands._request import (
+    audit_sources,
+    calibrate,
+    check_calibration,
+    problems_of,
+    provider,
+    refuse_made_by,
+    sample_lines,
+)
 from inkport.core.artifact import SIDECAR, Artifact, load_artifact
 from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import RuntimeUnavailableError, UsageError

@@ -19,12 +19,18 @@ from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.kit.open import Kit, open_kit
 from inkport.benchmarks.run.kit.result import open_result
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
-from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFile, OutFolder, Seconds, Threads
-from inkport.commands._proof import check_proof
-from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, provider, sample_lines
-from inkport.commands._skip import Skip
+from inkport.commands._options import OutFile, OutFolder, Seconds, Skip, Threads
+from inkport.commands._output import deliver
+from inkport.commands._request import (
+    audit_sources,
+    calibrate,
+    check_calibration,
+    check_proof,
+    problems_of,
+    provider,
+    sample_lines,
+)
 from inkport.core.console import json_for_stdout, results, results_only
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets

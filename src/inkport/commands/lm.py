@@ -13,23 +13,20 @@ from cyclopts import App, Parameter
 
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.fusion import Trial, measure_cost, measure_gain, read_logits, tune as choose, with_digests
-from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model
-from inkport.commands._options import Most, OutFile, Threads
-from inkport.commands._proof import refuse_lm_lines, refuse_made_by, refuse_tuning
-from inkport.commands._request import audit_sources, problems_of
-from inkport.commands._skip import Skip, say_skipped
-from inkport.core.artifact import Artifact
+from inkport.commands._options import Most, OutFile, Skip, Threads, say_skipped
+from inkport.commands._output import deliver
+from inkport.commands._request import audit_sources, problems_of, refuse_lm_lines, refuse_made_by, refuse_tuning
+from inkport.core.artifact import Artifact, bundled_artifacts, find_lm
 from inkport.core.beam import BeamDecoder
-from inkport.core.bundle import bundled_artifacts, find_lm
 from inkport.core.charset import Charset
 from inkport.core.config import to_plain
 from inkport.core.console import results_only
 from inkport.core.ctc import greedy
 from inkport.core.errors import LineDataError, UsageError
-from inkport.core.files import sha256_file, write_atomically
+from inkport.core.files import require_file, sha256_file, write_atomically
 from inkport.core.lm.arpa import arpa_digests, read_arpa, to_tokens, write_arpa
-from inkport.core.lm.estimate import estimate
+from inkport.core.lm.estimate import as_lines, estimate, in_charset
 from inkport.core.lm.files import (
     Fusion,
     fusion_path,
@@ -41,14 +38,11 @@ from inkport.core.lm.files import (
     save_trie,
 )
 from inkport.core.lm.model import build_trie
-from inkport.core.lm.text import as_lines, in_charset
 from inkport.core.registry import choose_runtime, open_session
 from inkport.core.runtime import SessionOptions
-from inkport.core.writable import require_file
 from inkport.lines.audit import Audit, Finding, find_right_to_left, refuse
-from inkport.lines.held_out import refuse_test_lines
 from inkport.lines.line import Line
-from inkport.lines.roles import Role, name_lines, record_digests, record_lines
+from inkport.lines.roles import Role, name_lines, record_digests, record_lines, refuse_test_lines
 from inkport.lines.source import digest_lines, read_lines, source_name
 
 

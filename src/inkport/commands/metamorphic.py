@@ -13,11 +13,9 @@ from inkport.benchmarks.checks.invariance.run import check_relations
 from inkport.benchmarks.checks.invariance.sections import present
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
-from inkport.commands._deliver import deliver
-from inkport.commands._options import OutFolder, Threads
-from inkport.commands._prepared import prepare_request
-from inkport.commands._request import problems_of
-from inkport.commands._skip import Skip
+from inkport.commands._options import OutFolder, Skip, Threads
+from inkport.commands._output import deliver
+from inkport.commands._request import prepare_request, problems_of
 from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError
 from inkport.runtimes.relations.relations import RELATIONS

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from inkport.commands._options import Count, OutFile, Threads, refuse_impossible_numbers
-from inkport.commands._skip import Skip, say_skipped
+from inkport.commands._options import Count, OutFile, Skip, Threads, refuse_impossible_numbers, say_skipped
 from inkport.core.errors import LineDataError, UsageError, needing
 from inkport.core.files import sha256_file, write_atomically
 
@@ -270,7 +269,7 @@ def _audit(paths: tuple[Path, ...], weights: Weights, limit: int, skip: str) -> 
     """Return prepared lines, at most ``limit``, spread evenly; test lines are refused."""
     from inkport.commands._request import problems_of
     from inkport.lines.audit import Problem, audit_for
-    from inkport.lines.held_out import refuse_test_lines
+    from inkport.lines.roles import refuse_test_lines
     from inkport.lines.source import read_lines
 
     if limit < 1:

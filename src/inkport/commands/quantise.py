@@ -12,10 +12,8 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.measure.flip_prediction import PROBES
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
-from inkport.commands._options import Count, Most, OutArtifact, OutFile, Threads
-from inkport.commands._proof import refuse_tuning
-from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of
-from inkport.commands._skip import Skip
+from inkport.commands._options import Count, Most, OutArtifact, OutFile, Skip, Threads
+from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, refuse_tuning
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.target import Precision
@@ -32,7 +30,7 @@ from inkport.export.quantize.search.report import ScanReport, identify, known_ro
 from inkport.export.quantize.search.search import SearchOptions, search as search_mixed
 from inkport.export.quantize.search.sensitivity import Mode, scan
 from inkport.lines.audit import Audit
-from inkport.lines.held_out import refuse_test_lines
+from inkport.lines.roles import refuse_test_lines
 
 
 quantise = App(

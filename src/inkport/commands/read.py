@@ -13,12 +13,11 @@ from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
 from inkport.commands._options import Threads
-from inkport.commands._warn import warn, warn_of_sharing
-from inkport.core.artifact import Artifact
-from inkport.core.bundle import bundled_artifacts
+from inkport.commands._output import warn, warn_of_sharing
+from inkport.core.artifact import Artifact, bundled_artifacts
+from inkport.core.beam import load_decoder
 from inkport.core.console import json_for_stdout, results, results_only
 from inkport.core.ctc import Transcription
-from inkport.core.decoder import load_decoder
 from inkport.core.doubts import doubts
 from inkport.core.errors import ImageError, UsageError
 from inkport.core.image import MAX_PIXELS, load_gray

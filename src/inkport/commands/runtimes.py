@@ -10,8 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from inkport.core.console import results, results_only
-from inkport.core.errors import RuntimeCollisionError, RuntimeUnavailableError
-from inkport.core.foreign import failure_of
+from inkport.core.errors import RuntimeCollisionError, RuntimeUnavailableError, failure_of
 from inkport.core.registry import load_runtime, probe, runtime_names
 from inkport.core.runtime import Availability
 

@@ -15,24 +15,22 @@ from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.benchmarks.run.request import Request, check_targets
-from inkport.commands._deliver import deliver
 from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on_devices
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFolder, Threads
-from inkport.commands._proof import check_proof
+from inkport.commands._options import OutFolder, Skip, Threads
+from inkport.commands._output import deliver, warn_of_sharing
 from inkport.commands._request import (
     audit_sources,
     calibrate,
     check_calibration,
+    check_proof,
     problems_of,
     provider,
     require_calibration,
     sample_lines,
 )
-from inkport.commands._skip import Skip
-from inkport.commands._warn import warn_of_sharing
+from inkport.core.beam import load_beam
 from inkport.core.console import json_for_stdout, results_only
-from inkport.core.decoder import load_beam
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
 from inkport.lines.source import source_name

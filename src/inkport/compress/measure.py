@@ -1,13 +1,17 @@
-"""What is measured of the members: their text on val and on test, their times in turns, their memory."""
+"""What is measured of the members, text, time in turns and memory, and whether one reads as well as the start."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from inkport.benchmarks.checks.verify import verify
+from inkport.benchmarks.measure.equivalence import Equivalence, Verdict, judge_equivalence
+from inkport.benchmarks.measure.estimate import estimate
+from inkport.benchmarks.measure.units import units_of
 from inkport.benchmarks.report.describe import describe_data
 from inkport.benchmarks.report.envelope import DataInfo, ReferenceInfo
 from inkport.benchmarks.run.environment import Environment, read_environment, without_folders
@@ -22,6 +26,7 @@ from inkport.benchmarks.run.targets import session_options
 from inkport.compress.recipe import MeasureRecipe
 from inkport.compress.store import kept
 from inkport.core.artifact import Artifact
+from inkport.core.charset import normalise_text
 from inkport.core.config import to_plain
 from inkport.core.errors import InkportError
 from inkport.core.registry import load_runtime, probe
@@ -29,6 +34,7 @@ from inkport.core.runtime import Evidence
 from inkport.core.target import Target
 from inkport.export.plan import build
 from inkport.lines.audit import Audit
+from inkport.lines.line import Line
 from inkport.lines.source import source_name
 
 
@@ -230,3 +236,105 @@ def _machine(threads: int) -> Mapping[str, Any]:
     """Return what times depend on besides the members, and does not change by the minute."""
     found = read_environment(threads=threads)
     return {"cpu": found.cpu, "cores": found.cores, "packages": found.packages, "python": found.python}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """A member beside the start on some lines; rates are micro averages."""
+
+    lines: int
+    """How many lines."""
+    cer: float
+    """Character error rate of the member."""
+    cer_reference: float
+    """That of the start."""
+    delta: float
+    """``cer`` minus ``cer_reference``."""
+    interval: tuple[float, float] | None
+    """95 % interval of ``delta`` for other such writers; absent for fewer than three."""
+    equivalence: Equivalence
+    """Whether ``delta`` lies within the margin, as far as these lines can tell."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged(Compared):
+    """All lines, and each data set apart."""
+
+    flips: int
+    """Lines that are read differently."""
+    datasets: Mapping[str, Compared]
+    """By name of the data set; of seen writers apart."""
+
+
+class Standing(StrEnum):
+    """What a margin says about a member."""
+
+    WITHIN = "within"
+    """Proven to keep the margin."""
+    BEYOND = "beyond"
+    """Proven not to."""
+    OPEN = "open"
+    """These writers are too few to say."""
+
+
+def judge_member(
+    lines: Sequence[Line],
+    reference: Sequence[int],
+    edits: Sequence[int],
+    *,
+    flips: int,
+    margin: float,
+) -> Judged:
+    """Compare a member's edits with those of the start.
+
+    Args:
+        lines: The lines, at least one.
+        reference: Edits of the start per line.
+        edits: Edits of the member per line.
+        flips: Lines that the two read differently.
+        margin: CER difference that is allowed.
+    """
+    rows: dict[str, list[int]] = {}
+    for index, line in enumerate(lines):
+        name = line.dataset + (" (seen writers)" if line.seen_writer else "")
+        rows.setdefault(name, []).append(index)
+
+    def compare(indices: Sequence[int]) -> Compared:
+        part = [lines[i] for i in indices]
+        old, new = [reference[i] for i in indices], [edits[i] for i in indices]
+        return _compare(part, old, new, margin=margin)
+
+    whole = compare(range(len(lines)))
+    return Judged(**vars(whole), flips=flips, datasets={name: compare(indices) for name, indices in rows.items()})
+
+
+def standing(found: Judged, *, own_weights: bool) -> Standing:
+    """Return what a comparison says about a member.
+
+    A port of the start's weights must read the same: better is suspicious. Weights of a member's own need only be
+    no worse (non-inferiority: the upper limit alone decides). Each data set counts by itself where it proves a loss.
+
+    Args:
+        found: The comparison.
+        own_weights: Whether the member has weights of its own.
+    """
+    faults = {Verdict.WORSE} if own_weights else {Verdict.WORSE, Verdict.BETTER}
+    if any(part.equivalence.verdict in faults for part in (found, *found.datasets.values())):
+        return Standing.BEYOND
+    if found.equivalence.verdict is Verdict.EQUIVALENT or (own_weights and found.equivalence.non_inferior):
+        return Standing.WITHIN
+    return Standing.OPEN
+
+
+def _compare(lines: Sequence[Line], reference: Sequence[int], edits: Sequence[int], *, margin: float) -> Compared:
+    lengths = [len(normalise_text(line.text)) for line in lines]
+    differences = [new - old for new, old in zip(edits, reference, strict=True)]
+    symbols, found = sum(lengths), estimate(differences, lengths, units_of(lines))
+    return Compared(
+        lines=len(lines),
+        cer=sum(edits) / symbols,
+        cer_reference=sum(reference) / symbols,
+        delta=found.rate,
+        interval=found.interval(),
+        equivalence=judge_equivalence(found, margin=margin),
+    )

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from inkport.benchmarks.run.options import VerifyOptions
-from inkport.compress.graph import START, check_names, sorted_stages, suggestion
 from inkport.compress.lines import LineSets
-from inkport.compress.stage import Stage, find_kind
-from inkport.core.config import parse_config
+from inkport.compress.stage import START, RecipeStage, check_names, find_kind, sorted_stages, suggestion
+from inkport.core.config import MOST_THREADS, parse_config, require_seed
 from inkport.core.documents import read_toml
 from inkport.core.errors import InkportError, RecipeError
-from inkport.core.ranges import MOST_THREADS, require_seed
 
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -33,7 +31,7 @@ class StageRow:
     """What it does."""
     parent: str
     """The stage whose artefact it takes, or ``start``: the key ``from``."""
-    stage: Stage
+    stage: RecipeStage
     """Its settings."""
 
 

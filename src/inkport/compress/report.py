@@ -11,7 +11,7 @@ from inkport.benchmarks.run.environment import Environment
 from inkport.benchmarks.run.latency import Speed
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.record import ArtifactInfo
-from inkport.compress.judge import Judged, Standing
+from inkport.compress.measure import Judged, Standing
 from inkport.compress.recipe import MeasureRecipe
 from inkport.compress.run import Status
 from inkport.core.target import Precision

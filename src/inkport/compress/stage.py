@@ -1,13 +1,14 @@
-"""What a stage is: settings that can make an artefact of another one, and say what the result depends on."""
+"""What a stage is, settings that make an artefact of another one, and the order of stages: each after its parent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.compress.lines import LineIndex, LineSets
@@ -16,10 +17,10 @@ from inkport.core.errors import RecipeError
 
 
 KINDS = {
-    "train": "inkport.compress.kinds.train:TrainStage",
-    "prune": "inkport.compress.kinds.prune:PruneStage",
-    "export": "inkport.compress.kinds.export:ExportStage",
-    "quantise": "inkport.compress.kinds.quantize:QuantizeStage",
+    "train": "inkport.compress.weight_stages:TrainStage",
+    "prune": "inkport.compress.weight_stages:PruneStage",
+    "export": "inkport.compress.artifact_stages:ExportStage",
+    "quantise": "inkport.compress.artifact_stages:QuantizeStage",
 }
 """Every kind, as ``module:class``; imported only when a recipe names it."""
 
@@ -65,7 +66,7 @@ class Inputs:
     """Line sets that it chooses by, likewise."""
 
 
-class Stage(Protocol):
+class RecipeStage(Protocol):
     """One kind of stage: a frozen dataclass whose fields are the keys of its table in the recipe."""
 
     def inputs(self, context: Context) -> Inputs:
@@ -94,7 +95,7 @@ class Stage(Protocol):
         """
 
 
-def find_kind(name: str, *, where: str) -> type[Stage]:
+def find_kind(name: str, *, where: str) -> type[RecipeStage]:
     """Return the class of a kind.
 
     Args:
@@ -109,4 +110,76 @@ def find_kind(name: str, *, where: str) -> type[Stage]:
         hint = f"did you mean {near[0]!r}?" if near else f"kinds: {', '.join(KINDS)}"
         raise RecipeError(f"{where}: unknown kind {name!r}", remedy=hint)
     module, _, found = KINDS[name].partition(":")
-    return cast("type[Stage]", getattr(import_module(module), found))
+    return cast("type[RecipeStage]", getattr(import_module(module), found))
+
+
+START = "start"
+"""What a recipe starts from, as a parent."""
+
+
+class Node(Protocol):
+    """A stage, as far as the order goes."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def parent(self) -> str:
+        """Name of its parent, or ``start``."""
+
+
+N = TypeVar("N", bound=Node)
+
+
+def sorted_stages(stages: Sequence[N], *, where: str) -> tuple[N, ...]:
+    """Return stages with unique names in an order in which each comes after its parent, else as they stand.
+
+    Args:
+        stages: The stages.
+        where: Name of the recipe, for errors.
+
+    Raises:
+        RecipeError: If a parent does not exist, or stages wait for one another.
+    """
+    known = [START, *(stage.name for stage in stages)]
+    for stage in stages:
+        if stage.parent not in known:
+            raise RecipeError(
+                f"{where}: stage {stage.name!r} is made from {stage.parent!r}, which there is not",
+                remedy=suggestion(stage.parent, known),
+            )
+    sorter = TopologicalSorter({stage.name: [stage.parent] for stage in stages})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        ring = " <- ".join(error.args[1])
+        raise RecipeError(
+            f"{where}: stages wait for one another: {ring}", remedy=f"one must come from {START!r}"
+        ) from error
+    done, left, order = {START}, list(stages), list[N]()
+    while left:
+        ready = next(stage for stage in left if stage.parent in done)
+        left.remove(ready)
+        done.add(ready.name)
+        order.append(ready)
+    return tuple(order)
+
+
+def check_names(what: str, names: Iterable[str], *, where: str) -> None:
+    """Refuse a name that stands twice.
+
+    Raises:
+        RecipeError: If one does.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise RecipeError(f"{where}: two {what}s are called {name!r}", remedy="give each a name of its own")
+        seen.add(name)
+
+
+def suggestion(name: str, known: Sequence[str]) -> str:
+    """Return what may have been meant, or what there is."""
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inkport.core.reading import read_bytes
-from inkport.core.zips import FAULTS, read_member, unpacked_fault
+from inkport.core.reading import FAULTS, read_bytes, read_member, unpacked_fault
 
 
 NPZ_BYTES = 256 << 20
@@ -64,7 +63,7 @@ def read_npz(path: Path, dtypes: dict[str, str] | str) -> dict[str, npt.NDArray[
 
     Raises:
         OSError: If the file cannot be read or is too large.
-        ValueError: If it is damaged, lacks an array, or unpacks to more than is allowed (``inkport.core.zips``).
+        ValueError: If it is damaged, lacks an array, or unpacks to more than is allowed (``inkport.core.reading``).
     """
     data = read_bytes(path, limit=NPZ_BYTES)
     try:

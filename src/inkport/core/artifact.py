@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +26,7 @@ from inkport.core.target import Precision
 
 SIDECAR = "recogniser.json"
 """Name of the sidecar in an artefact's directory."""
-SCHEMA = 1
+FORMAT_VERSION = 1
 """Version of the sidecar; a newer one is refused."""
 COPY_AGAIN = "copy or export the artefact again"
 """What helps against damage."""
@@ -165,9 +166,9 @@ def _read_json(sidecar: Path) -> Mapping[str, Any]:
     schema = data.get("schema") if isinstance(data, dict) else None
     if type(schema) is not int:
         raise _corrupt(f"{sidecar}: no schema version, so not an inkport sidecar")
-    if schema > SCHEMA:
+    if schema > FORMAT_VERSION:
         raise ArtifactCorruptError(
-            f"{sidecar}: schema {schema}, this inkport reads up to {SCHEMA}",
+            f"{sidecar}: schema {schema}, this inkport reads up to {FORMAT_VERSION}",
             remedy="upgrade inkport, or export again with this version",
         )
     return cast("Mapping[str, Any]", data)
@@ -227,7 +228,7 @@ def new_artifact(
     with new_directory(path) as draft:
         yield draft
         sidecar = {
-            "schema": SCHEMA,
+            "schema": FORMAT_VERSION,
             "spec": spec.to_dict(),
             "format": format,
             "precision": precision.value,
@@ -235,3 +236,41 @@ def new_artifact(
             "provenance": to_plain(provenance),
         }
         (draft / SIDECAR).write_text(json.dumps(sidecar, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+BUNDLED = ("convtext-tiny-int8", "convtext-tiny-openvino-int8", "convtext-small-int8")
+"""Folders under ``inkport/bundle``, int8 of the shipped weights, the usual one first: ONNX or OpenVINO's IR."""
+BUNDLED_LMS = ("fr-en",)
+"""Language models under ``inkport/bundle/lm``, with weights for the shipped recognisers beside them."""
+
+
+def bundled_artifacts() -> tuple[Artifact, ...]:
+    """Open the artefacts that come with the package, the usual one first.
+
+    Raises:
+        ArtifactNotFoundError: If this build of the package has none.
+        ArtifactCorruptError: If one is damaged.
+    """
+    return tuple(load_artifact(bundle_folder() / name) for name in BUNDLED)
+
+
+def find_lm(lm: Path) -> Path:
+    """Return the file of a language model that was named on a command line: a file, or one in ``BUNDLED_LMS``.
+
+    Raises:
+        ArtifactNotFoundError: If it is neither.
+    """
+    if lm.is_file():
+        return lm
+    bundled = bundle_folder() / "lm" / f"{lm}.npz"
+    if str(lm) not in BUNDLED_LMS or not bundled.is_file():
+        raise ArtifactNotFoundError(
+            f"{lm}: no such file, and no language model that comes with inkport ({', '.join(BUNDLED_LMS)})",
+            remedy="build one with inkport lm build",
+        )
+    return bundled
+
+
+def bundle_folder() -> Path:
+    """Return where the package keeps them."""
+    return Path(str(files("inkport"))) / "bundle"

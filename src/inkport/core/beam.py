@@ -7,13 +7,15 @@ import sys
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from operator import attrgetter, itemgetter
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.artifact import Artifact, find_lm
 from inkport.core.charset import BLANK, Charset
-from inkport.core.ctc import Transcription, best_path, greedy, transcribe
-from inkport.core.lm.files import Fusion
+from inkport.core.ctc import Decode, Read, Transcription, best_path, greedy, greedy_text, transcribe
+from inkport.core.lm.files import Fusion, load_fusion, load_model
 from inkport.core.lm.model import CharModel
 
 
@@ -301,3 +303,32 @@ def _stay(beam: list[_Prefix], frame: int, blank: float, candidates: list[tuple[
 _TOTAL = attrgetter("total")
 _PROBABILITY = itemgetter(1)
 _SMALL, _LARGE = 1e-100, 1e100
+
+
+def load_beam(lm: Path | None, artifact: Artifact) -> BeamDecoder | None:
+    """Return a beam with a language model and the weights that stand beside it; None without a language model.
+
+    Args:
+        lm: Its file, or the name of one that comes with inkport.
+        artifact: The recogniser.
+
+    Raises:
+        ArtifactNotFoundError: If the model or its weights are not there.
+        ArtifactCorruptError: If one of them cannot be read.
+        SpecMismatchError: If they belong to another charset, or the weights to another recogniser.
+    """
+    if lm is None:
+        return None
+    charset, file = artifact.spec.charset, find_lm(lm)
+    return BeamDecoder(load_model(file, charset), load_fusion(file, charset, root=artifact.root))
+
+
+def load_decoder(lm: Path | None, artifact: Artifact) -> Decode:
+    """Return ``greedy`` without a language model, else what ``load_beam`` returns; its errors are raised."""
+    return load_beam(lm, artifact) or greedy
+
+
+def load_text_decoder(lm: Path | None, artifact: Artifact) -> Read:
+    """Return ``greedy_text`` without a language model, else ``BeamDecoder.text``; errors are those of ``load_beam``."""
+    beam = load_beam(lm, artifact)
+    return greedy_text if beam is None else beam.text

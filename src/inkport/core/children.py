@@ -16,7 +16,7 @@ from threading import Lock, Thread
 from types import FrameType
 from typing import Any
 
-from inkport.core.foreign import Ended
+from inkport.core.errors import Ended
 from inkport.core.launcher import end_with_parent
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from inkport import __version__
 from inkport.core.console import GuardedWriter, guard_streams
-from inkport.core.errors import InkportError
-from inkport.core.exits import (
+from inkport.core.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_UNFORESEEN,
     EXIT_USAGE,
     SIGNALLED,
+    InkportError,
     describe_os_error,
     exit_code,
 )

@@ -14,8 +14,8 @@ from inkport.core.errors import (
     RuntimeUnavailableError,
     UnknownRuntimeError,
     UnsupportedFormatError,
+    failure_of,
 )
-from inkport.core.foreign import failure_of
 from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionOptions
 
 

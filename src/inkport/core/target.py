@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from inkport.core.config import parse_config
+from inkport.core.config import MOST_THREADS, parse_config
 from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
-from inkport.core.ranges import MOST_THREADS
 
 
 class Precision(StrEnum):

@@ -27,7 +27,7 @@ Cells = Mapping[str, object]
 
 @dataclass(frozen=True, kw_only=True)
 class Meaning:
-    """What is said about a line set beside its files; see ``inkport.lines.description``."""
+    """What is said about a line set beside its files; see ``inkport.lines.folder``."""
 
     writer: str = ""
     """The one hand that wrote all of it; empty if its columns say who did."""
@@ -172,7 +172,7 @@ ONE_HAND: Mapping[tuple[str, str], str] = {
 
 The public lines that the shipped models learned from and are reported on (``docs/data.md``) have the column
 ``writer_or_document``; what their sources say about the writers is here. Sets of your own say it in a column, or in a
-description (``inkport.lines.description``).
+description (``inkport.lines.folder``).
 
 Peraire's notebooks, Hooker's letters, one letter of the 20th century, and the registers of the notaries Dufour and
 Riant are one hand each. The other registers (about 13 hands) and Time Us (few clerks) are not, and nobody says which

@@ -1,13 +1,28 @@
-"""Line sets as plain files: a folder of images with ``.gt.txt`` beside them."""
+"""Line sets as plain files: images with ``.gt.txt`` beside them, TSV manifests, and descriptions in TOML.
+
+A description says what the files of a line set do not, and is passed wherever a line set is:
+
+.. code-block:: toml
+
+    lines = ["letters.parquet", "drafts"]   # beside this file
+    writer = "Joseph Hooker"                # one hand wrote them all
+    # or: writer_column = "scribe"
+    # document_column = "folio"
+    # dataset = "letters"
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from inkport.core.errors import LineDataError
+from inkport.core.config import parse_config
+from inkport.core.documents import TOML_BYTES, parse_toml
+from inkport.core.errors import LineDataError, RecipeError
 from inkport.core.reading import read_bytes
+from inkport.lines.fields import PLAIN, Meaning, check_columns, to_line
 from inkport.lines.line import Line
 
 
@@ -128,4 +143,89 @@ def _no_image(path: Path) -> LineDataError:
     return LineDataError(
         f"{path}: no image here (looked for {', '.join(IMAGE_SUFFIXES)}){folders}",
         remedy=f"pass the folder that holds the images with their {TEXT_SUFFIX}",
+    )
+
+
+MANIFEST_BYTES = 256 << 20
+"""Largest manifest: one of a million lines has 100 MB."""
+
+
+def read_manifest(path: Path, meaning: Meaning = PLAIN) -> Iterator[Line]:
+    """Yield the lines of a TSV manifest (UTF-8), in order.
+
+    The first row names the columns: ``image`` (a path relative to the manifest) and ``text``; optional
+    ``id``, ``dataset``, ``writer``, ``document`` (or ``writer_or_document``), ``seen_writer`` (``true`` or ``false``),
+    ``split``. Fields are never quoted. Empty rows at the end are none. A row that names no image is a bad image.
+
+    Args:
+        path: The file.
+        meaning: What is said about its columns.
+
+    Raises:
+        LineDataError: If a required column is absent or one stands twice, a row has another number of fields, or a
+            field is not what its column holds.
+    """
+    # Not splitlines(): texts may hold other line separators of Unicode.
+    header, *rows = [row.split("\t") for row in read_text(path, limit=MANIFEST_BYTES).rstrip("\n").split("\n")]
+    check_columns(header, meaning, f"{path}: the first row")
+    for number, row in enumerate(rows, start=2):
+        where = f"{path}: row {number}"
+        if len(row) != len(header):
+            raise LineDataError(
+                f"{where} has {len(row)} fields, expected {len(header)}",
+                remedy="separate fields by one tab; a text cannot hold a tab or a line end",
+            )
+        cells = dict(zip(header, row, strict=True))
+        image = cells.pop("image")
+        if "\0" in image:
+            raise LineDataError(f"{where}: image is {image!r}, no path holds NUL", remedy="write the file's path")
+        yield to_line(
+            cells,
+            image=path.parent / image if image else b"",
+            name=image or f"{path.stem}:{number}",
+            dataset=path.stem,
+            meaning=meaning,
+            where=where,
+        )
+
+
+SUFFIX = ".toml"
+"""Suffix of a description."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description(Meaning):
+    """The content of a description."""
+
+    lines: tuple[Path, ...]
+    """Line sets, relative to the description."""
+
+
+def read_description(path: Path) -> Description:
+    """Read a description; its line sets are given relative to the current folder.
+
+    Raises:
+        LineDataError: If it cannot be read, is no description, names no line set or another description, or says both
+            who the writer is and which column names one.
+    """
+    try:
+        document = parse_toml(read_text(path, limit=TOML_BYTES), where=str(path))
+        found = parse_config(Description, document, where=str(path))
+    except RecipeError as error:
+        raise LineDataError(
+            f"{error.message}; not the description of a line set",
+            remedy=error.remedy or "docs/data.md shows a description",
+        ) from error
+    if not found.lines:
+        raise LineDataError(f"{path}: lines names no line set", remedy="name at least one, relative to this file")
+    if nested := [name for name in found.lines if name.suffix.lower() == SUFFIX]:
+        raise LineDataError(f"{path}: {nested[0]} is a description itself", remedy="name the line sets in it")
+    if found.writer and found.writer_column:
+        raise LineDataError(f"{path}: both writer and writer_column are given", remedy="give one of them")
+    return Description(
+        lines=tuple(path.parent / name for name in found.lines),
+        writer=found.writer,
+        writer_column=found.writer_column,
+        document_column=found.document_column,
+        dataset=found.dataset,
     )

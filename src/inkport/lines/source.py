@@ -13,11 +13,9 @@ from inkport.core.errors import LineDataError
 from inkport.core.files import printable
 from inkport.core.image import MAX_PIXELS, PIXEL_BYTES, REST_BYTES
 from inkport.core.reading import read_bytes
-from inkport.lines.description import SUFFIX, read_description
 from inkport.lines.fields import PLAIN, Meaning
-from inkport.lines.folder import read_folder
+from inkport.lines.folder import SUFFIX, read_description, read_folder, read_manifest
 from inkport.lines.line import Line
-from inkport.lines.manifest import read_manifest
 from inkport.lines.parquet import read_parquet
 
 

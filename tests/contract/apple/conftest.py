@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from inkport.core.target import Precision
-from inkport.runtimes.mil.evaluator import Evaluator
+from inkport.runtimes.mil.program import Evaluator
 from inkport.runtimes.mlpackage import import_coremltools
 
 

@@ -22,7 +22,7 @@ from inkport.core.registry import open_session
 from inkport.core.runtime import Placed, SessionOptions
 from inkport.runtimes.conformance import RuntimeConformance
 from inkport.runtimes.coreml import CoreMl
-from inkport.runtimes.golden import sample_images
+from inkport.runtimes.logits import sample_images
 
 
 OPTIONS = SessionOptions()

@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="the toy and its golden logits need torch")
 from inkport.core.artifact import load_artifact, new_artifact
 from inkport.core.errors import ArtifactCorruptError, InkportError
 from inkport.core.registry import open_session
-from inkport.runtimes.faults import TOLERANCES, name_fault
+from inkport.runtimes.logits import TOLERANCES, name_fault
 from inkport.runtimes.mlpackage import PACKAGE
 
 

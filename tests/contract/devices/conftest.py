@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from inkport.runtimes.devices import describe, files, sensors
-from inkport.runtimes.devices.address import parse_address
-from inkport.runtimes.devices.ssh import SshDevice
+from inkport.runtimes.devices import describe, files
+from inkport.runtimes.devices.device import parse_address
+from inkport.runtimes.devices.transport import SshDevice
 
 
 END = "\n); echo; echo inkport-exit $?"
 SCRIPTS = {
     "end": END,
-    "describe": f"( {describe.SCRIPT}{END}",
-    "sensors": f"( sys=/sys{sensors.SCRIPT}{END}",
+    "describe": f"( {describe.FACTS_SCRIPT}{END}",
+    "sensors": f"( sys=/sys{describe.SENSORS_SCRIPT}{END}",
     "digest": f"{files.DIGEST}{END}",
 }
 """What a transcript calls the scripts."""

@@ -7,11 +7,10 @@ import hashlib
 import pytest
 
 from inkport.core.errors import DeviceError, DeviceUnavailableError, UsageError
-from inkport.runtimes.devices.adb import AdbDevice
-from inkport.runtimes.devices.address import parse_address
-from inkport.runtimes.devices.describe import Description, describe
+from inkport.runtimes.devices.describe import Description, Sensors, describe, read_sensors
+from inkport.runtimes.devices.device import parse_address
 from inkport.runtimes.devices.files import pull, push
-from inkport.runtimes.devices.sensors import Sensors, read_sensors
+from inkport.runtimes.devices.transport import AdbDevice
 
 
 ONE = {"argv": ["devices", "-l"], "out": "List of devices attached\nR58M                   device usb:1-4\n\n"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inkport.core.errors import UsageError
-from inkport.runtimes.devices.address import Address, parse_address
+from inkport.runtimes.devices.device import Address, parse_address
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from inkport.runtimes.devices import sensors as module
-from inkport.runtimes.devices.describe import describe
-from inkport.runtimes.devices.sensors import Sensors, parse_sensors, read_sensors
+from inkport.runtimes.devices import describe as module
+from inkport.runtimes.devices.describe import Sensors, describe, parse_sensors, read_sensors
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ import asyncssh
 import pytest
 
 from inkport.core.errors import DeviceError, DeviceTimeoutError, DeviceUnavailableError
-from inkport.runtimes.devices.address import parse_address
-from inkport.runtimes.devices.device import check
+from inkport.runtimes.devices.device import check, parse_address
 from inkport.runtimes.devices.files import digest_of, pull, push
-from inkport.runtimes.devices.ssh import SshDevice
+from inkport.runtimes.devices.transport import SshDevice
 
 
 def test_a_script_runs_in_the_login_folder_and_its_ending_comes_back(device, server):

@@ -17,7 +17,7 @@ import pytest
 
 from inkport.benchmarks.report.schema import schema_of
 from inkport.cli import main
-from inkport.runtimes.devices import sensors
+from inkport.runtimes.devices import describe
 
 
 pytest.importorskip("onnxruntime", reason="the device of the test runs onnxruntime")
@@ -69,7 +69,7 @@ def test_a_device_reads_the_references_text_and_says_what_it_is(verify, server, 
     zone.mkdir(parents=True)
     (zone / "type").write_text("cpu\n")
     (zone / "temp").write_text("41000\n")
-    monkeypatch.setattr(sensors, "SYSFS", str(tmp_path / "sysfs"))
+    monkeypatch.setattr(describe, "SYSFS", str(tmp_path / "sysfs"))
     code, report, said = verify("--cool-below", "45")
     assert code == 0, said
     jsonschema.validate(report, schema_of("verify"))
@@ -199,7 +199,7 @@ def test_a_device_that_stays_hot_does_not_run(verify, server, monkeypatch, tmp_p
     zone.mkdir(parents=True)
     (zone / "type").write_text("cpu\n")
     (zone / "temp").write_text("61000\n")
-    monkeypatch.setattr(sensors, "SYSFS", str(tmp_path / "sysfs"))
+    monkeypatch.setattr(describe, "SYSFS", str(tmp_path / "sysfs"))
     code, report, _ = verify("--cool-below", "45", "--cool-timeout", "1")
     assert code == 3
     assert "stays hot: cpu is at 61.0 °C" in report["targets"][0]["reason"]

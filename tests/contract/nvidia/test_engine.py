@@ -22,7 +22,7 @@ from inkport.core.preprocess import PreprocessSpec
 from inkport.core.runtime import SessionOptions
 from inkport.core.target import Precision
 from inkport.export.from_onnx.tensorrt_engine import TIMING_CACHE, TensorRtOptions, profiles, tensorrt_from_onnx
-from inkport.runtimes.golden import sample_images
+from inkport.runtimes.logits import sample_images
 from inkport.runtimes.trt import TensorRtRuntime
 
 

@@ -29,7 +29,7 @@ from inkport.benchmarks.run.scenarios.queries import Query, Scenario
 from inkport.benchmarks.run.scenarios.running import Run
 from inkport.benchmarks.run.scenarios.stopping import Stop
 from inkport.core.tables import markdown_table
-from inkport.runtimes.devices.sensors import Sensors
+from inkport.runtimes.devices.describe import Sensors
 
 
 # Nothing else in a report looks like these.

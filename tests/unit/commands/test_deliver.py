@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from inkport.commands._deliver import deliver
+from inkport.commands._output import deliver
 
 
 @pytest.mark.parametrize("code", [0, 1, 3])

@@ -8,7 +8,7 @@ import pytest
 
 import inkport.commands._model as naming
 from inkport.commands._model import resolve_model
-from inkport.core import bundle
+from inkport.core import artifact as bundle
 from inkport.core.artifact import load_artifact
 from inkport.core.errors import (
     ArtifactCorruptError,

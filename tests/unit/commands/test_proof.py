@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inkport.commands._proof import check_proof
+from inkport.commands._request import check_proof
 from inkport.core.artifact import Provenance, load_artifact, new_artifact
 from inkport.core.errors import LineDataError
 from inkport.core.target import Precision, Target

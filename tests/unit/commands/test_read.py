@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.commands import _warn, read as read_module
+from inkport.commands import _output, read as read_module
 from inkport.core.runtime import Availability
 
 
@@ -249,7 +249,7 @@ def test_a_page_is_read_with_a_warning(inkport, tmp_path):
 
 
 def test_threads_that_share_a_processor_give_a_warning(inkport, images, monkeypatch):
-    monkeypatch.setattr(_warn, "count_processors", lambda: 1.0)
+    monkeypatch.setattr(_output, "count_processors", lambda: 1.0)
     run = inkport("read", images[0], "--threads", 4)
     assert (run.code, run.out) == (0, "é\n")
     assert run.err.startswith("warning: 4 threads share 1 processor: ")

@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from inkport.benchmarks.measure.equivalence import Equivalence, Verdict
-from inkport.compress.judge import Judged, Standing
 from inkport.compress.lines import LineIndex, LineSets
-from inkport.compress.measure import Speed
+from inkport.compress.measure import Judged, Speed, Standing
 from inkport.compress.report import MemberReport
 from inkport.compress.stage import Context
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from inkport.benchmarks.measure.equivalence import Verdict
-from inkport.compress.assemble import choose_member, parse_budget
-from inkport.compress.judge import Standing
+from inkport.compress.compress import choose_member, parse_budget
+from inkport.compress.measure import Standing
 from inkport.core.errors import UsageError
 
 

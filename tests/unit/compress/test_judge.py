@@ -7,7 +7,7 @@ import pytest
 
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.measure.parity import compare, score
-from inkport.compress.judge import Standing, judge_member, standing
+from inkport.compress.measure import Standing, judge_member, standing
 from inkport.core.ctc import Transcription
 from inkport.lines.line import Line
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from inkport.compress.kinds.prune import PruneStage
 from inkport.compress.lines import LineIndex
+from inkport.compress.weight_stages import PruneStage
 from inkport.core.errors import RecipeError
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from inkport.compress.kinds.export import ExportStage
-from inkport.compress.kinds.quantize import QuantizeStage
-from inkport.compress.kinds.train import TrainStage
+from inkport.compress.artifact_stages import ExportStage, QuantizeStage
 from inkport.compress.lines import LineIndex, LineSets
 from inkport.compress.stage import KINDS, find_kind
+from inkport.compress.weight_stages import TrainStage
 from inkport.core.artifact import load_artifact
 from inkport.core.errors import RecipeError
 from inkport.core.target import Precision

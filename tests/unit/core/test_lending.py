@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from inkport.core.errors import RuntimeExecutionError
-from inkport.core.lending import check_returned, lend
-from inkport.core.runtime import CheckedSession
+from inkport.core.runtime import CheckedSession, check_returned, lend
 from inkport.lines.audit import audit_lines
 from inkport.lines.source import read_lines
 

@@ -11,7 +11,7 @@ from cyclopts import App
 
 from inkport import __version__
 from inkport.core import errors
-from inkport.core.exits import describe_os_error, exit_code, is_refusal
+from inkport.core.errors import describe_os_error, exit_code, is_refusal
 from inkport.core.program import run_program
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from inkport.core.config import LARGEST_SEED, MOST_THREADS, require_seed, require_threads
 from inkport.core.errors import RecipeError, UsageError
-from inkport.core.ranges import LARGEST_SEED, MOST_THREADS, require_seed, require_threads
 
 
 def test_every_generator_takes_the_seeds_that_pass():

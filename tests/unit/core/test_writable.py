@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from inkport.commands._options import require_artifact
 from inkport.core.errors import UsageError
-from inkport.core.writable import require_artifact, require_file, require_folder
+from inkport.core.files import require_file, require_folder
 
 
 def tree(folder):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from inkport.core.arrays import parse_npy, read_npz
-from inkport.core.zips import FREE_BYTES, RATIO, read_member, unpacked_fault
+from inkport.core.reading import FREE_BYTES, RATIO, read_member, unpacked_fault
 
 
 def zipped(members, how=zipfile.ZIP_DEFLATED) -> bytes:
@@ -111,7 +111,7 @@ def test_arrays_that_are_refused_before_anything_is_allocated(data, fault):
 
 
 def test_files_of_arrays_that_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("inkport.core.zips.FREE_BYTES", 10_000)
+    monkeypatch.setattr("inkport.core.reading.FREE_BYTES", 10_000)
     path, good = tmp_path / "x.npz", npy(np.zeros(3, np.float32))
     for data, fault in (
         (zipped({"a.npy": good})[:-10], "not a zip"),

@@ -12,8 +12,7 @@ import pytest
 
 import inkport.export.plan as planning
 from inkport.core.artifact import Artifact, Calibration, Provenance, load_artifact, new_artifact
-from inkport.core.errors import ExportError, ExportRequestError
-from inkport.core.exits import exit_code
+from inkport.core.errors import ExportError, ExportRequestError, exit_code
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
 from inkport.export.plan import Stage, build, lacks_calibration

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from inkport.core.errors import LineDataError
-from inkport.lines import held_out
-from inkport.lines.held_out import LIST_DIGITS, is_listed, refuse_test_lines
+from inkport.lines import roles
 from inkport.lines.line import Line
+from inkport.lines.roles import LIST_DIGITS, is_listed, refuse_test_lines
 from inkport.lines.source import read_lines
 
 
@@ -22,7 +22,7 @@ def line(name, split="", gray=200, text="a", form="png"):
 @pytest.fixture
 def listed(monkeypatch):
     known = line("page/007", gray=90).picture[:LIST_DIGITS]
-    monkeypatch.setattr(held_out, "listed_digests", lambda: frozenset({known}))
+    monkeypatch.setattr(roles, "listed_digests", lambda: frozenset({known}))
 
 
 @pytest.mark.usefixtures("listed")
@@ -74,5 +74,5 @@ def test_line_sets_say_their_split(tmp_path):
 
 
 def test_the_list_holds_the_test_lines():
-    assert len(held_out.listed_digests()) == 2063
-    assert {len(digest) for digest in held_out.listed_digests()} == {LIST_DIGITS}
+    assert len(roles.listed_digests()) == 2063
+    assert {len(digest) for digest in roles.listed_digests()} == {LIST_DIGITS}

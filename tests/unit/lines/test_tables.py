@@ -14,8 +14,7 @@ pa = pytest.importorskip("pyarrow", reason="reads Parquet")
 import pyarrow.parquet as pq  # noqa: E402
 
 from inkport.core.errors import LineDataError  # noqa: E402
-from inkport.lines.parquet_sizes import ThriftReader, group_sizes  # noqa: E402
-from inkport.lines.tables import BATCH_ROWS, FREE_BYTES, open_table  # noqa: E402
+from inkport.lines.tables import BATCH_ROWS, FREE_BYTES, ThriftReader, group_sizes, open_table  # noqa: E402  # noqa: E402
 
 
 def table(images, texts):
@@ -70,7 +69,7 @@ import resource, sys
 from pathlib import Path
 import pyarrow.parquet
 from inkport.core.errors import LineDataError
-from inkport.lines.parquet_sizes import group_sizes  # noqa: E402
+from inkport.lines.tables import group_sizes  # noqa: E402
 from inkport.lines.tables import open_table
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

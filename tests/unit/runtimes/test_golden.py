@@ -9,7 +9,7 @@ import pytest
 
 from inkport.core.errors import ArtifactCorruptError
 from inkport.core.preprocess import PreprocessSpec
-from inkport.runtimes.golden import Golden, sample_images
+from inkport.runtimes.logits import Golden, sample_images
 
 
 class Sums:

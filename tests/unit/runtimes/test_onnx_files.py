@@ -12,7 +12,7 @@ onnx = pytest.importorskip("onnx", reason="reads ONNX")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from inkport.core.errors import ArtifactCorruptError  # noqa: E402
-from inkport.runtimes.onnx_files import load_onnx  # noqa: E402
+from inkport.runtimes.onnx_graph import load_onnx  # noqa: E402
 
 
 @pytest.fixture

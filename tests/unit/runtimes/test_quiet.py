@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from inkport.runtimes.quiet import native_output
+from inkport.runtimes.sdk import native_output
 
 
 def test_what_native_code_prints_is_kept_back_and_can_be_read(capfd):

@@ -17,9 +17,8 @@ import numpy as np
 
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError
 from inkport.core.files import write_atomically
-from inkport.core.lm.ngrams import KEY_BITS, SPECIAL, Level, NGrams, bits_for, unpack
-from inkport.core.reading import open_regular
-from inkport.core.zips import FREE_BYTES, RATIO
+from inkport.core.lm.model import KEY_BITS, SPECIAL, Level, NGrams, bits_for, unpack
+from inkport.core.reading import FREE_BYTES, RATIO, open_regular
 
 
 SPACE = "<space>"
@@ -36,7 +35,7 @@ MOST_ROW = 4096
 """Most bytes of a row: the longest n-gram of the longest names has 300."""
 MOST_TEXT = 1 << 30
 """Most bytes of a file, unpacked: 30 million n-grams, a minute's work. Packed files are allowed less
-(``inkport.core.zips``)."""
+(``inkport.core.reading``)."""
 
 COMMENT = "# inkport line_digests "
 """Begins a comment with digests of lines. Toolkits skip text before the data; KenLM asks that it begins with ``#``."""

@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from inkport.core.errors import UsageError
-from inkport.lines.datasets.iam import list_iam, list_iam_ascii
-from inkport.lines.datasets.lam import list_lam
 from inkport.lines.datasets.layout import Listed, Split
+from inkport.lines.datasets.line_images import list_iam, list_iam_ascii, list_lam
 from inkport.lines.datasets.read2016 import list_read2016
 from inkport.lines.datasets.vnondb import list_vnondb, list_vnondb_images
 

@@ -4,19 +4,84 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from inkport.core.errors import ImageError, LineDataError
+from inkport.core.files import new_file
 from inkport.core.image import load_gray
 from inkport.core.preprocess import resample
 from inkport.lines.datasets.catalogue import Dataset
 from inkport.lines.datasets.layout import DOCUMENT, Listed, Split
-from inkport.lines.datasets.write import Row, write_parquet
+
+
+ROWS_PER_GROUP = 256
+"""Lines held in memory while writing, and read at once later."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParquetLine:
+    """One line with what is known about it; the columns of the file."""
+
+    image: bytes
+    """The encoded image."""
+    text: str
+    """Its transcription."""
+    id: str
+    """Its name."""
+    dataset: str
+    """Its data set."""
+    writer: str | None
+    """Who wrote it; None where the source does not say."""
+    document: str | None
+    """What it is a part of; None where the source does not say."""
+    seen_writer: bool
+    """Whether the writer may be known from training."""
+    split: str
+    """Its split."""
+    language: str
+    """BCP 47 tag."""
+    licence: str
+    """What its licence asks."""
+
+
+def write_parquet(rows: Iterable[ParquetLine], path: Path) -> int:
+    """Write lines in the Hugging Face image convention and return their number; the file is complete or not there.
+
+    Raises:
+        LineDataError: If there is no row, or pyarrow is missing.
+        OSError: If the disk refuses.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError as error:
+        raise LineDataError(
+            f"{path}: writing Parquet needs pyarrow", remedy="pip install 'inkport[parquet]'"
+        ) from error
+    text = {name: pa.string() for name in ("text", "id", "dataset", "writer", "document")}
+    picture = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    more = {"seen_writer": pa.bool_(), "split": pa.string(), "language": pa.string(), "licence": pa.string()}
+    schema = pa.schema({"image": picture, **text, **more})
+    remaining = iter(rows)
+    written = 0
+    with new_file(path) as draft, pq.ParquetWriter(draft, schema) as file:
+        while group := list(islice(remaining, ROWS_PER_GROUP)):
+            file.write_table(pa.Table.from_pylist([_record(row) for row in group], schema=schema))
+            written += len(group)
+        if not written:
+            raise LineDataError(f"{path}: no line to write")
+    return written
+
+
+def _record(row: ParquetLine) -> dict[str, Any]:
+    return asdict(row) | {"image": {"bytes": row.image, "path": row.id}}
 
 
 PARTIAL = "take what can be used with --allow-partial"
@@ -142,7 +207,9 @@ def _check(selection: Selection, *, allow_partial: bool) -> None:
         )
 
 
-def _rows(selection: Selection, squeeze: float | None, damaged: list[str], *, allow_partial: bool) -> Iterator[Row]:
+def _rows(
+    selection: Selection, squeeze: float | None, damaged: list[str], *, allow_partial: bool
+) -> Iterator[ParquetLine]:
     dataset = selection.dataset
     for line in selection.lines:
         try:
@@ -158,7 +225,7 @@ def _rows(selection: Selection, squeeze: float | None, damaged: list[str], *, al
                 ) from error
             damaged.append(f"{line.id}: {error.message}")
             continue
-        yield Row(
+        yield ParquetLine(
             image=image,
             text=line.text,
             id=line.id,

@@ -16,8 +16,16 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from inkport.core.errors import LineDataError
-from inkport.lines.datasets.layout import Listed, Split, collapsed, find_place, read_file, read_names, read_text
-from inkport.lines.datasets.safe_xml import parse_xml
+from inkport.lines.datasets.layout import (
+    Listed,
+    Split,
+    collapsed,
+    find_place,
+    parse_xml,
+    read_file,
+    read_names,
+    read_text,
+)
 
 
 INK_HEIGHT_PX = 96

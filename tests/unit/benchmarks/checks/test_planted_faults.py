@@ -22,7 +22,7 @@ from inkport.benchmarks.run.machine.fresh_child import measure_ready
 from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.request import Request
 from inkport.commands._request import check_calibration
-from inkport.core.bundle import bundled_artifacts
+from inkport.core.artifact import bundled_artifacts
 from inkport.core.errors import LineDataError
 from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.core.target import Budget, Precision, Target

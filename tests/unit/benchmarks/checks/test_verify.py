@@ -12,13 +12,13 @@ from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.request import Request
 from inkport.core.errors import (
     ArtifactCorruptError,
+    Ended,
     ExportError,
     LineDataError,
     RuntimeUnavailableError,
     UnknownRuntimeError,
     UsageError,
 )
-from inkport.core.foreign import Ended
 from inkport.core.runtime import Availability, Evidence, Placement
 from inkport.core.target import Budget, Precision, Target
 from inkport.lines.audit import Audit, audit_lines

@@ -9,10 +9,9 @@ from inkport.core.charset import Charset
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, SpecMismatchError
 from inkport.core.files import sha256_file
 from inkport.core.lm.arpa import read_arpa, to_tokens, write_arpa
-from inkport.core.lm.estimate import estimate
+from inkport.core.lm.estimate import as_lines, estimate, in_charset
 from inkport.core.lm.files import Fusion, fusion_path, load_fusion, load_model, save_fusion, save_trie
 from inkport.core.lm.model import CharModel, build_trie
-from inkport.core.lm.text import as_lines, in_charset
 
 
 TEXTS = ["a bad cab", "a dab", "bad bad bed", "cab a", "abcde"]

@@ -20,7 +20,7 @@ from inkport.export.quantize.calibration import choose_calibration
 from inkport.export.quantize.onnx_int8 import int8_onnx_from_onnx
 from inkport.export.quantize.symmetric import symmetric_model
 from inkport.lines.source import read_lines
-from inkport.runtimes.golden import sample_images
+from inkport.runtimes.logits import sample_images
 
 
 pytest.importorskip("torch", reason="the toy needs torch")

@@ -24,8 +24,7 @@ from inkport.export.quantize.coreml_compressed import (
     pal6_coreml_from_coreml,
     w8_coreml_from_coreml,
 )
-from inkport.runtimes.mil.evaluator import Evaluator
-from inkport.runtimes.mil.program import load_program
+from inkport.runtimes.mil.program import Evaluator, load_program
 from inkport.runtimes.mlpackage import PACKAGE, Widths
 
 

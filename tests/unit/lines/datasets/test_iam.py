@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from inkport.core.errors import LineDataError
-from inkport.lines.datasets.iam import list_iam, list_iam_ascii
 from inkport.lines.datasets.layout import Split
+from inkport.lines.datasets.line_images import list_iam, list_iam_ascii
 
 
 def test_forms_become_their_lines_with_the_text_as_written_and_their_writer(iam):

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from inkport.core.errors import LineDataError
-from inkport.lines.datasets.lam import list_lam
 from inkport.lines.datasets.layout import Split
+from inkport.lines.datasets.line_images import list_lam
 
 
 def test_lines_in_the_order_of_the_list_with_their_author_and_decade(lam):

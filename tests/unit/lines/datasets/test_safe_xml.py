@@ -7,7 +7,7 @@ import os
 import pytest
 
 from inkport.core.errors import LineDataError
-from inkport.lines.datasets.safe_xml import MAX_DEPTH, MAX_ELEMENTS, parse_xml
+from inkport.lines.datasets.layout import MAX_DEPTH, MAX_ELEMENTS, parse_xml
 
 
 @pytest.fixture

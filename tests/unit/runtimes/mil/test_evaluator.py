@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inkport.core.errors import ArtifactCorruptError, RuntimeExecutionError, UnsupportedFormatError, UsageError
-from inkport.runtimes.mil.evaluator import Evaluator
+from inkport.runtimes.mil.program import Evaluator
 from inkport.runtimes.mlpackage import import_coremltools, quiet
 
 
@@ -93,7 +93,7 @@ def test_what_is_no_longer_needed_is_let_go(package, image, monkeypatch):
             x = mb.add(x=x, y=np.float32(index), name=f"value{index}")
         return x
 
-    from inkport.runtimes.mil import evaluator as module
+    from inkport.runtimes.mil import program as module
 
     computed = module._computed
 

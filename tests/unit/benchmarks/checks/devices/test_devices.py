@@ -13,7 +13,7 @@ from inkport.benchmarks.checks.devices.state import State, StateFile
 from inkport.benchmarks.checks.devices.steps import RemoteRequest
 from inkport.commands._device import DeviceOptions
 from inkport.core.errors import UsageError
-from inkport.runtimes.devices.sensors import Sensors
+from inkport.runtimes.devices.describe import Sensors
 
 
 KIT = SimpleNamespace(digest="0123456789abcdef" * 4)

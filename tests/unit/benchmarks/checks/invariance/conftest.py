@@ -14,9 +14,8 @@ from inkport.core.preprocess import PreprocessSpec
 from inkport.core.runtime import CheckedSession
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
-from inkport.runtimes.faults import TOLERANCES
-from inkport.runtimes.golden import sample_images
-from inkport.runtimes.relations.subject import Sample, Subject
+from inkport.runtimes.logits import TOLERANCES, sample_images
+from inkport.runtimes.relations.findings import Sample, Subject
 
 
 SPEC = RecogniserSpec(

@@ -9,7 +9,7 @@ import pytest
 
 from inkport import model
 from inkport.benchmarks.checks.peers.onnx_size import count_macs, count_parameters
-from inkport.core.bundle import bundled_artifacts
+from inkport.core.artifact import bundled_artifacts
 
 
 pytest.importorskip("torch", reason="an independent count")

@@ -14,7 +14,7 @@ from inkport.benchmarks.checks.peers.peer import Answer
 from inkport.benchmarks.checks.peers.run import WARM_UP, PeersReport, describe, median_line, read_in_turns
 from inkport.benchmarks.checks.peers.view import render_markdown
 from inkport.benchmarks.run.environment import read_environment
-from inkport.core.bundle import bundled_artifacts
+from inkport.core.artifact import bundled_artifacts
 from inkport.core.ctc import greedy_text
 from inkport.core.files import sha256_file
 from inkport.lines.line import Line

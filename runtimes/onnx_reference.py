@@ -13,8 +13,7 @@ import numpy.typing as npt
 from inkport.core.artifact import Artifact
 from inkport.core.errors import RuntimeUnavailableError
 from inkport.core.runtime import Availability, Evidence, Intermediate, SessionOptions
-from inkport.runtimes.onnx_files import load_onnx
-from inkport.runtimes.tracing.onnx_graph import save_part, trace_onnx, values_of
+from inkport.runtimes.onnx_graph import load_onnx, save_part, trace_onnx, values_of
 
 
 Array = npt.NDArray[Any]

@@ -1,4 +1,4 @@
-"""The end of a command: its result is printed, its files are written, and neither takes the other along."""
+"""What commands print besides their result: where its files are, warnings, and news on the way."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable
 
 from inkport.core.console import results
-from inkport.core.exits import EXIT_OK, EXIT_USAGE, describe_os_error
+from inkport.core.errors import EXIT_OK, EXIT_USAGE, describe_os_error
+from inkport.core.processors import count_processors, sharing
 from inkport.core.program import complain
 
 
@@ -34,3 +35,14 @@ def deliver(text: str, *, files: Callable[[], object], where: str = "", code: in
     if where:
         sys.stderr.write(f"report: {where}\n")
     return code
+
+
+def warn(text: str) -> None:
+    """Write a warning."""
+    sys.stderr.write(f"warning: {text}\n")
+
+
+def warn_of_sharing(threads: int) -> None:
+    """Warn if there are fewer processors than threads: they take turns, and times are longer than with fewer."""
+    if shared := sharing(threads, count_processors()):
+        warn(f"{shared}: they take turns, and a line takes longer than with fewer threads")

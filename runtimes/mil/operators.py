@@ -1,4 +1,13 @@
-"""What moves values without computing any, and compressed weights, expanded when the package is loaded."""
+"""MIL's operators in numpy, by kind; a function's parameters have MIL's names and MIL's defaults.
+
+Arguments are arrays (fp16 ones widened to float32), strings, or tuples of arrays; a result is an array, or a
+tuple for operators with several outputs. The evaluator rounds it to the type that the program declares. A
+``ValueError`` says which attribute value is not supported.
+
+Source:
+    The operators' documentation,
+    https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.defs.html
+"""
 
 from __future__ import annotations
 
@@ -7,10 +16,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-
-Array = npt.NDArray[Any]
+from inkport.runtimes.mil.arithmetic import ARITHMETIC, Array
 
 
 def reshape(x: Array, shape: Array) -> Array:
@@ -87,16 +94,6 @@ def gather(
     return np.asarray(x.take(indices, axis=int(axis)))
 
 
-def shape_of(x: Array) -> Array:
-    """Return the sizes of the axes as int32."""
-    return np.array(x.shape, dtype=np.int32)
-
-
-def range_1d(end: Array, start: Array, step: Array) -> Array:
-    """Return the numbers from ``start`` up to, not including, ``end``."""
-    return np.arange(start, end, step, dtype=end.dtype)
-
-
 def constexpr_affine_dequantize(quantized_data: Array, zero_point: Array, scale: Array, axis: Array) -> Array:
     """Return ``scale * (quantized_data - zero_point)``, one scale for all or one for each entry of an axis."""
     shape = [1] * quantized_data.ndim
@@ -114,6 +111,7 @@ def constexpr_lut_to_dense(indices: Array, lut: Array, shape: Array) -> Array:
 
 
 OPERATORS: Mapping[str, Callable[..., Any]] = {
+    **ARITHMETIC,
     "reshape": reshape,
     "transpose": transpose,
     "squeeze": squeeze,
@@ -121,8 +119,9 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "concat": concat,
     "slice_by_index": slice_by_index,
     "gather": gather,
-    "shape": shape_of,
-    "range_1d": range_1d,
+    "shape": lambda x: np.array(x.shape, dtype=np.int32),
+    "range_1d": lambda end, start, step: np.arange(start, end, step, dtype=end.dtype),
     "constexpr_affine_dequantize": constexpr_affine_dequantize,
     "constexpr_lut_to_dense": constexpr_lut_to_dense,
 }
+"""Every operator that the evaluator knows, by MIL's name: those that inkport's networks are converted to."""

@@ -1,24 +1,96 @@
-"""``kind = "quantise"``: int8 with settings of one's own; ``export`` takes the measured defaults."""
+"""Stages that make artefacts: ``export`` with the measured defaults, ``quantise`` for int8 with one's own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from inkport.compress.kinds.export import calibration_inputs, choose_lines
-from inkport.compress.stage import Context, Inputs
+from inkport.compress.stage import Context, Inputs, suggestion
+from inkport.compress.store import copy_artifact
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ExporterUnavailableError, RecipeError, needing
 from inkport.core.target import Precision
-from inkport.export.plan import build
+from inkport.export.plan import STAGES, build
 from inkport.export.quantize.accuracy import ValidationSet
-from inkport.export.quantize.calibration import CALIBRATION_LINES, CalibrationSet
+from inkport.export.quantize.calibration import CALIBRATION_LINES, CalibrationSet, choose_calibration
 from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx
 from inkport.export.quantize.openvino_int8 import OpenVinoInt8Options, int8_openvino_from_onnx
 from inkport.export.quantize.search.blank_bias import correct_blank_bias
 from inkport.export.quantize.search.meter import Meter
-from inkport.lines.audit import Audit, audit_for
+from inkport.lines.audit import Audit, Problem, audit_for
 from inkport.lines.source import read_lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportStage:
+    """Keys of the table.
+
+    Raises:
+        RecipeError: If a number is out of range, or no exporter makes what is wanted.
+    """
+
+    format: str
+    """Format of the artefact."""
+    precision: Precision
+    """Its number format."""
+    calibration_lines: int = CALIBRATION_LINES
+    """Training lines that int8 takes its ranges from; chosen by their ids alone."""
+
+    def __post_init__(self) -> None:
+        if self.calibration_lines < 1:
+            raise RecipeError(f"calibration_lines must be at least 1, found {self.calibration_lines}")
+        known = ["-".join(stage.target) for stage in STAGES]
+        if (wanted := f"{self.format}-{self.precision}") not in known:
+            raise RecipeError(f"no exporter makes {self.format} {self.precision}", remedy=suggestion(wanted, known))
+
+    def inputs(self, context: Context) -> Inputs:
+        """Return the lines to calibrate on, if the way there quantises."""
+        return calibration_inputs(context) if self._calibrated else Inputs()
+
+    def make(self, parent: Artifact, out: Path, *, work: Path, context: Context) -> Artifact:  # noqa: ARG002
+        """Export; what lies on the way is shared by all exports of the parent."""
+        chosen = choose_lines(parent, context, self.calibration_lines) if self._calibrated else None
+        made = build(
+            parent,
+            format=self.format,
+            precision=self.precision,
+            work=context.exports / parent.digest[:16],
+            calibration=chosen,
+        )
+        return copy_artifact(made, out)
+
+    @property
+    def _calibrated(self) -> bool:
+        makers = {stage.target: stage for stage in STAGES}
+        wanted = (self.format, self.precision)
+        while (maker := makers.get(wanted)) is not None:
+            if maker.calibrated:
+                return True
+            wanted = maker.source
+        return False
+
+
+def calibration_inputs(context: Context) -> Inputs:
+    """Return that a stage depends on the lines to calibrate on."""
+    return Inputs(digests={"train": context.index.digests(_sources(context))})
+
+
+def choose_lines(parent: Artifact, context: Context, count: int) -> CalibrationSet:
+    """Choose lines to calibrate on from the recipe's training lines.
+
+    Raises:
+        LineDataError: If there is no usable line, or a chosen line has an unusable image that may not be skipped.
+    """
+    return choose_calibration(
+        read_lines(_sources(context)),
+        parent.spec.preprocess,
+        count=count,
+        skip_bad_images=Problem.BAD_IMAGE in context.lines.skip,
+    )
+
+
+def _sources(context: Context) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(context.found.train))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""IAM Handwriting Database: ``lines/``, ``xml/`` or ``ascii/`` as FKI packs them, and lists of forms in ``splits/``."""
+"""Data sets that come as images of lines: the IAM Handwriting Database as FKI packs it, and LAM with its JSON lists."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from inkport.core.documents import read_json
 from inkport.core.errors import LineDataError
 from inkport.lines.datasets.layout import (
     DOCUMENT,
     Listed,
     Split,
+    check_name,
     collapsed,
     find_place,
+    parse_xml,
     read_file,
     read_names,
     read_text,
 )
-from inkport.lines.datasets.safe_xml import parse_xml
 
 
 LISTS = {
@@ -127,3 +130,45 @@ def _writers(root: Path) -> dict[str, str]:
         if (root / choice).exists():
             rows = [row.split(" ", 2) for row in read_text(root / choice).splitlines() if not row.startswith("#")]
     return {row[0]: row[1] for row in rows if len(row) == 3}
+
+
+WRITER = "muratori"
+"""He wrote all of it."""
+
+
+def list_lam(root: Path, split: Split) -> Iterator[Listed]:
+    """Yield the lines of the basic split; the decade stands for the document.
+
+    Raises:
+        LineDataError: If a part of the layout is missing or malformed.
+    """
+    lines = find_place(root, "lines", "LAM/lines")
+    images = find_place(lines, "img")
+    path = find_place(lines, f"split/basic/{split}.json")
+    for number, record in enumerate(_read(path)):
+        where = f"{path}: entry {number}"
+        name, text = _field(record, "img", where), _field(record, "text", where)
+        file = images / check_name(name, path)
+        decade = record.get("decade_id")
+        yield Listed(
+            id=name,
+            text=collapsed(text),
+            writer=WRITER,
+            document="" if decade is None else f"decade-{decade}",
+            image=partial(read_file, file),
+            missing="" if file.is_file() else f"no image {file.relative_to(root)}",
+        )
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    records = read_json(path, error=LineDataError)
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise LineDataError(f"{path}: expected a list of objects with img and text")
+    return records
+
+
+def _field(record: dict[str, Any], key: str, where: str) -> str:
+    value = record.get(key)
+    if not isinstance(value, str):
+        raise LineDataError(f"{where}: {key} is {value!r}, expected a text (found keys {sorted(record)})")
+    return value

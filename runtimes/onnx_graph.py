@@ -1,4 +1,4 @@
-"""What tracing needs of ONNX files: every tensor as an output, and parts as models of their own."""
+"""ONNX files as graphs: read with limits, whoever made them, with every tensor as an output, and cut into parts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,49 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inkport.core.errors import RuntimeExecutionError
+from inkport.core.errors import ArtifactCorruptError, RuntimeExecutionError
+from inkport.core.reading import read_bytes
 from inkport.core.runtime import Intermediate
+
+
+ONNX_BYTES = (2 << 30) - 1
+"""Largest ONNX file, without the values that it keeps in files of their own; protobuf reads no larger message."""
+
+
+def load_onnx(path: Path, *, values: bool = True) -> Any:
+    """Return the model in an ONNX file.
+
+    Args:
+        path: The file; the package onnx is installed.
+        values: Whether values that lie in other files are read, too.
+
+    Raises:
+        ArtifactCorruptError: If it cannot be read, or a tensor's values lie in a file outside its folder.
+    """
+    import onnx
+
+    try:
+        model = onnx.load_model_from_string(read_bytes(path, limit=ONNX_BYTES))
+        if values:
+            # Refuses places outside the folder, by name or by link.
+            onnx.load_external_data_for_model(model, str(path.parent))
+        _check_names(model.graph)
+    except Exception as error:
+        raise ArtifactCorruptError(f"{path}: onnx cannot read it ({error})", remedy="export it again") from error
+    return model
+
+
+def _check_names(graph: Any) -> None:
+    """Refuse names that are not UTF-8: protobuf hands them on as bytes, which nothing expects.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    names = [value.name for value in (*graph.initializer, *graph.input, *graph.output)]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+    if wrong := [name for name in names if not isinstance(name, str)]:
+        raise ValueError(f"the name {wrong[0]!r} is not UTF-8")
 
 
 Array = npt.NDArray[Any]

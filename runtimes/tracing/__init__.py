@@ -1,1 +1,0 @@
-"""Values inside a network, by engine: what ``inkport.core.runtime.Traced`` asks of a session."""

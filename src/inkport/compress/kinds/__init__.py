@@ -1,1 +1,0 @@
-"""The kinds of stage, one file each; ``inkport.compress.stage.KINDS`` lists them."""
