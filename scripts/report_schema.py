@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from inkport.benchmarks.checks.bench.report import BENCH
+from inkport.benchmarks.checks.bench.measure import BENCH
 from inkport.benchmarks.checks.compare.judge import Comparison
 from inkport.benchmarks.checks.debug.result import DebugResult
-from inkport.benchmarks.checks.flips.report import MARGINS
-from inkport.benchmarks.checks.invariance.report import METAMORPHIC
+from inkport.benchmarks.checks.flips.forecast import MARGINS
+from inkport.benchmarks.checks.invariance.relations import METAMORPHIC
 from inkport.benchmarks.checks.kit.check import KitCheck
-from inkport.benchmarks.checks.peers.run import PeersReport
+from inkport.benchmarks.checks.peers.reading import PeersReport
 from inkport.benchmarks.report.envelope import VERIFY
 from inkport.benchmarks.report.schema import FILE, make_schema, write_schema
 from inkport.compress.report import CompressReport

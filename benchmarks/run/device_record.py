@@ -8,7 +8,7 @@ from typing import Any
 
 from inkport.benchmarks.measure.quantiles import Percentiles
 from inkport.benchmarks.run.kit.judge import Finding
-from inkport.benchmarks.run.kit.result import RunnerInfo
+from inkport.benchmarks.run.kit.open import RunnerInfo
 from inkport.runtimes.devices.describe import Description
 from inkport.runtimes.devices.sensors import Sensors
 

@@ -112,7 +112,7 @@ def kit_with_result(kit_folder: Path, result_folder: Path, key_folder: Path) -> 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from inkport.benchmarks.checks.kit.make import make_kit
-    from inkport.benchmarks.checks.kit.run import run_kit
+    from inkport.benchmarks.checks.kit.runner import run_kit
 
     private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
     secret = private.private_bytes(

@@ -19,11 +19,10 @@ pytest.importorskip("torch", reason="the toy needs torch")
 
 from inkport.benchmarks.checks.kit.check import KitCheck, check_kit
 from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
-from inkport.benchmarks.checks.kit.run import run_kit
+from inkport.benchmarks.checks.kit.runner import run_kit
 from inkport.benchmarks.run.kit.judge import State
-from inkport.benchmarks.run.kit.open import Kit
-from inkport.benchmarks.run.kit.result import open_result
-from inkport.benchmarks.run.kit.stages import Stage
+from inkport.benchmarks.run.kit.manifest import Stage
+from inkport.benchmarks.run.kit.open import Kit, open_result
 from inkport.core.registry import probe
 from inkport.core.runtime import Evidence
 from inkport.core.target import Budget, Precision, Target

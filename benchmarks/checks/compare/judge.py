@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from inkport.benchmarks.checks.compare.changes import PaceChange, RateChange, pace_change, rate_changes, worst_change
 from inkport.benchmarks.checks.compare.document import Row, Run
-from inkport.benchmarks.checks.compare.pace import PaceChange, pace_change
-from inkport.benchmarks.checks.compare.rate import RateChange, rate_changes, worst_change
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.measure.worst import WorstWriter
 from inkport.benchmarks.report.envelope import Document

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from inkport.benchmarks.checks.compare.changes import PaceChange, RateChange
 from inkport.benchmarks.checks.compare.judge import Comparison, Subject, TargetChange
-from inkport.benchmarks.checks.compare.pace import PaceChange
-from inkport.benchmarks.checks.compare.rate import RateChange
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.report.junit import Case, Result
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inkport.benchmarks.checks.debug.divergence import Comparison
-from inkport.benchmarks.checks.debug.judge import Fault, Finding
+from inkport.benchmarks.checks.debug.judge import Comparison, Fault, Finding
+from inkport.benchmarks.checks.debug.pairing import Side
 from inkport.benchmarks.checks.debug.reproduction import Reproduction
-from inkport.benchmarks.checks.debug.side import Side
 from inkport.benchmarks.report.envelope import Document
 
 

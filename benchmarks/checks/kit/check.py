@@ -7,17 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inkport.benchmarks.checks.kit.run import wanted_tensors
+from inkport.benchmarks.checks.kit.runner import wanted_tensors
 from inkport.benchmarks.measure.changes import Change
 from inkport.benchmarks.measure.parity import Flip, Parity, compare, score
 from inkport.benchmarks.measure.quantiles import Percentiles
 from inkport.benchmarks.report.envelope import Document
 from inkport.benchmarks.run.kit.judge import Finding, State, is_decodable, judge_stages
-from inkport.benchmarks.run.kit.manifest import KitTarget
-from inkport.benchmarks.run.kit.open import Kit
-from inkport.benchmarks.run.kit.result import Result, RunnerInfo
+from inkport.benchmarks.run.kit.manifest import KitTarget, Stage
+from inkport.benchmarks.run.kit.open import Kit, Result, RunnerInfo
 from inkport.benchmarks.run.kit.signature import KitSignature
-from inkport.benchmarks.run.kit.stages import Stage
 from inkport.benchmarks.run.outcome import Outcome, exit_code
 from inkport.benchmarks.run.record import Proof, TargetRecord
 from inkport.benchmarks.run.verdict import judge

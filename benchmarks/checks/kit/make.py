@@ -12,7 +12,7 @@ from PIL import Image
 
 from inkport import __version__
 from inkport.benchmarks.run.environment import without_folders
-from inkport.benchmarks.run.kit.archive import write_archive
+from inkport.benchmarks.run.kit.archive import to_npy, write_archive
 from inkport.benchmarks.run.kit.manifest import (
     MANIFEST,
     PUBLIC_KEY,
@@ -28,7 +28,6 @@ from inkport.benchmarks.run.kit.manifest import (
 )
 from inkport.benchmarks.run.kit.open import Kit, open_kit
 from inkport.benchmarks.run.kit.signature import public_key_of, sign
-from inkport.benchmarks.run.kit.tensors import to_npy
 from inkport.benchmarks.run.latency import choose_lines
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.reference import Provide, Reference, open_reference

@@ -9,11 +9,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.checks.devices.cool import Cooling
-from inkport.benchmarks.checks.devices.kit import provide_kit
-from inkport.benchmarks.checks.devices.report import report_devices
-from inkport.benchmarks.checks.devices.run import name_devices, run_on
-from inkport.benchmarks.checks.devices.steps import RUNNER, RemoteRequest
+from inkport.benchmarks.checks.devices.runs import name_devices, provide_kit, report_devices, run_on
+from inkport.benchmarks.checks.devices.steps import RUNNER, Cooling, RemoteRequest
 from inkport.benchmarks.checks.kit.make import KitRequest
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.options import VerifyOptions

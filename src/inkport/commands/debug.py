@@ -8,9 +8,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.checks.debug.opened import DebugTarget, availability, runtime_for
-from inkport.benchmarks.checks.debug.run import debug_targets
 from inkport.benchmarks.checks.debug.sections import present
+from inkport.benchmarks.checks.debug.trace import DebugTarget, availability, debug_targets, runtime_for
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
 from inkport.commands._deliver import deliver

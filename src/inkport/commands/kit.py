@@ -12,12 +12,11 @@ from cyclopts import App, Parameter
 
 from inkport.benchmarks.checks.kit.check import check_kit
 from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
-from inkport.benchmarks.checks.kit.run import run_kit
+from inkport.benchmarks.checks.kit.runner import run_kit
 from inkport.benchmarks.checks.kit.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
-from inkport.benchmarks.run.kit.open import Kit, open_kit
-from inkport.benchmarks.run.kit.result import open_result
+from inkport.benchmarks.run.kit.open import Kit, open_kit, open_result
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._deliver import deliver
 from inkport.commands._model import resolve_model

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from inkport.benchmarks.checks.devices.steps import RemoteRequest
-from inkport.benchmarks.checks.kit.run import run_kit
+from inkport.benchmarks.checks.kit.runner import run_kit
 from inkport.benchmarks.run.kit.open import open_kit
 from inkport.cli import main
 from inkport.core.files import sha256_file

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from inkport.benchmarks.checks.devices.run import name_devices
+from inkport.benchmarks.checks.devices.runs import name_devices
 from inkport.benchmarks.checks.devices.state import State, StateFile
 from inkport.benchmarks.checks.devices.steps import RemoteRequest
 from inkport.commands._device import DeviceOptions

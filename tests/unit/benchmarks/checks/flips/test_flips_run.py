@@ -8,8 +8,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.flips.report import Forecast, ForecastOptions
-from inkport.benchmarks.checks.flips.run import forecast_flips
+from inkport.benchmarks.checks.flips.forecast import Forecast, ForecastOptions, forecast_flips
 from inkport.benchmarks.checks.flips.sections import present as present_forecast
 from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.report.schema import schema_of

@@ -8,10 +8,8 @@ import jsonschema
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.invariance.files import write_checks
-from inkport.benchmarks.checks.invariance.report import InvarianceOptions, Relations
-from inkport.benchmarks.checks.invariance.run import check_relations
-from inkport.benchmarks.checks.invariance.sections import present
+from inkport.benchmarks.checks.invariance.relations import InvarianceOptions, Relations, check_relations
+from inkport.benchmarks.checks.invariance.sections import present, write_checks
 from inkport.benchmarks.report.junit import Result
 from inkport.benchmarks.report.schema import schema_of
 from inkport.benchmarks.report.text import render_text

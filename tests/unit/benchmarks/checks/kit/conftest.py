@@ -11,12 +11,10 @@ import numpy as np
 import pytest
 
 from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
-from inkport.benchmarks.checks.kit.run import wanted_tensors
+from inkport.benchmarks.checks.kit.runner import wanted_tensors
 from inkport.benchmarks.run.kit.archive import write_archive
-from inkport.benchmarks.run.kit.manifest import MANIFEST, FileInfo
-from inkport.benchmarks.run.kit.open import Kit, open_kit
-from inkport.benchmarks.run.kit.result import Result, ResultWriter, RunnerInfo, open_result
-from inkport.benchmarks.run.kit.stages import Stage
+from inkport.benchmarks.run.kit.manifest import MANIFEST, FileInfo, Stage
+from inkport.benchmarks.run.kit.open import Kit, Result, ResultWriter, RunnerInfo, open_kit, open_result
 from inkport.core.ctc import greedy
 from inkport.core.errors import SpecMismatchError
 from inkport.core.preprocess import prepare

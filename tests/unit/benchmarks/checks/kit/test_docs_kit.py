@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from inkport.benchmarks.checks.kit.make import KitRequest
-from inkport.benchmarks.run.kit import archive, manifest, result
+from inkport.benchmarks.run.kit import archive, manifest, open as opening
 from inkport.benchmarks.run.kit.judge import State
-from inkport.benchmarks.run.kit.stages import Stage
+from inkport.benchmarks.run.kit.manifest import Stage
 from inkport.commands import kit as command
 from inkport.core.runtime import Evidence
 
@@ -39,7 +39,7 @@ def section(text, heading):
 def test_every_field_is_named(text, heading, classes):
     part = section(text, heading)
     for name in classes:
-        cls = getattr(manifest, name, None) or getattr(result, name)
+        cls = getattr(manifest, name, None) or getattr(opening, name)
         for field in dataclasses.fields(cls):
             assert re.search(rf"`{field.name}(\[\])?`", part), f"{name}.{field.name}"
     assert f"| `schema` | {manifest.SCHEMA} |" in part

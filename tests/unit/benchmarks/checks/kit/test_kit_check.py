@@ -12,10 +12,10 @@ from inkport.benchmarks.checks.kit.make import make_kit
 from inkport.benchmarks.checks.kit.sections import present
 from inkport.benchmarks.report.junit import Result
 from inkport.benchmarks.report.text import render_text
+from inkport.benchmarks.run.kit.archive import to_npy
 from inkport.benchmarks.run.kit.judge import State
-from inkport.benchmarks.run.kit.result import RunnerInfo, open_result
-from inkport.benchmarks.run.kit.stages import Stage
-from inkport.benchmarks.run.kit.tensors import to_npy
+from inkport.benchmarks.run.kit.manifest import Stage
+from inkport.benchmarks.run.kit.open import RunnerInfo, open_result
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, SpecMismatchError
 from inkport.core.runtime import Evidence

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
-from inkport.benchmarks.run.kit.stages import Stage
+from inkport.benchmarks.run.kit.manifest import Stage
 from inkport.core.errors import LineDataError, RuntimeUnavailableError, UnknownRuntimeError, UsageError
 from inkport.core.target import Budget, Precision, Target
 from inkport.lines.audit import Audit

@@ -7,12 +7,12 @@ import textwrap
 
 import pytest
 
-from inkport.benchmarks.checks.kit import readers
+from inkport.benchmarks.checks.kit import runner
 from inkport.benchmarks.checks.kit.check import check_kit
-from inkport.benchmarks.checks.kit.run import run_kit
+from inkport.benchmarks.checks.kit.runner import run_kit
 from inkport.benchmarks.run.kit.judge import State
-from inkport.benchmarks.run.kit.result import open_result
-from inkport.benchmarks.run.kit.stages import Stage, can_be_shown
+from inkport.benchmarks.run.kit.manifest import Stage, can_be_shown
+from inkport.benchmarks.run.kit.open import open_result
 from inkport.core.errors import (
     RuntimeExecutionError,
     RuntimeUnavailableError,
@@ -43,7 +43,7 @@ def test_the_first_run_of_a_width_is_not_the_one_that_is_timed(kit, install, fak
 
     install(fake_runtime("acme", logits=compiles))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readers.time, "perf_counter_ns", lambda: now[0])
+        patch.setattr(runner.time, "perf_counter_ns", lambda: now[0])
         result = run_kit(kit, tmp_path / "r.zip")
     assert {line.run_ns for line in result.document.lines} == {5}
     assert len(seen) > 1
@@ -80,7 +80,7 @@ def test_requests_that_cannot_be_are_refused(kit, install, fake_runtime, tmp_pat
 RUNNER = """
 import json, math, sys
 import numpy as np
-from inkport.benchmarks.run.kit.stages import Stage
+from inkport.benchmarks.run.kit.manifest import Stage
 from inkport.core.charset import Charset
 from inkport.core.ctc import greedy
 from inkport.core.image import load_gray

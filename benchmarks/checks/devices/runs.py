@@ -9,21 +9,60 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from inkport import __version__
 from inkport.benchmarks.checks.devices.state import StateFile
 from inkport.benchmarks.checks.devices.steps import RemoteRequest, RunFailedError, Steps
 from inkport.benchmarks.checks.kit.check import check_kit
-from inkport.benchmarks.run.device_record import DeviceRun
-from inkport.benchmarks.run.environment import without_folders
-from inkport.benchmarks.run.kit.result import open_result
+from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
+from inkport.benchmarks.report.describe import describe_data, describe_model
+from inkport.benchmarks.report.envelope import ReferenceInfo, Report, Together
+from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun
+from inkport.benchmarks.run.environment import read_environment, without_folders
+from inkport.benchmarks.run.kit.open import Kit, open_kit, open_result
+from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress
-from inkport.benchmarks.run.record import TargetRecord, sentence_of
+from inkport.benchmarks.run.record import ArtifactInfo, TargetRecord, sentence_of
 from inkport.core.config import to_plain
+from inkport.core.documents import read_json
 from inkport.core.errors import DeviceTimeoutError, DeviceUnavailableError, InkportError, UsageError
+from inkport.core.files import write_atomically
 from inkport.core.target import Target
+from inkport.lines.source import digest_lines
 from inkport.runtimes.devices.address import Address, parse_address
 from inkport.runtimes.devices.describe import Description
 from inkport.runtimes.devices.open import open_device
+
+
+def provide_kit(request: KitRequest, folder: Path, *, progress: Progress) -> Kit:
+    """Return the kit in ``folder``, made if there is none, or one of something else, or a damaged one.
+
+    Raises:
+        InkportError: What making it raises.
+    """
+    path, sidecar, key = folder / "kit.zip", folder / "kit.json", _kit_key(request)
+    try:
+        known = read_json(sidecar)
+        kit = open_kit(path)
+        if known == {"request": key, "kit": kit.digest}:
+            return kit
+    except (OSError, InkportError):
+        pass
+    kit = make_kit(request, path, progress=progress)
+    write_atomically(sidecar, json.dumps({"request": key, "kit": kit.digest}) + "\n")
+    return kit
+
+
+def _kit_key(request: KitRequest) -> str:
+    asked = [
+        __version__,
+        request.model.digest,
+        to_plain(request.targets),
+        digest_lines(request.audit.lines),
+        request.lines,
+        request.golden,
+    ]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,3 +201,55 @@ def _reason(error: InkportError, device: NamedDevice) -> str:
     if device.address.host:
         text = re.sub(rf"(?:[\w.-]+@)?{re.escape(device.address.host)}(?![\w-])", device.name, text)
     return " ".join(without_folders(text).split()) + "."
+
+
+def report_devices(
+    found: Sequence[DeviceRuns], *, kit: Kit, made: KitRequest, sources: Sequence[str], options: VerifyOptions
+) -> Report:
+    """Return the report of all devices.
+
+    Args:
+        found: What came of each.
+        kit: The kit that they ran.
+        made: What it was made of.
+        sources: Names of the line sets.
+        options: As asked for; the environment of the report is this machine's, where the reference read.
+    """
+    artifacts = [ArtifactInfo.of(made.provide(target)) for target in made.targets]
+    data = replace(describe_data(made.audit, sources), sha256=kit.manifest.data_sha256, lines=len(kit.manifest.lines))
+    return Report(
+        model=describe_model(made.model),
+        data=data,
+        reference=_reference(kit, made),
+        options=options,
+        # The threads compute on the devices, whatever processors this machine has.
+        environment=replace(read_environment(threads=options.threads), processors=None),
+        targets=tuple(
+            replace(record, artifact=artifact)
+            for runs in found
+            for record, artifact in zip(runs.records, artifacts, strict=True)
+        ),
+        sections=(Together(devices=tuple(_device(runs) for runs in found)),),
+    )
+
+
+def _reference(kit: Kit, made: KitRequest) -> ReferenceInfo:
+    known = kit.manifest.reference
+    artifact = made.provide(Target(name="reference", runtime=known.runtime, precision=known.precision))
+    return ReferenceInfo(
+        runtime=known.runtime,
+        runtime_version=known.version,
+        device="cpu",
+        precision=known.precision,
+        note=without_folders(known.note),
+        artifact=ArtifactInfo.of(artifact),
+    )
+
+
+def _device(runs: DeviceRuns) -> DeviceReport:
+    return DeviceReport(
+        name=runs.device.name,
+        connection=runs.device.address.scheme,
+        description=runs.description,
+        runs=runs.runs,
+    )
