@@ -20,6 +20,7 @@ ORDER = (
     Outcome.INCONCLUSIVE,
     Outcome.LATENCY_OVER_BUDGET,
     Outcome.FELL_BACK,
+    Outcome.DIVERGED,
     Outcome.TEXT_DIFFERS,
     Outcome.VIOLATED,
     Outcome.RUN_FAILED,

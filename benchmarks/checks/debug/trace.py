@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +16,26 @@ from inkport.benchmarks.checks.debug.pairing import Side
 from inkport.benchmarks.checks.debug.precision import ROUNDOFF
 from inkport.benchmarks.checks.debug.reproduction import write_reproduction
 from inkport.benchmarks.checks.debug.result import (
-    DebugResult,
+    DEBUG,
+    DebugOptions,
+    Divergences,
     TracedTarget,
     divergence_record,
     tensor_records,
     unmatched,
 )
+from inkport.benchmarks.report.describe import describe_data, describe_model
+from inkport.benchmarks.report.envelope import Report
+from inkport.benchmarks.run.environment import read_environment
+from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import ArtifactInfo, TargetRecord
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeExecutionError, UsageError
 from inkport.core.lending import check_returned, lend
 from inkport.core.registry import load_runtime, open_session, probe
 from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionOptions, Traced
+from inkport.core.target import Target
+from inkport.lines.audit import Audit
 from inkport.runtimes.tracing.onnx_reference import OnnxReference
 
 
@@ -136,26 +146,22 @@ Fusing changes the order of sums and leaves out roundings; both runs are equally
 
 
 def debug_targets(
-    targets: tuple[DebugTarget, DebugTarget],
-    graph: Artifact,
-    *,
-    line: str,
-    images: npt.NDArray[np.float32],
-    out: Path,
-) -> DebugResult:
+    targets: tuple[DebugTarget, DebugTarget], graph: Artifact, *, audit: Audit, sources: Sequence[str] = (), out: Path
+) -> Report:
     """Find where two targets part on one line; write a reproduction of the first divergence.
 
     Args:
         targets: Both targets.
         graph: The ONNX artefact whose operators both are judged by.
-        line: Id of the line.
-        images: The line, prepared, float32 (1, 1, h, w).
+        audit: The one line.
+        sources: Names of the line sets that it is from.
         out: Folder of the files.
 
     Raises:
         InkportError: If a target cannot be opened or traced.
     """
-    meaning = Graph(graph.file(".onnx"))
+    ((line,), (images,)) = audit.lines, audit.inputs
+    environment, meaning = read_environment(threads=1), Graph(graph.file(".onnx"))
     opened = (open_target(targets[0], images), open_target(targets[1], images))
     comparison = compare_traces(meaning, images, (opened[0].trace, opened[1].trace))
     divergences = []
@@ -165,34 +171,51 @@ def debug_targets(
             owner = opened[comparison.sides.index(finding.side)]
             written = write_reproduction(finding, owner.session, out)
         divergences.append(divergence_record(finding, written))
-    spec = graph.spec
-    records = [_record(one, side, comparison, images) for one, side in zip(opened, comparison.sides, strict=True)]
-    return DebugResult(
-        model=f"{spec.name} {spec.version}",
-        line=line,
+    found = Divergences(
         width=images.shape[3],
-        graph=graph.digest,
-        a=records[0],
-        b=records[1],
         checks=comparison.checks,
         divergences=tuple(divergences),
         tensors=tensor_records(comparison),
     )
+    return Report(
+        check=DEBUG,
+        model=describe_model(graph),
+        data=describe_data(audit, sources, graph),
+        options=DebugOptions(line=line.id),
+        environment=environment,
+        targets=tuple(
+            _record(one, side, comparison, images) for one, side in zip(opened, comparison.sides, strict=True)
+        ),
+        sections=(found,),
+    )
 
 
-def _record(opened: Opened, side: Side, comparison: Comparison, images: npt.NDArray[np.float32]) -> TracedTarget:
+def _record(opened: Opened, side: Side, comparison: Comparison, images: npt.NDArray[np.float32]) -> TargetRecord:
     difference, ratio = _fused(opened, side, comparison, images)
-    return TracedTarget(
-        target=opened.target.label,
-        runtime=opened.target.runtime,
-        version=opened.version,
-        precision=str(opened.target.artifact.precision),
-        artifact=opened.target.artifact.digest,
+    runtime, artifact = opened.target.runtime, opened.target.artifact
+    traced = TracedTarget(
         matched=dict(Counter(match.how for match in side.matches.values())),
         unmatched=unmatched(comparison, side),
         session_difference=difference,
         session_ratio=ratio,
         note=opened.note,
+    )
+    own = [finding for finding in comparison.divergences if finding.side is side]
+    reasons = [f"It parts from the graph at {own[0].operator.kind} {own[0].operator.name}."] if own else []
+    if traced.fused_fault:
+        reasons.append(
+            f"Its session, operators fused, is off by {difference:.3g} from its trace, {ratio:.3g} times what rounding "
+            "explains."
+        )
+    target = Target(name=opened.target.label, runtime=runtime, precision=artifact.precision)
+    return replace(
+        TargetRecord.of(target),
+        runtime_version=opened.version,
+        outcome=Outcome.DIVERGED if reasons else Outcome.PASS,
+        reason=" ".join(reasons),
+        evidence=availability(runtime).evidence,
+        artifact=ArtifactInfo.of(artifact),
+        sections=(traced,),
     )
 
 

@@ -11,18 +11,19 @@ from pathlib import Path
 
 from inkport import __version__
 from inkport.benchmarks.checks.devices.state import StateFile
-from inkport.benchmarks.checks.devices.steps import RemoteRequest, RunFailedError, Steps
-from inkport.benchmarks.checks.kit.check import check_kit
-from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
+from inkport.benchmarks.checks.devices.steps import DevicePlan, RunFailedError, Steps
+from inkport.benchmarks.checks.kit.check import judge_result, kit_reference
+from inkport.benchmarks.checks.kit.make import make_kit
+from inkport.benchmarks.measure.per_line import per_line
 from inkport.benchmarks.report.describe import describe_data, describe_model
 from inkport.benchmarks.report.envelope import ReferenceInfo, Report, Together
-from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun
+from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun, KitRun
 from inkport.benchmarks.run.environment import read_environment, without_folders
 from inkport.benchmarks.run.kit.open import Kit, open_kit, open_result
-from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress
 from inkport.benchmarks.run.record import ArtifactInfo, TargetRecord, sentence_of
+from inkport.benchmarks.run.request import Request
 from inkport.core.config import to_plain
 from inkport.core.documents import read_json
 from inkport.core.errors import DeviceTimeoutError, DeviceUnavailableError, InkportError, UsageError
@@ -34,13 +35,20 @@ from inkport.runtimes.devices.describe import Description
 from inkport.runtimes.devices.open import open_device
 
 
-def provide_kit(request: KitRequest, folder: Path, *, progress: Progress) -> Kit:
+def provide_kit(request: Request, folder: Path, *, progress: Progress) -> Kit:
     """Return the kit in ``folder``, made if there is none, or one of something else, or a damaged one.
+
+    Args:
+        request: What is to go in, with ``KitOptions``.
+        folder: Folder of the kit.
+        progress: Told what is going on.
 
     Raises:
         InkportError: What making it raises.
     """
-    path, sidecar, key = folder / "kit.zip", folder / "kit.json", _kit_key(request)
+    path, sidecar = folder / "kit.zip", folder / "kit.json"
+    asked = (request.model.digest, to_plain(request.targets), digest_lines(request.audit.lines))
+    key = _digest(__version__, *asked, request.options.lines, request.options.golden)
     try:
         known = read_json(sidecar)
         kit = open_kit(path)
@@ -53,15 +61,7 @@ def provide_kit(request: KitRequest, folder: Path, *, progress: Progress) -> Kit
     return kit
 
 
-def _kit_key(request: KitRequest) -> str:
-    asked = [
-        __version__,
-        request.model.digest,
-        to_plain(request.targets),
-        digest_lines(request.audit.lines),
-        request.lines,
-        request.golden,
-    ]
+def _digest(*asked: object) -> str:
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
@@ -112,29 +112,60 @@ def name_devices(texts: Sequence[str]) -> tuple[NamedDevice, ...]:
     return tuple(devices)
 
 
-def run_on(
-    device: NamedDevice, request: RemoteRequest, targets: Sequence[Target], *, out: Path, progress: Progress
-) -> DeviceRuns:
-    """Take every target as far as it comes on one device.
+def verify_on(devices: Sequence[NamedDevice], plan: DevicePlan, request: Request, *, progress: Progress) -> Report:
+    """Verify every target on each device, as ``verify`` does here: a kit's runner reads in place of a session.
 
     Args:
-        device: The device.
-        request: What is to be done on it.
-        targets: The targets of the kit.
-        out: Folder of the whole run; the device's state and results lie in a folder of its own there.
+        devices: The devices, one after the other.
+        plan: What is to be done on each.
+        request: What was asked for; the state and the results of a device lie in a folder of its own in ``out``.
         progress: Told what is going on.
+
+    Raises:
+        UsageError: If an address fits several devices.
+    """
+    kit, options = plan.kit, request.options
+    found = [run_on(device, plan, request, progress=progress) for device in devices]
+    return Report(
+        model=describe_model(request.model),
+        data=describe_data(replace(request.audit, lines=list(kit.lines)), request.sources, request.model),
+        reference=_reference(kit, request),
+        options=options,
+        # The threads compute on the devices, whatever processors this machine has.
+        environment=replace(read_environment(threads=options.threads), processors=None),
+        targets=tuple(record for runs in found for record in runs.records),
+        sections=(
+            Together(
+                per_line=per_line(kit.lines, kit_reference(kit)),
+                devices=tuple(_device(runs) for runs in found),
+            ),
+        ),
+    )
+
+
+def run_on(device: NamedDevice, plan: DevicePlan, request: Request, *, progress: Progress) -> DeviceRuns:
+    """Take every target as far as it comes on one device.
 
     Raises:
         UsageError: If the address fits several devices.
     """
-    folder = out / f"device-{device.name}"
-    state = StateFile(folder / "state.json", _key(request, device))
-    names = {target.name: f"{target.name} on {device.name}" for target in targets}
-    records = [replace(TargetRecord.of(t), name=names[t.name], machine=device.name) for t in targets]
+    folder = (request.out or Path()) / f"device-{device.name}"
+    # The kit's digest stands for model, targets and lines.
+    asked = (plan.kit.digest, to_plain(device.address), plan.runner, plan.threads, to_plain(plan.cooling))
+    state = StateFile(folder / "state.json", _digest(*asked))
+    records = [
+        replace(
+            TargetRecord.of(target),
+            name=f"{target.name} on {device.name}",
+            machine=device.name,
+            artifact=ArtifactInfo.of(request.provide(target)),
+        )
+        for target in request.targets
+    ]
     ran: list[DeviceRun | None] = []
     try:
         opened = open_device(device.address, name=device.name)
-        steps = Steps(device=opened, request=request, state=state, folder=folder, progress=progress)
+        steps = Steps(device=opened, plan=plan, state=state, folder=folder, progress=progress)
         steps.prepare()
     except UsageError:
         raise
@@ -142,9 +173,12 @@ def run_on(
         records = [_failed(record, _outcome(error), error, device) for record in records]
         finished = False
     else:
-        both = [_run(target.name, record, steps, device) for target, record in zip(targets, records, strict=True)]
+        pairs = list(zip(request.targets, records, strict=True))
+        both = [_run(target.name, record, steps, device) for target, record in pairs]
         records, ran = [record for record, _ in both], [run for _, run in both]
-        finished = all(r.parity or t.name not in state.state.runs for t, r in zip(targets, records, strict=True))
+        finished = all(
+            r.parity or t.name not in state.state.runs for t, r in zip(request.targets, records, strict=True)
+        )
     description = state.state.description
     if finished:
         state.finish()
@@ -158,34 +192,21 @@ def _run(target: str, record: TargetRecord, steps: Steps, device: NamedDevice) -
     except InkportError as error:
         return _failed(record, _outcome(error), error, device), None
     try:
-        check = check_kit(steps.request.kit, open_result(result))
+        found = judge_result(steps.plan.kit, open_result(result), record)
     except InkportError as error:
         # A run that answers another kit, or whose result is damaged, must not be taken up again.
         steps.state.forget(target)
         return _failed(record, Outcome.RUN_FAILED, error, device), None
-    state, found = steps.state.run(target), check.record(record)
+    state = steps.state.run(target)
     if state.before is None or state.after is None:
         return found, None
-    return found, DeviceRun(
-        target=record.name,
-        runner=check.runner,
-        environment=check.environment,
-        waited_s=round(state.waited_s, 1),
-        before=state.before,
-        after=state.after,
-        stages=check.stages,
-        times=check.times,
-    )
+    waited = round(state.waited_s, 1)
+    run = vars(found.section(KitRun))
+    return found, DeviceRun(**run, target=found.name, waited_s=waited, before=state.before, after=state.after)
 
 
 def _failed(record: TargetRecord, outcome: Outcome, error: InkportError, device: NamedDevice) -> TargetRecord:
     return replace(record, outcome=outcome, reason=_reason(error, device))
-
-
-def _key(request: RemoteRequest, device: NamedDevice) -> str:
-    """Return the digest of what a state belongs to; the kit's digest stands for model, targets and lines."""
-    asked = [request.kit.digest, to_plain(device.address), request.runner, request.threads, to_plain(request.cooling)]
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
 def _outcome(error: InkportError) -> Outcome:
@@ -203,39 +224,9 @@ def _reason(error: InkportError, device: NamedDevice) -> str:
     return " ".join(without_folders(text).split()) + "."
 
 
-def report_devices(
-    found: Sequence[DeviceRuns], *, kit: Kit, made: KitRequest, sources: Sequence[str], options: VerifyOptions
-) -> Report:
-    """Return the report of all devices.
-
-    Args:
-        found: What came of each.
-        kit: The kit that they ran.
-        made: What it was made of.
-        sources: Names of the line sets.
-        options: As asked for; the environment of the report is this machine's, where the reference read.
-    """
-    artifacts = [ArtifactInfo.of(made.provide(target)) for target in made.targets]
-    data = replace(describe_data(made.audit, sources), sha256=kit.manifest.data_sha256, lines=len(kit.manifest.lines))
-    return Report(
-        model=describe_model(made.model),
-        data=data,
-        reference=_reference(kit, made),
-        options=options,
-        # The threads compute on the devices, whatever processors this machine has.
-        environment=replace(read_environment(threads=options.threads), processors=None),
-        targets=tuple(
-            replace(record, artifact=artifact)
-            for runs in found
-            for record, artifact in zip(runs.records, artifacts, strict=True)
-        ),
-        sections=(Together(devices=tuple(_device(runs) for runs in found)),),
-    )
-
-
-def _reference(kit: Kit, made: KitRequest) -> ReferenceInfo:
+def _reference(kit: Kit, request: Request) -> ReferenceInfo:
     known = kit.manifest.reference
-    artifact = made.provide(Target(name="reference", runtime=known.runtime, precision=known.precision))
+    artifact = request.provide(Target(name="reference", runtime=known.runtime, precision=known.precision))
     return ReferenceInfo(
         runtime=known.runtime,
         runtime_version=known.version,

@@ -128,7 +128,7 @@ class RunFailedError(DeviceError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RemoteRequest:
+class DevicePlan:
     """What is to be done on a device."""
 
     kit: Kit
@@ -169,7 +169,7 @@ class Steps:
 
     device: Device
     """The device."""
-    request: RemoteRequest
+    plan: DevicePlan
     """What is to be done on it."""
     state: StateFile
     """What has been done."""
@@ -193,8 +193,8 @@ class Steps:
             self.progress(f"{self.device.name}: asking what it is")
             self.state.describe(describe(self.device))
         self.progress(f"{self.device.name}: pushing the kit")
-        push(self.device, self.request.kit.path, self._there(self.request.remote_kit))
-        for file in self.request.files:
+        push(self.device, self.plan.kit.path, self._there(self.plan.remote_kit))
+        for file in self.plan.files:
             remote = self._there(f"files/{file.name}")
             self.progress(f"{self.device.name}: pushing {file.name}")
             if push(self.device, file, remote) and file.stat().st_mode & 0o100:
@@ -208,7 +208,7 @@ class Steps:
             DeviceUnavailableError: If the connection is lost, or the device stays hot; next time goes on from here.
             DeviceError: If the device refuses something else; likewise.
         """
-        names = [known.name for known in self.request.kit.manifest.targets]
+        names = [known.name for known in self.plan.kit.manifest.targets]
         local = self.folder / f"result-{names.index(target)}.zip"
         run = self.state.run(target)
         if run.result_sha256 and local.is_file() and sha256_file(local) == run.result_sha256:
@@ -235,20 +235,20 @@ class Steps:
 
     def _start(self, target: str, folder: str) -> RunState:
         """Wait until the device is cool, read its sensors, and start the job."""
-        if self.request.cooling:
+        if self.plan.cooling:
             waited, before = wait_until_cool(
-                self.device, self.request.cooling, progress=self.progress, clock=self.clock, sleep=self.sleep
+                self.device, self.plan.cooling, progress=self.progress, clock=self.clock, sleep=self.sleep
             )
         else:
             waited, before = 0.0, read_sensors(self.device)
         run = self.state.update(target, waited_s=waited, before=before, after=None)
         self.progress(f"{self.device.name}: {target}: starting")
-        start_job(self.device, folder, self.request.command(target), limit_s=self.request.timeout_s)
+        start_job(self.device, folder, self.plan.command(target), limit_s=self.plan.timeout_s)
         return run
 
     def _await(self, target: str, folder: str, look: Look) -> None:
         """Wait for the end of a job, and see that it is a good one."""
-        start, limit_s = self.clock(), self.request.timeout_s + GRACE_S
+        start, limit_s = self.clock(), self.plan.timeout_s + GRACE_S
         while look.stage is Stage.RUNNING:
             elapsed = self.clock() - start
             if elapsed > limit_s:
@@ -275,7 +275,7 @@ class Steps:
         where = f"{self.device.name}: {target}"
         if look.stage is Stage.EXPIRED:
             return RunFailedError(
-                f"{where}: did not end within {self.request.timeout_s:g} s and was ended",
+                f"{where}: did not end within {self.plan.timeout_s:g} s and was ended",
                 remedy="allow more with --device-timeout, or fewer lines with --device-lines",
             )
         if look.stage is not Stage.ENDED:

@@ -60,7 +60,8 @@ def test_make_run_and_check(inkport, made, files, tmp_path):
     assert (code, err) == (0, "")
     assert json.loads(out)["kit"] == digest
     unsigned = {"state": "not-signed", "fingerprint": None}
-    assert json.loads(out)["signature"] == json.loads(out)["environment"]["kit_signature"] == unsigned
+    document = json.loads(out)
+    assert document["signature"] == document["targets"][0]["environment"]["kit_signature"] == unsigned
     assert made().out.split()[-1] == digest
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
+from inkport.benchmarks.checks.kit.make import KitOptions, make_kit
 from inkport.benchmarks.checks.kit.runner import wanted_tensors
 from inkport.benchmarks.run.kit.archive import write_archive
 from inkport.benchmarks.run.kit.manifest import MANIFEST, FileInfo, Stage
 from inkport.benchmarks.run.kit.open import Kit, Result, ResultWriter, RunnerInfo, open_kit, open_result
+from inkport.benchmarks.run.request import Request
 from inkport.core.ctc import greedy
 from inkport.core.errors import SpecMismatchError
 from inkport.core.preprocess import prepare
@@ -33,16 +34,15 @@ def request_kit(install, fake_runtime, fake_artifact, fake_lines):
     audit = audit_lines(fake_lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride)
     budget = Budget(cer_margin=0.3)
 
-    def make(**changes: object) -> KitRequest:
+    def make(*, lines: int = 10, golden: int = 4, **changes: object) -> Request:
         settings: dict[str, object] = {
             "model": fake_artifact,
             "targets": [Target(name="acme fp32", runtime="acme", precision=Precision.FP32, budget=budget)],
             "audit": audit,
             "provide": lambda _: fake_artifact,
-            "lines": 10,
-            "golden": 4,
+            "options": KitOptions(lines=lines, golden=golden),
         }
-        return KitRequest(**settings | changes)
+        return Request(**settings | changes)
 
     return make
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inkport.benchmarks.checks.kit.make import KitRequest
+from inkport.benchmarks.checks.kit.make import KitOptions
 from inkport.benchmarks.run.kit import archive, manifest, open as opening
 from inkport.benchmarks.run.kit.judge import State
 from inkport.benchmarks.run.kit.manifest import Stage
@@ -51,8 +51,8 @@ def test_every_option_is_named_with_its_default(text):
         for name in inspect.signature(function).parameters:
             if name not in ("model", "kit"):
                 assert f"`--{name.strip('_').replace('_', '-')}`" in part, name
-    assert f"| {KitRequest.lines} |" in section(text, "Make")
-    assert f"| {KitRequest.golden} |" in section(text, "Make")
+    assert f"| {KitOptions.lines} |" in section(text, "Make")
+    assert f"| {KitOptions.golden} |" in section(text, "Make")
 
 
 def test_stages_states_and_evidence(text):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
+from inkport.benchmarks.checks.kit.make import KitOptions, make_kit
 from inkport.benchmarks.run.kit.manifest import Stage
 from inkport.core.errors import LineDataError, RuntimeUnavailableError, UnknownRuntimeError, UsageError
 from inkport.core.target import Budget, Precision, Target
@@ -132,4 +132,4 @@ def test_without_a_reference_there_is_no_kit(request_kit, install, fake_runtime,
 def test_impossible_counts_are_refused(request_kit, lines, golden):
     with pytest.raises(UsageError, match="golden ones"):
         request_kit(lines=lines, golden=golden)
-    assert KitRequest.lines >= KitRequest.golden
+    assert KitOptions.lines >= KitOptions.golden
