@@ -13,8 +13,8 @@ import sys
 from inkport.benchmarks.checks.bench.measure import BENCH
 from inkport.benchmarks.checks.compare.judge import Comparison
 from inkport.benchmarks.checks.debug.result import DEBUG
-from inkport.benchmarks.checks.flips.forecast import MARGINS
-from inkport.benchmarks.checks.invariance.relations import METAMORPHIC
+from inkport.benchmarks.checks.flips.forecast import FLIP_FORECAST
+from inkport.benchmarks.checks.invariance.relations import INVARIANCE
 from inkport.benchmarks.checks.kit.check import KIT_CHECK
 from inkport.benchmarks.checks.peers.reading import PeersReport
 from inkport.benchmarks.report.envelope import VERIFY
@@ -27,7 +27,7 @@ from inkport.train.adapt.curve_report import AdaptReport
 
 
 REPORTS = (
-    *(VERIFY, BENCH, MARGINS, METAMORPHIC, DEBUG, KIT_CHECK),
+    *(VERIFY, BENCH, FLIP_FORECAST, INVARIANCE, DEBUG, KIT_CHECK),
     *(Comparison, PeersReport, CompressReport, AblationReport, AdaptReport, ScanReport),
 )
 """What each report adds to the envelope, or the class of one that has no targets."""

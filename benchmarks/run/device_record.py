@@ -8,7 +8,7 @@ from typing import Any
 
 from inkport.benchmarks.measure.quantiles import Percentiles
 from inkport.benchmarks.run.kit.judge import Finding, State
-from inkport.benchmarks.run.kit.manifest import Stage
+from inkport.benchmarks.run.kit.manifest import KitStage
 from inkport.benchmarks.run.kit.open import RunnerInfo
 from inkport.runtimes.devices.describe import Description
 from inkport.runtimes.devices.sensors import Sensors
@@ -22,7 +22,7 @@ class KitRun:
     """What ran it."""
     environment: Mapping[str, Any]
     """Where, in the runner's words."""
-    start: Stage
+    start: KitStage
     """The stage whose golden values the runner was given."""
     stages: tuple[Finding, ...]
     """Every stage but the image against its golden values, in order."""

@@ -69,7 +69,7 @@ true
 """
 
 
-class Stage(StrEnum):
+class JobState(StrEnum):
     """Where a job is."""
 
     ABSENT = "absent"
@@ -88,7 +88,7 @@ class Stage(StrEnum):
 class Look:
     """What a look at a job showed."""
 
-    stage: Stage
+    stage: JobState
     """Where it is."""
     code: int | None = None
     """Its exit code, once it has ended."""
@@ -121,7 +121,7 @@ def look_at_job(device: Device, folder: str, *, patience_s: int = PATIENCE_S) ->
     script = LOOK.format(folder=quote(folder), boot=BOOT, patience=patience_s)
     words = check(device, device.run(script, timeout_s=SCRIPT_S + patience_s), "looking at the run").out.split()
     try:
-        return Look(stage=Stage(words[0]), code=int(words[1]) if len(words) > 1 else None)
+        return Look(stage=JobState(words[0]), code=int(words[1]) if len(words) > 1 else None)
     except (IndexError, ValueError) as error:
         raise DeviceError(f"{device.name}: said {' '.join(words)!r} of the run") from error
 

@@ -23,7 +23,7 @@ from inkport.benchmarks.checks.kit.make import KitOptions, make_kit
 from inkport.benchmarks.checks.kit.runner import run_kit
 from inkport.benchmarks.run.device_record import KitRun
 from inkport.benchmarks.run.kit.judge import State
-from inkport.benchmarks.run.kit.manifest import Stage
+from inkport.benchmarks.run.kit.manifest import KitStage
 from inkport.benchmarks.run.kit.open import Kit, open_result
 from inkport.benchmarks.run.request import Request
 from inkport.core.registry import probe
@@ -124,8 +124,8 @@ def test_alone_it_runs_the_kit_and_every_stage_is_right(kit, tmp_path):
     for entry, line in zip(kit.manifest.lines, result.document.lines, strict=True):
         if entry.golden:
             golden = kit.golden(entry)
-            np.testing.assert_allclose(result.tensor(line, Stage.GRAY), golden[Stage.GRAY], atol=1e-6)
-            np.testing.assert_allclose(result.tensor(line, Stage.TENSOR), golden[Stage.TENSOR], atol=1e-5)
+            np.testing.assert_allclose(result.tensor(line, KitStage.GRAY), golden[KitStage.GRAY], atol=1e-6)
+            np.testing.assert_allclose(result.tensor(line, KitStage.TENSOR), golden[KitStage.TENSOR], atol=1e-5)
 
 
 def test_behind_the_protocol_it_does_the_same(kit, tmp_path):
@@ -147,27 +147,39 @@ WRONG = {
         "png.mjs",
         "let [red, green, blue] = values;",
         "let [blue, green, red] = values;",
-        Stage.GRAY,
+        KitStage.GRAY,
         "red and blue swapped",
     ),
-    "no antialiasing": ("prepare.mjs", "Math.max(scale, 1)", "1", Stage.TENSOR, "without antialiasing"),
+    "no antialiasing": ("prepare.mjs", "Math.max(scale, 1)", "1", KitStage.TENSOR, "without antialiasing"),
     "another normalisation": (
         "prepare.mjs",
         "- mean) / std;\n  }",
         "- mean) / std;\n  }\n  data.forEach((value, i) => (data[i] = 2 * value - 1));",
-        Stage.TENSOR,
+        KitStage.TENSOR,
         "2 times the value that it should be, and -1",
     ),
-    "padding of another shade": ("prepare.mjs", "(background - mean)", "(0.9 - mean)", Stage.TENSOR, "pads with 0.9"),
+    "padding of another shade": (
+        "prepare.mjs",
+        "(background - mean)",
+        "(0.9 - mean)",
+        KitStage.TENSOR,
+        "pads with 0.9",
+    ),
     "one frame late": (
         "engine.mjs",
         "data: logits.data }",
         "data: logits.data.map((_, i, all) => all[i - logits.dims[2]] ?? 0) }",
-        Stage.LOGITS,
+        KitStage.LOGITS,
         "off by one frame (late)",
     ),
-    "repeats kept": ("decode.mjs", "best !== previous && ", "", Stage.TEXT, "keeps repeated labels"),
-    "off by one label": ("decode.mjs", "symbols[best - 1]", "symbols[best]", Stage.TEXT, "takes label 0 for the first"),
+    "repeats kept": ("decode.mjs", "best !== previous && ", "", KitStage.TEXT, "keeps repeated labels"),
+    "off by one label": (
+        "decode.mjs",
+        "symbols[best - 1]",
+        "symbols[best]",
+        KitStage.TEXT,
+        "takes label 0 for the first",
+    ),
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import exp, log, sqrt
 from statistics import mean
 
-from inkport.benchmarks.checks.compare.document import LineFigures, Row, Run, Times
+from inkport.benchmarks.checks.compare.document import LineFigures, ReportedTarget, Run, Times
 from inkport.benchmarks.measure.equivalence import Equivalence, judge_equivalence
 from inkport.benchmarks.measure.estimate import estimate
 from inkport.benchmarks.measure.student import mean_interval
@@ -43,7 +43,9 @@ class RateChange:
     """The verdict on ``delta`` and the margin, as ``inkport verify`` judges; absent where lines cannot be paired."""
 
 
-def rate_changes(before: Row, after: Row, lines: LineFigures | None, *, margin: float) -> tuple[RateChange, ...]:
+def rate_changes(
+    before: ReportedTarget, after: ReportedTarget, lines: LineFigures | None, *, margin: float
+) -> tuple[RateChange, ...]:
     """Return the change on all lines, then on each data set if there are several.
 
     Args:
@@ -81,7 +83,7 @@ def rate_changes(before: Row, after: Row, lines: LineFigures | None, *, margin: 
     return tuple(changes)
 
 
-def worst_change(before: Row, after: Row, lines: LineFigures | None) -> WorstWriter | None:
+def worst_change(before: ReportedTarget, after: ReportedTarget, lines: LineFigures | None) -> WorstWriter | None:
     """Return the writer whose CER rose most between two reports, named by the number of a line in the data.
 
     Args:
@@ -175,7 +177,7 @@ class PaceChange:
         return self.interval is not None and self.interval[0] > 1 + tolerance + (self.noise or 0.0)
 
 
-def pace_change(before: Row, after: Row, first: Run, second: Run) -> PaceChange | None:
+def pace_change(before: ReportedTarget, after: ReportedTarget, first: Run, second: Run) -> PaceChange | None:
     """Compare a target's times in two reports; None where one of them has none."""
     old, new = before.times, after.times
     if old is None or new is None:

@@ -171,7 +171,7 @@ class Times:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class ReportedTarget:
     """A target in a report."""
 
     name: str
@@ -224,7 +224,7 @@ class Run:
     """Median time of the calibration load, if it was measured."""
     per_line: LineFigures | None
     """Figures of the lines; absent in reports of inkport 0.1."""
-    rows: Mapping[str, Row]
+    rows: Mapping[str, ReportedTarget]
     """Targets by name, in order."""
 
 
@@ -298,19 +298,19 @@ def _lines(node: Node, count: int) -> LineFigures:
     return found
 
 
-def _checked(row: Row, count: int, name: str) -> Row:
+def _checked(row: ReportedTarget, count: int, name: str) -> ReportedTarget:
     if row.line_edits is not None and len(row.line_edits) != count:
         raise DataError(f"{name}: {row.name} has edits of {len(row.line_edits)} lines, the data has {count}")
     return row
 
 
-def _row(node: Node) -> Row:
+def _row(node: Node) -> ReportedTarget:
     artifact, parity, latency = node.maybe("artifact"), node.maybe("parity"), node.maybe("latency")
     identity = {key: node.text(key) for key in ("runtime", "runtime_version", "device", "precision")}
     if artifact:
         identity |= {"artefact": artifact.text("sha256"), "calibration": str(artifact.any("calibration_sha256"))}
     budget = node.child("budget")
-    return Row(
+    return ReportedTarget(
         name=node.text("name"),
         outcome=node.choice("outcome", Outcome),
         reason=node.text("reason"),

@@ -20,7 +20,7 @@ from inkport.core.files import sha256_file
 from inkport.runtimes.devices.describe import describe
 from inkport.runtimes.devices.device import Device, check, last_lines, quote
 from inkport.runtimes.devices.files import pull, push
-from inkport.runtimes.devices.job import Look, Stage, end_job, look_at_job, start_job
+from inkport.runtimes.devices.job import JobState, Look, end_job, look_at_job, start_job
 from inkport.runtimes.devices.sensors import Sensors, read_sensors
 
 
@@ -218,9 +218,9 @@ class Steps:
             self.state.update(target, job=job)
         folder = self._there(job)
         look = look_at_job(self.device, folder, patience_s=0)
-        if look.stage is Stage.ABSENT:
+        if look.stage is JobState.ABSENT:
             self._start(target, folder)
-            look = Look(stage=Stage.RUNNING)
+            look = Look(stage=JobState.RUNNING)
         self._await(target, folder, look)
         if self.state.run(target).after is None:
             self.state.update(target, after=read_sensors(self.device))
@@ -249,15 +249,15 @@ class Steps:
     def _await(self, target: str, folder: str, look: Look) -> None:
         """Wait for the end of a job, and see that it is a good one."""
         start, limit_s = self.clock(), self.plan.timeout_s + GRACE_S
-        while look.stage is Stage.RUNNING:
+        while look.stage is JobState.RUNNING:
             elapsed = self.clock() - start
             if elapsed > limit_s:
                 end_job(self.device, folder)
-                look = Look(stage=Stage.EXPIRED)
+                look = Look(stage=JobState.EXPIRED)
                 break
             self.progress(f"{self.device.name}: {target}: running, {elapsed:.0f} s")
             look = self._look(folder)
-        if look.stage is Stage.ENDED and look.code == 0:
+        if look.stage is JobState.ENDED and look.code == 0:
             return
         self.state.forget(target)
         raise self._failure(target, folder, look)
@@ -273,12 +273,12 @@ class Steps:
 
     def _failure(self, target: str, folder: str, look: Look) -> RunFailedError:
         where = f"{self.device.name}: {target}"
-        if look.stage is Stage.EXPIRED:
+        if look.stage is JobState.EXPIRED:
             return RunFailedError(
                 f"{where}: did not end within {self.plan.timeout_s:g} s and was ended",
                 remedy="allow more with --device-timeout, or fewer lines with --device-lines",
             )
-        if look.stage is not Stage.ENDED:
+        if look.stage is not JobState.ENDED:
             return RunFailedError(
                 f"{where}: neither runs nor has it ended: the device started anew, or its system ended it",
                 remedy="run again; keep a phone awake and plugged in",

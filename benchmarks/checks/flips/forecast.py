@@ -133,7 +133,7 @@ class Fragile:
     """The most fragile lines, most fragile first."""
 
 
-MARGINS = Check("margins", ForecastOptions, (Fragile,), (Forecast,))
+FLIP_FORECAST = Check("margins", ForecastOptions, (Fragile,), (Forecast,))
 """Predicted against observed flips; texts of the lines are not used."""
 
 
@@ -177,7 +177,7 @@ def forecast_flips(request: Request, *, progress: Progress = silent) -> Report:
         for i in choose_fragile(thresholds, options.fragile)
     )
     return Report(
-        check=MARGINS,
+        check=FLIP_FORECAST,
         model=describe_model(request.model),
         data=describe_data(audit, request.sources, request.model),
         reference=describe_reference(reference),

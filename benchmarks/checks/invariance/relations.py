@@ -122,7 +122,7 @@ class Relations:
     """The relations, in order; none if it did not come that far."""
 
 
-METAMORPHIC = Check("metamorphic", InvarianceOptions, (), (Relations,))
+INVARIANCE = Check("metamorphic", InvarianceOptions, (), (Relations,))
 """Whether anything but a line's own image changes its text; the reference says what padding and width may do."""
 
 
@@ -156,7 +156,7 @@ def check_relations(request: Request, *, progress: Progress = silent) -> Checked
         if reference is not None:
             reference.session.close()
     report = Report(
-        check=METAMORPHIC,
+        check=INVARIANCE,
         model=describe_model(request.model),
         data=describe_data(request.audit, request.sources, request.model),
         reference=None if reference is None else describe_reference(reference),

@@ -15,7 +15,7 @@ from inkport.benchmarks.report.envelope import Check, Report
 from inkport.benchmarks.run.device_record import KitRun
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.kit.judge import is_decodable, judge_stages
-from inkport.benchmarks.run.kit.manifest import Stage
+from inkport.benchmarks.run.kit.manifest import KitStage
 from inkport.benchmarks.run.kit.open import Kit, Result
 from inkport.benchmarks.run.kit.signature import KitSignature
 from inkport.benchmarks.run.options import Options
@@ -37,7 +37,7 @@ class JudgedKit:
     """Digest of the kit."""
     signature: KitSignature
     """Who signed the kit, as far as that is known."""
-    first_wrong: Stage | None
+    first_wrong: KitStage | None
     """The first stage that went wrong."""
 
 
@@ -169,7 +169,7 @@ def _reference(kit: Kit) -> list[Transcription]:
     read = []
     for line in kit.manifest.lines:
         golden = kit.golden(line)
-        read.append(greedy(golden[Stage.LOGITS][0], kit.spec.charset) if golden else _bare(line.reading))
+        read.append(greedy(golden[KitStage.LOGITS][0], kit.spec.charset) if golden else _bare(line.reading))
     return read
 
 
@@ -177,7 +177,7 @@ def _readings(kit: Kit, result: Result) -> list[Transcription]:
     """Return what the runner read: its own text where it shows one, else the greedy decoding of its logits."""
     read = []
     for line in result.document.lines:
-        logits = result.tensor(line, Stage.LOGITS)
+        logits = result.tensor(line, KitStage.LOGITS)
         usable = logits is not None and is_decodable(logits, kit.spec.charset.size)
         decoded = greedy(logits[0], kit.spec.charset) if logits is not None and usable else None
         text = line.text if line.text is not None else decoded.text if decoded else ""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.kit.archive import Array
-from inkport.benchmarks.run.kit.manifest import TENSORS, KitLine, KitTarget, Stage, can_be_shown
+from inkport.benchmarks.run.kit.manifest import TENSORS, KitLine, KitStage, KitTarget, can_be_shown
 from inkport.benchmarks.run.kit.open import Kit, Result, ResultWriter, RunnerInfo
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.core.artifact import Artifact
@@ -34,21 +34,21 @@ class Output:
     """What it read, if it decodes."""
     run_ns: int | None = None
     """Time of the inference in nanoseconds, by its own clock, if it has one."""
-    tensors: Mapping[Stage, Array] = field(default_factory=dict)
+    tensors: Mapping[KitStage, Array] = field(default_factory=dict)
     """The arrays that it was asked to show."""
 
 
 class Reader(Protocol):
     """Reads lines of a kit."""
 
-    start: Stage
+    start: KitStage
     """What it is given."""
-    shown: tuple[Stage, ...]
+    shown: tuple[KitStage, ...]
     """What it shows."""
     info: RunnerInfo
     """What it is."""
 
-    def read(self, line: Line, *, tensors: Collection[Stage]) -> Output:
+    def read(self, line: Line, *, tensors: Collection[KitStage]) -> Output:
         """Read one line, and show these arrays."""
         ...
 
@@ -78,8 +78,8 @@ class _Clocked:
 class RuntimeReader:
     """A runtime of inkport's, between inkport's own preparing and decoding."""
 
-    start: Stage = Stage.IMAGE
-    shown: tuple[Stage, ...] = (Stage.GRAY, Stage.TENSOR, Stage.LOGITS, Stage.TEXT)
+    start: KitStage = KitStage.IMAGE
+    shown: tuple[KitStage, ...] = (KitStage.GRAY, KitStage.TENSOR, KitStage.LOGITS, KitStage.TEXT)
 
     def __init__(self, artifact: Artifact, *, runtime: str, device: str, options: SessionOptions) -> None:
         availability = probe(runtime)
@@ -98,7 +98,7 @@ class RuntimeReader:
             evidence=availability.evidence,
         )
 
-    def read(self, line: Line, *, tensors: Collection[Stage]) -> Output:
+    def read(self, line: Line, *, tensors: Collection[KitStage]) -> Output:
         """Read one line; the first one of each width is run twice, because some runtimes compile for a width.
 
         Raises:
@@ -111,7 +111,7 @@ class RuntimeReader:
             self._session.run(tensor)
             self._warm.add(width)
         logits = self._session.run(tensor)
-        values = {Stage.GRAY: gray, Stage.TENSOR: tensor, Stage.LOGITS: logits}
+        values = {KitStage.GRAY: gray, KitStage.TENSOR: tensor, KitStage.LOGITS: logits}
         return Output(
             text=greedy(logits[0], self._spec.charset).text,
             run_ns=self._clock.last_run_ns,
@@ -168,11 +168,11 @@ class ChildReader:
         except BaseException:
             self._child.close()
             raise
-        self._ask: Callable[[dict[str, Any], Collection[Stage]], Output] = (
+        self._ask: Callable[[dict[str, Any], Collection[KitStage]], Output] = (
             self._ask_read if "start" in hello else self._ask_run
         )
 
-    def read(self, line: Line, *, tensors: Collection[Stage]) -> Output:
+    def read(self, line: Line, *, tensors: Collection[KitStage]) -> Output:
         """Read one line.
 
         Raises:
@@ -188,27 +188,27 @@ class ChildReader:
         file = self._child.folder / "input"
         if not self._child.alive:
             raise RuntimeExecutionError(f"{self._label}: the child process has ended")
-        if self.start is Stage.IMAGE:
+        if self.start is KitStage.IMAGE:
             file.write_bytes(line.image if isinstance(line.image, bytes) else line.image.read_bytes())
             return {"file": str(file)}
-        values = line.gray() if self.start is Stage.GRAY else prepare(line.gray(), self._preprocess)
+        values = line.gray() if self.start is KitStage.GRAY else prepare(line.gray(), self._preprocess)
         write_tensor(file, values)
         return {"file": str(file), "shape": list(values.shape)}
 
-    def _ask_run(self, source: dict[str, Any], tensors: Collection[Stage]) -> Output:
+    def _ask_run(self, source: dict[str, Any], tensors: Collection[KitStage]) -> Output:
         target = self._child.folder / "output"
         target.unlink(missing_ok=True)
         answer = self._child.ask("run", input=source, output=str(target))
         logits = read_tensor(target, answer.get("shape"), label=self._label)
-        return Output(run_ns=_time(answer, self._label), tensors={Stage.LOGITS: logits} if tensors else {})
+        return Output(run_ns=_time(answer, self._label), tensors={KitStage.LOGITS: logits} if tensors else {})
 
-    def _ask_read(self, source: dict[str, Any], tensors: Collection[Stage]) -> Output:
+    def _ask_read(self, source: dict[str, Any], tensors: Collection[KitStage]) -> Output:
         outputs = {str(stage): self._child.folder / f"output.{stage}" for stage in tensors}
         for file in outputs.values():
             file.unlink(missing_ok=True)
         answer = self._child.ask("read", input=source, outputs={stage: str(file) for stage, file in outputs.items()})
         shapes, text = answer.get("shapes", {}), answer.get("text")
-        if not isinstance(shapes, dict) or isinstance(text, str) != (Stage.TEXT in self.shown):
+        if not isinstance(shapes, dict) or isinstance(text, str) != (KitStage.TEXT in self.shown):
             raise RuntimeExecutionError(
                 f"{self._label}: answered 'read' with shapes {shapes!r} and text {text!r}; it shows "
                 f"{', '.join(self.shown)}"
@@ -217,17 +217,21 @@ class ChildReader:
             text=text,
             run_ns=_time(answer, self._label),
             tensors={
-                Stage(stage): read_tensor(file, shapes.get(stage), label=self._label) for stage, file in outputs.items()
+                KitStage(stage): read_tensor(file, shapes.get(stage), label=self._label)
+                for stage, file in outputs.items()
             },
         )
 
 
-def _abilities(hello: Answer, label: str) -> tuple[Stage, tuple[Stage, ...]]:
+def _abilities(hello: Answer, label: str) -> tuple[KitStage, tuple[KitStage, ...]]:
     """Return what a child starts from and shows; one that says neither maps prepared images to logits."""
     if "start" not in hello:
-        return Stage.TENSOR, (Stage.LOGITS,)
+        return KitStage.TENSOR, (KitStage.LOGITS,)
     shows = hello.get("shows")
-    start, shown = Stage(hello["start"]), tuple(Stage(stage) for stage in shows) if isinstance(shows, list) else ()
+    start, shown = (
+        KitStage(hello["start"]),
+        tuple(KitStage(stage) for stage in shows) if isinstance(shows, list) else (),
+    )
     if not can_be_shown(start, shown):
         raise RuntimeExecutionError(
             f"{label}: says that it starts from {start} and shows {shows!r}, which is no order of stages"
@@ -302,9 +306,9 @@ def run_kit(
     )
 
 
-def wanted_tensors(line: KitLine, shown: Sequence[Stage]) -> tuple[Stage, ...]:
+def wanted_tensors(line: KitLine, shown: Sequence[KitStage]) -> tuple[KitStage, ...]:
     """Return the arrays that a result holds for a line: all that are shown where there are golden ones, else logits."""
-    return tuple(stage for stage in TENSORS if stage in shown and (line.golden or stage is Stage.LOGITS))
+    return tuple(stage for stage in TENSORS if stage in shown and (line.golden or stage is KitStage.LOGITS))
 
 
 def _choose_target(kit: Kit, name: str | None, runtime: str | None) -> KitTarget:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from inkport.benchmarks.run.kit.archive import Array
-from inkport.benchmarks.run.kit.manifest import ORDER, KitLine, Stage
+from inkport.benchmarks.run.kit.manifest import ORDER, KitLine, KitStage
 from inkport.benchmarks.run.kit.open import Kit, LineResult, Result
 from inkport.core.charset import BLANK, Charset
 from inkport.core.errors import ImageError, InkportError
@@ -251,7 +251,7 @@ class State(StrEnum):
 class Finding:
     """What is known about one stage."""
 
-    stage: Stage
+    stage: KitStage
     """The stage."""
     state: State
     """What is known about it."""
@@ -273,14 +273,14 @@ def judge_stages(kit: Kit, result: Result) -> tuple[Finding, ...]:
         result: A result of it, whose lines are the kit's.
     """
     document = result.document
-    wrong: dict[Stage, list[tuple[str, str]]] = {stage: [] for stage in document.shown}
+    wrong: dict[KitStage, list[tuple[str, str]]] = {stage: [] for stage in document.shown}
     judged = dict.fromkeys(document.shown, 0)
     lines = list(zip(kit.manifest.lines, kit.lines, document.lines, strict=True))
     # The golden lines first: where they show that the input is wrong, the logits of other lines are not to blame.
     for entry, line, found in sorted(lines, key=lambda item: item[0].golden is None):
-        input_wrong = bool(wrong.get(Stage.GRAY) or wrong.get(Stage.TENSOR))
+        input_wrong = bool(wrong.get(KitStage.GRAY) or wrong.get(KitStage.TENSOR))
         for stage, fault in _faults(kit, result, entry, line, found):
-            if stage is Stage.LOGITS and input_wrong and entry.golden is None:
+            if stage is KitStage.LOGITS and input_wrong and entry.golden is None:
                 continue
             judged[stage] += 1
             if fault:
@@ -288,7 +288,7 @@ def judge_stages(kit: Kit, result: Result) -> tuple[Finding, ...]:
     return tuple(_finding(stage, result, judged.get(stage, 0), wrong.get(stage, [])) for stage in ORDER[1:])
 
 
-def _finding(stage: Stage, result: Result, judged: int, wrong: Sequence[tuple[str, str]]) -> Finding:
+def _finding(stage: KitStage, result: Result, judged: int, wrong: Sequence[tuple[str, str]]) -> Finding:
     if ORDER.index(stage) <= ORDER.index(result.document.start):
         return Finding(stage=stage, state=State.GIVEN)
     if stage not in result.document.shown:
@@ -303,10 +303,10 @@ def _finding(stage: Stage, result: Result, judged: int, wrong: Sequence[tuple[st
 
 def _faults(
     kit: Kit, result: Result, entry: KitLine, line: Line, found: LineResult
-) -> Iterator[tuple[Stage, str | None]]:
+) -> Iterator[tuple[KitStage, str | None]]:
     """Yield each stage of one line that can be judged, and what is wrong with it."""
     spec, golden = kit.spec, kit.golden(entry)
-    tensor, logits = result.tensor(found, Stage.TENSOR), result.tensor(found, Stage.LOGITS)
+    tensor, logits = result.tensor(found, KitStage.TENSOR), result.tensor(found, KitStage.LOGITS)
     input_wrong = False
     if golden:
         for stage, fault in _input_faults(kit, result, entry, found, golden):
@@ -317,31 +317,31 @@ def _faults(
     shape = (1, spec.frames(spec.preprocess.padded_width(*line.gray().shape)), spec.charset.size)
     broken = contract_fault(logits, shape) if logits.ndim == len(shape) else f"returns {logits.ndim} axes, expected 3"
     if broken and not input_wrong:
-        yield Stage.LOGITS, broken
+        yield KitStage.LOGITS, broken
     elif golden and not input_wrong:
-        rounded = tensor is not None and _is_rounded(tensor, golden[Stage.TENSOR], spec.preprocess.std)
-        yield Stage.LOGITS, name_fault(logits, golden[Stage.LOGITS], _tolerance(kit, result, rounded=rounded))
+        rounded = tensor is not None and _is_rounded(tensor, golden[KitStage.TENSOR], spec.preprocess.std)
+        yield KitStage.LOGITS, name_fault(logits, golden[KitStage.LOGITS], _tolerance(kit, result, rounded=rounded))
     if found.text is not None and is_decodable(logits, spec.charset.size):
-        yield Stage.TEXT, name_text_fault(found.text, logits[0], spec.charset)
+        yield KitStage.TEXT, name_text_fault(found.text, logits[0], spec.charset)
 
 
 def _input_faults(
-    kit: Kit, result: Result, entry: KitLine, found: LineResult, golden: Mapping[Stage, Array]
-) -> Iterator[tuple[Stage, str | None]]:
+    kit: Kit, result: Result, entry: KitLine, found: LineResult, golden: Mapping[KitStage, Array]
+) -> Iterator[tuple[KitStage, str | None]]:
     """Yield the stages before the network: the image against the golden one, the tensor against what it came from."""
     allowed, image = kit.manifest.tolerances, kit.members[entry.image]
-    gray, tensor = result.tensor(found, Stage.GRAY), result.tensor(found, Stage.TENSOR)
+    gray, tensor = result.tensor(found, KitStage.GRAY), result.tensor(found, KitStage.TENSOR)
     if gray is not None:
-        yield Stage.GRAY, name_gray_fault(gray, golden[Stage.GRAY], allowed.gray_levels, image=image)
+        yield KitStage.GRAY, name_gray_fault(gray, golden[KitStage.GRAY], allowed.gray_levels, image=image)
     if tensor is not None:
-        given = golden[Stage.GRAY] if gray is None else gray
-        hidden = gray is None and result.document.start is Stage.IMAGE
+        given = golden[KitStage.GRAY] if gray is None else gray
+        hidden = gray is None and result.document.start is KitStage.IMAGE
         levels = max(allowed.gray_levels, allowed.tensor_levels) if hidden else allowed.tensor_levels
         try:
             expected = prepare(given, kit.spec.preprocess)
         except ImageError:
-            given, expected = golden[Stage.GRAY], golden[Stage.TENSOR]
-        yield Stage.TENSOR, name_tensor_fault(tensor, expected, levels, gray=given, spec=kit.spec.preprocess)
+            given, expected = golden[KitStage.GRAY], golden[KitStage.TENSOR]
+        yield KitStage.TENSOR, name_tensor_fault(tensor, expected, levels, gray=given, spec=kit.spec.preprocess)
 
 
 def is_decodable(logits: Array, classes: int) -> bool:

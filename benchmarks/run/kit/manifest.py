@@ -15,7 +15,7 @@ from inkport.core.errors import ArtifactCorruptError, InkportError
 from inkport.core.target import Budget, Precision
 
 
-class Stage(StrEnum):
+class KitStage(StrEnum):
     """What a runner starts from, or shows."""
 
     IMAGE = "image"
@@ -30,20 +30,20 @@ class Stage(StrEnum):
     """What greedy decoding reads."""
 
 
-ORDER = tuple(Stage)
+ORDER = tuple(KitStage)
 """From the first to the last."""
-TENSORS = (Stage.GRAY, Stage.TENSOR, Stage.LOGITS)
+TENSORS = (KitStage.GRAY, KitStage.TENSOR, KitStage.LOGITS)
 """The stages whose values are arrays."""
 
 
-STARTS = (Stage.IMAGE, Stage.GRAY, Stage.TENSOR)
+STARTS = (KitStage.IMAGE, KitStage.GRAY, KitStage.TENSOR)
 """The stages that a runner can start from: those that every line has or that inkport computes without a network."""
 
 
-def can_be_shown(start: Stage, shown: tuple[Stage, ...]) -> bool:
+def can_be_shown(start: KitStage, shown: tuple[KitStage, ...]) -> bool:
     """Return whether a runner can start there and show these: each once, in order, and at least logits or text."""
     places = [ORDER.index(stage) for stage in (start, *shown)]
-    return start in STARTS and places == sorted(set(places)) and (Stage.LOGITS in shown or Stage.TEXT in shown)
+    return start in STARTS and places == sorted(set(places)) and (KitStage.LOGITS in shown or KitStage.TEXT in shown)
 
 
 SCHEMA = 1

@@ -20,9 +20,9 @@ from inkport.benchmarks.run.kit.manifest import (
     UNLISTED,
     FileInfo,
     KitLine,
+    KitStage,
     KitTarget,
     Manifest,
-    Stage,
     can_be_shown,
     parse_document,
     parse_manifest,
@@ -84,14 +84,14 @@ class Kit:
         names = ", ".join(target.name for target in self.manifest.targets)
         raise UsageError(f"{self.path}: no target {name!r} in this kit", remedy=f"its targets: {names}")
 
-    def golden(self, line: KitLine) -> dict[Stage, Array]:
+    def golden(self, line: KitLine) -> dict[KitStage, Array]:
         """Return the golden arrays of a line; empty if it has none."""
         if line.golden is None:
             return {}
         names = {
-            Stage.GRAY: line.golden.gray,
-            Stage.TENSOR: line.golden.tensor,
-            Stage.LOGITS: line.golden.logits,
+            KitStage.GRAY: line.golden.gray,
+            KitStage.TENSOR: line.golden.tensor,
+            KitStage.LOGITS: line.golden.logits,
         }
         return {stage: from_npy(self.members[name], name=f"{self.path}: {name}") for stage, name in names.items()}
 
@@ -237,9 +237,9 @@ class ResultDocument:
     """Digest of the artefact that was run, as in the kit."""
     runner: RunnerInfo
     """What ran it."""
-    start: Stage
+    start: KitStage
     """The stage whose golden values the runner was given."""
-    shown: tuple[Stage, ...]
+    shown: tuple[KitStage, ...]
     """The stages that it computed and shows, in order."""
     lines: tuple[LineResult, ...]
     """One entry per line of the kit, in its order."""
@@ -260,7 +260,7 @@ class Result:
     members: Mapping[str, bytes]
     """Content by name."""
 
-    def tensor(self, line: LineResult, stage: Stage) -> Array | None:
+    def tensor(self, line: LineResult, stage: KitStage) -> Array | None:
         """Return what the runner shows of a stage, or None.
 
         Raises:
@@ -277,7 +277,7 @@ class ResultWriter:
         self._members: dict[str, bytes] = {}
         self._lines: list[LineResult] = []
 
-    def add(self, id: str, *, text: str | None, run_ns: int | None, tensors: Mapping[Stage, Array]) -> None:  # noqa: A002
+    def add(self, id: str, *, text: str | None, run_ns: int | None, tensors: Mapping[KitStage, Array]) -> None:  # noqa: A002
         """Add a line.
 
         Args:
@@ -337,8 +337,8 @@ def _fault(document: ResultDocument) -> str | None:
             return f"line {line.id!r} has a tensor of {unknown[0]!r}, which the runner does not show"
         if lost := [name for name in line.tensors.values() if name not in document.files]:
             return f"{lost[0]} is named, but no file of the result"
-        if (line.text is None) == (Stage.TEXT in shown):
+        if (line.text is None) == (KitStage.TEXT in shown):
             return f"line {line.id!r} has {'no' if line.text is None else 'a'} text, against what the runner shows"
-        if Stage.LOGITS in shown and Stage.LOGITS not in line.tensors:
+        if KitStage.LOGITS in shown and KitStage.LOGITS not in line.tensors:
             return f"line {line.id!r} has no logits, which the runner shows"
     return None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inkport.core.errors import DeviceError
-from inkport.runtimes.devices.job import Look, Stage, end_job, look_at_job, start_job
+from inkport.runtimes.devices.job import JobState, Look, end_job, look_at_job, start_job
 
 
 def look(device, patience_s=0):
@@ -42,13 +42,13 @@ def wait_for(path):
 
 
 def test_a_job_runs_on_after_the_call_and_its_end_is_found(device, server):
-    assert look(device) == Look(stage=Stage.ABSENT)
+    assert look(device) == Look(stage=JobState.ABSENT)
     waits = "until [ -f go ]; do sleep 0.05; done"
     start_job(device, "bench/run-1", f"echo it\\'s on; echo hm >&2; {waits}; exit 5", limit_s=60)
-    assert look(device) == Look(stage=Stage.RUNNING)
+    assert look(device) == Look(stage=JobState.RUNNING)
     folder = server.home / "bench" / "run-1"
     (folder / "go").touch()
-    assert look(device, patience_s=20) == Look(stage=Stage.ENDED, code=5)
+    assert look(device, patience_s=20) == Look(stage=JobState.ENDED, code=5)
     assert ((folder / "out.txt").read_text(), (folder / "err.txt").read_text()) == ("it's on\n", "hm\n")
     assert gone(pid_of(server))
 
@@ -56,21 +56,21 @@ def test_a_job_runs_on_after_the_call_and_its_end_is_found(device, server):
 def test_a_job_is_started_once(device, server):
     for _ in range(2):
         start_job(device, "bench/run-1", "echo again >> ../count", limit_s=60)
-    assert look(device, patience_s=20).stage is Stage.ENDED
+    assert look(device, patience_s=20).stage is JobState.ENDED
     assert (server.home / "bench" / "count").read_text() == "again\n"
 
 
 def test_a_job_that_takes_too_long_is_ended_with_all_that_it_started(device, server):
     start_job(device, "bench/run-1", "sh -c 'echo $$ > inner; sleep 300' & sleep 300", limit_s=1)
     inner = wait_for(server.home / "bench" / "run-1" / "inner")
-    assert look(device, patience_s=20) == Look(stage=Stage.EXPIRED)
+    assert look(device, patience_s=20) == Look(stage=JobState.EXPIRED)
     assert gone(pid_of(server))
     assert gone(int(inner))
 
 
 def test_what_a_job_leaves_running_ends_with_it(device, server):
     start_job(device, "bench/run-1", "sleep 300 & echo $! > inner", limit_s=60)
-    assert look(device, patience_s=20) == Look(stage=Stage.ENDED, code=0)
+    assert look(device, patience_s=20) == Look(stage=JobState.ENDED, code=0)
     assert gone(int(wait_for(server.home / "bench" / "run-1" / "inner")))
 
 
@@ -85,11 +85,11 @@ def test_a_job_can_be_ended(device, server):
 
 def test_a_job_of_before_the_device_started_anew_is_gone(device, server):
     start_job(device, "bench/run-1", "sleep 300", limit_s=60)
-    assert look(device).stage is Stage.RUNNING
+    assert look(device).stage is JobState.RUNNING
     pid = server.home / "bench" / "run-1" / "pid"
     own = pid.read_text()
     pid.write_text(re.sub(r" .*", " another-boot", own))
-    assert look(device).stage is Stage.GONE
+    assert look(device).stage is JobState.GONE
     end_job(device, "bench/run-1")
     assert not gone_now(int(own.split()[0])), "a process of another boot's number was ended"
     pid.write_text(own)

@@ -16,7 +16,7 @@ from inkport.core.image import load_gray
 from inkport.core.preprocess import resample
 from inkport.lines.datasets.catalogue import Dataset
 from inkport.lines.datasets.layout import DOCUMENT, Listed, Split
-from inkport.lines.datasets.write import Row, write_parquet
+from inkport.lines.datasets.write import LineRow, write_parquet
 
 
 PARTIAL = "take what can be used with --allow-partial"
@@ -142,7 +142,7 @@ def _check(selection: Selection, *, allow_partial: bool) -> None:
         )
 
 
-def _rows(selection: Selection, squeeze: float | None, damaged: list[str], *, allow_partial: bool) -> Iterator[Row]:
+def _rows(selection: Selection, squeeze: float | None, damaged: list[str], *, allow_partial: bool) -> Iterator[LineRow]:
     dataset = selection.dataset
     for line in selection.lines:
         try:
@@ -158,7 +158,7 @@ def _rows(selection: Selection, squeeze: float | None, damaged: list[str], *, al
                 ) from error
             damaged.append(f"{line.id}: {error.message}")
             continue
-        yield Row(
+        yield LineRow(
             image=image,
             text=line.text,
             id=line.id,

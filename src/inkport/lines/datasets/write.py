@@ -17,7 +17,7 @@ ROWS_PER_GROUP = 256
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class LineRow:
     """One line with what is known about it; the columns of the file."""
 
     image: bytes
@@ -42,7 +42,7 @@ class Row:
     """What its licence asks."""
 
 
-def write_parquet(rows: Iterable[Row], path: Path) -> int:
+def write_parquet(rows: Iterable[LineRow], path: Path) -> int:
     """Write lines in the Hugging Face image convention and return their number; the file is complete or not there.
 
     Raises:
@@ -71,5 +71,5 @@ def write_parquet(rows: Iterable[Row], path: Path) -> int:
     return written
 
 
-def _record(row: Row) -> dict[str, Any]:
+def _record(row: LineRow) -> dict[str, Any]:
     return asdict(row) | {"image": {"bytes": row.image, "path": row.id}}

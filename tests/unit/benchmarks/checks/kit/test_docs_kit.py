@@ -12,7 +12,7 @@ import pytest
 from inkport.benchmarks.checks.kit.make import KitOptions
 from inkport.benchmarks.run.kit import archive, manifest, open as opening
 from inkport.benchmarks.run.kit.judge import State
-from inkport.benchmarks.run.kit.manifest import Stage
+from inkport.benchmarks.run.kit.manifest import KitStage
 from inkport.commands import kit as command
 from inkport.core.runtime import Evidence
 
@@ -57,7 +57,9 @@ def test_every_option_is_named_with_its_default(text):
 
 def test_stages_states_and_evidence(text):
     part = section(text, "Check")
-    assert re.findall(r"^\| `(gray|tensor|logits|text)` \|", part, re.MULTILINE) == [str(stage) for stage in Stage][1:]
+    assert (
+        re.findall(r"^\| `(gray|tensor|logits|text)` \|", part, re.MULTILINE) == [str(stage) for stage in KitStage][1:]
+    )
     assert set(re.findall(r"^\| `([a-z ]+)` \| ", part, re.MULTILINE)) >= set(map(str, State))
     for evidence in Evidence:
         assert f"`{evidence}`" in section(text, "What is in a result")

@@ -18,7 +18,7 @@ from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.device_record import KitRun
 from inkport.benchmarks.run.kit.archive import to_npy
 from inkport.benchmarks.run.kit.judge import State
-from inkport.benchmarks.run.kit.manifest import Stage
+from inkport.benchmarks.run.kit.manifest import KitStage
 from inkport.benchmarks.run.kit.open import RunnerInfo, open_result
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, SpecMismatchError
@@ -73,20 +73,20 @@ def test_a_faithful_runner_passes(kit, answer, page):
 
 FAULTS = [
     # A stage, what a runner does to it, what is said about it, and what is known about all stages.
-    (Stage.GRAY, lambda gray: 1 - gray, "has ink and paper swapped", [WRONG, RIGHT, NOT_JUDGED, RIGHT]),
-    (Stage.GRAY, lambda gray: gray[:, :-16].copy(), "has shape", [WRONG, RIGHT, NOT_JUDGED, RIGHT]),
-    (Stage.TENSOR, lambda t: np.clip(t + 0.02, 0, 0.9), "gray levels", [RIGHT, WRONG, NOT_JUDGED, RIGHT]),
-    (Stage.TENSOR, lambda t: (t - 0.5) / 0.5, "normalised otherwise: 2 times", [RIGHT, WRONG, NOT_JUDGED, RIGHT]),
-    (Stage.TENSOR, lambda t: np.pad(t, [(0, 0)] * 3 + [(0, 16)]), "px wide, expected", [RIGHT, WRONG, NOT_JUDGED]),
-    (Stage.LOGITS, lambda x: np.roll(x, 1, axis=1), "off by one frame (late)", [RIGHT, RIGHT, WRONG, RIGHT]),
-    (Stage.LOGITS, lambda x: x * 2, "differs by", [RIGHT, RIGHT, WRONG, RIGHT]),
-    (Stage.LOGITS, lambda x: x[:, ::2], "frames, the stride gives", [RIGHT, RIGHT, WRONG, RIGHT]),
-    (Stage.LOGITS, lambda x: x.transpose(0, 2, 1), "returns shape", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
-    (Stage.LOGITS, lambda x: x[0], "returns 2 axes", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
-    (Stage.LOGITS, lambda x: x[:, :, :-1], "returns shape", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
-    (Stage.LOGITS, lambda x: x * np.float32(np.nan), "NaN or infinity", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
-    (Stage.TEXT, lambda text: text[::-1], "is reversed", [RIGHT, RIGHT, RIGHT, WRONG]),
-    (Stage.TEXT, lambda text: text + "ab", "greedy decoding of the logits beside it", [RIGHT, RIGHT, RIGHT, WRONG]),
+    (KitStage.GRAY, lambda gray: 1 - gray, "has ink and paper swapped", [WRONG, RIGHT, NOT_JUDGED, RIGHT]),
+    (KitStage.GRAY, lambda gray: gray[:, :-16].copy(), "has shape", [WRONG, RIGHT, NOT_JUDGED, RIGHT]),
+    (KitStage.TENSOR, lambda t: np.clip(t + 0.02, 0, 0.9), "gray levels", [RIGHT, WRONG, NOT_JUDGED, RIGHT]),
+    (KitStage.TENSOR, lambda t: (t - 0.5) / 0.5, "normalised otherwise: 2 times", [RIGHT, WRONG, NOT_JUDGED, RIGHT]),
+    (KitStage.TENSOR, lambda t: np.pad(t, [(0, 0)] * 3 + [(0, 16)]), "px wide, expected", [RIGHT, WRONG, NOT_JUDGED]),
+    (KitStage.LOGITS, lambda x: np.roll(x, 1, axis=1), "off by one frame (late)", [RIGHT, RIGHT, WRONG, RIGHT]),
+    (KitStage.LOGITS, lambda x: x * 2, "differs by", [RIGHT, RIGHT, WRONG, RIGHT]),
+    (KitStage.LOGITS, lambda x: x[:, ::2], "frames, the stride gives", [RIGHT, RIGHT, WRONG, RIGHT]),
+    (KitStage.LOGITS, lambda x: x.transpose(0, 2, 1), "returns shape", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
+    (KitStage.LOGITS, lambda x: x[0], "returns 2 axes", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
+    (KitStage.LOGITS, lambda x: x[:, :, :-1], "returns shape", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
+    (KitStage.LOGITS, lambda x: x * np.float32(np.nan), "NaN or infinity", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
+    (KitStage.TEXT, lambda text: text[::-1], "is reversed", [RIGHT, RIGHT, RIGHT, WRONG]),
+    (KitStage.TEXT, lambda text: text + "ab", "greedy decoding of the logits beside it", [RIGHT, RIGHT, RIGHT, WRONG]),
 ]
 
 
@@ -106,22 +106,22 @@ def test_the_first_wrong_stage_is_named(kit, answer, planted):
 
 
 def test_every_later_stage_that_is_wrong_by_itself_is_told(kit, answer):
-    found = judged(kit, answer({Stage.GRAY: lambda g: 1 - g, Stage.TEXT: lambda t: t[::-1]}))
+    found = judged(kit, answer({KitStage.GRAY: lambda g: 1 - g, KitStage.TEXT: lambda t: t[::-1]}))
     assert states(found) == [WRONG, RIGHT, NOT_JUDGED, WRONG]
-    assert found.first_wrong is Stage.GRAY
+    assert found.first_wrong is KitStage.GRAY
     assert "text is wrong, too." in render_text(present(found.report))
 
 
 def test_a_fault_on_a_line_that_is_not_golden_is_seen_too(kit, answer):
     plain = next(index for index, line in enumerate(kit.manifest.lines) if not line.golden)
     calls = iter(range(100))
-    found = judged(kit, answer({Stage.LOGITS: lambda x: x[:, ::2] if next(calls) == plain else x}))
+    found = judged(kit, answer({KitStage.LOGITS: lambda x: x[:, ::2] if next(calls) == plain else x}))
     logits = found.stages[2]
     assert (logits.state, logits.line, logits.wrong_lines, logits.lines) == (WRONG, kit.lines[plain].id, 1, 5)
 
 
 def test_rounding_to_eight_bits_is_no_fault(kit, answer):
-    found = judged(kit, answer({Stage.TENSOR: lambda t: np.round(t * 255).astype(np.float32) / np.float32(255)}))
+    found = judged(kit, answer({KitStage.TENSOR: lambda t: np.round(t * 255).astype(np.float32) / np.float32(255)}))
     assert states(found)[:2] == [RIGHT, RIGHT]
 
 
@@ -147,18 +147,18 @@ def test_logits_may_differ_as_far_as_their_input_was_rounded(kit, answer, faithf
         logits[0, 0, 0] += np.float32(deviations * logits.std())
         return logits
 
-    found = judged(kit, answer({Stage.TENSOR: rounded, Stage.LOGITS: moved}))
+    found = judged(kit, answer({KitStage.TENSOR: rounded, KitStage.LOGITS: moved}))
     assert states(found) == [RIGHT, RIGHT, state, RIGHT]
 
 
 @pytest.mark.parametrize(
     ("start", "shown", "expected"),
     [
-        (Stage.TENSOR, (Stage.LOGITS,), [GIVEN, GIVEN, RIGHT, NOT_SHOWN]),
-        (Stage.GRAY, (Stage.TENSOR, Stage.LOGITS, Stage.TEXT), [GIVEN, RIGHT, RIGHT, RIGHT]),
-        (Stage.IMAGE, (Stage.LOGITS, Stage.TEXT), [NOT_SHOWN, NOT_SHOWN, RIGHT, RIGHT]),
-        (Stage.IMAGE, (Stage.TENSOR, Stage.TEXT), [NOT_SHOWN, RIGHT, NOT_SHOWN, NOT_JUDGED]),
-        (Stage.IMAGE, (Stage.TEXT,), [NOT_SHOWN, NOT_SHOWN, NOT_SHOWN, NOT_JUDGED]),
+        (KitStage.TENSOR, (KitStage.LOGITS,), [GIVEN, GIVEN, RIGHT, NOT_SHOWN]),
+        (KitStage.GRAY, (KitStage.TENSOR, KitStage.LOGITS, KitStage.TEXT), [GIVEN, RIGHT, RIGHT, RIGHT]),
+        (KitStage.IMAGE, (KitStage.LOGITS, KitStage.TEXT), [NOT_SHOWN, NOT_SHOWN, RIGHT, RIGHT]),
+        (KitStage.IMAGE, (KitStage.TENSOR, KitStage.TEXT), [NOT_SHOWN, RIGHT, NOT_SHOWN, NOT_JUDGED]),
+        (KitStage.IMAGE, (KitStage.TEXT,), [NOT_SHOWN, NOT_SHOWN, NOT_SHOWN, NOT_JUDGED]),
     ],
 )
 def test_runners_that_do_or_show_less_are_judged_by_what_they_show(kit, answer, start, shown, expected):
@@ -166,17 +166,19 @@ def test_runners_that_do_or_show_less_are_judged_by_what_they_show(kit, answer, 
     assert states(found) == expected
     assert (found.outcome, found.exit_code) == (Outcome.PASS, 0)
     assert found.parity.flipped_lines == 0
-    assert ("no stage could be judged" in render_text(present(found.report))) == (shown == (Stage.TEXT,))
+    assert ("no stage could be judged" in render_text(present(found.report))) == (shown == (KitStage.TEXT,))
 
 
 def test_what_is_not_shown_may_be_to_blame(kit, answer):
-    found = judged(kit, answer({Stage.TENSOR: lambda t: 1 - t}, shown=(Stage.GRAY, Stage.LOGITS, Stage.TEXT)))
+    found = judged(
+        kit, answer({KitStage.TENSOR: lambda t: 1 - t}, shown=(KitStage.GRAY, KitStage.LOGITS, KitStage.TEXT))
+    )
     assert states(found) == [RIGHT, NOT_SHOWN, WRONG, RIGHT]
     assert "The runner does not show tensor, which may be to blame." in flat(render_text(present(found.report)))
 
 
 def test_a_black_box_that_reads_wrong_text_is_judged_by_the_text(kit, answer):
-    found = judged(kit, answer({Stage.TEXT: lambda t: t[::-1] + "gggg"}, shown=(Stage.TEXT,)))
+    found = judged(kit, answer({KitStage.TEXT: lambda t: t[::-1] + "gggg"}, shown=(KitStage.TEXT,)))
     assert (found.first_wrong, found.outcome, found.exit_code) == (None, Outcome.TEXT_DIFFERS, 1)
     assert found.parity.flipped_lines == 10
     json.loads(found.report.to_json())
@@ -202,13 +204,13 @@ def test_budgets_of_flips_and_time_are_judged(request_kit, answer, tmp_path):
     emulated = RunnerInfo(engine="qemu", evidence=Evidence.EMULATED)
     assert run(run_ns=lambda _: 9_000_000, runner=emulated).times is None
     calls = iter(range(100))
-    flipped = run(wrong={Stage.TEXT: lambda t: "gg" + t if next(calls) == 3 else t})
-    assert (flipped.outcome, flipped.first_wrong) == (Outcome.TEXT_DIFFERS, Stage.TEXT)
+    flipped = run(wrong={KitStage.TEXT: lambda t: "gg" + t if next(calls) == 3 else t})
+    assert (flipped.outcome, flipped.first_wrong) == (Outcome.TEXT_DIFFERS, KitStage.TEXT)
     assert "1 line reads differently" in flipped.reason
 
 
 def test_the_judgement_as_json_says_the_same(kit, answer):
-    found = judged(kit, answer({Stage.LOGITS: lambda x: np.roll(x, 1, axis=1)}, run_ns=lambda _: 2_000_000))
+    found = judged(kit, answer({KitStage.LOGITS: lambda x: np.roll(x, 1, axis=1)}, run_ns=lambda _: 2_000_000))
     document = json.loads(found.report.to_json())
     assert document["schema"] == 2
     assert document["exit_code"] == 1
@@ -226,7 +228,7 @@ def test_the_judgement_as_json_says_the_same(kit, answer):
 
 
 def test_a_stage_that_is_wrong_fails_a_target_whose_text_is_right(kit, answer):
-    found = judged(kit, answer({Stage.LOGITS: lambda x: x * 2}))
+    found = judged(kit, answer({KitStage.LOGITS: lambda x: x * 2}))
     assert (found.parity.flipped_lines, found.outcome, found.exit_code) == (0, Outcome.DIVERGED, 1)
     assert "the stage logits is wrong, although the text keeps its budget" in flat(render_text(present(found.report)))
     assert found.reason.startswith("The first stage off its golden values is logits: differs by")
@@ -288,6 +290,6 @@ def test_results_that_were_changed_are_refused(kit, answer, rewrite, tmp_path):
 @pytest.mark.parametrize("case", [(0.8, True, RIGHT), (1.5, True, WRONG), (0.8, False, WRONG)])
 def test_a_runner_that_hides_its_gray_image_is_allowed_the_rounding_of_both(kit, answer, case):
     levels, hidden, state = case
-    shown = (Stage.TENSOR, Stage.LOGITS) if hidden else (Stage.GRAY, Stage.TENSOR, Stage.LOGITS)
-    found = judged(kit, answer({Stage.TENSOR: lambda t: t + np.float32(levels / 255)}, shown=shown))
+    shown = (KitStage.TENSOR, KitStage.LOGITS) if hidden else (KitStage.GRAY, KitStage.TENSOR, KitStage.LOGITS)
+    found = judged(kit, answer({KitStage.TENSOR: lambda t: t + np.float32(levels / 255)}, shown=shown))
     assert found.stages[1].state is state

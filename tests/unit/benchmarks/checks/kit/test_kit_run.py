@@ -13,7 +13,7 @@ from inkport.benchmarks.checks.kit.check import JudgedKit, check_kit
 from inkport.benchmarks.checks.kit.runner import run_kit
 from inkport.benchmarks.run.device_record import KitRun
 from inkport.benchmarks.run.kit.judge import State
-from inkport.benchmarks.run.kit.manifest import Stage, can_be_shown
+from inkport.benchmarks.run.kit.manifest import KitStage, can_be_shown
 from inkport.benchmarks.run.kit.open import open_result
 from inkport.core.errors import (
     RuntimeExecutionError,
@@ -69,7 +69,7 @@ def test_the_first_run_of_a_width_is_not_the_one_that_is_timed(kit, install, fak
 def test_what_a_runtime_gets_wrong_is_found(kit, install, fake_runtime, faithful, tmp_path):
     install(fake_runtime("acme"), fake_runtime("late", logits=lambda images: faithful(images[..., ::-1])))
     found = judged(kit, run_kit(kit, tmp_path / "r.zip", runtime="late"))
-    assert found.first_wrong is Stage.LOGITS
+    assert found.first_wrong is KitStage.LOGITS
 
 
 def test_an_emulated_runtime_says_so(kit, install, fake_runtime, tmp_path):
@@ -97,7 +97,7 @@ def test_requests_that_cannot_be_are_refused(kit, install, fake_runtime, tmp_pat
 RUNNER = """
 import json, math, sys
 import numpy as np
-from inkport.benchmarks.run.kit.manifest import Stage
+from inkport.benchmarks.run.kit.manifest import KitStage
 from inkport.core.charset import Charset
 from inkport.core.ctc import greedy
 from inkport.core.image import load_gray
@@ -206,7 +206,7 @@ def test_a_child_that_breaks_the_protocol_is_told(child, tmp_path, changes, mess
 
 
 def test_stages_that_a_runner_can_start_from_and_show():
-    image, gray, tensor, logits, text = Stage
+    image, gray, tensor, logits, text = KitStage
     assert can_be_shown(image, (gray, tensor, logits, text))
     assert can_be_shown(tensor, (text,))
     for start, shown in [(image, ()), (image, (gray, tensor)), (logits, (text,)), (tensor, (tensor, logits))]:
