@@ -243,7 +243,7 @@ def read_report(path: Path) -> Run:
             remedy="make both reports with the same version of inkport",
         )
     if (check := document.get("check", VERIFY.NAME)) != VERIFY.NAME:
-        raise DataError(f"{path}: is a report of `inkport {check}`", remedy="pass a report of `inkport verify`")
+        raise DataError(f"{path}: is a report of the check {check!r}", remedy="pass a report of `inkport verify`")
     return _run(Node(document, path.name), path.name)
 
 

@@ -130,7 +130,7 @@ def _changes(comparison: Comparison) -> list[str]:
         for what, lines in (
             ("flipped now", target.flips_gained),
             ("not flipped any more", target.flips_lost),
-            ("flipped otherwise", target.flips_changed),
+            ("flipped to another reading", target.flips_changed),
         ):
             parts += [f"{what}: {_named(lines)}"] if lines else []
         if parts:
@@ -142,7 +142,7 @@ def _notes(comparison: Comparison) -> list[str]:
     present = _present(comparison)
     own = [f"{target.name}: {note}" for target in present for note in target.notes]
     hidden = len(comparison.targets) - len(present)
-    return [*comparison.notes, *own, *([f"available in neither report: {hidden}"] if hidden else [])]
+    return [*comparison.notes, *own, *([f"targets available in neither report: {hidden}"] if hidden else [])]
 
 
 def _cases(target: TargetChange) -> list[Case]:

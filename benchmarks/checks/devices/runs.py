@@ -95,7 +95,7 @@ def name_devices(texts: Sequence[str]) -> tuple[NamedDevice, ...]:
     """Read ``[NAME=]ADDRESS`` each; a device without a name is called after its scheme and its place.
 
     Raises:
-        UsageError: If an address is none, or a name is impossible or stands twice.
+        UsageError: If an address is none, or a name is not valid or appears twice.
     """
     devices = []
     for place, text in enumerate(texts, start=1):
@@ -106,8 +106,8 @@ def name_devices(texts: Sequence[str]) -> tuple[NamedDevice, ...]:
     names = [device.name for device in devices]
     if wrong := [name for name in names if not re.fullmatch(r"\w[\w.-]*", name) or names.count(name) > 1]:
         raise UsageError(
-            f"--device: {wrong[0]!r} is no name, or stands twice",
-            remedy="names are of letters, digits, '_', '.' and '-': --device pi=ssh://...",
+            f"--device: {wrong[0]!r} is not a valid name, or appears twice",
+            remedy="names are made of letters, digits, '_', '.' and '-': --device pi=ssh://...",
         )
     return tuple(devices)
 

@@ -204,7 +204,7 @@ class Steps:
         """Return the result of a target, running it first if it is not here yet.
 
         Raises:
-            RunFailedError: If the run itself fails or takes too long; it begins anew next time.
+            RunFailedError: If the run itself fails or takes too long; it starts again next time.
             DeviceUnavailableError: If the connection is lost, or the device stays hot; next time goes on from here.
             DeviceError: If the device refuses something else; likewise.
         """
@@ -280,7 +280,7 @@ class Steps:
             )
         if look.stage is not JobState.ENDED:
             return RunFailedError(
-                f"{where}: neither runs nor has it ended: the device started anew, or its system ended it",
+                f"{where}: neither runs nor has ended: the device restarted, or its system ended it",
                 remedy="run again; keep a phone awake and plugged in",
             )
         said = last_lines(self.device.run(f"cd {quote(folder)} && cat out.txt err.txt | tail -n 20").out)

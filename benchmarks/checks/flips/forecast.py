@@ -66,7 +66,7 @@ class FragileLine:
     id: str
     """The line's id."""
     threshold: float | None
-    """Smallest margin that matters, in logits; absent if no change of one frame changes the text."""
+    """Smallest gap that matters, in logits; absent if no change of one frame changes the text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +133,7 @@ class Fragile:
     """The most fragile lines, most fragile first."""
 
 
-FLIP_FORECAST = Check("margins", ForecastOptions, (Fragile,), (Forecast,))
+FLIP_FORECAST = Check("flip-forecast", ForecastOptions, (Fragile,), (Forecast,))
 """Predicted against observed flips; texts of the lines are not used."""
 
 

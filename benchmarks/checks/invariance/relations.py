@@ -122,7 +122,7 @@ class Relations:
     """The relations, in order; none if it did not come that far."""
 
 
-INVARIANCE = Check("metamorphic", InvarianceOptions, (), (Relations,))
+INVARIANCE = Check("invariance", InvarianceOptions, (), (Relations,))
 """Whether anything but a line's own image changes its text; the reference says what padding and width may do."""
 
 

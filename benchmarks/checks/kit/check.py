@@ -202,7 +202,7 @@ def _times(result: Result) -> Percentiles | None:
 
 
 def _known(parity: Parity) -> Parity:
-    """Return ``parity`` with margins that nobody showed (NaN, infinity) as absent."""
+    """Return ``parity`` with gaps that nobody showed (NaN, infinity) as absent."""
     return replace(parity, flips=tuple(map(_known_flip, parity.flips)))
 
 

@@ -87,7 +87,7 @@ def _text(p: Parity) -> str:
 
 def _times(times: Percentiles) -> str:
     return (
-        f"times of the runner's own, one run per line: p50 {times.p50_ms:.3g} ms, p90 {times.p90_ms:.3g}, "
+        f"times by the runner's own clock, one run per line: p50 {times.p50_ms:.3g} ms, p90 {times.p90_ms:.3g}, "
         f"p99 {times.p99_ms:.3g}"
     )
 

@@ -221,7 +221,7 @@ def _framed(content: Array, gray: Array, spec: PreprocessSpec) -> Array:
 
 
 ROUNDED_INPUT = 0.05
-"""Gray levels from which on a prepared image counts as rounded otherwise than the golden one.
+"""Gray levels from which on a prepared image counts as rounded in another way than the golden one.
 
 Sums in another order differ by less than 0.001 levels, pixels rounded to 8 bits by 0.12 to 0.34.
 """

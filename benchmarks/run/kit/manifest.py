@@ -254,7 +254,7 @@ def _fault(manifest: Manifest) -> str | None:
         ("artefact", [artifact.folder for artifact in manifest.artifacts]),
     ):
         if len(set(names)) < len(names):
-            return f"a {kind} stands twice"
+            return f"a {kind} appears twice"
     folders = {artifact.folder for artifact in manifest.artifacts}
     if lost := [target.name for target in manifest.targets if target.artifact not in folders]:
         return f"target {lost[0]!r} runs an artefact that is not in the kit"

@@ -63,7 +63,7 @@ def test_a_state_is_there_after_a_kill(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"key": "other"}', '{"key": "key", "runs": {"one": {"jobs": 1}}}'])
-def test_a_state_of_something_else_is_begun_anew(tmp_path, content):
+def test_a_state_of_something_else_is_started_again(tmp_path, content):
     path = tmp_path / "state.json"
     path.write_text(content)
     assert StateFile(path, "key").state == State(key="key")
