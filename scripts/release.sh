@@ -32,7 +32,7 @@ keep() { # NAME [FOLDER]: the report of FOLDER, out/shipped/NAME unless told, be
 for path in "$weights" "${train[@]}" "${val[@]}" "${test[@]}" data/synth/test/lines.tsv data/synth-more/test/lines.tsv; do
     [ -f "$path" ] || { echo "$path: not there; docs/data.md and docs/synth.md say what it is" >&2; exit 2; }
 done
-"$python" -c 'from inkport.benchmarks.checks.peers.ppocr import PpOcr; from inkport.benchmarks.checks.peers.tesseract import Tesseract
+"$python" -c 'from inkport.benchmarks.checks.peers.engines import PpOcr, Tesseract
 Tesseract("fra").close(); PpOcr().close()' || {
     echo "the recognisers to compare with do not start: pip install '.[peers]', and Tesseract's model of French" >&2; exit 2; }
 

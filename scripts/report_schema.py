@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from inkport.benchmarks.checks.bench.report import BENCH
+from inkport.benchmarks.checks.bench.measure import BENCH
 from inkport.benchmarks.checks.compare.judge import Comparison
-from inkport.benchmarks.checks.debug.result import DebugResult
-from inkport.benchmarks.checks.flips.report import MARGINS
-from inkport.benchmarks.checks.invariance.report import METAMORPHIC
-from inkport.benchmarks.checks.kit.check import KitCheck
-from inkport.benchmarks.checks.peers.run import PeersReport
+from inkport.benchmarks.checks.debug.result import DEBUG
+from inkport.benchmarks.checks.flips.forecast import FLIP_FORECAST
+from inkport.benchmarks.checks.invariance.relations import INVARIANCE
+from inkport.benchmarks.checks.kit.check import KIT_CHECK
+from inkport.benchmarks.checks.peers.reading import PeersReport
 from inkport.benchmarks.report.envelope import VERIFY
 from inkport.benchmarks.report.schema import FILE, make_schema, write_schema
 from inkport.compress.report import CompressReport
@@ -27,8 +27,8 @@ from inkport.train.adapt.curve_report import AdaptReport
 
 
 REPORTS = (
-    *(VERIFY, BENCH, MARGINS, METAMORPHIC),
-    *(DebugResult, KitCheck, Comparison, PeersReport, CompressReport, AblationReport, AdaptReport, ScanReport),
+    *(VERIFY, BENCH, FLIP_FORECAST, INVARIANCE, DEBUG, KIT_CHECK),
+    *(Comparison, PeersReport, CompressReport, AblationReport, AdaptReport, ScanReport),
 )
 """What each report adds to the envelope, or the class of one that has no targets."""
 

@@ -34,7 +34,7 @@ class Document:
     """What every report says of itself."""
 
     NAME: ClassVar[str]
-    """Which check, as the command is called."""
+    """Which check."""
 
     schema: int = SCHEMA
     """Version of the document."""
@@ -153,7 +153,7 @@ class Check:
     """What a check adds to the envelope."""
 
     NAME: str
-    """Its name, as the command is called."""
+    """Its name in reports."""
     options: type
     """Class of its settings."""
     sections: tuple[type, ...] = ()

@@ -58,6 +58,7 @@ RESULTS = {
     Outcome.RUN_FAILED: Result.ERROR,
     Outcome.VIOLATED: Result.FAILURE,
     Outcome.TEXT_DIFFERS: Result.FAILURE,
+    Outcome.DIVERGED: Result.FAILURE,
     Outcome.LATENCY_OVER_BUDGET: Result.FAILURE,
     Outcome.FELL_BACK: Result.FAILURE,
 }

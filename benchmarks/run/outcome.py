@@ -23,6 +23,9 @@ class Outcome(StrEnum):
     """Something else than the line's own image decides what it reads: a relation of `inkport metamorphic` is broken."""
     TEXT_DIFFERS = "text-differs"
     """The text is proven to differ from the reference's by more than the budget allows, for the worse or the better."""
+    DIVERGED = "diverged"
+    """The text may be right, but a value on the way is off by more than precision explains: a stage of a kit, or an
+    operator of `inkport debug`."""
     LATENCY_OVER_BUDGET = "latency-over-budget"
     """The text is right but too slow."""
     FELL_BACK = "fell-back"

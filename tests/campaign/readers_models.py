@@ -34,7 +34,7 @@ def read_artifact(folder: Path) -> object:
 def read_onnx(folder: Path) -> object:
     """Open an ONNX file that its sidecar vouches for, and hand it to whatever looks into one."""
     from campaign.toys import vouch
-    from inkport.benchmarks.checks.bench.operations import count_operations
+    from inkport.benchmarks.checks.bench.efficiency import count_operations
     from inkport.benchmarks.checks.debug.graph import Graph
     from inkport.core.artifact import Calibration, load_artifact
     from inkport.core.errors import InkportError
@@ -98,7 +98,7 @@ def _white(artifact: Artifact) -> np.ndarray:
 def read_kept_kit(folder: Path) -> object:
     """Take a kit that was made before for a device, or make it again."""
     from campaign.toys import kit_request
-    from inkport.benchmarks.checks.devices.kit import provide_kit
+    from inkport.benchmarks.checks.devices.runs import provide_kit
     from inkport.benchmarks.run.progress import silent
 
     for name in ("kit.zip", "kit.json"):
@@ -151,8 +151,7 @@ def read_kit_result(folder: Path) -> object:
     from inkport.benchmarks.checks.kit.check import check_kit
     from inkport.benchmarks.checks.kit.sections import present
     from inkport.benchmarks.report.text import render_text
-    from inkport.benchmarks.run.kit.open import open_kit
-    from inkport.benchmarks.run.kit.result import open_result
+    from inkport.benchmarks.run.kit.open import open_kit, open_result
 
     check = check_kit(open_kit(folder / "a.zip"), open_result(folder / "result.zip"))
     return render_text(present(check)), check.to_json()
@@ -196,7 +195,7 @@ MODEL_READERS = (
     Reader(
         name="onnx",
         modules=(
-            *("benchmarks.checks.debug.graph", "benchmarks.checks.bench.operations", "runtimes.onnx_graph"),
+            *("benchmarks.checks.debug.graph", "benchmarks.checks.bench.efficiency", "runtimes.onnx_graph"),
             *("export.quantize.search.operators", "export.from_onnx.fp16"),
             *(
                 "export.quantize.saturation",
@@ -215,13 +214,13 @@ MODEL_READERS = (
     Reader(name="golden", modules=("runtimes.logits", "core.arrays"), read=read_golden),
     Reader(
         name="kit",
-        modules=("benchmarks.run.kit.archive", "benchmarks.run.kit.manifest", "benchmarks.run.kit.tensors"),
+        modules=("benchmarks.run.kit.archive", "benchmarks.run.kit.manifest"),
         read=read_kit,
     ),
     Reader(
         name="kit-result", modules=("benchmarks.run.kit.archive", "benchmarks.run.kit.manifest"), read=read_kit_result
     ),
-    Reader(name="kept-kit", modules=("benchmarks.checks.devices.kit",), read=read_kept_kit),
+    Reader(name="kept-kit", modules=("benchmarks.checks.devices.runs",), read=read_kept_kit),
     Reader(name="signed-kit", modules=("benchmarks.run.kit.signature",), read=read_signed_kit),
     Reader(name="answers", modules=("runtimes.child", "runtimes.tensor_files"), read=read_answers),
     Reader(name="engine-binding", modules=("runtimes.trt_engine",), read=read_engine_binding),

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from campaign import datasets
 from campaign.toys import SPEC, kit_request, kit_with_result, line_set, onnx_artifact, save_toy_weights, toy_training
 from campaign.victims import VICTIMS, prepare
-from inkport.benchmarks.checks.devices.kit import provide_kit
+from inkport.benchmarks.checks.devices.runs import provide_kit
 from inkport.benchmarks.run.progress import silent
 from inkport.core.config import to_plain
 from inkport.core.files import sha256_file

@@ -23,7 +23,7 @@ from inkport.lines.line import Line
 
 
 if TYPE_CHECKING:
-    from inkport.benchmarks.checks.kit.make import KitRequest
+    from inkport.benchmarks.run.request import Request
 
 SPEC = RecogniserSpec(
     name="convtext-tiny",
@@ -89,9 +89,10 @@ def save_toy_weights(path: Path) -> None:
 
 
 @lru_cache
-def kit_request() -> KitRequest:
+def kit_request() -> Request:
     """Return what a small kit is made of; ONNX Runtime stands in as the reference."""
-    from inkport.benchmarks.checks.kit.make import KitRequest
+    from inkport.benchmarks.checks.kit.make import KitOptions
+    from inkport.benchmarks.run.request import Request
     from inkport.lines.audit import audit_lines
 
     artifact = onnx_artifact(Path(tempfile.mkdtemp(), "toy"))
@@ -103,7 +104,8 @@ def kit_request() -> KitRequest:
             raise RuntimeUnavailableError("ONNX Runtime stands in as the reference")
         return artifact
 
-    return KitRequest(model=artifact, targets=[target], audit=audit, provide=provide, lines=4, golden=2)
+    options = KitOptions(lines=4, golden=2)
+    return Request(model=artifact, targets=[target], audit=audit, provide=provide, options=options)
 
 
 def kit_with_result(kit_folder: Path, result_folder: Path, key_folder: Path) -> None:
@@ -112,7 +114,7 @@ def kit_with_result(kit_folder: Path, result_folder: Path, key_folder: Path) -> 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from inkport.benchmarks.checks.kit.make import make_kit
-    from inkport.benchmarks.checks.kit.run import run_kit
+    from inkport.benchmarks.checks.kit.runner import run_kit
 
     private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
     secret = private.private_bytes(

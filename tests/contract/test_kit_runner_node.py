@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,13 +18,14 @@ from PIL import Image
 
 pytest.importorskip("torch", reason="the toy needs torch")
 
-from inkport.benchmarks.checks.kit.check import KitCheck, check_kit
-from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
-from inkport.benchmarks.checks.kit.run import run_kit
+from inkport.benchmarks.checks.kit.check import JudgedKit, check_kit
+from inkport.benchmarks.checks.kit.make import KitOptions, make_kit
+from inkport.benchmarks.checks.kit.runner import run_kit
+from inkport.benchmarks.run.device_record import KitRun
 from inkport.benchmarks.run.kit.judge import State
-from inkport.benchmarks.run.kit.open import Kit
-from inkport.benchmarks.run.kit.result import open_result
-from inkport.benchmarks.run.kit.stages import Stage
+from inkport.benchmarks.run.kit.manifest import KitStage
+from inkport.benchmarks.run.kit.open import Kit, open_result
+from inkport.benchmarks.run.request import Request
 from inkport.core.registry import probe
 from inkport.core.runtime import Evidence
 from inkport.core.target import Budget, Precision, Target
@@ -72,18 +74,32 @@ def kit(toy_artifact, toy_onnx, lines_folder, tmp_path_factory) -> Kit:
     spec = toy_artifact.spec
     audit = audit_lines(lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride)
     rows = [Target(name="toy", runtime="onnxruntime", precision=Precision.FP32, budget=Budget(cer_margin=9.0))]
-    request = KitRequest(
+    request = Request(
         model=toy_artifact,
         targets=rows,
         audit=audit,
         provide=lambda target: toy_artifact if target.runtime == "torch" else toy_onnx,
-        lines=6,
-        golden=5,
+        options=KitOptions(lines=6, golden=5),
     )
     return make_kit(request, tmp_path_factory.mktemp("kit") / "toy.inkport-kit.zip")
 
 
-def states(found: KitCheck):
+def judged(kit, result):
+    """The judgement of a result, what it says of the one target beside what it says of the kit."""
+    report = check_kit(kit, result)
+    (target,) = report.targets
+    return SimpleNamespace(
+        report=report,
+        first_wrong=report.section(JudgedKit).first_wrong,
+        exit_code=report.exit_code,
+        outcome=target.outcome,
+        reason=target.reason,
+        parity=target.parity,
+        **vars(target.section(KitRun)),
+    )
+
+
+def states(found):
     return [finding.state for finding in found.stages]
 
 
@@ -98,7 +114,7 @@ def test_alone_it_runs_the_kit_and_every_stage_is_right(kit, tmp_path):
     done = node(RUNNER, kit.path, tmp_path / "result.zip")
     assert done.returncode == 0, done.stderr
     result = open_result(tmp_path / "result.zip")
-    found = check_kit(kit, result)
+    found = judged(kit, result)
     assert states(found) == [State.RIGHT] * 4
     assert [finding.lines for finding in found.stages] == [5, 5, 5, 6]
     assert (found.exit_code, found.parity.flipped_lines) == (0, 0)
@@ -108,14 +124,14 @@ def test_alone_it_runs_the_kit_and_every_stage_is_right(kit, tmp_path):
     for entry, line in zip(kit.manifest.lines, result.document.lines, strict=True):
         if entry.golden:
             golden = kit.golden(entry)
-            np.testing.assert_allclose(result.tensor(line, Stage.GRAY), golden[Stage.GRAY], atol=1e-6)
-            np.testing.assert_allclose(result.tensor(line, Stage.TENSOR), golden[Stage.TENSOR], atol=1e-5)
+            np.testing.assert_allclose(result.tensor(line, KitStage.GRAY), golden[KitStage.GRAY], atol=1e-6)
+            np.testing.assert_allclose(result.tensor(line, KitStage.TENSOR), golden[KitStage.TENSOR], atol=1e-5)
 
 
 def test_behind_the_protocol_it_does_the_same(kit, tmp_path):
     command = ["node", str(RUNNER / "kit-runner.mjs")]
     result = run_kit(kit, tmp_path / "result.zip", runner=command, threads=2, timeout_s=60)
-    found = check_kit(kit, open_result(result.path))
+    found = judged(kit, open_result(result.path))
     assert states(found) == [State.RIGHT] * 4
     assert (found.runner.threads, found.runner.evidence) == (2, Evidence.MEASURED)
     assert found.parity.flipped_lines == 0
@@ -123,7 +139,7 @@ def test_behind_the_protocol_it_does_the_same(kit, tmp_path):
 
 def test_a_child_that_only_runs_the_network_is_a_runner_too(kit, tmp_path):
     result = run_kit(kit, tmp_path / "result.zip", runner=["node", str(WEB / "node-runner.mjs")], timeout_s=60)
-    assert states(check_kit(kit, result)) == [State.GIVEN, State.GIVEN, State.RIGHT, State.NOT_SHOWN]
+    assert states(judged(kit, result)) == [State.GIVEN, State.GIVEN, State.RIGHT, State.NOT_SHOWN]
 
 
 WRONG = {
@@ -131,27 +147,39 @@ WRONG = {
         "png.mjs",
         "let [red, green, blue] = values;",
         "let [blue, green, red] = values;",
-        Stage.GRAY,
+        KitStage.GRAY,
         "red and blue swapped",
     ),
-    "no antialiasing": ("prepare.mjs", "Math.max(scale, 1)", "1", Stage.TENSOR, "without antialiasing"),
+    "no antialiasing": ("prepare.mjs", "Math.max(scale, 1)", "1", KitStage.TENSOR, "without antialiasing"),
     "another normalisation": (
         "prepare.mjs",
         "- mean) / std;\n  }",
         "- mean) / std;\n  }\n  data.forEach((value, i) => (data[i] = 2 * value - 1));",
-        Stage.TENSOR,
+        KitStage.TENSOR,
         "2 times the value that it should be, and -1",
     ),
-    "padding of another shade": ("prepare.mjs", "(background - mean)", "(0.9 - mean)", Stage.TENSOR, "pads with 0.9"),
+    "padding of another shade": (
+        "prepare.mjs",
+        "(background - mean)",
+        "(0.9 - mean)",
+        KitStage.TENSOR,
+        "pads with 0.9",
+    ),
     "one frame late": (
         "engine.mjs",
         "data: logits.data }",
         "data: logits.data.map((_, i, all) => all[i - logits.dims[2]] ?? 0) }",
-        Stage.LOGITS,
+        KitStage.LOGITS,
         "off by one frame (late)",
     ),
-    "repeats kept": ("decode.mjs", "best !== previous && ", "", Stage.TEXT, "keeps repeated labels"),
-    "off by one label": ("decode.mjs", "symbols[best - 1]", "symbols[best]", Stage.TEXT, "takes label 0 for the first"),
+    "repeats kept": ("decode.mjs", "best !== previous && ", "", KitStage.TEXT, "keeps repeated labels"),
+    "off by one label": (
+        "decode.mjs",
+        "symbols[best - 1]",
+        "symbols[best]",
+        KitStage.TEXT,
+        "takes label 0 for the first",
+    ),
 }
 
 
@@ -164,7 +192,7 @@ def test_a_runner_that_is_wrong_at_a_stage_is_told_which(kit, tmp_path, planted)
     (wrong / file).write_text(text.replace(old, new))
     done = node(wrong, kit.path, tmp_path / "result.zip")
     assert done.returncode == 0, done.stderr
-    found = check_kit(kit, open_result(tmp_path / "result.zip"))
+    found = judged(kit, open_result(tmp_path / "result.zip"))
     assert found.first_wrong is stage
     faults = [finding.fault for finding in found.stages if finding.stage is stage]
     assert words in faults[0]

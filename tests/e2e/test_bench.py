@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from inkport.benchmarks.checks.bench.report import BenchOptions
+from inkport.benchmarks.checks.bench.measure import BenchOptions
 from inkport.benchmarks.report.schema import schema_of
 from inkport.cli import main
 from inkport.core.config import to_plain

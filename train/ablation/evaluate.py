@@ -24,7 +24,7 @@ FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationRequest:
+class EvaluationTask:
     """What to read, and with what."""
 
     weights: Path
@@ -41,7 +41,7 @@ class EvaluationRequest:
     """CPU threads."""
 
 
-def evaluate(request: EvaluationRequest) -> None:
+def evaluate(request: EvaluationTask) -> None:
     """Write, per role and line, the length of the text and the edits of its reading.
 
     Raises:
@@ -83,10 +83,10 @@ def _read_set(path: Path, network: Any, spec: Any, skip: Sequence[Problem]) -> d
     return {"sha256": digest_lines(lines), "skipped": len(audit.findings), "lines": rows}
 
 
-def request_text(request: EvaluationRequest) -> str:
+def task_text(request: EvaluationTask) -> str:
     """Return the request as the one argument of this module's process."""
     return json.dumps(to_plain(request))
 
 
 if __name__ == "__main__":
-    evaluate(parse_config(EvaluationRequest, json.loads(sys.argv[1]), where="request"))
+    evaluate(parse_config(EvaluationTask, json.loads(sys.argv[1]), where="request"))

@@ -21,7 +21,7 @@ from inkport.core.errors import DataError, TrainingError, UsageError
 from inkport.core.files import sha256_file, write_atomically
 from inkport.lines.roles import is_test_split, name_lines, refuse_shared
 from inkport.lines.source import read_lines
-from inkport.train.ablation.evaluate import EvaluationRequest, request_text
+from inkport.train.ablation.evaluate import EvaluationTask, task_text
 from inkport.train.ablation.recipe import Ablation, Run
 from inkport.train.overrides import write_overrides
 
@@ -121,7 +121,7 @@ class _Workers:
         self.say(f"{run.name}: training")
         if not self._call(place.command(ablation, run), folder, place.threads):
             return f"  {run.name}: training failed, see {folder / 'output.log'}"
-        request = EvaluationRequest(
+        request = EvaluationTask(
             weights=folder / "last.safetensors",
             lines={role: tuple(place.folder / p for p in paths) for role, paths in ablation.evaluate.items()},
             skip=ablation.skip,
@@ -130,7 +130,7 @@ class _Workers:
             threads=place.threads,
         )
         self.say(f"{run.name}: evaluating")
-        if not self._call(["-m", "inkport.train.ablation.evaluate", request_text(request)], folder, place.threads):
+        if not self._call(["-m", "inkport.train.ablation.evaluate", task_text(request)], folder, place.threads):
             return f"  {run.name}: evaluation failed, see {folder / 'output.log'}"
         self.say(f"{run.name}: finished")
         return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inkport.benchmarks.checks.bench.report import Bench, Measured
+from inkport.benchmarks.checks.bench.measure import Bench, Measured
 from inkport.benchmarks.measure.quantiles import Quantile
 from inkport.benchmarks.report.conclusion import SIGNS
 from inkport.benchmarks.report.envelope import Report

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inkport.benchmarks.checks.compare.document import Row, Run
-from inkport.benchmarks.checks.compare.pace import PaceChange, pace_change
-from inkport.benchmarks.checks.compare.rate import RateChange, rate_changes, worst_change
+from inkport.benchmarks.checks.compare.changes import PaceChange, RateChange, pace_change, rate_changes, worst_change
+from inkport.benchmarks.checks.compare.document import ReportedTarget, Run
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.measure.worst import WorstWriter
 from inkport.benchmarks.report.envelope import Document
@@ -21,6 +20,7 @@ ORDER = (
     Outcome.INCONCLUSIVE,
     Outcome.LATENCY_OVER_BUDGET,
     Outcome.FELL_BACK,
+    Outcome.DIVERGED,
     Outcome.TEXT_DIFFERS,
     Outcome.VIOLATED,
     Outcome.RUN_FAILED,
@@ -192,7 +192,7 @@ def _target(name: str, first: Run, second: Run, tolerance: Tolerance) -> TargetC
     )
 
 
-def _lost(before: Row | None, after: Row | None) -> str:
+def _lost(before: ReportedTarget | None, after: ReportedTarget | None) -> str:
     """Return the sentence about a target that ended worse or is gone; empty if it is not."""
     if before is None or before.outcome is Outcome.UNAVAILABLE:
         return ""
@@ -206,7 +206,7 @@ def _lost(before: Row | None, after: Row | None) -> str:
     return ""
 
 
-def _absence(before: Row | None, after: Row | None) -> str:
+def _absence(before: ReportedTarget | None, after: ReportedTarget | None) -> str:
     if before is None:
         return "It is in the second report only."
     if after and before.outcome is not Outcome.UNAVAILABLE and after.outcome is Outcome.UNAVAILABLE:
@@ -214,7 +214,7 @@ def _absence(before: Row | None, after: Row | None) -> str:
     return ""
 
 
-def _one_sided(before: Row | None, after: Row | None) -> list[str]:
+def _one_sided(before: ReportedTarget | None, after: ReportedTarget | None) -> list[str]:
     if before and after and before.lines and after.lines and before.lines != after.lines:
         return [f"It read {before.lines} lines before and {after.lines} now; only lines that both read are compared."]
     return []

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from inkport.benchmarks.checks.compare.changes import PaceChange, RateChange
 from inkport.benchmarks.checks.compare.judge import Comparison, Subject, TargetChange
-from inkport.benchmarks.checks.compare.pace import PaceChange
-from inkport.benchmarks.checks.compare.rate import RateChange
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.report.junit import Case, Result
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
@@ -131,7 +130,7 @@ def _changes(comparison: Comparison) -> list[str]:
         for what, lines in (
             ("flipped now", target.flips_gained),
             ("not flipped any more", target.flips_lost),
-            ("flipped otherwise", target.flips_changed),
+            ("flipped to another reading", target.flips_changed),
         ):
             parts += [f"{what}: {_named(lines)}"] if lines else []
         if parts:
@@ -143,7 +142,7 @@ def _notes(comparison: Comparison) -> list[str]:
     present = _present(comparison)
     own = [f"{target.name}: {note}" for target in present for note in target.notes]
     hidden = len(comparison.targets) - len(present)
-    return [*comparison.notes, *own, *([f"available in neither report: {hidden}"] if hidden else [])]
+    return [*comparison.notes, *own, *([f"targets available in neither report: {hidden}"] if hidden else [])]
 
 
 def _cases(target: TargetChange) -> list[Case]:

@@ -7,27 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inkport.benchmarks.checks.debug.divergence import Comparison
-from inkport.benchmarks.checks.debug.judge import Fault, Finding
+from inkport.benchmarks.checks.debug.judge import Comparison, Fault, Finding
+from inkport.benchmarks.checks.debug.pairing import Side
 from inkport.benchmarks.checks.debug.reproduction import Reproduction
-from inkport.benchmarks.checks.debug.side import Side
-from inkport.benchmarks.report.envelope import Document
+from inkport.benchmarks.report.envelope import Check
+from inkport.benchmarks.run.options import Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class DebugOptions(Options):
+    """What `inkport debug` is asked for."""
+
+    line: str = ""
+    """Id of the line."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TracedTarget:
-    """One of the two targets."""
+    """What `inkport debug` finds out about one of the two targets."""
 
-    target: str
-    """How the user named it."""
-    runtime: str
-    """Name of its runtime."""
-    version: str
-    """Version of the runtime's SDK."""
-    precision: str
-    """Number format."""
-    artifact: str
-    """SHA-256 of the artefact."""
     matched: dict[str, int]
     """How many tensors of the graph were matched, by the way of matching."""
     unmatched: tuple[str, ...]
@@ -39,6 +37,11 @@ class TracedTarget:
     """The same, in units of what the rounding of the trace explains; above 1 the fault is in a fused operator."""
     note: str
     """What is special about its trace; usually empty."""
+
+    @property
+    def fused_fault(self) -> bool:
+        """Whether its session is off by more than rounding explains."""
+        return (self.session_ratio or 0.0) > 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,23 +111,11 @@ class TensorRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DebugResult(Document):
-    """What `inkport debug` found on one line."""
+class Divergences:
+    """What `inkport debug` finds out about both targets; ``model`` is the graph whose operators both are judged by."""
 
-    NAME = "debug"
-
-    model: str
-    """Name and version of the recogniser."""
-    line: str
-    """Id of the line."""
     width: int
-    """Its prepared width, in pixels."""
-    graph: str
-    """SHA-256 of the ONNX artefact whose operators both are judged by."""
-    a: TracedTarget
-    """The first target."""
-    b: TracedTarget
-    """The second."""
+    """Prepared width of the line, in pixels."""
     checks: int
     """Comparisons made: operators, quantisers and weights of both."""
     divergences: tuple[DivergenceRecord, ...]
@@ -132,15 +123,9 @@ class DebugResult(Document):
     tensors: tuple[TensorRecord, ...]
     """How the difference grows."""
 
-    @property
-    def diverges(self) -> bool:
-        """Whether the targets part anywhere by more than precision explains."""
-        return bool(self.divergences) or any((side.session_ratio or 0.0) > 1 for side in (self.a, self.b))
 
-    @property
-    def exit_code(self) -> int:
-        """0 they part nowhere, 1 they do."""
-        return int(self.diverges)
+DEBUG = Check("debug", DebugOptions, (Divergences,), (TracedTarget,))
+"""The first operator where two targets part by more than their precisions explain."""
 
 
 def divergence_record(finding: Finding, written: Reproduction | None) -> DivergenceRecord:

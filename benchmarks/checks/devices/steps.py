@@ -7,19 +7,94 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-from inkport.benchmarks.checks.devices.cool import Cooling, wait_until_cool
 from inkport.benchmarks.checks.devices.state import RunState, StateFile
 from inkport.benchmarks.run.kit.open import Kit
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress
-from inkport.core.errors import EXIT_UNAVAILABLE, DeviceError, DeviceTimeoutError, DeviceUnavailableError
+from inkport.core.errors import EXIT_UNAVAILABLE, DeviceError, DeviceTimeoutError, DeviceUnavailableError, UsageError
 from inkport.core.files import sha256_file
-from inkport.runtimes.devices.describe import describe, read_sensors
+from inkport.runtimes.devices.describe import Sensors, describe, read_sensors
 from inkport.runtimes.devices.device import Device, check, last_lines, quote
 from inkport.runtimes.devices.files import pull, push
 from inkport.runtimes.devices.job import JobState, Look, end_job, look_at_job, start_job
+
+
+POLL_S = 10.0
+"""Seconds between two looks at the sensors."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cooling:
+    """How cool a device must be before a run.
+
+    Raises:
+        UsageError: If ``below_c`` or ``timeout_s`` is not above 0.
+    """
+
+    below_c: float
+    """Degrees Celsius that every sensor must be below."""
+    timeout_s: float = 600.0
+    """How long to wait for that, in seconds."""
+    zones: str = "*"
+    """Which sensors count: patterns separated by commas, as of file names."""
+
+    def __post_init__(self) -> None:
+        if not (self.below_c > 0 and self.timeout_s > 0):
+            raise UsageError(f"cooling needs degrees and a time above 0, found {self.below_c:g} and {self.timeout_s:g}")
+
+
+def wait_until_cool(
+    device: Device,
+    cooling: Cooling,
+    *,
+    progress: Progress,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[float, Sensors]:
+    """Wait until the sensors of a device are below a temperature.
+
+    Args:
+        device: The device.
+        cooling: How cool, and how long.
+        progress: Told how hot it is.
+        clock: Seconds that only grow.
+        sleep: Waits that many seconds.
+
+    Returns:
+        How long it took, in seconds, and the last reading.
+
+    Raises:
+        DeviceUnavailableError: If the device stays hot, or tells no temperature.
+    """
+    start = clock()
+    while True:
+        sensors, waited = read_sensors(device), clock() - start
+        name, degrees = _hottest(device, sensors, cooling)
+        if degrees < cooling.below_c:
+            return waited, sensors
+        if waited + POLL_S > cooling.timeout_s:
+            raise DeviceUnavailableError(
+                f"{device.name}: stays hot: {name} is at {degrees:.1f} °C after {waited:.0f} s, "
+                f"below {cooling.below_c:g} was asked for",
+                remedy="unplug and cool it, or choose --cool-below, --cool-timeout or --cool-zones otherwise",
+            )
+        progress(f"{device.name}: {degrees:.1f} °C, waiting for less than {cooling.below_c:g}")
+        sleep(POLL_S)
+
+
+def _hottest(device: Device, sensors: Sensors, cooling: Cooling) -> tuple[str, float]:
+    there = sensors.temperatures_c or {}
+    patterns = [pattern.strip() for pattern in cooling.zones.split(",")]
+    counted = {name: c for name, c in there.items() if any(fnmatchcase(name, pattern) for pattern in patterns)}
+    if not counted:
+        raise DeviceUnavailableError(
+            f"{device.name}: tells no temperature that counts ({cooling.zones!r} of {', '.join(there) or 'none'})",
+            remedy="leave --cool-below out, or choose --cool-zones otherwise",
+        )
+    return max(counted.items(), key=lambda item: item[1])
 
 
 RUNNER = "inkport kit run"
@@ -51,7 +126,7 @@ class RunFailedError(DeviceError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RemoteRequest:
+class DevicePlan:
     """What is to be done on a device."""
 
     kit: Kit
@@ -92,7 +167,7 @@ class Steps:
 
     device: Device
     """The device."""
-    request: RemoteRequest
+    plan: DevicePlan
     """What is to be done on it."""
     state: StateFile
     """What has been done."""
@@ -116,8 +191,8 @@ class Steps:
             self.progress(f"{self.device.name}: asking what it is")
             self.state.describe(describe(self.device))
         self.progress(f"{self.device.name}: pushing the kit")
-        push(self.device, self.request.kit.path, self._there(self.request.remote_kit))
-        for file in self.request.files:
+        push(self.device, self.plan.kit.path, self._there(self.plan.remote_kit))
+        for file in self.plan.files:
             remote = self._there(f"files/{file.name}")
             self.progress(f"{self.device.name}: pushing {file.name}")
             if push(self.device, file, remote) and file.stat().st_mode & 0o100:
@@ -127,11 +202,11 @@ class Steps:
         """Return the result of a target, running it first if it is not here yet.
 
         Raises:
-            RunFailedError: If the run itself fails or takes too long; it begins anew next time.
+            RunFailedError: If the run itself fails or takes too long; it starts again next time.
             DeviceUnavailableError: If the connection is lost, or the device stays hot; next time goes on from here.
             DeviceError: If the device refuses something else; likewise.
         """
-        names = [known.name for known in self.request.kit.manifest.targets]
+        names = [known.name for known in self.plan.kit.manifest.targets]
         local = self.folder / f"result-{names.index(target)}.zip"
         run = self.state.run(target)
         if run.result_sha256 and local.is_file() and sha256_file(local) == run.result_sha256:
@@ -158,20 +233,20 @@ class Steps:
 
     def _start(self, target: str, folder: str) -> RunState:
         """Wait until the device is cool, read its sensors, and start the job."""
-        if self.request.cooling:
+        if self.plan.cooling:
             waited, before = wait_until_cool(
-                self.device, self.request.cooling, progress=self.progress, clock=self.clock, sleep=self.sleep
+                self.device, self.plan.cooling, progress=self.progress, clock=self.clock, sleep=self.sleep
             )
         else:
             waited, before = 0.0, read_sensors(self.device)
         run = self.state.update(target, waited_s=waited, before=before, after=None)
         self.progress(f"{self.device.name}: {target}: starting")
-        start_job(self.device, folder, self.request.command(target), limit_s=self.request.timeout_s)
+        start_job(self.device, folder, self.plan.command(target), limit_s=self.plan.timeout_s)
         return run
 
     def _await(self, target: str, folder: str, look: Look) -> None:
         """Wait for the end of a job, and see that it is a good one."""
-        start, limit_s = self.clock(), self.request.timeout_s + GRACE_S
+        start, limit_s = self.clock(), self.plan.timeout_s + GRACE_S
         while look.state is JobState.RUNNING:
             elapsed = self.clock() - start
             if elapsed > limit_s:
@@ -198,12 +273,12 @@ class Steps:
         where = f"{self.device.name}: {target}"
         if look.state is JobState.EXPIRED:
             return RunFailedError(
-                f"{where}: did not end within {self.request.timeout_s:g} s and was ended",
+                f"{where}: did not end within {self.plan.timeout_s:g} s and was ended",
                 remedy="allow more with --device-timeout, or fewer lines with --device-lines",
             )
         if look.state is not JobState.ENDED:
             return RunFailedError(
-                f"{where}: neither runs nor has it ended: the device started anew, or its system ended it",
+                f"{where}: neither runs nor has ended: the device restarted, or its system ended it",
                 remedy="run again; keep a phone awake and plugged in",
             )
         said = last_lines(self.device.run(f"cd {quote(folder)} && cat out.txt err.txt | tail -n 20").out)

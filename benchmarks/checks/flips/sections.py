@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inkport.benchmarks.checks.flips.report import Forecast, Fragile, Surprise
+from inkport.benchmarks.checks.flips.forecast import Forecast, Fragile, Surprise
 from inkport.benchmarks.report.conclusion import SIGNS
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from inkport.benchmarks.checks.invariance.report import (
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inkport.benchmarks.checks.invariance.relations import (
+    Checked,
     ExampleInfo,
     RelationReport,
     Relations,
@@ -10,14 +17,17 @@ from inkport.benchmarks.checks.invariance.report import (
 )
 from inkport.benchmarks.report.conclusion import SIGNS
 from inkport.benchmarks.report.envelope import Report
+from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.junit import RESULTS, Case, Result
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import NONE
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.record import TargetRecord
+from inkport.core.files import write_atomically
 from inkport.core.tables import Table
 from inkport.runtimes.relations.findings import Kind
 from inkport.runtimes.relations.relations import RELATIONS
+from inkport.runtimes.relations.shrink import Example
 
 
 CELLS = {Status.HOLDS: "ok", Status.ROUNDING: "rounding", Status.VIOLATED: "VIOLATED"}
@@ -111,3 +121,22 @@ def _smallest(example: ExampleInfo) -> str:
     text += f" reads {example.found_text!r}, expected {example.expected_text!r}; the logits differ by "
     text += f"{example.difference:.3g}, {example.allowed:.3g} is allowed"
     return f"{text} ({example.fault})." if example.fault else f"{text}."
+
+
+def write_checks(checked: Checked, folder: Path) -> None:
+    """Write the examples and, last, ``metamorphic.json`` and its views into ``folder``, each in one step.
+
+    An example holds ``images`` float32 (n, 1, h, w), as they were run, and ``expected`` and ``found`` float32 (t, k),
+    the logits of the line that differs; these two are left out where the run failed.
+    """
+    for name, example in checked.examples.items():
+        write_atomically(folder / name, _npz(example))
+    write_views(present(checked.report), folder, stem="metamorphic", json=checked.report.to_json())
+
+
+def _npz(example: Example) -> bytes:
+    worst = example.violation
+    arrays: dict[str, Any] = {"images": worst.image, "expected": worst.expected, "found": worst.found}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{name: array for name, array in arrays.items() if array is not None})
+    return buffer.getvalue()

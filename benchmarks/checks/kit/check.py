@@ -3,106 +3,105 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from inkport.benchmarks.checks.kit.run import wanted_tensors
+from inkport.benchmarks.checks.kit.runner import wanted_tensors
 from inkport.benchmarks.measure.changes import Change
-from inkport.benchmarks.measure.parity import Flip, Parity, compare, score
+from inkport.benchmarks.measure.parity import Flip, Parity, Reading, compare, score
+from inkport.benchmarks.measure.per_line import line_edits
 from inkport.benchmarks.measure.quantiles import Percentiles
-from inkport.benchmarks.report.envelope import Document
-from inkport.benchmarks.run.kit.judge import Finding, State, is_decodable, judge_stages
-from inkport.benchmarks.run.kit.manifest import KitTarget
-from inkport.benchmarks.run.kit.open import Kit
-from inkport.benchmarks.run.kit.result import Result, RunnerInfo
+from inkport.benchmarks.report.describe import describe_data, describe_model
+from inkport.benchmarks.report.envelope import Check, Report
+from inkport.benchmarks.run.device_record import KitRun
+from inkport.benchmarks.run.environment import read_environment
+from inkport.benchmarks.run.kit.judge import is_decodable, judge_stages
+from inkport.benchmarks.run.kit.manifest import KitStage
+from inkport.benchmarks.run.kit.open import Kit, Result
 from inkport.benchmarks.run.kit.signature import KitSignature
-from inkport.benchmarks.run.kit.stages import Stage
+from inkport.benchmarks.run.options import Options
 from inkport.benchmarks.run.outcome import Outcome, exit_code
-from inkport.benchmarks.run.record import Proof, TargetRecord
+from inkport.benchmarks.run.record import ArtifactInfo, Proof, TargetRecord
 from inkport.benchmarks.run.verdict import judge
 from inkport.core.ctc import Emission, Transcription, greedy
 from inkport.core.errors import SpecMismatchError
 from inkport.core.runtime import Evidence
+from inkport.core.scratch import scratch
+from inkport.lines.audit import Audit
 
 
 @dataclass(frozen=True, kw_only=True)
-class KitCheck(Document):
-    """The judgement of a kit's result."""
-
-    NAME = "kit-check"
+class JudgedKit:
+    """What `inkport kit check` says of the kit."""
 
     kit: str
     """Digest of the kit."""
     signature: KitSignature
     """Who signed the kit, as far as that is known."""
-    target: KitTarget
-    """What was run."""
-    artifact: str
-    """Digest of its artefact."""
-    runner: RunnerInfo
-    """What ran it."""
-    environment: Mapping[str, Any]
-    """Where, in the runner's words."""
-    start: Stage
-    """The stage whose golden values the runner was given."""
-    stages: tuple[Finding, ...]
-    """Every stage but the image, in order."""
-    first_wrong: Stage | None
+    first_wrong: KitStage | None
     """The first stage that went wrong."""
-    outcome: Outcome
-    """What the text and the time make of it."""
-    reason: str
-    """Why, if it is no pass."""
-    parity: Parity
-    """The text."""
-    times: Percentiles | None
-    """The runner's own times; absent where it has none or they prove nothing."""
-
-    @property
-    def exit_code(self) -> int:
-        """0 if no stage is wrong and the budget is kept, else 1."""
-        return 1 if self.first_wrong else exit_code([(self.outcome, True)])
-
-    def record(self, target: TargetRecord) -> TargetRecord:
-        """Return the record of the target that was run.
-
-        The first stage that is wrong does not decide, but tells where to look.
-        """
-        reason = self.reason
-        if wrong := next((finding for finding in self.stages if finding.stage is self.first_wrong), None):
-            where = f"{wrong.wrong_lines} of {wrong.lines} lines, first {wrong.line}"
-            reason += f" The first stage off its golden values is {wrong.stage}: {wrong.fault} ({where})."
-        return replace(
-            target,
-            runtime=self.runner.engine,
-            runtime_version=self.runner.version,
-            device=self.runner.device or target.device,
-            outcome=self.outcome,
-            reason=reason.strip(),
-            evidence=self.runner.evidence,
-            sections=(Proof(parity=self.parity),),
-        )
 
 
-def check_kit(kit: Kit, result: Result) -> KitCheck:
-    """Judge a result.
+KIT_CHECK = Check("kit-check", Options, (JudgedKit,), (Proof, KitRun))
+"""Whether a kit's runner reads the text, and which stage first goes wrong if not."""
+
+
+def check_kit(kit: Kit, result: Result) -> Report:
+    """Judge a result; a stage that is wrong is a failure even if the text is right.
+
+    Raises:
+        SpecMismatchError: If the result is of another kit, artefact or line set, or lacks what it says that it shows.
+        ArtifactCorruptError: If a tensor of it is no tensor file, or the kit's artefact is not what its manifest says.
+    """
+    refuse_stranger(kit, result)
+    target = kit.target(result.document.target)
+    with scratch("kit") as folder:
+        artifact = kit.extract_artifact(target, folder)
+        model, info = describe_model(artifact), ArtifactInfo.of(artifact)
+    record = TargetRecord(
+        name=target.name,
+        runtime=target.runtime,
+        device=target.device,
+        precision=info.precision,
+        options=target.options,
+        required=True,
+        budget=target.budget,
+        artifact=info,
+    )
+    record = judge_result(kit, result, record)
+    wrong, known = record.section(KitRun).first_wrong, kit.manifest.reference
+    if wrong and exit_code([(record.outcome, True)]) == 0:
+        record = replace(record, outcome=Outcome.DIVERGED)
+    return Report(
+        check=KIT_CHECK,
+        model=model,
+        data=describe_data(Audit(lines=list(kit.lines)), (kit.path.name,)),
+        note=f"golden values are of {known.runtime} {known.version} {known.precision}, which is not run again",
+        options=Options(),
+        environment=read_environment(threads=1),
+        targets=(record,),
+        sections=(JudgedKit(kit=kit.digest, signature=kit.signature, first_wrong=wrong.stage if wrong else None),),
+    )
+
+
+def judge_result(kit: Kit, result: Result, target: TargetRecord) -> TargetRecord:
+    """Return the record of the target that a result is of; the first stage that is wrong tells where to look.
 
     Args:
         kit: An open kit.
         result: An open result.
+        target: What is known of the target.
 
     Raises:
         SpecMismatchError: If the result is of another kit, artefact or line set, or lacks what it says that it shows.
         ArtifactCorruptError: If a tensor of it is no tensor file.
     """
     refuse_stranger(kit, result)
-    target = kit.target(result.document.target)
-    stages = judge_stages(kit, result)
+    runner, stages = result.document.runner, judge_stages(kit, result)
+    reading = score(kit.lines, _readings(kit, result))
     parity = compare(
         kit.lines,
-        score(kit.lines, _reference(kit)),
-        score(kit.lines, _readings(kit, result)),
+        kit_reference(kit),
+        reading,
         margin=target.budget.cer_margin,
         largest_writer_loss=target.budget.largest_writer_loss,
     )
@@ -112,21 +111,27 @@ def check_kit(kit: Kit, result: Result) -> KitCheck:
     if outcome in (Outcome.PASS, Outcome.INCONCLUSIVE) and times and limit is not None and times.p90_ms > limit:
         outcome = Outcome.LATENCY_OVER_BUDGET
         reason = f"The p90 time is {times.p90_ms:.2f} ms per line; the budget is {limit:g} ms."
-    return KitCheck(
-        kit=kit.digest,
-        signature=kit.signature,
-        target=target,
-        artifact=result.document.artifact,
-        runner=result.document.runner,
-        environment=result.document.environment,
-        start=result.document.start,
-        stages=stages,
-        first_wrong=next((finding.stage for finding in stages if finding.state is State.WRONG), None),
+    environment, start = result.document.environment, result.document.start
+    run = KitRun(runner=runner, environment=environment, start=start, stages=stages, times=times)
+    if wrong := run.first_wrong:
+        where = f"{wrong.wrong_lines} of {wrong.lines} lines, first {wrong.line}"
+        reason += f" The first stage off its golden values is {wrong.stage}: {wrong.fault} ({where})."
+    edits = line_edits(reading, None, lines=len(kit.lines))
+    return replace(
+        target,
+        runtime=runner.engine,
+        runtime_version=runner.version,
+        device=runner.device or target.device,
         outcome=outcome,
-        reason=reason,
-        parity=_known(parity),
-        times=times,
+        reason=reason.strip(),
+        evidence=runner.evidence,
+        sections=(Proof(parity=_known(parity), line_edits=edits), run),
     )
+
+
+def kit_reference(kit: Kit) -> Reading:
+    """Return what the reference read on the kit's lines."""
+    return score(kit.lines, _reference(kit))
 
 
 def refuse_stranger(kit: Kit, result: Result) -> None:
@@ -164,7 +169,7 @@ def _reference(kit: Kit) -> list[Transcription]:
     read = []
     for line in kit.manifest.lines:
         golden = kit.golden(line)
-        read.append(greedy(golden[Stage.LOGITS][0], kit.spec.charset) if golden else _bare(line.reading))
+        read.append(greedy(golden[KitStage.LOGITS][0], kit.spec.charset) if golden else _bare(line.reading))
     return read
 
 
@@ -172,7 +177,7 @@ def _readings(kit: Kit, result: Result) -> list[Transcription]:
     """Return what the runner read: its own text where it shows one, else the greedy decoding of its logits."""
     read = []
     for line in result.document.lines:
-        logits = result.tensor(line, Stage.LOGITS)
+        logits = result.tensor(line, KitStage.LOGITS)
         usable = logits is not None and is_decodable(logits, kit.spec.charset.size)
         decoded = greedy(logits[0], kit.spec.charset) if logits is not None and usable else None
         text = line.text if line.text is not None else decoded.text if decoded else ""
@@ -197,7 +202,7 @@ def _times(result: Result) -> Percentiles | None:
 
 
 def _known(parity: Parity) -> Parity:
-    """Return ``parity`` with margins that nobody showed (NaN, infinity) as absent."""
+    """Return ``parity`` with gaps that nobody showed (NaN, infinity) as absent."""
     return replace(parity, flips=tuple(map(_known_flip, parity.flips)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from PIL import Image
 
 from inkport import __version__
 from inkport.benchmarks.run.environment import without_folders
-from inkport.benchmarks.run.kit.archive import write_archive
+from inkport.benchmarks.run.kit.archive import to_npy, write_archive
 from inkport.benchmarks.run.kit.manifest import (
     MANIFEST,
     PUBLIC_KEY,
@@ -28,18 +27,17 @@ from inkport.benchmarks.run.kit.manifest import (
 )
 from inkport.benchmarks.run.kit.open import Kit, open_kit
 from inkport.benchmarks.run.kit.signature import public_key_of, sign
-from inkport.benchmarks.run.kit.tensors import to_npy
 from inkport.benchmarks.run.latency import choose_lines
+from inkport.benchmarks.run.options import Options
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.reference import Provide, Reference, open_reference
-from inkport.benchmarks.run.request import check_targets
-from inkport.core.artifact import SIDECAR, Artifact
+from inkport.benchmarks.run.reference import Reference, open_reference
+from inkport.benchmarks.run.request import Request
+from inkport.core.artifact import SIDECAR
 from inkport.core.ctc import greedy
-from inkport.core.errors import LineDataError, UsageError
+from inkport.core.errors import UsageError
 from inkport.core.image import FORMATS
 from inkport.core.registry import probe
 from inkport.core.runtime import SessionOptions
-from inkport.core.target import Target
 from inkport.lines.audit import Audit
 from inkport.lines.source import digest_lines
 from inkport.runtimes.logits import TOLERANCES
@@ -56,36 +54,29 @@ padding with 240 instead of 255, by 1.07 and more (``tests/unit/benchmarks/run/k
 
 
 @dataclass(frozen=True, kw_only=True)
-class KitRequest:
-    """What is to go into a kit.
+class KitOptions(Options):
+    """What `inkport kit make` is asked for.
 
     Raises:
         UsageError: If ``lines`` is below 1 or ``golden`` is not within 1 .. ``lines``.
     """
 
-    model: Artifact
-    """The model as handed in."""
-    targets: Sequence[Target]
-    """What is to be run; each artefact goes in once."""
-    audit: Audit
-    """Usable lines to choose from, prepared for this model."""
-    provide: Provide
-    """Returns the artefact of a target."""
     lines: int = 64
     """Most lines, chosen so that they have the widths of all."""
     golden: int = 16
     """Most lines with golden values of every stage; the others only count for the text."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 1 <= self.golden <= self.lines:
             raise UsageError(f"a kit of {self.lines} lines has 1 to {self.lines} golden ones, found {self.golden}")
 
 
-def make_kit(request: KitRequest, out: Path, *, key: Path | None = None, progress: Progress = silent) -> Kit:
+def make_kit(request: Request, out: Path, *, key: Path | None = None, progress: Progress = silent) -> Kit:
     """Write a kit, atomically; the same request gives the same bytes.
 
     Args:
-        request: What is to go in.
+        request: What is to go in, with ``KitOptions``; each artefact goes in once.
         out: The archive.
         key: PEM file of the Ed25519 private key that signs it; not signed if None.
         progress: Told what is going on.
@@ -98,16 +89,15 @@ def make_kit(request: KitRequest, out: Path, *, key: Path | None = None, progres
         RuntimeUnavailableError: If there is no reference, or ``key`` is given and ``cryptography`` is not installed.
         InkportError: If an export or the reference fails, or ``key`` is no key.
     """
-    check_targets(request.targets)
-    if not request.audit.lines:
-        raise LineDataError("there is no usable line to make a kit of", remedy="pass line sets with --lines")
+    request.refuse()
+    options: KitOptions = request.options
     members: dict[str, bytes] = {}
     targets, artifacts = _add_artifacts(request, members, progress)
-    audit = _choose(request.audit, request.lines)
+    audit = _choose(request.audit, options.lines)
     progress("opening the reference")
-    reference = open_reference(request.provide, SessionOptions())
+    reference = open_reference(request.provide, SessionOptions(threads=options.threads))
     try:
-        lines = _add_lines(reference, audit, request.golden, members, progress)
+        lines = _add_lines(reference, audit, options.golden, members, progress)
     finally:
         reference.session.close()
     manifest = Manifest(
@@ -132,7 +122,7 @@ def make_kit(request: KitRequest, out: Path, *, key: Path | None = None, progres
 
 
 def _add_artifacts(
-    request: KitRequest, members: dict[str, bytes], progress: Progress
+    request: Request, members: dict[str, bytes], progress: Progress
 ) -> tuple[tuple[KitTarget, ...], tuple[KitArtifact, ...]]:
     targets: list[KitTarget] = []
     artifacts: dict[str, KitArtifact] = {}

@@ -2,62 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from inkport.benchmarks.checks.kit.check import KitCheck
+from inkport.benchmarks.checks.kit.check import JudgedKit
 from inkport.benchmarks.measure.parity import Parity
 from inkport.benchmarks.measure.quantiles import Percentiles
 from inkport.benchmarks.report.conclusion import LABELS, SIGNS, text_reason
+from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.junit import RESULTS, Case, Result
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign
-from inkport.benchmarks.report.rows import between
+from inkport.benchmarks.report.rows import NONE, between, summary
+from inkport.benchmarks.run.device_record import KitRun
 from inkport.benchmarks.run.kit.judge import Finding, State
+from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import TargetRecord
 from inkport.core.tables import Table
 
 
-def present(check: KitCheck) -> Presentation:
+def present(report: Report) -> Presentation:
     """Return what ran, a row per stage, the text, and what follows."""
-    runner, times = check.runner, check.times
-    device = runner.device or "an unnamed device"
+    kit, (target,) = report.section(JudgedKit), report.targets
+    run, runner, parity = target.section(KitRun), target.section(KitRun).runner, _parity(target)
     threads = f", {runner.threads} threads" if runner.threads and runner.threads > 1 else ""
-    text = [_text(check.parity)]
-    if times:
-        text.append(_times(times))
+    device, about = runner.device or "an unnamed device", target.artifact.sha256[:12] if target.artifact else NONE
     return Presentation(
         title="inkport kit check",
-        about=check.target.name,
+        about=target.name,
         subject=(
-            f"kit {check.kit[:12]}, target {check.target.name} (artefact {check.artifact[:12]})",
-            check.signature.sentence(),
+            f"kit {kit.kit[:12]}, target {target.name} (artefact {about})",
+            kit.signature.sentence(),
             f"run by {runner.engine} {runner.version} on {device}{threads} ({runner.evidence})",
+            report.note,
         ),
-        conclusions=(_conclude(check),),
+        conclusions=(_conclude(target),),
         sections=(
             Section(
                 name="Stages",
-                tables=(Table(("stage", "state", "lines", "wrong"), tuple(map(_row, check.stages)), 2),),
-                sentences=tuple(_stages(check)),
+                tables=(Table(("stage", "state", "lines", "wrong"), tuple(map(_row, run.stages)), 2),),
+                sentences=tuple(_stages(target)),
             ),
-            Section(name="Text", sentences=tuple(text)),
+            Section(name="Targets", tables=(summary(report),)),
+            Section(name="Text", sentences=(_text(parity), *([_times(run.times)] if run.times else []))),
         ),
-        signs={State.WRONG: Sign.BAD, State.RIGHT: Sign.GOOD},
-        cases=tuple(_cases(check)),
-        verdict=f"outcome: {check.outcome}",
+        signs={State.WRONG: Sign.BAD, State.RIGHT: Sign.GOOD} | {str(word): sign for word, sign in SIGNS.items()},
+        cases=tuple(_cases(target)),
+        created=report.created,
+        verdict=f"outcome: {target.outcome}",
     )
 
 
-def _conclude(check: KitCheck) -> Conclusion:
-    sign = Sign.BAD if check.first_wrong else SIGNS[check.outcome]
-    why = text_reason(check.outcome, check.reason, check.parity, check.target.budget, "the kit")
-    return Conclusion(names=(check.target.name,), sign=sign, label=LABELS[sign], why=why)
+def _parity(target: TargetRecord) -> Parity:
+    assert target.parity is not None  # noqa: S101 - what a result shows is always compared
+    return target.parity
 
 
-def _cases(check: KitCheck) -> Iterator[Case]:
-    suite = check.target.name
-    results = {State.RIGHT: Result.PASSED, State.WRONG: Result.FAILURE}
-    for found in check.stages:
+def _conclude(target: TargetRecord) -> Conclusion:
+    sign, wrong = SIGNS[target.outcome], target.section(KitRun).first_wrong
+    why = text_reason(target.outcome, target.reason, _parity(target), target.budget, "the kit")
+    if wrong and target.outcome is Outcome.DIVERGED:
+        why = f"the stage {wrong.stage} is wrong, although the text keeps its budget"
+    return Conclusion(names=(target.name,), sign=sign, label=LABELS[sign], why=why)
+
+
+def _cases(target: TargetRecord) -> Iterator[Case]:
+    suite, results = target.name, {State.RIGHT: Result.PASSED, State.WRONG: Result.FAILURE}
+    for found in target.section(KitRun).stages:
         yield Case(suite=suite, name=found.stage, result=results.get(found.state, Result.SKIPPED), message=found.fault)
-    yield Case(suite=suite, name="outcome", result=RESULTS[check.outcome], message=check.reason)
+    yield Case(suite=suite, name="outcome", result=RESULTS[target.outcome], message=target.reason)
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
@@ -76,29 +87,26 @@ def _text(p: Parity) -> str:
 
 def _times(times: Percentiles) -> str:
     return (
-        f"times of the runner's own, one run per line: p50 {times.p50_ms:.3g} ms, p90 {times.p90_ms:.3g}, "
+        f"times by the runner's own clock, one run per line: p50 {times.p50_ms:.3g} ms, p90 {times.p90_ms:.3g}, "
         f"p99 {times.p99_ms:.3g}"
     )
 
 
-def _stages(check: KitCheck) -> Iterator[str]:
-    for finding in check.stages:
+def _stages(target: TargetRecord) -> Iterator[str]:
+    stages, first = target.section(KitRun).stages, target.section(KitRun).first_wrong
+    for finding in stages:
         if finding.state is State.WRONG:
-            first = finding.stage is check.first_wrong
-            start = f"first wrong stage: {finding.stage}." if first else f"{finding.stage} is wrong, too."
-            yield f"{start} On {finding.line} it {finding.fault}.{_hidden(check, finding) if first else ''}"
-    if check.first_wrong is None:
-        yield "no stage is wrong" if _judged(check) else "no stage could be judged; the text alone speaks"
-    if check.reason:
-        yield check.reason
+            start = f"first wrong stage: {finding.stage}." if finding is first else f"{finding.stage} is wrong, too."
+            hidden = _hidden(stages, finding) if finding is first else ""
+            yield f"{start} On {finding.line} it {finding.fault}.{hidden}"
+    if first is None:
+        judged = any(finding.state is State.RIGHT for finding in stages)
+        yield "no stage is wrong" if judged else "no stage could be judged; only the text was compared"
+        if target.reason:
+            yield target.reason
 
 
-def _hidden(check: KitCheck, wrong: Finding) -> str:
+def _hidden(stages: Sequence[Finding], wrong: Finding) -> str:
     """Say which stages before the first wrong one may be to blame instead."""
-    before = check.stages[: check.stages.index(wrong)]
-    hidden = [finding.stage for finding in before if finding.state is State.NOT_SHOWN]
+    hidden = [finding.stage for finding in stages[: stages.index(wrong)] if finding.state is State.NOT_SHOWN]
     return f" The runner does not show {' and '.join(hidden)}, which may be to blame." if hidden else ""
-
-
-def _judged(check: KitCheck) -> bool:
-    return any(finding.state is State.RIGHT for finding in check.stages)

@@ -12,12 +12,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from inkport.benchmarks.checks.peers.ours import Ours
-from inkport.benchmarks.checks.peers.peer import Peer
-from inkport.benchmarks.checks.peers.ppocr import PpOcr
-from inkport.benchmarks.checks.peers.run import PeersReport, describe, median_line, read_in_turns
-from inkport.benchmarks.checks.peers.tesseract import Tesseract
-from inkport.benchmarks.checks.peers.view import render_markdown
+from inkport.benchmarks.checks.peers.engines import Ours, Peer, PpOcr, Tesseract
+from inkport.benchmarks.checks.peers.reading import PeersReport, describe, median_line, read_in_turns, render_markdown
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.core.artifact import bundled_artifacts, load_artifact

@@ -1,6 +1,6 @@
 """Zip archives with the same bytes for the same content, and their careful reading.
 
-An archive from elsewhere may be damaged or made to harm: names that leave the folder, members that stand twice,
+An archive from elsewhere may be damaged or made to harm: names that leave the folder, members that appear twice,
 sizes that fill a disk. It is refused before anything of it is used.
 """
 
@@ -13,6 +13,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
+from inkport.core.arrays import parse_npy
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError
 from inkport.core.files import write_atomically
 from inkport.core.reading import FAULTS, read_member, unpacked_fault
@@ -131,15 +135,45 @@ def _check(path: Path, infos: list[zipfile.ZipInfo]) -> None:
         if fault := _name_fault(info.orig_filename):
             raise ArtifactCorruptError(f"{path}: {fault}")
         if info.filename.lower() in seen:
-            raise ArtifactCorruptError(f"{path}: the member {info.filename!r} stands twice")
+            raise ArtifactCorruptError(f"{path}: the member {info.filename!r} appears twice")
         seen.add(info.filename.lower())
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & 1:
-            raise ArtifactCorruptError(
-                f"{path}: the member {info.filename!r} is encrypted or packed otherwise than by deflate"
-            )
+            raise ArtifactCorruptError(f"{path}: the member {info.filename!r} is encrypted or not packed by deflate")
 
 
 def _name_fault(name: str) -> str | None:
     if len(name) <= NAME_BYTES and NAME.fullmatch(name):
         return None
     return f"a member is called {name[:NAME_BYTES]!r}: not a plain relative path of letters, digits, '_', '-' and '.'"
+
+
+Array = npt.NDArray[np.float32]
+
+
+def to_npy(array: Array) -> bytes:
+    """Return the bytes of a ``.npy`` file."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array, "<f4"), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def from_npy(data: bytes, *, name: str) -> Array:
+    """Read what ``to_npy`` or another program wrote.
+
+    Args:
+        data: The file's content.
+        name: What to call it in errors.
+
+    Returns:
+        float32, of any shape; its values need not be finite.
+
+    Raises:
+        ArtifactCorruptError: If it is anything but a little-endian float32 array in C order.
+    """
+    try:
+        return parse_npy(data, dtype="<f4").astype(np.float32)
+    except ValueError as error:
+        raise ArtifactCorruptError(
+            f"{name}: {error}, expected little-endian float32 values in an .npy file of version 1.0, C order",
+            remedy="docs/kit.md says how tensors are written",
+        ) from error

@@ -2,28 +2,226 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby, product
 
 import numpy as np
+from PIL import Image
 
-from inkport.benchmarks.run.kit.faults import distance, name_gray_fault, name_tensor_fault, name_text_fault
-from inkport.benchmarks.run.kit.manifest import KitLine
-from inkport.benchmarks.run.kit.open import Kit
-from inkport.benchmarks.run.kit.result import LineResult, Result
-from inkport.benchmarks.run.kit.stages import ORDER, Stage
-from inkport.benchmarks.run.kit.tensors import Array
-from inkport.core.errors import ImageError
-from inkport.core.preprocess import prepare
+from inkport.benchmarks.run.kit.archive import Array
+from inkport.benchmarks.run.kit.manifest import ORDER, KitLine, KitStage
+from inkport.benchmarks.run.kit.open import Kit, LineResult, Result
+from inkport.core.charset import BLANK, Charset
+from inkport.core.errors import ImageError, InkportError
+from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.core.runtime import contract_fault
 from inkport.core.target import Precision
 from inkport.lines.line import Line
 from inkport.runtimes.logits import name_fault
 
 
+LEVEL = 1 / 255
+"""One gray level of an 8-bit image."""
+
+
+def distance(found: Array, expected: Array, *, scale: float = 1.0) -> float:
+    """Return the root mean square difference in gray levels of 1/255.
+
+    Args:
+        found: What a runner shows.
+        expected: What it should be, of the same shape.
+        scale: How much one unit of the values is in gray values of 0..1.
+    """
+    return float(np.sqrt(np.mean((found.astype(np.float64) - expected) ** 2))) * scale / LEVEL
+
+
+def name_gray_fault(found: Array, expected: Array, levels: float, *, image: bytes) -> str | None:
+    """Compare a decoded image with what it should be.
+
+    Args:
+        found: What a runner decoded.
+        expected: float32 (h, w), 0 black .. 1 white.
+        levels: Allowed root mean square difference, in gray levels.
+        image: The encoded image, for the mistakes that only its colours show.
+
+    Returns:
+        The fault in one phrase, or None if there is none.
+    """
+    if found.shape != expected.shape:
+        return f"has shape {found.shape}, expected {expected.shape}"
+    if not np.isfinite(found).all():
+        return "holds NaN or infinity"
+    if distance(found, expected) <= levels:
+        return None
+    if distance(found / np.float32(255), expected) <= levels:
+        return "goes from 0 to 255 instead of 0 to 1"
+    mistakes: Mapping[str, Callable[[], Array]] = {
+        "has ink and paper swapped": lambda: 1 - expected,
+        "has red and blue swapped": lambda: _gray(image, (0.114, 0.587, 0.299)),
+        "is the mean of red, green and blue instead of their luma": lambda: _gray(image, (1 / 3, 1 / 3, 1 / 3)),
+        "is upside down": lambda: expected[::-1],
+        "is mirrored": lambda: expected[:, ::-1],
+    }
+    return _known(found, mistakes, levels, 1.0) or _difference(found, expected, levels, 1.0)
+
+
+def name_tensor_fault(found: Array, expected: Array, levels: float, *, gray: Array, spec: PreprocessSpec) -> str | None:
+    """Compare a prepared image with what it should be.
+
+    Args:
+        found: What a runner prepared.
+        expected: float32 (1, 1, h, w).
+        levels: Allowed root mean square difference, in gray levels before normalisation.
+        gray: What it was prepared from, float32 (h, w).
+        spec: How it is to be prepared.
+
+    Returns:
+        The fault in one phrase, or None if there is none.
+    """
+    if found.shape != expected.shape:
+        return _shape_fault(found, expected)
+    if not np.isfinite(found).all():
+        return "holds NaN or infinity"
+    if distance(found, expected, scale=spec.std) <= levels:
+        return None
+    content = spec.content_width(*gray.shape)
+    if distance(found[..., :content], expected[..., :content], scale=spec.std) <= levels:
+        padding = float(found[..., content:].mean())
+        return f"pads with {padding:.3g}, expected {float(expected[0, 0, 0, -1]):.3g}"
+    mistakes: Mapping[str, Callable[[], Array]] = {
+        "is resampled without antialiasing (two taps, whatever the scale)": lambda: _without_antialiasing(gray, spec),
+        "is resampled by the nearest pixel": lambda: _nearest(gray, spec, found),
+        "is upside down": lambda: expected[:, :, ::-1],
+        "lies at the right edge": lambda: np.roll(expected, expected.shape[3] - content, axis=3),
+    }
+    return (
+        _known(found, mistakes, levels, spec.std)
+        or _normalisation(found, expected, levels * LEVEL / spec.std)
+        or _difference(found, expected, levels, spec.std)
+    )
+
+
+def name_text_fault(text: str, logits: Array, charset: Charset) -> str | None:
+    """Compare a text with the greedy decoding of the logits beside it.
+
+    Args:
+        text: What a runner read.
+        logits: float32 (t, k), finite.
+        charset: What the labels mean.
+
+    Returns:
+        The fault in one phrase, or None if there is none.
+    """
+    labels = [int(label) for label in logits.argmax(axis=1)]
+    merged = [label for label, _ in groupby(labels)]
+    expected = charset.decode(merged)
+    if text == expected:
+        return None
+    last = [charset.size - 1 if label == BLANK else label - 1 for label in merged]
+    mistakes = {
+        "keeps repeated labels": charset.decode(labels),
+        "drops blanks before it merges repeats": charset.decode(
+            [label for label, _ in groupby(label for label in labels if label != BLANK)]
+        ),
+        "takes label 0 for the first symbol, it is the blank": "".join(
+            charset.symbols[label] for label in merged if label < charset.size - 1
+        ),
+        "takes the last label for the blank": charset.decode([label for label in merged if label != charset.size - 1]),
+        "is off by one label": charset.decode([label for label in last if 0 < label < charset.size - 1]),
+        "is reversed": expected[::-1],
+    }
+    known = next((fault for fault, wrong in mistakes.items() if wrong == text), None)
+    return known or f"reads {text!r}, greedy decoding of the logits beside it gives {expected!r}"
+
+
+def _shape_fault(found: Array, expected: Array) -> str:
+    if found.ndim == expected.ndim and found.shape[:3] == expected.shape[:3]:
+        return f"is {found.shape[3]} px wide, expected {expected.shape[3]}: padded or scaled otherwise"
+    return f"has shape {found.shape}, expected {expected.shape}"
+
+
+def _known(found: Array, mistakes: Mapping[str, Callable[[], Array]], levels: float, scale: float) -> str | None:
+    distances: dict[str, float] = {}
+    for fault, make in mistakes.items():
+        try:
+            wrong = make()
+        except (InkportError, ValueError, OSError):
+            continue
+        if wrong.shape == found.shape:
+            distances[fault] = distance(found, wrong, scale=scale)
+    nearest = min(distances, key=distances.__getitem__, default="")
+    return nearest if nearest and distances[nearest] <= levels else None
+
+
+def _normalisation(found: Array, expected: Array, allowed: float) -> str | None:
+    """Fit ``gain * expected + offset``; a port that normalises otherwise differs by just that."""
+    centred = expected.astype(np.float64) - expected.mean()
+    if not (power := float((centred**2).sum())):
+        return None
+    gain = float((centred * found).sum()) / power
+    offset = float(found.mean() - gain * expected.mean())
+    residual = float(np.sqrt(np.mean((found - (gain * expected + offset)) ** 2)))
+    if gain == 0 or residual > allowed * max(1.0, abs(gain)):
+        return None
+    return f"is normalised otherwise: {gain:.4g} times the value that it should be, and {offset:+.4g}"
+
+
+def _difference(found: Array, expected: Array, levels: float, scale: float) -> str:
+    difference = np.abs(found - expected)
+    row, column = np.unravel_index(int(difference.argmax()), difference.shape)[-2:]
+    return (
+        f"differs by {distance(found, expected, scale=scale):.3g} gray levels (root mean square, {levels:g} allowed), "
+        f"most at row {row}, column {column}: {found[..., row, column].item():.3g} instead of "
+        f"{expected[..., row, column].item():.3g}"
+    )
+
+
+def _gray(image: bytes, weights: tuple[float, float, float]) -> Array:
+    with Image.open(io.BytesIO(image)) as opened:
+        colours = np.asarray(opened.convert("RGB"), dtype=np.float32)
+    return (colours @ np.asarray(weights, dtype=np.float32)) / np.float32(255)
+
+
+def _without_antialiasing(gray: Array, spec: PreprocessSpec) -> Array:
+    content = spec.content_width(*gray.shape)
+    return _framed(_two_taps(_two_taps(gray, spec.height).T, content).T, gray, spec)
+
+
+def _two_taps(image: Array, target: int) -> Array:
+    place = ((np.arange(target) + 0.5) * image.shape[0] / target - 0.5).clip(0, image.shape[0] - 1)
+    low = np.floor(place).astype(int)
+    share = (place - low).astype(np.float32)[:, None]
+    out: Array = image[low] * (1 - share) + image[np.minimum(low + 1, image.shape[0] - 1)] * share
+    return out
+
+
+def _nearest(gray: Array, spec: PreprocessSpec, found: Array) -> Array:
+    """Return the pixel around each place that is closest to what was found: libraries differ in which they take."""
+    content = spec.content_width(*gray.shape)
+    written = found[0, 0, :, :content] * np.float32(spec.std) + np.float32(spec.mean)
+    rows, columns = (
+        np.floor((np.arange(target) + 0.5) * source / target - 0.5).astype(int)
+        for source, target in zip(gray.shape, (spec.height, content), strict=True)
+    )
+    best = np.full_like(written, np.inf)
+    for down, right in product((-1, 0, 1), repeat=2):
+        candidate = gray[(rows + down).clip(0, gray.shape[0] - 1)][:, (columns + right).clip(0, gray.shape[1] - 1)]
+        best = np.where(np.abs(candidate - written) < np.abs(best - written), candidate, best)
+    return _framed(best, gray, spec)
+
+
+def _framed(content: Array, gray: Array, spec: PreprocessSpec) -> Array:
+    """Pad and normalise an image of the right height."""
+    canvas = np.full((spec.height, spec.padded_width(*gray.shape)), spec.background, dtype=np.float32)
+    canvas[:, : content.shape[1]] = content
+    return ((canvas - np.float32(spec.mean)) / np.float32(spec.std))[None, None]
+
+
 ROUNDED_INPUT = 0.05
-"""Gray levels from which on a prepared image counts as rounded otherwise than the golden one.
+"""Gray levels from which on a prepared image counts as rounded in another way than the golden one.
 
 Sums in another order differ by less than 0.001 levels, pixels rounded to 8 bits by 0.12 to 0.34.
 """
@@ -53,7 +251,7 @@ class State(StrEnum):
 class Finding:
     """What is known about one stage."""
 
-    stage: Stage
+    stage: KitStage
     """The stage."""
     state: State
     """What is known about it."""
@@ -75,14 +273,14 @@ def judge_stages(kit: Kit, result: Result) -> tuple[Finding, ...]:
         result: A result of it, whose lines are the kit's.
     """
     document = result.document
-    wrong: dict[Stage, list[tuple[str, str]]] = {stage: [] for stage in document.shown}
+    wrong: dict[KitStage, list[tuple[str, str]]] = {stage: [] for stage in document.shown}
     judged = dict.fromkeys(document.shown, 0)
     lines = list(zip(kit.manifest.lines, kit.lines, document.lines, strict=True))
     # The golden lines first: where they show that the input is wrong, the logits of other lines are not to blame.
     for entry, line, found in sorted(lines, key=lambda item: item[0].golden is None):
-        input_wrong = bool(wrong.get(Stage.GRAY) or wrong.get(Stage.TENSOR))
+        input_wrong = bool(wrong.get(KitStage.GRAY) or wrong.get(KitStage.TENSOR))
         for stage, fault in _faults(kit, result, entry, line, found):
-            if stage is Stage.LOGITS and input_wrong and entry.golden is None:
+            if stage is KitStage.LOGITS and input_wrong and entry.golden is None:
                 continue
             judged[stage] += 1
             if fault:
@@ -90,7 +288,7 @@ def judge_stages(kit: Kit, result: Result) -> tuple[Finding, ...]:
     return tuple(_finding(stage, result, judged.get(stage, 0), wrong.get(stage, [])) for stage in ORDER[1:])
 
 
-def _finding(stage: Stage, result: Result, judged: int, wrong: Sequence[tuple[str, str]]) -> Finding:
+def _finding(stage: KitStage, result: Result, judged: int, wrong: Sequence[tuple[str, str]]) -> Finding:
     if ORDER.index(stage) <= ORDER.index(result.document.start):
         return Finding(stage=stage, state=State.GIVEN)
     if stage not in result.document.shown:
@@ -105,10 +303,10 @@ def _finding(stage: Stage, result: Result, judged: int, wrong: Sequence[tuple[st
 
 def _faults(
     kit: Kit, result: Result, entry: KitLine, line: Line, found: LineResult
-) -> Iterator[tuple[Stage, str | None]]:
+) -> Iterator[tuple[KitStage, str | None]]:
     """Yield each stage of one line that can be judged, and what is wrong with it."""
     spec, golden = kit.spec, kit.golden(entry)
-    tensor, logits = result.tensor(found, Stage.TENSOR), result.tensor(found, Stage.LOGITS)
+    tensor, logits = result.tensor(found, KitStage.TENSOR), result.tensor(found, KitStage.LOGITS)
     input_wrong = False
     if golden:
         for stage, fault in _input_faults(kit, result, entry, found, golden):
@@ -119,31 +317,31 @@ def _faults(
     shape = (1, spec.frames(spec.preprocess.padded_width(*line.gray().shape)), spec.charset.size)
     broken = contract_fault(logits, shape) if logits.ndim == len(shape) else f"returns {logits.ndim} axes, expected 3"
     if broken and not input_wrong:
-        yield Stage.LOGITS, broken
+        yield KitStage.LOGITS, broken
     elif golden and not input_wrong:
-        rounded = tensor is not None and _is_rounded(tensor, golden[Stage.TENSOR], spec.preprocess.std)
-        yield Stage.LOGITS, name_fault(logits, golden[Stage.LOGITS], _tolerance(kit, result, rounded=rounded))
+        rounded = tensor is not None and _is_rounded(tensor, golden[KitStage.TENSOR], spec.preprocess.std)
+        yield KitStage.LOGITS, name_fault(logits, golden[KitStage.LOGITS], _tolerance(kit, result, rounded=rounded))
     if found.text is not None and is_decodable(logits, spec.charset.size):
-        yield Stage.TEXT, name_text_fault(found.text, logits[0], spec.charset)
+        yield KitStage.TEXT, name_text_fault(found.text, logits[0], spec.charset)
 
 
 def _input_faults(
-    kit: Kit, result: Result, entry: KitLine, found: LineResult, golden: Mapping[Stage, Array]
-) -> Iterator[tuple[Stage, str | None]]:
+    kit: Kit, result: Result, entry: KitLine, found: LineResult, golden: Mapping[KitStage, Array]
+) -> Iterator[tuple[KitStage, str | None]]:
     """Yield the stages before the network: the image against the golden one, the tensor against what it came from."""
     allowed, image = kit.manifest.tolerances, kit.members[entry.image]
-    gray, tensor = result.tensor(found, Stage.GRAY), result.tensor(found, Stage.TENSOR)
+    gray, tensor = result.tensor(found, KitStage.GRAY), result.tensor(found, KitStage.TENSOR)
     if gray is not None:
-        yield Stage.GRAY, name_gray_fault(gray, golden[Stage.GRAY], allowed.gray_levels, image=image)
+        yield KitStage.GRAY, name_gray_fault(gray, golden[KitStage.GRAY], allowed.gray_levels, image=image)
     if tensor is not None:
-        given = golden[Stage.GRAY] if gray is None else gray
-        hidden = gray is None and result.document.start is Stage.IMAGE
+        given = golden[KitStage.GRAY] if gray is None else gray
+        hidden = gray is None and result.document.start is KitStage.IMAGE
         levels = max(allowed.gray_levels, allowed.tensor_levels) if hidden else allowed.tensor_levels
         try:
             expected = prepare(given, kit.spec.preprocess)
         except ImageError:
-            given, expected = golden[Stage.GRAY], golden[Stage.TENSOR]
-        yield Stage.TENSOR, name_tensor_fault(tensor, expected, levels, gray=given, spec=kit.spec.preprocess)
+            given, expected = golden[KitStage.GRAY], golden[KitStage.TENSOR]
+        yield KitStage.TENSOR, name_tensor_fault(tensor, expected, levels, gray=given, spec=kit.spec.preprocess)
 
 
 def is_decodable(logits: Array, classes: int) -> bool:

@@ -6,12 +6,44 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import parse_json
 from inkport.core.errors import ArtifactCorruptError, InkportError
 from inkport.core.target import Budget, Precision
+
+
+class KitStage(StrEnum):
+    """What a runner starts from, or shows."""
+
+    IMAGE = "image"
+    """The encoded file; only ever a start."""
+    GRAY = "gray"
+    """The decoded image, float32 (h, w), 0 black .. 1 white."""
+    TENSOR = "tensor"
+    """The prepared image, float32 (1, 1, height, w)."""
+    LOGITS = "logits"
+    """The network's output, float32 (1, t, k)."""
+    TEXT = "text"
+    """What greedy decoding reads."""
+
+
+ORDER = tuple(KitStage)
+"""From the first to the last."""
+TENSORS = (KitStage.GRAY, KitStage.TENSOR, KitStage.LOGITS)
+"""The stages whose values are arrays."""
+
+
+STARTS = (KitStage.IMAGE, KitStage.GRAY, KitStage.TENSOR)
+"""The stages that a runner can start from: those that every line has or that inkport computes without a network."""
+
+
+def can_be_shown(start: KitStage, shown: tuple[KitStage, ...]) -> bool:
+    """Return whether a runner can start there and show these: each once, in order, and at least logits or text."""
+    places = [ORDER.index(stage) for stage in (start, *shown)]
+    return start in STARTS and places == sorted(set(places)) and (KitStage.LOGITS in shown or KitStage.TEXT in shown)
 
 
 FORMAT_VERSION = 1
@@ -222,7 +254,7 @@ def _fault(manifest: Manifest) -> str | None:
         ("artefact", [artifact.folder for artifact in manifest.artifacts]),
     ):
         if len(set(names)) < len(names):
-            return f"a {kind} stands twice"
+            return f"a {kind} appears twice"
     folders = {artifact.folder for artifact in manifest.artifacts}
     if lost := [target.name for target in manifest.targets if target.artifact not in folders]:
         return f"target {lost[0]!r} runs an artefact that is not in the kit"

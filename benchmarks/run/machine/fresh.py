@@ -11,7 +11,7 @@ from statistics import median
 
 import numpy as np
 
-from inkport.benchmarks.run.machine.fresh_child import ChildRequest, Ready
+from inkport.benchmarks.run.machine.fresh_child import ChildTask, Ready
 from inkport.benchmarks.run.timing import Image
 from inkport.core.artifact import Artifact
 from inkport.core.children import run_tied
@@ -124,7 +124,7 @@ def _run(artifact: Artifact, target: Target, options: SessionOptions, images: Se
         order = [0, *(1 + np.random.default_rng(seed).permutation(len(images) - 1))]
         for place, index in enumerate(order):
             np.save(folder / f"{place:03}.npy", images[index])
-        request = ChildRequest(
+        request = ChildTask(
             artifact=artifact.path.resolve(),
             runtime=target.runtime,
             device=target.device,

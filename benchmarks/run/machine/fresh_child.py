@@ -25,7 +25,7 @@ LATER = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChildRequest:
+class ChildTask:
     """What to run; the images are the files ``*.npy`` beside it, in the order of their names."""
 
     artifact: Path
@@ -65,7 +65,7 @@ def measure_ready(folder: Path, *, clock: Clock = clock_ns) -> Ready:
         InkportError: If the artefact cannot be opened or run, or the session changes its input.
     """
     request = parse_config(
-        ChildRequest, json.loads((folder / "request.json").read_text(encoding="utf-8")), where="request.json"
+        ChildTask, json.loads((folder / "request.json").read_text(encoding="utf-8")), where="request.json"
     )
     artifact = load_artifact(request.artifact)
     kept = [np.load(file) for file in sorted(folder.glob("*.npy"))]

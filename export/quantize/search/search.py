@@ -17,7 +17,7 @@ from inkport.export.quantize.calibration import CalibrationSet
 from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx, measure_ranges
 from inkport.export.quantize.search.meter import Effect, Meter
 from inkport.export.quantize.search.operators import Group
-from inkport.export.quantize.search.sensitivity import Rank, Row, Scan, keep_all_but
+from inkport.export.quantize.search.sensitivity import GroupRow, Rank, Scan, keep_all_but
 
 
 Attempt = Callable[[Sequence[Group]], Effect]
@@ -185,7 +185,7 @@ def _from_fp32(
     return kept, steps, held
 
 
-def _group(row: Row) -> Group:
+def _group(row: GroupRow) -> Group:
     return Group(name=row.name, operators=row.operators, nodes=row.nodes, weights=row.weights, macs=row.macs)
 
 

@@ -45,7 +45,7 @@ class Rank(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class GroupRow:
     """One group of operators."""
 
     name: str
@@ -74,19 +74,19 @@ class Scan:
     """CER of fp32."""
     everything: Effect
     """Effect of quantising all groups."""
-    rows: tuple[Row, ...]
+    rows: tuple[GroupRow, ...]
     """One per group, worst first."""
 
-    def harm(self, row: Row, rank: Rank) -> float:
+    def harm(self, row: GroupRow, rank: Rank) -> float:
         """Return the harm of a group: in itself, or the share of all harm that goes away without it."""
         found = rank.of(row.effect)
         return found if self.mode is Mode.ONLY else rank.of(self.everything) - found
 
-    def ranked(self, rank: Rank) -> list[Row]:
+    def ranked(self, rank: Rank) -> list[GroupRow]:
         """Return the rows, those first that do most harm; by name where they do the same."""
         return sorted(self.rows, key=lambda row: (-self.harm(row, rank), row.name))
 
-    def by_saving(self, rank: Rank) -> list[Row]:
+    def by_saving(self, rank: Rank) -> list[GroupRow]:
         """Return the rows, those first that do most harm per time that int8 saves in them.
 
         The saved time is what was measured if every row was timed, else the multiplications stand for it. A row that
@@ -94,7 +94,7 @@ class Scan:
         """
         timed = all(row.saved_ns is not None for row in self.rows)
 
-        def key(row: Row) -> tuple[bool, float, str]:
+        def key(row: GroupRow) -> tuple[bool, float, str]:
             saved = float(row.saved_ns or 0) if timed else float(row.macs)
             return saved > 0, -self.harm(row, rank) / saved if saved > 0 else -self.harm(row, rank), row.name
 
@@ -117,8 +117,8 @@ def scan(
     groups: Sequence[Group],
     mode: Mode = Mode.ONLY,
     timed: bool = False,
-    known: Mapping[str, Row] | None = None,
-    save: Callable[[Sequence[Row]], None] = lambda _: None,
+    known: Mapping[str, GroupRow] | None = None,
+    save: Callable[[Sequence[GroupRow]], None] = lambda _: None,
     progress: Progress = silent,
 ) -> Scan:
     """Measure every group.
@@ -136,7 +136,7 @@ def scan(
         progress: Told how far it is.
     """
     ranges = measure_ranges(source, calibration, options)
-    rows: list[Row] = []
+    rows: list[GroupRow] = []
     with scratch("sensitivity") as folder:
 
         def quantize(quantised: Sequence[Group], name: str) -> Artifact:
@@ -156,7 +156,7 @@ def scan(
                 saved = None
                 if timed:
                     saved = _saved_ns(meter, *((source, artifact) if mode is Mode.ONLY else (artifact, everything)))
-                row = Row(**vars(group), effect=meter.measure(artifact), saved_ns=saved)
+                row = GroupRow(**vars(group), effect=meter.measure(artifact), saved_ns=saved)
             rows.append(row)
             save(rows)
     found = Scan(mode=mode, cer=meter.cer, everything=whole, rows=tuple(rows))

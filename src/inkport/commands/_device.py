@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.checks.devices.cool import Cooling
-from inkport.benchmarks.checks.devices.kit import provide_kit
-from inkport.benchmarks.checks.devices.report import report_devices
-from inkport.benchmarks.checks.devices.run import name_devices, run_on
-from inkport.benchmarks.checks.devices.steps import RUNNER, RemoteRequest
-from inkport.benchmarks.checks.kit.make import KitRequest
+from inkport.benchmarks.checks.devices.runs import name_devices, provide_kit, verify_on
+from inkport.benchmarks.checks.devices.steps import RUNNER, Cooling, DevicePlan
+from inkport.benchmarks.checks.kit.make import KitOptions
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.progress import Progress
-from inkport.benchmarks.run.reference import Provide
+from inkport.benchmarks.run.request import Request
 from inkport.commands._options import Seconds
-from inkport.core.artifact import Artifact
 from inkport.core.errors import UsageError
-from inkport.core.target import Target
-from inkport.lines.audit import Audit
 from inkport.lines.line import Line
 
 
@@ -43,9 +35,9 @@ class DeviceOptions:
     """Command that runs a kit there; {kit}, {target}, {threads}, {out} and {files} are filled in, or appended."""
     device_files: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = ()
     """Files that the command needs there, such as the runner itself; {files} is the folder that they are put in."""
-    device_lines: int = KitRequest.lines
+    device_lines: int = KitOptions.lines
     """Most lines that are read there, chosen so that they have the widths of all."""
-    device_timeout: Seconds = RemoteRequest.timeout_s
+    device_timeout: Seconds = DevicePlan.timeout_s
     """Seconds that one target may run there."""
     cool_below: float | None = None
     """Wait before each run until the machine's sensors are below this many degrees Celsius."""
@@ -77,32 +69,14 @@ HERE = DeviceOptions()
 """No other machine."""
 
 
-def kit_request(
-    options: DeviceOptions, model: Artifact, targets: Sequence[Target], audit: Audit, provide: Provide
-) -> KitRequest:
-    """Return what a kit for these devices is made of."""
-    lines = options.device_lines
-    golden = min(lines, KitRequest.golden)
-    return KitRequest(model=model, targets=targets, audit=audit, provide=provide, lines=lines, golden=golden)
-
-
 def verify_on_devices(
-    options: DeviceOptions,
-    made: KitRequest,
-    *,
-    sources: Sequence[str],
-    settings: VerifyOptions,
-    out: Path,
-    progress: Progress,
+    options: DeviceOptions, request: Request, *, progress: Progress
 ) -> tuple[Report, tuple[Line, ...]]:
     """Make a kit, run it on each device, and report.
 
     Args:
         options: Which devices, and how.
-        made: What the kit is made of.
-        sources: Names of the line sets.
-        settings: Settings of the run.
-        out: Folder of the run.
+        request: What `inkport verify` was asked for.
         progress: Told what is going on.
 
     Returns:
@@ -112,15 +86,15 @@ def verify_on_devices(
         UsageError: If an address is none, or fits several devices.
         InkportError: If the kit cannot be made.
     """
-    devices, cooling = name_devices(options.device), options.cooling
-    kit = provide_kit(made, out / "kit", progress=progress)
-    request = RemoteRequest(
+    devices, cooling, lines = name_devices(options.device), options.cooling, options.device_lines
+    wanted = replace(request, options=KitOptions(lines=lines, golden=min(lines, KitOptions.golden)))
+    kit = provide_kit(wanted, (request.out or Path()) / "kit", progress=progress)
+    plan = DevicePlan(
         kit=kit,
         runner=options.device_runner,
         files=options.device_files,
-        threads=settings.threads,
+        threads=request.options.threads,
         timeout_s=options.device_timeout,
         cooling=cooling,
     )
-    found = [run_on(device, request, made.targets, out=out, progress=progress) for device in devices]
-    return report_devices(found, kit=kit, made=made, sources=sources, options=settings), kit.lines
+    return verify_on(devices, plan, request, progress=progress), kit.lines

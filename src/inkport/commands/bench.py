@@ -7,8 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.checks.bench.report import BenchOptions
-from inkport.benchmarks.checks.bench.run import run_bench
+from inkport.benchmarks.checks.bench.measure import BenchOptions, run_bench
 from inkport.benchmarks.checks.bench.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text

@@ -8,9 +8,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.checks.debug.opened import DebugTarget, availability, runtime_for
-from inkport.benchmarks.checks.debug.run import debug_targets
 from inkport.benchmarks.checks.debug.sections import present
+from inkport.benchmarks.checks.debug.trace import DebugTarget, availability, debug_targets, runtime_for
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
 from inkport.commands._model import resolve_model
@@ -30,6 +29,7 @@ from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import Audit
+from inkport.lines.source import source_name
 
 
 USUAL = {"safetensors": "torch", "onnx": "onnxruntime", "openvino": "openvino", "coreml": "coreml-mil"}
@@ -67,8 +67,8 @@ def debug(
         lines: Line sets to take the line from: Parquet files, TSV manifests, folders; the shipped sample lines if
             left out.
         line: Id of the line; one of middling width if left out.
-        out: Folder for debug.json, its views (.html, .md, .txt), the reproduction, and the exported artefacts, which
-            the next run takes up again.
+        out: Folder for debug.json, its views (.html, .md, .txt, .xml), the reproduction, and the exported artefacts,
+            which the next run takes up again.
         json_: Print the result as JSON instead of text.
         skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
@@ -89,12 +89,13 @@ def debug(
     audit = audit_sources(graph, sources, problems)
     index = _choose(audit, line)
     refuse_made_by([audit.lines[index]], [target.artifact for target in targets])
-    result = debug_targets(targets, graph, line=audit.lines[index].id, images=audit.inputs[index], out=out)
+    names = tuple(source_name(path) for path in sources)
+    result = debug_targets(targets, graph, audit=audit.pick([index]), sources=names, out=out)
     shown = present(result)
     return deliver(
         json_for_stdout(result.to_json()) if json_ else render_text(shown),
         files=lambda: write_views(shown, out, stem="debug", json=result.to_json()),
-        where=f"{out / 'debug.html'} (also .md, .txt and .json)",
+        where=f"{out / 'debug.html'} (also .md, .txt, .xml and .json)",
         code=result.exit_code,
     )
 

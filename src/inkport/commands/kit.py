@@ -11,14 +11,14 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from inkport.benchmarks.checks.kit.check import check_kit
-from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
-from inkport.benchmarks.checks.kit.run import run_kit
+from inkport.benchmarks.checks.kit.make import KitOptions, make_kit
+from inkport.benchmarks.checks.kit.runner import run_kit
 from inkport.benchmarks.checks.kit.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
-from inkport.benchmarks.run.kit.open import Kit, open_kit
-from inkport.benchmarks.run.kit.result import open_result
+from inkport.benchmarks.run.kit.open import Kit, open_kit, open_result
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
+from inkport.benchmarks.run.request import Request
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutFile, OutFolder, Seconds, Skip, Threads
 from inkport.commands._output import deliver
@@ -48,8 +48,8 @@ def make(
     out: OutFile = Path("out/kit/model.inkport-kit.zip"),
     targets: Path | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    count: int = KitRequest.lines,
-    golden: int = KitRequest.golden,
+    count: int = KitOptions.lines,
+    golden: int = KitOptions.golden,
     skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     sign: Path | None = None,
@@ -78,13 +78,12 @@ def make(
     chosen = calibrate(artifact, calibration, problems_of(skip))
     audit = audit_sources(artifact, sources, problems_of(skip))
     check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen)
-    request = KitRequest(
+    request = Request(
         model=artifact,
         targets=wanted,
         audit=audit,
         provide=provider(artifact, work, chosen),
-        lines=count,
-        golden=golden,
+        options=KitOptions(lines=count, golden=golden),
     )
     try:
         made = make_kit(request, out, key=sign, progress=terminal_progress())

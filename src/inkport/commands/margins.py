@@ -7,8 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.checks.flips.report import ForecastOptions
-from inkport.benchmarks.checks.flips.run import forecast_flips
+from inkport.benchmarks.checks.flips.forecast import ForecastOptions, forecast_flips
 from inkport.benchmarks.checks.flips.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text

@@ -7,10 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.checks.invariance.files import write_checks
-from inkport.benchmarks.checks.invariance.report import InvarianceOptions
-from inkport.benchmarks.checks.invariance.run import check_relations
-from inkport.benchmarks.checks.invariance.sections import present
+from inkport.benchmarks.checks.invariance.relations import InvarianceOptions, check_relations
+from inkport.benchmarks.checks.invariance.sections import present, write_checks
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._options import OutFolder, Skip, Threads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,6 @@ from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.benchmarks.run.request import Request, check_targets
-from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on_devices
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutFolder, Skip, Threads
 from inkport.commands._output import deliver, warn_of_sharing
@@ -91,28 +91,20 @@ def verify(
     audit = audit_sources(artifact, sources, options.skip)
     chosen = calibrate(artifact, calibration, options.skip)
     check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen, lm=lm)
-    names = tuple(source_name(path) for path in sources)
-    provide = provider(artifact, work, chosen)
+    request = Request(
+        model=artifact,
+        targets=wanted,
+        audit=audit,
+        sources=tuple(source_name(path) for path in sources),
+        provide=provider(artifact, work, chosen),
+        options=options,
+        out=out,
+    )
     try:
         if on.device:
-            report, read = verify_on_devices(
-                on,
-                kit_request(on, artifact, wanted, audit, provide),
-                sources=names,
-                settings=options,
-                out=out,
-                progress=terminal_progress(),
-            )
+            report, read = verify_on_devices(on, request, progress=terminal_progress())
         else:
-            request = Request(
-                model=artifact,
-                targets=wanted,
-                audit=audit,
-                sources=names,
-                provide=provide,
-                options=options,
-                beam=load_beam(lm, artifact),
-            )
+            request = replace(request, beam=load_beam(lm, artifact))
             report, read = run_harness(request, progress=terminal_progress()), tuple(audit.lines)
     finally:
         clear_progress()

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from inkport.benchmarks.checks.devices.steps import RemoteRequest
-from inkport.benchmarks.checks.kit.run import run_kit
+from inkport.benchmarks.checks.devices.steps import DevicePlan
+from inkport.benchmarks.checks.kit.runner import run_kit
 from inkport.benchmarks.run.kit.open import open_kit
 from inkport.cli import main
 from inkport.core.files import sha256_file
@@ -52,15 +52,15 @@ def test_a_phone_from_the_kit_to_the_report(inkport, arguments, recorded, monkey
     run_kit(kit, result_file)
     monkeypatch.setattr("secrets.token_hex", lambda _: "0123abcd")
     runner = "./{files}/runner {kit} {out}"
-    request = RemoteRequest(kit=kit, runner=runner)
-    body = BODY.format(boot=BOOT, command=request.command("one"), limit=3600)
+    plan = DevicePlan(kit=kit, runner=runner)
+    body = BODY.format(boot=BOOT, command=plan.command("one"), limit=3600)
     digest = sha256_file(kit_file)
     quoted = "'" + body.replace("'", "'\"'\"'") + "'"
     recorded(
         "verify",
         kit=digest,
         kit16=digest[:16],
-        kit_name=request.remote_kit,
+        kit_name=plan.remote_kit,
         result=sha256_file(result_file),
         result_file=str(result_file),
         start=script(START, folder=JOB, parent="/data/local/tmp/it", body=quoted, start=START_S),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from mlperf_logging.compliance_checker.mlp_parser.ruleset_610 import parse_generator
 
-from inkport.benchmarks.checks.bench.report import Bench, Measured
+from inkport.benchmarks.checks.bench.measure import Bench, Measured
 from inkport.benchmarks.checks.bench.sections import _scenario
 from inkport.benchmarks.checks.kit.sections import _times
 from inkport.benchmarks.measure.quantiles import Percentiles, Quantile
@@ -22,7 +22,8 @@ from inkport.benchmarks.report.mllog import render_mllog
 from inkport.benchmarks.report.sections import present
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun
-from inkport.benchmarks.run.kit.result import RunnerInfo
+from inkport.benchmarks.run.kit.manifest import KitStage
+from inkport.benchmarks.run.kit.open import RunnerInfo
 from inkport.benchmarks.run.record import Proof
 from inkport.benchmarks.run.scenarios.figures import figures
 from inkport.benchmarks.run.scenarios.queries import Query, Scenario
@@ -88,7 +89,7 @@ def test_times_of_a_device():
     times = Percentiles(**TIMES, n=10)
     run = DeviceRun(
         target="it", runner=RunnerInfo(engine="acme"), environment={}, waited_s=0, before=sensors, after=after,
-        stages=(), times=times,
+        start=KitStage.IMAGE, stages=(), times=times,
     )  # fmt: skip
     table = devices(SimpleNamespace(devices=[DeviceReport(name="a", connection="ssh", description=None, runs=(run,))]))
     assert_in_order(markdown_table(table))

@@ -42,7 +42,7 @@ def test_nothing_changed(inkport):
     assert run.out.splitlines()[-1] == "no regression"
     assert "onnxruntime int8" in run.out
     assert "coreml" not in run.out
-    assert "available in neither report: 14" in run.out
+    assert "targets available in neither report: 14" in run.out
     assert max(map(len, run.out.splitlines())) <= 120
 
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from inkport.benchmarks.checks.kit import readers
+from inkport.benchmarks.checks.kit import runner
 from inkport.benchmarks.run import reference
-from inkport.benchmarks.run.kit.result import open_result
+from inkport.benchmarks.run.kit.open import open_result
 from inkport.core.preprocess import prepare
 
 
@@ -60,7 +60,8 @@ def test_make_run_and_check(inkport, made, files, tmp_path):
     assert (code, err) == (0, "")
     assert json.loads(out)["kit"] == digest
     unsigned = {"state": "not-signed", "fingerprint": None}
-    assert json.loads(out)["signature"] == json.loads(out)["environment"]["kit_signature"] == unsigned
+    document = json.loads(out)
+    assert document["signature"] == document["targets"][0]["environment"]["kit_signature"] == unsigned
     assert made().out.split()[-1] == digest
 
 
@@ -68,7 +69,7 @@ def test_wrong_stages_are_exit_code_1_and_strangers_2(inkport, made, files, tmp_
     kit, result = files["--out"], tmp_path / "r.zip"
     made()
     with monkeypatch.context() as patched:
-        patched.setattr(readers, "prepare", lambda gray, spec: 1 - prepare(gray, spec))
+        patched.setattr(runner, "prepare", lambda gray, spec: 1 - prepare(gray, spec))
         assert inkport("kit", "run", kit, "--out", result).code == 0
     code, out, _ = inkport("kit", "check", kit, result)
     assert code == 1

@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 
 from inkport import benchmarks
-from inkport.benchmarks.checks.invariance.report import InvarianceOptions, Relations
-from inkport.benchmarks.checks.invariance.run import check_relations
+from inkport.benchmarks.checks.invariance.relations import InvarianceOptions, Relations, check_relations
 from inkport.benchmarks.checks.invariance.sections import describe
 from inkport.benchmarks.checks.verify import verify
-from inkport.benchmarks.run.kit.faults import name_tensor_fault
+from inkport.benchmarks.run.kit.judge import name_tensor_fault
 from inkport.benchmarks.run.machine.fresh_child import measure_ready
 from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.request import Request

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.bench.efficiency import efficiency
-from inkport.benchmarks.checks.bench.operations import Operations, count_operations
+from inkport.benchmarks.checks.bench.efficiency import Operations, count_operations, efficiency
 from inkport.benchmarks.measure.width_cost import fit_curve
 from inkport.benchmarks.run.machine.peaks import Peak, Peaks
 from inkport.core.errors import DataError

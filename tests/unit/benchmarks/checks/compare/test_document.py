@@ -67,7 +67,7 @@ def broken(change):
         (lambda _: "[1]", "not a report"),
         (lambda _: '{"schema": 1}', "not a report"),
         (broken(lambda d: d.update(schema=3)), "has schema 3, this inkport reads schema 1 and 2"),
-        (broken(lambda d: d.update(check="bench")), "is a report of `inkport bench`"),
+        (broken(lambda d: d.update(check="bench")), "is a report of the check 'bench'"),
         (broken(lambda d: d.pop("model")), "'model' is missing"),
         (broken(lambda d: d["targets"][0].update(outcome="fine")), "expected one of pass"),
         (broken(lambda d: d["targets"][0].update(outcome=None)), "targets[0].outcome: expected text"),

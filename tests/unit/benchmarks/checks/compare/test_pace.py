@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from inkport.benchmarks.checks.compare.changes import pace_change
 from inkport.benchmarks.checks.compare.document import read_report
-from inkport.benchmarks.checks.compare.pace import pace_change
 
 
 @pytest.fixture

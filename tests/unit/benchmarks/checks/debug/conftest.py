@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.debug.divergence import compare_traces
 from inkport.benchmarks.checks.debug.graph import Graph
-from inkport.benchmarks.checks.debug.opened import DebugTarget, open_target
+from inkport.benchmarks.checks.debug.judge import compare_traces
+from inkport.benchmarks.checks.debug.trace import DebugTarget, open_target
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.preprocess import prepare
 from inkport.lines.source import read_lines

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.debug.divergence import Traced, compare_traces
+from inkport.benchmarks.checks.debug.judge import Traced, compare_traces
 from inkport.benchmarks.checks.debug.reproduction import write_reproduction
 from inkport.core.registry import open_session
 from inkport.core.target import Precision
@@ -109,7 +109,7 @@ def test_an_epsilon_changed_in_mil_is_found(toy_package, judged, tmp_path):
 def test_an_operator_that_is_wrong_only_with_its_quantiser_is_cut_out_with_it(toy_graph, tmp_path):
     """As OpenVINO's normalisation of a quantised input: alone it is right."""
     from inkport.benchmarks.checks.debug.judge import Fault, Finding
-    from inkport.benchmarks.checks.debug.side import Match, Side
+    from inkport.benchmarks.checks.debug.pairing import Match, Side
     from inkport.core.runtime import Intermediate
 
     class Fused:

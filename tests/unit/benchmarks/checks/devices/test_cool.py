@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inkport.benchmarks.checks.devices.cool import POLL_S, Cooling, wait_until_cool
+from inkport.benchmarks.checks.devices.steps import POLL_S, Cooling, wait_until_cool
 from inkport.benchmarks.run.progress import silent
 from inkport.core.errors import DeviceUnavailableError, UsageError
 from inkport.runtimes.devices.device import Ran

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from inkport.benchmarks.checks.devices.run import name_devices
+from inkport.benchmarks.checks.devices.runs import name_devices
 from inkport.benchmarks.checks.devices.state import State, StateFile
-from inkport.benchmarks.checks.devices.steps import RemoteRequest
+from inkport.benchmarks.checks.devices.steps import DevicePlan
 from inkport.commands._device import DeviceOptions
 from inkport.core.errors import UsageError
 from inkport.runtimes.devices.describe import Sensors
@@ -29,8 +29,8 @@ KIT = SimpleNamespace(digest="0123456789abcdef" * 4)
     ],
 )
 def test_a_command_is_filled_in_with_words_of_the_shell(runner, command):
-    request = RemoteRequest(kit=KIT, runner=runner, threads=2)
-    assert request.command("it's int8") == command.replace("{kit}", "../kit-0123456789abcdef.zip")
+    plan = DevicePlan(kit=KIT, runner=runner, threads=2)
+    assert plan.command("it's int8") == command.replace("{kit}", "../kit-0123456789abcdef.zip")
 
 
 def test_devices_have_names():
@@ -63,7 +63,7 @@ def test_a_state_is_there_after_a_kill(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"key": "other"}', '{"key": "key", "runs": {"one": {"jobs": 1}}}'])
-def test_a_state_of_something_else_is_begun_anew(tmp_path, content):
+def test_a_state_of_something_else_is_started_again(tmp_path, content):
     path = tmp_path / "state.json"
     path.write_text(content)
     assert StateFile(path, "key").state == State(key="key")

@@ -8,8 +8,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.flips.report import Forecast, ForecastOptions
-from inkport.benchmarks.checks.flips.run import forecast_flips
+from inkport.benchmarks.checks.flips.forecast import Forecast, ForecastOptions, forecast_flips
 from inkport.benchmarks.checks.flips.sections import present as present_forecast
 from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.report.schema import schema_of
@@ -58,7 +57,7 @@ def test_a_forecast_of_a_faithful_a_broken_and_a_crashing_port(forecast, fake_ru
     assert (right.expected, right.observed, right.surprise) == (0, 0, "as predicted")
     assert (wrong.observed, wrong.surprise) == (8, "more than predicted")
     assert (report.targets[2].outcome, dead, report.exit_code) == ("run-failed", None, 1)
-    schema = schema_of("margins")
+    schema = schema_of("flip-forecast")
     jsonschema.validate(json.loads(report.to_json()), schema)
     text = " ".join(render_text(present_forecast(report)).split())
     assert len(page(present_forecast(report)).all("table")) == 1
@@ -107,7 +106,7 @@ def fragile(install, fake_runtime, fake_artifact, audit, faithful):
     return run
 
 
-def test_fragile_lines_are_those_with_the_smallest_margins(fragile, audit, faithful):
+def test_fragile_lines_are_those_with_the_smallest_gaps(fragile, audit, faithful):
     seen = []
 
     def watch(images):

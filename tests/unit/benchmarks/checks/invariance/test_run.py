@@ -8,10 +8,8 @@ import jsonschema
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.invariance.files import write_checks
-from inkport.benchmarks.checks.invariance.report import InvarianceOptions, Relations
-from inkport.benchmarks.checks.invariance.run import check_relations
-from inkport.benchmarks.checks.invariance.sections import present
+from inkport.benchmarks.checks.invariance.relations import InvarianceOptions, Relations, check_relations
+from inkport.benchmarks.checks.invariance.sections import present, write_checks
 from inkport.benchmarks.report.junit import Result
 from inkport.benchmarks.report.schema import schema_of
 from inkport.benchmarks.report.text import render_text
@@ -73,7 +71,7 @@ def test_one_right_and_one_wrong_target(run, fake_runtime, leaky, tmp_path):
     assert example.expected_text != example.found_text
     write_checks(checked, tmp_path)
     report = json.loads((tmp_path / "metamorphic.json").read_text(encoding="utf-8"))
-    schema = schema_of("metamorphic")
+    schema = schema_of("invariance")
     jsonschema.validate(report, schema)
     with np.load(tmp_path / example.file) as arrays:
         rerun, expected = leaky(arrays["images"])[example.line], arrays["expected"]

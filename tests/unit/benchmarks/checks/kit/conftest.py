@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
-from inkport.benchmarks.checks.kit.run import wanted_tensors
+from inkport.benchmarks.checks.kit.make import KitOptions, make_kit
+from inkport.benchmarks.checks.kit.runner import wanted_tensors
 from inkport.benchmarks.run.kit.archive import write_archive
-from inkport.benchmarks.run.kit.manifest import MANIFEST, FileInfo
-from inkport.benchmarks.run.kit.open import Kit, open_kit
-from inkport.benchmarks.run.kit.result import Result, ResultWriter, RunnerInfo, open_result
-from inkport.benchmarks.run.kit.stages import Stage
+from inkport.benchmarks.run.kit.manifest import MANIFEST, FileInfo, KitStage
+from inkport.benchmarks.run.kit.open import Kit, Result, ResultWriter, RunnerInfo, open_kit, open_result
+from inkport.benchmarks.run.request import Request
 from inkport.core.ctc import greedy
 from inkport.core.errors import SpecMismatchError
 from inkport.core.preprocess import prepare
@@ -24,7 +23,7 @@ from inkport.core.target import Budget, Precision, Target
 from inkport.lines.audit import audit_lines
 
 
-ALL = (Stage.GRAY, Stage.TENSOR, Stage.LOGITS, Stage.TEXT)
+ALL = (KitStage.GRAY, KitStage.TENSOR, KitStage.LOGITS, KitStage.TEXT)
 
 
 @pytest.fixture
@@ -35,16 +34,15 @@ def request_kit(install, fake_runtime, fake_artifact, fake_lines):
     audit = audit_lines(fake_lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride)
     budget = Budget(cer_margin=0.3)
 
-    def make(**changes: object) -> KitRequest:
+    def make(*, lines: int = 10, golden: int = 4, **changes: object) -> Request:
         settings: dict[str, object] = {
             "model": fake_artifact,
             "targets": [Target(name="acme fp32", runtime="acme", precision=Precision.FP32, budget=budget)],
             "audit": audit,
             "provide": lambda _: fake_artifact,
-            "lines": 10,
-            "golden": 4,
+            "options": KitOptions(lines=lines, golden=golden),
         }
-        return KitRequest(**settings | changes)
+        return Request(**settings | changes)
 
     return make
 
@@ -112,10 +110,10 @@ def answer(kit, faithful, tmp_path):
     """Run the kit with a runner of ours; each stage named in ``wrong`` is changed, and what follows builds on that."""
 
     def run(
-        wrong: Mapping[Stage, Callable] | None = None,
+        wrong: Mapping[KitStage, Callable] | None = None,
         *,
-        start: Stage = Stage.IMAGE,
-        shown: tuple[Stage, ...] = ALL,
+        start: KitStage = KitStage.IMAGE,
+        shown: tuple[KitStage, ...] = ALL,
         run_ns: Callable[[int], int | None] = lambda _: None,
         runner: RunnerInfo | None = None,
         **fields: object,
@@ -123,14 +121,14 @@ def answer(kit, faithful, tmp_path):
         alter = {stage: (wrong or {}).get(stage, lambda value: value) for stage in ALL}
         writer = ResultWriter()
         for index, (entry, line) in enumerate(zip(kit.manifest.lines, kit.lines, strict=True)):
-            gray = alter[Stage.GRAY](line.gray())
-            tensor = alter[Stage.TENSOR](prepare(gray, kit.spec.preprocess))
-            logits = alter[Stage.LOGITS](faithful(tensor))
-            text = alter[Stage.TEXT](decoded(logits, kit))
-            values = {Stage.GRAY: gray, Stage.TENSOR: tensor, Stage.LOGITS: logits}
+            gray = alter[KitStage.GRAY](line.gray())
+            tensor = alter[KitStage.TENSOR](prepare(gray, kit.spec.preprocess))
+            logits = alter[KitStage.LOGITS](faithful(tensor))
+            text = alter[KitStage.TEXT](decoded(logits, kit))
+            values = {KitStage.GRAY: gray, KitStage.TENSOR: tensor, KitStage.LOGITS: logits}
             writer.add(
                 line.id,
-                text=text if Stage.TEXT in shown else None,
+                text=text if KitStage.TEXT in shown else None,
                 run_ns=run_ns(index),
                 tensors={stage: values[stage] for stage in wanted_tensors(entry, shown)},
             )

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from inkport.benchmarks.checks.kit.make import KitRequest
-from inkport.benchmarks.run.kit import archive, manifest, result
+from inkport.benchmarks.checks.kit.make import KitOptions
+from inkport.benchmarks.run.kit import archive, manifest, open as opening
 from inkport.benchmarks.run.kit.judge import State
-from inkport.benchmarks.run.kit.stages import Stage
+from inkport.benchmarks.run.kit.manifest import KitStage
 from inkport.commands import kit as command
 from inkport.core.runtime import Evidence
 
@@ -39,7 +39,7 @@ def section(text, heading):
 def test_every_field_is_named(text, heading, classes):
     part = section(text, heading)
     for name in classes:
-        cls = getattr(manifest, name, None) or getattr(result, name)
+        cls = getattr(manifest, name, None) or getattr(opening, name)
         for field in dataclasses.fields(cls):
             assert re.search(rf"`{field.name}(\[\])?`", part), f"{name}.{field.name}"
     assert f"| `schema` | {manifest.FORMAT_VERSION} |" in part
@@ -51,13 +51,15 @@ def test_every_option_is_named_with_its_default(text):
         for name in inspect.signature(function).parameters:
             if name not in ("model", "kit"):
                 assert f"`--{name.strip('_').replace('_', '-')}`" in part, name
-    assert f"| {KitRequest.lines} |" in section(text, "Make")
-    assert f"| {KitRequest.golden} |" in section(text, "Make")
+    assert f"| {KitOptions.lines} |" in section(text, "Make")
+    assert f"| {KitOptions.golden} |" in section(text, "Make")
 
 
 def test_stages_states_and_evidence(text):
     part = section(text, "Check")
-    assert re.findall(r"^\| `(gray|tensor|logits|text)` \|", part, re.MULTILINE) == [str(stage) for stage in Stage][1:]
+    assert (
+        re.findall(r"^\| `(gray|tensor|logits|text)` \|", part, re.MULTILINE) == [str(stage) for stage in KitStage][1:]
+    )
     assert set(re.findall(r"^\| `([a-z ]+)` \| ", part, re.MULTILINE)) >= set(map(str, State))
     for evidence in Evidence:
         assert f"`{evidence}`" in section(text, "What is in a result")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
+import jsonschema
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.kit.check import check_kit
+from inkport.benchmarks.checks.kit.check import JudgedKit, check_kit
 from inkport.benchmarks.checks.kit.make import make_kit
 from inkport.benchmarks.checks.kit.sections import present
 from inkport.benchmarks.report.junit import Result
+from inkport.benchmarks.report.schema import schema_of
 from inkport.benchmarks.report.text import render_text
+from inkport.benchmarks.run.device_record import KitRun
+from inkport.benchmarks.run.kit.archive import to_npy
 from inkport.benchmarks.run.kit.judge import State
-from inkport.benchmarks.run.kit.result import RunnerInfo, open_result
-from inkport.benchmarks.run.kit.stages import Stage
-from inkport.benchmarks.run.kit.tensors import to_npy
+from inkport.benchmarks.run.kit.manifest import KitStage
+from inkport.benchmarks.run.kit.open import RunnerInfo, open_result
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, SpecMismatchError
 from inkport.core.runtime import Evidence
@@ -31,6 +35,21 @@ RIGHT, WRONG, NOT_JUDGED, NOT_SHOWN, GIVEN = (
 )
 
 
+def judged(kit, result):
+    """The judgement of a result, what it says of the one target beside what it says of the kit."""
+    report = check_kit(kit, result)
+    (target,) = report.targets
+    return SimpleNamespace(
+        report=report,
+        first_wrong=report.section(JudgedKit).first_wrong,
+        exit_code=report.exit_code,
+        outcome=target.outcome,
+        reason=target.reason,
+        parity=target.parity,
+        **vars(target.section(KitRun)),
+    )
+
+
 def states(found):
     return [finding.state for finding in found.stages]
 
@@ -40,13 +59,13 @@ def flat(text):
 
 
 def test_a_faithful_runner_passes(kit, answer, page):
-    found = check_kit(kit, answer())
+    found = judged(kit, answer())
     assert states(found) == [RIGHT] * 4
     assert [finding.lines for finding in found.stages] == [4, 4, 4, 10]
     assert (found.first_wrong, found.outcome, found.exit_code) == (None, Outcome.PASS, 0)
     assert found.parity.flipped_lines == 0
     assert found.parity.cer == found.parity.cer_reference == 0
-    shown = present(found)
+    shown = present(found.report)
     assert "no stage is wrong" in render_text(shown)
     assert [item["class"] for item in page(shown).all("li") if "class" in item] == ["good"]
     assert {case.result for case in shown.cases} == {Result.PASSED}
@@ -54,53 +73,55 @@ def test_a_faithful_runner_passes(kit, answer, page):
 
 FAULTS = [
     # A stage, what a runner does to it, what is said about it, and what is known about all stages.
-    (Stage.GRAY, lambda gray: 1 - gray, "has ink and paper swapped", [WRONG, RIGHT, NOT_JUDGED, RIGHT]),
-    (Stage.GRAY, lambda gray: gray[:, :-16].copy(), "has shape", [WRONG, RIGHT, NOT_JUDGED, RIGHT]),
-    (Stage.TENSOR, lambda t: np.clip(t + 0.02, 0, 0.9), "gray levels", [RIGHT, WRONG, NOT_JUDGED, RIGHT]),
-    (Stage.TENSOR, lambda t: (t - 0.5) / 0.5, "normalised otherwise: 2 times", [RIGHT, WRONG, NOT_JUDGED, RIGHT]),
-    (Stage.TENSOR, lambda t: np.pad(t, [(0, 0)] * 3 + [(0, 16)]), "px wide, expected", [RIGHT, WRONG, NOT_JUDGED]),
-    (Stage.LOGITS, lambda x: np.roll(x, 1, axis=1), "off by one frame (late)", [RIGHT, RIGHT, WRONG, RIGHT]),
-    (Stage.LOGITS, lambda x: x * 2, "differs by", [RIGHT, RIGHT, WRONG, RIGHT]),
-    (Stage.LOGITS, lambda x: x[:, ::2], "frames, the stride gives", [RIGHT, RIGHT, WRONG, RIGHT]),
-    (Stage.LOGITS, lambda x: x.transpose(0, 2, 1), "returns shape", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
-    (Stage.LOGITS, lambda x: x[0], "returns 2 axes", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
-    (Stage.LOGITS, lambda x: x[:, :, :-1], "returns shape", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
-    (Stage.LOGITS, lambda x: x * np.float32(np.nan), "NaN or infinity", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
-    (Stage.TEXT, lambda text: text[::-1], "is reversed", [RIGHT, RIGHT, RIGHT, WRONG]),
-    (Stage.TEXT, lambda text: text + "ab", "greedy decoding of the logits beside it", [RIGHT, RIGHT, RIGHT, WRONG]),
+    (KitStage.GRAY, lambda gray: 1 - gray, "has ink and paper swapped", [WRONG, RIGHT, NOT_JUDGED, RIGHT]),
+    (KitStage.GRAY, lambda gray: gray[:, :-16].copy(), "has shape", [WRONG, RIGHT, NOT_JUDGED, RIGHT]),
+    (KitStage.TENSOR, lambda t: np.clip(t + 0.02, 0, 0.9), "gray levels", [RIGHT, WRONG, NOT_JUDGED, RIGHT]),
+    (KitStage.TENSOR, lambda t: (t - 0.5) / 0.5, "normalised otherwise: 2 times", [RIGHT, WRONG, NOT_JUDGED, RIGHT]),
+    (KitStage.TENSOR, lambda t: np.pad(t, [(0, 0)] * 3 + [(0, 16)]), "px wide, expected", [RIGHT, WRONG, NOT_JUDGED]),
+    (KitStage.LOGITS, lambda x: np.roll(x, 1, axis=1), "off by one frame (late)", [RIGHT, RIGHT, WRONG, RIGHT]),
+    (KitStage.LOGITS, lambda x: x * 2, "differs by", [RIGHT, RIGHT, WRONG, RIGHT]),
+    (KitStage.LOGITS, lambda x: x[:, ::2], "frames, the stride gives", [RIGHT, RIGHT, WRONG, RIGHT]),
+    (KitStage.LOGITS, lambda x: x.transpose(0, 2, 1), "returns shape", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
+    (KitStage.LOGITS, lambda x: x[0], "returns 2 axes", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
+    (KitStage.LOGITS, lambda x: x[:, :, :-1], "returns shape", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
+    (KitStage.LOGITS, lambda x: x * np.float32(np.nan), "NaN or infinity", [RIGHT, RIGHT, WRONG, NOT_JUDGED]),
+    (KitStage.TEXT, lambda text: text[::-1], "is reversed", [RIGHT, RIGHT, RIGHT, WRONG]),
+    (KitStage.TEXT, lambda text: text + "ab", "greedy decoding of the logits beside it", [RIGHT, RIGHT, RIGHT, WRONG]),
 ]
 
 
 @pytest.mark.parametrize("planted", FAULTS, ids=range(len(FAULTS)))
 def test_the_first_wrong_stage_is_named(kit, answer, planted):
     stage, change, words, expected = planted
-    found = check_kit(kit, answer({stage: change}))
+    found = judged(kit, answer({stage: change}))
     assert found.first_wrong is stage
     assert states(found)[: len(expected)] == expected
     finding = next(f for f in found.stages if f.stage is stage)
     assert words in finding.fault
     assert finding.wrong_lines == finding.lines >= 4
     assert found.exit_code == 1
-    assert f"first wrong stage: {stage}. On {finding.line} it {finding.fault}" in flat(render_text(present(found)))
+    assert f"first wrong stage: {stage}. On {finding.line} it {finding.fault}" in flat(
+        render_text(present(found.report))
+    )
 
 
 def test_every_later_stage_that_is_wrong_by_itself_is_told(kit, answer):
-    found = check_kit(kit, answer({Stage.GRAY: lambda g: 1 - g, Stage.TEXT: lambda t: t[::-1]}))
+    found = judged(kit, answer({KitStage.GRAY: lambda g: 1 - g, KitStage.TEXT: lambda t: t[::-1]}))
     assert states(found) == [WRONG, RIGHT, NOT_JUDGED, WRONG]
-    assert found.first_wrong is Stage.GRAY
-    assert "text is wrong, too." in render_text(present(found))
+    assert found.first_wrong is KitStage.GRAY
+    assert "text is wrong, too." in render_text(present(found.report))
 
 
 def test_a_fault_on_a_line_that_is_not_golden_is_seen_too(kit, answer):
     plain = next(index for index, line in enumerate(kit.manifest.lines) if not line.golden)
     calls = iter(range(100))
-    found = check_kit(kit, answer({Stage.LOGITS: lambda x: x[:, ::2] if next(calls) == plain else x}))
+    found = judged(kit, answer({KitStage.LOGITS: lambda x: x[:, ::2] if next(calls) == plain else x}))
     logits = found.stages[2]
     assert (logits.state, logits.line, logits.wrong_lines, logits.lines) == (WRONG, kit.lines[plain].id, 1, 5)
 
 
 def test_rounding_to_eight_bits_is_no_fault(kit, answer):
-    found = check_kit(kit, answer({Stage.TENSOR: lambda t: np.round(t * 255).astype(np.float32) / np.float32(255)}))
+    found = judged(kit, answer({KitStage.TENSOR: lambda t: np.round(t * 255).astype(np.float32) / np.float32(255)}))
     assert states(found)[:2] == [RIGHT, RIGHT]
 
 
@@ -126,39 +147,41 @@ def test_logits_may_differ_as_far_as_their_input_was_rounded(kit, answer, faithf
         logits[0, 0, 0] += np.float32(deviations * logits.std())
         return logits
 
-    found = check_kit(kit, answer({Stage.TENSOR: rounded, Stage.LOGITS: moved}))
+    found = judged(kit, answer({KitStage.TENSOR: rounded, KitStage.LOGITS: moved}))
     assert states(found) == [RIGHT, RIGHT, state, RIGHT]
 
 
 @pytest.mark.parametrize(
     ("start", "shown", "expected"),
     [
-        (Stage.TENSOR, (Stage.LOGITS,), [GIVEN, GIVEN, RIGHT, NOT_SHOWN]),
-        (Stage.GRAY, (Stage.TENSOR, Stage.LOGITS, Stage.TEXT), [GIVEN, RIGHT, RIGHT, RIGHT]),
-        (Stage.IMAGE, (Stage.LOGITS, Stage.TEXT), [NOT_SHOWN, NOT_SHOWN, RIGHT, RIGHT]),
-        (Stage.IMAGE, (Stage.TENSOR, Stage.TEXT), [NOT_SHOWN, RIGHT, NOT_SHOWN, NOT_JUDGED]),
-        (Stage.IMAGE, (Stage.TEXT,), [NOT_SHOWN, NOT_SHOWN, NOT_SHOWN, NOT_JUDGED]),
+        (KitStage.TENSOR, (KitStage.LOGITS,), [GIVEN, GIVEN, RIGHT, NOT_SHOWN]),
+        (KitStage.GRAY, (KitStage.TENSOR, KitStage.LOGITS, KitStage.TEXT), [GIVEN, RIGHT, RIGHT, RIGHT]),
+        (KitStage.IMAGE, (KitStage.LOGITS, KitStage.TEXT), [NOT_SHOWN, NOT_SHOWN, RIGHT, RIGHT]),
+        (KitStage.IMAGE, (KitStage.TENSOR, KitStage.TEXT), [NOT_SHOWN, RIGHT, NOT_SHOWN, NOT_JUDGED]),
+        (KitStage.IMAGE, (KitStage.TEXT,), [NOT_SHOWN, NOT_SHOWN, NOT_SHOWN, NOT_JUDGED]),
     ],
 )
 def test_runners_that_do_or_show_less_are_judged_by_what_they_show(kit, answer, start, shown, expected):
-    found = check_kit(kit, answer(start=start, shown=shown))
+    found = judged(kit, answer(start=start, shown=shown))
     assert states(found) == expected
     assert (found.outcome, found.exit_code) == (Outcome.PASS, 0)
     assert found.parity.flipped_lines == 0
-    assert ("no stage could be judged" in render_text(present(found))) == (shown == (Stage.TEXT,))
+    assert ("no stage could be judged" in render_text(present(found.report))) == (shown == (KitStage.TEXT,))
 
 
 def test_what_is_not_shown_may_be_to_blame(kit, answer):
-    found = check_kit(kit, answer({Stage.TENSOR: lambda t: 1 - t}, shown=(Stage.GRAY, Stage.LOGITS, Stage.TEXT)))
+    found = judged(
+        kit, answer({KitStage.TENSOR: lambda t: 1 - t}, shown=(KitStage.GRAY, KitStage.LOGITS, KitStage.TEXT))
+    )
     assert states(found) == [RIGHT, NOT_SHOWN, WRONG, RIGHT]
-    assert "The runner does not show tensor, which may be to blame." in flat(render_text(present(found)))
+    assert "The runner does not show tensor, which may be to blame." in flat(render_text(present(found.report)))
 
 
 def test_a_black_box_that_reads_wrong_text_is_judged_by_the_text(kit, answer):
-    found = check_kit(kit, answer({Stage.TEXT: lambda t: t[::-1] + "gggg"}, shown=(Stage.TEXT,)))
+    found = judged(kit, answer({KitStage.TEXT: lambda t: t[::-1] + "gggg"}, shown=(KitStage.TEXT,)))
     assert (found.first_wrong, found.outcome, found.exit_code) == (None, Outcome.TEXT_DIFFERS, 1)
     assert found.parity.flipped_lines == 10
-    json.loads(found.to_json())
+    json.loads(found.report.to_json())
 
 
 def test_budgets_of_flips_and_time_are_judged(request_kit, answer, tmp_path):
@@ -168,34 +191,47 @@ def test_budgets_of_flips_and_time_are_judged(request_kit, answer, tmp_path):
         tmp_path / "strict.zip",
     )
 
-    def judged(**options):
+    def run(**options):
         result = answer(**options, kit=strict.digest)
-        return check_kit(strict, result)
+        return judged(strict, result)
 
-    slow = judged(run_ns=lambda index: 1_000_000 * (index + 1))
+    slow = run(run_ns=lambda index: 1_000_000 * (index + 1))
     assert (slow.outcome, slow.exit_code) == (Outcome.LATENCY_OVER_BUDGET, 1)
     assert (slow.times.p50_ms, slow.times.p90_ms, slow.times.p99_ms, slow.times.n) == (5.5, 9.1, 9.91, 10)
     assert "The p90 time is 9.10 ms" in slow.reason
-    assert judged(run_ns=lambda _: 1_000_000).outcome is Outcome.PASS
-    assert judged(run_ns=lambda index: 9_000_000 if index else None).times is None
+    assert run(run_ns=lambda _: 1_000_000).outcome is Outcome.PASS
+    assert run(run_ns=lambda index: 9_000_000 if index else None).times is None
     emulated = RunnerInfo(engine="qemu", evidence=Evidence.EMULATED)
-    assert judged(run_ns=lambda _: 9_000_000, runner=emulated).times is None
+    assert run(run_ns=lambda _: 9_000_000, runner=emulated).times is None
     calls = iter(range(100))
-    flipped = judged(wrong={Stage.TEXT: lambda t: "gg" + t if next(calls) == 3 else t})
-    assert (flipped.outcome, flipped.first_wrong) == (Outcome.TEXT_DIFFERS, Stage.TEXT)
+    flipped = run(wrong={KitStage.TEXT: lambda t: "gg" + t if next(calls) == 3 else t})
+    assert (flipped.outcome, flipped.first_wrong) == (Outcome.TEXT_DIFFERS, KitStage.TEXT)
     assert "1 line reads differently" in flipped.reason
 
 
 def test_the_judgement_as_json_says_the_same(kit, answer):
-    found = check_kit(kit, answer({Stage.LOGITS: lambda x: np.roll(x, 1, axis=1)}, run_ns=lambda _: 2_000_000))
-    document = json.loads(found.to_json())
+    found = judged(kit, answer({KitStage.LOGITS: lambda x: np.roll(x, 1, axis=1)}, run_ns=lambda _: 2_000_000))
+    document = json.loads(found.report.to_json())
     assert document["schema"] == 2
     assert document["exit_code"] == 1
-    assert (document["kit"], document["first_wrong"], document["outcome"]) == (kit.digest, "logits", str(found.outcome))
-    assert [stage["state"] for stage in document["stages"]] == [str(state) for state in states(found)]
-    assert document["stages"][2]["fault"] == "is off by one frame (late)"
-    assert document["parity"]["cer"] == found.parity.cer
-    assert document["times"]["p50_ms"] == 2.0
+    jsonschema.validate(document, schema_of("kit-check"))
+    assert (document["kit"], document["first_wrong"]) == (kit.digest, "logits")
+    assert document["data"]["sha256"] == kit.manifest.data_sha256
+    (target,) = document["targets"]
+    assert (target["name"], target["outcome"]) == ("acme fp32", str(found.outcome))
+    assert target["artifact"]["sha256"] == kit.manifest.artifacts[0].sha256
+    assert [stage["state"] for stage in target["stages"]] == [str(state) for state in states(found)]
+    assert target["stages"][2]["fault"] == "is off by one frame (late)"
+    assert target["parity"]["cer"] == found.parity.cer
+    assert len(target["line_edits"]) == len(kit.lines)
+    assert target["times"]["p50_ms"] == 2.0
+
+
+def test_a_stage_that_is_wrong_fails_a_target_whose_text_is_right(kit, answer):
+    found = judged(kit, answer({KitStage.LOGITS: lambda x: x * 2}))
+    assert (found.parity.flipped_lines, found.outcome, found.exit_code) == (0, Outcome.DIVERGED, 1)
+    assert "the stage logits is wrong, although the text keeps its budget" in flat(render_text(present(found.report)))
+    assert found.reason.startswith("The first stage off its golden values is logits: differs by")
 
 
 def test_results_of_something_else_are_refused(kit, answer, rewrite):
@@ -206,14 +242,14 @@ def test_results_of_something_else_are_refused(kit, answer, rewrite):
     }
     for message, fields in strangers.items():
         with pytest.raises(SpecMismatchError, match=message):
-            check_kit(kit, answer(**fields))
+            judged(kit, answer(**fields))
     result = answer()
     for change in (lambda d: d["lines"].pop(), lambda d: d["lines"].reverse(), lambda d: d["lines"][0].update(id="x")):
         with pytest.raises(SpecMismatchError, match="its lines are not the kit's 10 in their order"):
-            check_kit(kit, open_result(rewrite(result, change)))
+            judged(kit, open_result(rewrite(result, change)))
     golden = next(index for index, line in enumerate(kit.manifest.lines) if line.golden)
     with pytest.raises(SpecMismatchError, match="lacks tensor, which the runner shows"):
-        check_kit(kit, open_result(rewrite(result, lambda d: d["lines"][golden]["tensors"].pop("tensor"))))
+        judged(kit, open_result(rewrite(result, lambda d: d["lines"][golden]["tensors"].pop("tensor"))))
 
 
 @pytest.mark.parametrize(
@@ -244,7 +280,7 @@ def test_results_that_were_changed_are_refused(kit, answer, rewrite, tmp_path):
         open_result(rewrite(result, members=lambda m: m.update({name: to_npy(np.zeros(3))}), listed=False))
     foreign = rewrite(result, members=lambda m: m.update({name: b"no tensor"}))
     with pytest.raises(ArtifactCorruptError, match=r"0000\.logits\.npy: .*expected little-endian float32"):
-        check_kit(kit, open_result(foreign))
+        judged(kit, open_result(foreign))
     with pytest.raises(ArtifactCorruptError, match=r"no result\.json in it"):
         open_result(kit.path)
     with pytest.raises(ArtifactNotFoundError):
@@ -254,6 +290,6 @@ def test_results_that_were_changed_are_refused(kit, answer, rewrite, tmp_path):
 @pytest.mark.parametrize("case", [(0.8, True, RIGHT), (1.5, True, WRONG), (0.8, False, WRONG)])
 def test_a_runner_that_hides_its_gray_image_is_allowed_the_rounding_of_both(kit, answer, case):
     levels, hidden, state = case
-    shown = (Stage.TENSOR, Stage.LOGITS) if hidden else (Stage.GRAY, Stage.TENSOR, Stage.LOGITS)
-    found = check_kit(kit, answer({Stage.TENSOR: lambda t: t + np.float32(levels / 255)}, shown=shown))
+    shown = (KitStage.TENSOR, KitStage.LOGITS) if hidden else (KitStage.GRAY, KitStage.TENSOR, KitStage.LOGITS)
+    found = judged(kit, answer({KitStage.TENSOR: lambda t: t + np.float32(levels / 255)}, shown=shown))
     assert found.stages[1].state is state

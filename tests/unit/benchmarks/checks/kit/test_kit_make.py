@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
-from inkport.benchmarks.run.kit.stages import Stage
+from inkport.benchmarks.checks.kit.make import KitOptions, make_kit
+from inkport.benchmarks.run.kit.manifest import KitStage
 from inkport.core.errors import LineDataError, RuntimeUnavailableError, UnknownRuntimeError, UsageError
 from inkport.core.target import Budget, Precision, Target
 from inkport.lines.audit import Audit
@@ -57,12 +57,12 @@ def test_golden_values_are_those_of_each_stage(kit, faithful):
     for entry, values in golden:
         # Pillow and plain arithmetic instead of our own code: these lines have the network's height already.
         pixels = np.asarray(Image.open(io.BytesIO(kit.members[entry.image])), dtype=np.float32) / 255
-        np.testing.assert_allclose(values[Stage.GRAY], pixels, atol=1e-7)
+        np.testing.assert_allclose(values[KitStage.GRAY], pixels, atol=1e-7)
         height, width = pixels.shape
         tensor = np.ones((1, 1, height, -(-width // 16) * 16), np.float32)
         tensor[0, 0, :, :width] = pixels
-        np.testing.assert_allclose(values[Stage.TENSOR], tensor, atol=1e-6)
-        np.testing.assert_array_equal(values[Stage.LOGITS], faithful(values[Stage.TENSOR]))
+        np.testing.assert_allclose(values[KitStage.TENSOR], tensor, atol=1e-6)
+        np.testing.assert_array_equal(values[KitStage.LOGITS], faithful(values[KitStage.TENSOR]))
         assert entry.reading == entry.text
     assert [kit.golden(entry) for entry in kit.manifest.lines if not entry.golden] == [{}] * 6
 
@@ -132,4 +132,4 @@ def test_without_a_reference_there_is_no_kit(request_kit, install, fake_runtime,
 def test_impossible_counts_are_refused(request_kit, lines, golden):
     with pytest.raises(UsageError, match="golden ones"):
         request_kit(lines=lines, golden=golden)
-    assert KitRequest.lines >= KitRequest.golden
+    assert KitOptions.lines >= KitOptions.golden

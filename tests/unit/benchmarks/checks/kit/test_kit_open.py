@@ -79,7 +79,7 @@ def test_members_that_are_not_the_manifests_are_refused(tamper, change, message)
         (lambda d: d.update(more=1), "unknown key 'more'"),
         (lambda d: d.pop("lines"), "'lines' is missing"),
         (lambda d: d.update(lines=[]), "at least one target and one line"),
-        (lambda d: d["lines"].append(d["lines"][0]), "a line stands twice"),
+        (lambda d: d["lines"].append(d["lines"][0]), "a line appears twice"),
         (lambda d: d["targets"][0].update(artifact="artifacts/x"), "an artefact that is not in the kit"),
         (lambda d: d["lines"][0].update(image="lines/9.png"), "lines/9.png is named, but no file of the kit"),
         (lambda d: d["spec"].update(stride=5), "stride 5 does not divide"),

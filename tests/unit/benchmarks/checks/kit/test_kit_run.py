@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from types import SimpleNamespace
 
 import pytest
 
-from inkport.benchmarks.checks.kit import readers
-from inkport.benchmarks.checks.kit.check import check_kit
-from inkport.benchmarks.checks.kit.run import run_kit
+from inkport.benchmarks.checks.kit import runner
+from inkport.benchmarks.checks.kit.check import JudgedKit, check_kit
+from inkport.benchmarks.checks.kit.runner import run_kit
+from inkport.benchmarks.run.device_record import KitRun
 from inkport.benchmarks.run.kit.judge import State
-from inkport.benchmarks.run.kit.result import open_result
-from inkport.benchmarks.run.kit.stages import Stage, can_be_shown
+from inkport.benchmarks.run.kit.manifest import KitStage, can_be_shown
+from inkport.benchmarks.run.kit.open import open_result
 from inkport.core.errors import (
     RuntimeExecutionError,
     RuntimeUnavailableError,
@@ -23,9 +25,24 @@ from inkport.core.errors import (
 from inkport.core.runtime import Availability, Evidence
 
 
+def judged(kit, result):
+    """The judgement of a result, what it says of the one target beside what it says of the kit."""
+    report = check_kit(kit, result)
+    (target,) = report.targets
+    return SimpleNamespace(
+        report=report,
+        first_wrong=report.section(JudgedKit).first_wrong,
+        exit_code=report.exit_code,
+        outcome=target.outcome,
+        reason=target.reason,
+        parity=target.parity,
+        **vars(target.section(KitRun)),
+    )
+
+
 def test_a_runtime_shows_every_stage(kit, tmp_path):
     result = run_kit(kit, tmp_path / "r.zip", runtime="acme")
-    found = check_kit(kit, open_result(result.path))
+    found = judged(kit, open_result(result.path))
     assert [finding.state for finding in found.stages] == [State.RIGHT] * 4
     assert (found.runner.engine, found.runner.version, found.runner.threads) == ("acme", "1.2", 1)
     assert found.environment["threads"] == 1
@@ -43,7 +60,7 @@ def test_the_first_run_of_a_width_is_not_the_one_that_is_timed(kit, install, fak
 
     install(fake_runtime("acme", logits=compiles))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readers.time, "perf_counter_ns", lambda: now[0])
+        patch.setattr(runner.time, "perf_counter_ns", lambda: now[0])
         result = run_kit(kit, tmp_path / "r.zip")
     assert {line.run_ns for line in result.document.lines} == {5}
     assert len(seen) > 1
@@ -51,8 +68,8 @@ def test_the_first_run_of_a_width_is_not_the_one_that_is_timed(kit, install, fak
 
 def test_what_a_runtime_gets_wrong_is_found(kit, install, fake_runtime, faithful, tmp_path):
     install(fake_runtime("acme"), fake_runtime("late", logits=lambda images: faithful(images[..., ::-1])))
-    found = check_kit(kit, run_kit(kit, tmp_path / "r.zip", runtime="late"))
-    assert found.first_wrong is Stage.LOGITS
+    found = judged(kit, run_kit(kit, tmp_path / "r.zip", runtime="late"))
+    assert found.first_wrong is KitStage.LOGITS
 
 
 def test_an_emulated_runtime_says_so(kit, install, fake_runtime, tmp_path):
@@ -80,7 +97,7 @@ def test_requests_that_cannot_be_are_refused(kit, install, fake_runtime, tmp_pat
 RUNNER = """
 import json, math, sys
 import numpy as np
-from inkport.benchmarks.run.kit.stages import Stage
+from inkport.benchmarks.run.kit.manifest import KitStage
 from inkport.core.charset import Charset
 from inkport.core.ctc import greedy
 from inkport.core.image import load_gray
@@ -157,7 +174,7 @@ def child(kit, tmp_path):
 )
 def test_a_child_does_and_shows_as_much_as_it_says(child, kit, changes, expected):
     result = child(changes)
-    found = check_kit(kit, open_result(result.path))
+    found = judged(kit, open_result(result.path))
     assert " ".join(finding.state for finding in found.stages) == expected
     assert (found.parity.flipped_lines, found.exit_code) == (0, 0)
     assert found.times.p50_ms == (5e-6 if "protocol=1)" in changes else 7e-6)
@@ -189,7 +206,7 @@ def test_a_child_that_breaks_the_protocol_is_told(child, tmp_path, changes, mess
 
 
 def test_stages_that_a_runner_can_start_from_and_show():
-    image, gray, tensor, logits, text = Stage
+    image, gray, tensor, logits, text = KitStage
     assert can_be_shown(image, (gray, tensor, logits, text))
     assert can_be_shown(tensor, (text,))
     for start, shown in [(image, ()), (image, (gray, tensor)), (logits, (text,)), (tensor, (tensor, logits))]:

@@ -9,10 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.benchmarks.checks.peers import ours
-from inkport.benchmarks.checks.peers.peer import Answer
-from inkport.benchmarks.checks.peers.run import WARM_UP, PeersReport, describe, median_line, read_in_turns
-from inkport.benchmarks.checks.peers.view import render_markdown
+from inkport.benchmarks.checks.peers import engines
+from inkport.benchmarks.checks.peers.engines import Answer
+from inkport.benchmarks.checks.peers.reading import (
+    WARM_UP,
+    PeersReport,
+    describe,
+    median_line,
+    read_in_turns,
+    render_markdown,
+)
 from inkport.benchmarks.run.environment import read_environment
 from inkport.core.artifact import bundled_artifacts
 from inkport.core.ctc import greedy_text
@@ -103,10 +109,10 @@ def test_ours_decodes_with_the_language_model_that_it_is_given(tmp_path, monkeyp
     def load(path, _artifact):
         return greedy_text if path is None else lambda _logits, _charset: path.name
 
-    monkeypatch.setattr(ours, "load_text_decoder", load)
+    monkeypatch.setattr(engines, "load_text_decoder", load)
     artifact = bundled_artifacts()[0]
     gray = np.full((64, 200), 255, np.uint8)
-    plain, beam = ours.Ours(artifact), ours.Ours(artifact, lm=lm)
+    plain, beam = engines.Ours(artifact), engines.Ours(artifact, lm=lm)
     assert (plain.read(gray).text, beam.read(gray).text) == ("", "lm.npz")
     assert (beam.name, beam.bytes) == (f"{plain.name} + language model", plain.bytes + 1000)
     assert (plain.lm_sha256, beam.lm_sha256) == (None, sha256_file(lm))

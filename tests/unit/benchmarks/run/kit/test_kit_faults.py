@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from inkport.benchmarks.checks.kit.make import GRAY_LEVELS, TENSOR_LEVELS
-from inkport.benchmarks.run.kit.faults import distance, name_gray_fault, name_tensor_fault, name_text_fault
+from inkport.benchmarks.run.kit.judge import distance, name_gray_fault, name_tensor_fault, name_text_fault
 from inkport.core.charset import Charset
 from inkport.core.image import load_gray
 from inkport.core.preprocess import PreprocessSpec, prepare

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 
-from inkport.benchmarks.run.kit.tensors import from_npy, to_npy
+from inkport.benchmarks.run.kit.archive import from_npy, to_npy
 from inkport.core.errors import ArtifactCorruptError
 
 

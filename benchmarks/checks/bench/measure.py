@@ -2,35 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from inkport.benchmarks.checks.bench.efficiency import efficiency, operations_at
-from inkport.benchmarks.checks.bench.report import BENCH, Bench, Measured
-from inkport.benchmarks.measure.width_cost import fit_curve
+from inkport.benchmarks.checks.bench.efficiency import Efficiency, efficiency, operations_at
+from inkport.benchmarks.measure.width_cost import Curve, fit_curve
 from inkport.benchmarks.report.describe import describe_data, describe_model
-from inkport.benchmarks.report.envelope import Report
+from inkport.benchmarks.report.envelope import Check, Report
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.host_times import HostTimes, host_times
 from inkport.benchmarks.run.latency import choose_lines
-from inkport.benchmarks.run.machine.fresh import start_fresh
+from inkport.benchmarks.run.machine.fresh import Fresh, start_fresh
 from inkport.benchmarks.run.machine.noise import Noise, NoiseMeter
 from inkport.benchmarks.run.machine.peaks import Peaks, measure_peaks
+from inkport.benchmarks.run.options import Options
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.request import Request
-from inkport.benchmarks.run.scenarios.figures import figures
-from inkport.benchmarks.run.scenarios.loadgen import run_loadgen
-from inkport.benchmarks.run.scenarios.overhead import measure_overhead
+from inkport.benchmarks.run.scenarios.figures import Figures, figures
+from inkport.benchmarks.run.scenarios.loadgen import MIN_DURATION_MS, LoadGenResult, run_loadgen
+from inkport.benchmarks.run.scenarios.overhead import Overhead, measure_overhead
 from inkport.benchmarks.run.scenarios.queries import Scenario
 from inkport.benchmarks.run.scenarios.running import ScenarioRunner
-from inkport.benchmarks.run.scenarios.sustained import run_sustained
+from inkport.benchmarks.run.scenarios.stopping import StopRule
+from inkport.benchmarks.run.scenarios.sustained import Drift, run_sustained
 from inkport.benchmarks.run.speed import is_baseline
 from inkport.benchmarks.run.targets import Attempt, open_target, session_options
-from inkport.core.errors import failure_of
+from inkport.core.errors import UsageError, failure_of
 from inkport.core.runtime import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions(Options):
+    """What was asked for.
+
+    Raises:
+        UsageError: If a number is out of range.
+    """
+
+    scenarios: tuple[Scenario, ...] = (Scenario.SINGLE_STREAM,)
+    """Scenarios, in the order in which they run."""
+    rule: StopRule = field(default_factory=StopRule)
+    """When a scenario stops."""
+    fresh: int = 3
+    """Fresh processes per target; 0 leaves cold start, first calls and memory out."""
+    peaks: bool = True
+    """Whether the machine's peaks are measured."""
+    overhead: bool = False
+    """Whether the harness is compared with a bare loop."""
+    sustained_minutes: int = 0
+    """Length of the sustained run; 0 leaves it out."""
+    loadgen: bool = False
+    """Whether the scenarios also run through LoadGen."""
+    loadgen_ms: int = MIN_DURATION_MS
+    """Shortest run under LoadGen, in milliseconds."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(fresh=0, loadgen_ms=1, sustained_minutes=0)
+        if self.sustained_minutes == 1:
+            raise UsageError("a sustained run takes at least 2 minutes: the last is compared with the first")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What `inkport bench` measures of a target."""
+
+    fresh: Fresh | None = None
+    """Cold start, first calls and memory; absent if left out."""
+    scenarios: tuple[Figures, ...] = ()
+    """Warm figures, by scenario."""
+    curve: Curve | None = None
+    """Time against width, from the single-stream scenario; absent without it."""
+    efficiency: tuple[Efficiency, ...] = ()
+    """At the median width and at the widest; empty without a curve, or where operations cannot be counted."""
+    overhead: Overhead | None = None
+    """The harness against a bare loop; absent if left out."""
+    loadgen: tuple[LoadGenResult, ...] = ()
+    """The scenarios through LoadGen; empty if left out."""
+    drift: Drift | None = None
+    """The sustained run; absent if left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What `inkport bench` measures of all targets together."""
+
+    baseline: str | None = None
+    """Name of the target that speed-ups refer to: fp32 in ONNX Runtime, if it was measured."""
+    host: HostTimes | None = None
+    """Preparing and decoding, the same for every target."""
+    peaks: Peaks | None = None
+    """The machine's peaks; absent if left out."""
+    noise: Mapping[str, Noise] = field(default_factory=dict)
+    """How steady the machine was: by scenario, and in the ``sustained`` run."""
+
+
+BENCH = Check("bench", BenchOptions, (Bench,), (Measured,))
+"""How fast targets are."""
 
 
 NOISE_SAMPLES = 10

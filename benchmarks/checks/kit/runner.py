@@ -1,22 +1,26 @@
-"""What can run a kit: a runtime of inkport's, or a program of anybody's behind the child protocol."""
+"""Running a kit here: every line through a runtime or a runner, and what came out into one archive."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from inkport.benchmarks.run.kit.result import RunnerInfo
-from inkport.benchmarks.run.kit.stages import TENSORS, Stage, can_be_shown
-from inkport.benchmarks.run.kit.tensors import Array
+from inkport.benchmarks.run.environment import read_environment
+from inkport.benchmarks.run.kit.archive import Array
+from inkport.benchmarks.run.kit.manifest import TENSORS, KitLine, KitStage, KitTarget, can_be_shown
+from inkport.benchmarks.run.kit.open import Kit, Result, ResultWriter, RunnerInfo
+from inkport.benchmarks.run.progress import Progress, silent
 from inkport.core.artifact import Artifact
+from inkport.core.config import to_plain
 from inkport.core.ctc import greedy
-from inkport.core.errors import RuntimeExecutionError
+from inkport.core.errors import RuntimeExecutionError, UnsupportedFormatError, UsageError
 from inkport.core.preprocess import prepare
-from inkport.core.registry import open_session, probe
+from inkport.core.registry import load_runtime, open_session, probe
 from inkport.core.runtime import CheckedSession, Evidence, Session, SessionOptions
+from inkport.core.scratch import scratch
 from inkport.lines.line import Line
 from inkport.runtimes.child import TIMEOUT_S, Answer, SelfTimed, start_child
 from inkport.runtimes.tensor_files import read_tensor, write_tensor
@@ -30,21 +34,21 @@ class Output:
     """What it read, if it decodes."""
     run_ns: int | None = None
     """Time of the inference in nanoseconds, by its own clock, if it has one."""
-    tensors: Mapping[Stage, Array] = field(default_factory=dict)
+    tensors: Mapping[KitStage, Array] = field(default_factory=dict)
     """The arrays that it was asked to show."""
 
 
 class Reader(Protocol):
     """Reads lines of a kit."""
 
-    start: Stage
+    start: KitStage
     """What it is given."""
-    shown: tuple[Stage, ...]
+    shown: tuple[KitStage, ...]
     """What it shows."""
     info: RunnerInfo
     """What it is."""
 
-    def read(self, line: Line, *, tensors: Collection[Stage]) -> Output:
+    def read(self, line: Line, *, tensors: Collection[KitStage]) -> Output:
         """Read one line, and show these arrays."""
         ...
 
@@ -74,8 +78,8 @@ class _Clocked:
 class RuntimeReader:
     """A runtime of inkport's, between inkport's own preparing and decoding."""
 
-    start: Stage = Stage.IMAGE
-    shown: tuple[Stage, ...] = (Stage.GRAY, Stage.TENSOR, Stage.LOGITS, Stage.TEXT)
+    start: KitStage = KitStage.IMAGE
+    shown: tuple[KitStage, ...] = (KitStage.GRAY, KitStage.TENSOR, KitStage.LOGITS, KitStage.TEXT)
 
     def __init__(self, artifact: Artifact, *, runtime: str, device: str, options: SessionOptions) -> None:
         availability = probe(runtime)
@@ -94,7 +98,7 @@ class RuntimeReader:
             evidence=availability.evidence,
         )
 
-    def read(self, line: Line, *, tensors: Collection[Stage]) -> Output:
+    def read(self, line: Line, *, tensors: Collection[KitStage]) -> Output:
         """Read one line; the first one of each width is run twice, because some runtimes compile for a width.
 
         Raises:
@@ -107,7 +111,7 @@ class RuntimeReader:
             self._session.run(tensor)
             self._warm.add(width)
         logits = self._session.run(tensor)
-        values = {Stage.GRAY: gray, Stage.TENSOR: tensor, Stage.LOGITS: logits}
+        values = {KitStage.GRAY: gray, KitStage.TENSOR: tensor, KitStage.LOGITS: logits}
         return Output(
             text=greedy(logits[0], self._spec.charset).text,
             run_ns=self._clock.last_run_ns,
@@ -164,11 +168,11 @@ class ChildReader:
         except BaseException:
             self._child.close()
             raise
-        self._ask: Callable[[dict[str, Any], Collection[Stage]], Output] = (
+        self._ask: Callable[[dict[str, Any], Collection[KitStage]], Output] = (
             self._ask_read if "start" in hello else self._ask_run
         )
 
-    def read(self, line: Line, *, tensors: Collection[Stage]) -> Output:
+    def read(self, line: Line, *, tensors: Collection[KitStage]) -> Output:
         """Read one line.
 
         Raises:
@@ -184,27 +188,27 @@ class ChildReader:
         file = self._child.folder / "input"
         if not self._child.alive:
             raise RuntimeExecutionError(f"{self._label}: the child process has ended")
-        if self.start is Stage.IMAGE:
+        if self.start is KitStage.IMAGE:
             file.write_bytes(line.image if isinstance(line.image, bytes) else line.image.read_bytes())
             return {"file": str(file)}
-        values = line.gray() if self.start is Stage.GRAY else prepare(line.gray(), self._preprocess)
+        values = line.gray() if self.start is KitStage.GRAY else prepare(line.gray(), self._preprocess)
         write_tensor(file, values)
         return {"file": str(file), "shape": list(values.shape)}
 
-    def _ask_run(self, source: dict[str, Any], tensors: Collection[Stage]) -> Output:
+    def _ask_run(self, source: dict[str, Any], tensors: Collection[KitStage]) -> Output:
         target = self._child.folder / "output"
         target.unlink(missing_ok=True)
         answer = self._child.ask("run", input=source, output=str(target))
         logits = read_tensor(target, answer.get("shape"), label=self._label)
-        return Output(run_ns=_time(answer, self._label), tensors={Stage.LOGITS: logits} if tensors else {})
+        return Output(run_ns=_time(answer, self._label), tensors={KitStage.LOGITS: logits} if tensors else {})
 
-    def _ask_read(self, source: dict[str, Any], tensors: Collection[Stage]) -> Output:
+    def _ask_read(self, source: dict[str, Any], tensors: Collection[KitStage]) -> Output:
         outputs = {str(stage): self._child.folder / f"output.{stage}" for stage in tensors}
         for file in outputs.values():
             file.unlink(missing_ok=True)
         answer = self._child.ask("read", input=source, outputs={stage: str(file) for stage, file in outputs.items()})
         shapes, text = answer.get("shapes", {}), answer.get("text")
-        if not isinstance(shapes, dict) or isinstance(text, str) != (Stage.TEXT in self.shown):
+        if not isinstance(shapes, dict) or isinstance(text, str) != (KitStage.TEXT in self.shown):
             raise RuntimeExecutionError(
                 f"{self._label}: answered 'read' with shapes {shapes!r} and text {text!r}; it shows "
                 f"{', '.join(self.shown)}"
@@ -213,17 +217,21 @@ class ChildReader:
             text=text,
             run_ns=_time(answer, self._label),
             tensors={
-                Stage(stage): read_tensor(file, shapes.get(stage), label=self._label) for stage, file in outputs.items()
+                KitStage(stage): read_tensor(file, shapes.get(stage), label=self._label)
+                for stage, file in outputs.items()
             },
         )
 
 
-def _abilities(hello: Answer, label: str) -> tuple[Stage, tuple[Stage, ...]]:
+def _abilities(hello: Answer, label: str) -> tuple[KitStage, tuple[KitStage, ...]]:
     """Return what a child starts from and shows; one that says neither maps prepared images to logits."""
     if "start" not in hello:
-        return Stage.TENSOR, (Stage.LOGITS,)
+        return KitStage.TENSOR, (KitStage.LOGITS,)
     shows = hello.get("shows")
-    start, shown = Stage(hello["start"]), tuple(Stage(stage) for stage in shows) if isinstance(shows, list) else ()
+    start, shown = (
+        KitStage(hello["start"]),
+        tuple(KitStage(stage) for stage in shows) if isinstance(shows, list) else (),
+    )
     if not can_be_shown(start, shown):
         raise RuntimeExecutionError(
             f"{label}: says that it starts from {start} and shows {shows!r}, which is no order of stages"
@@ -236,3 +244,102 @@ def _time(answer: Answer, label: str) -> int | None:
     if elapsed is not None and (type(elapsed) is not int or elapsed < 0):
         raise RuntimeExecutionError(f"{label}: answered with run_ns {elapsed!r}, expected a number of nanoseconds")
     return elapsed
+
+
+def run_kit(
+    kit: Kit,
+    out: Path,
+    *,
+    target: str | None = None,
+    runtime: str | None = None,
+    runner: Sequence[str] = (),
+    device: str | None = None,
+    threads: int = 1,
+    timeout_s: float = TIMEOUT_S,
+    progress: Progress = silent,
+) -> Result:
+    """Read every line of a kit, and write the result, atomically.
+
+    Args:
+        kit: An open kit.
+        out: The archive to write.
+        target: Name of a target; the first one that the runtime can open if None.
+        runtime: Name of a registered runtime; the target's own if None and there is no ``runner``.
+        runner: Program and arguments of a child that speaks docs/child-protocol.md, instead of a runtime.
+        device: In the runtime's or the runner's own words; the target's if None.
+        threads: Threads of the computation.
+        timeout_s: How long a runner may take for one answer, in seconds.
+        progress: Told what is going on.
+
+    Raises:
+        UsageError: If both a runtime and a runner are named, or the kit has no such target.
+        UnknownRuntimeError: If the runtime is not registered.
+        UnsupportedFormatError: If the runtime opens no artefact of the kit.
+        RuntimeUnavailableError: If the runtime or the runner cannot run here.
+        InkportError: What else opening or running it raises.
+    """
+    if runtime and runner:
+        raise UsageError("a kit is run by a runtime or by a runner, both were named", remedy="leave one out")
+    chosen = _choose_target(kit, target, runtime)
+    where = device or chosen.device
+    with scratch("kit") as folder:
+        artifact = kit.extract_artifact(chosen, folder)
+        progress(f"{chosen.name}: opening")
+        if runner:
+            options = SessionOptions(threads=threads)
+            reader: Reader = ChildReader(runner, artifact, device=where, options=options, timeout_s=timeout_s)
+        else:
+            reader = _open_runtime(chosen, artifact, runtime, where, threads)
+        try:
+            writer = _read_all(kit, reader, chosen.name, progress)
+        finally:
+            reader.close()
+    return writer.write(
+        out,
+        kit=kit.digest,
+        target=chosen.name,
+        artifact=artifact.digest,
+        runner=reader.info,
+        start=reader.start,
+        shown=reader.shown,
+        environment={**to_plain(read_environment(threads=threads)), "kit_signature": to_plain(kit.signature)},
+    )
+
+
+def wanted_tensors(line: KitLine, shown: Sequence[KitStage]) -> tuple[KitStage, ...]:
+    """Return the arrays that a result holds for a line: all that are shown where there are golden ones, else logits."""
+    return tuple(stage for stage in TENSORS if stage in shown and (line.golden or stage is KitStage.LOGITS))
+
+
+def _choose_target(kit: Kit, name: str | None, runtime: str | None) -> KitTarget:
+    if name is not None or runtime is None:
+        return kit.target(name)
+    formats = load_runtime(runtime).formats
+    for target in kit.manifest.targets:
+        if kit.manifest.artifact_of(target).format in formats:
+            return target
+    held = ", ".join(sorted({artifact.format for artifact in kit.manifest.artifacts}))
+    raise UnsupportedFormatError(
+        f"{kit.path}: holds {held}, runtime {runtime!r} opens {', '.join(formats)}",
+        remedy="make a kit with a target of that runtime",
+    )
+
+
+def _open_runtime(
+    target: KitTarget, artifact: Artifact, runtime: str | None, device: str, threads: int
+) -> RuntimeReader:
+    name = runtime or target.runtime
+    options = SessionOptions(threads=threads)
+    if name == target.runtime:
+        extra = {key: value for key, value in target.options.items() if key != "threads"}
+        options = replace(options, extra=extra)
+    return RuntimeReader(artifact, runtime=name, device=device, options=options)
+
+
+def _read_all(kit: Kit, reader: Reader, label: str, progress: Progress) -> ResultWriter:
+    writer = ResultWriter()
+    for index, (entry, line) in enumerate(zip(kit.manifest.lines, kit.lines, strict=True)):
+        progress(f"{label}: reading", index, len(kit.lines))
+        found = reader.read(line, tensors=wanted_tensors(entry, reader.shown))
+        writer.add(line.id, text=found.text, run_ns=found.run_ns, tensors=found.tensors)
+    return writer

@@ -1,29 +1,22 @@
-"""The sequence: the reference reads all lines, each target a few; the rest is predicted and, if asked for, read."""
+"""The flip forecast: the reference reads all lines, each target a few; the rest is predicted and may be read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from math import isfinite
 
 import numpy as np
 
-from inkport.benchmarks.checks.flips.report import (
-    MARGINS,
-    Bin,
-    FlipForecast,
-    Forecast,
-    Fragile,
-    FragileLine,
-    Surprise,
-)
 from inkport.benchmarks.measure.flip_model import logit_errors
-from inkport.benchmarks.measure.flip_prediction import Prediction, Probe, predict
+from inkport.benchmarks.measure.flip_prediction import PROBES, Prediction, Probe, predict
 from inkport.benchmarks.measure.fragile import choose_fragile
 from inkport.benchmarks.measure.gaps import FrameMargins, find_margins
 from inkport.benchmarks.report.describe import describe_data, describe_model, describe_reference
-from inkport.benchmarks.report.envelope import Report
+from inkport.benchmarks.report.envelope import Check, Report
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.latency import choose_lines
+from inkport.benchmarks.run.options import Options
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.record import TargetRecord
@@ -36,6 +29,111 @@ from inkport.core.runtime import Session, SessionOptions
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Target
 from inkport.lines.audit import Audit
+
+
+class Surprise(StrEnum):
+    """How the observed flips lie to the predicted ones."""
+
+    NONE = "as predicted"
+    """Within the interval: the errors are the kind that the probe lines showed."""
+    MORE = "more than predicted"
+    """Above it: something else than rounding changes text, on lines that the probe lines do not resemble."""
+    FEWER = "fewer than predicted"
+    """Below it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastOptions(Options):
+    """What `inkport margins` is asked for."""
+
+    probes: int = PROBES
+    """Lines that the errors are learnt from."""
+    fragile: int = 50
+    """How many of the most fragile lines are listed and looked at."""
+    observe: bool = True
+    """Whether the other lines were read, too, to compare the prediction with what happens."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(probes=1, fragile=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FragileLine:
+    """A line that is close to changing."""
+
+    id: str
+    """The line's id."""
+    threshold: float | None
+    """Smallest gap that matters, in logits; absent if no change of one frame changes the text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bin:
+    """Lines whose predicted probabilities are alike, and how many of them flipped."""
+
+    low: float
+    """Lowest probability."""
+    high: float
+    """Highest probability, excluded but for 1."""
+    lines: int
+    """Lines."""
+    expected: float
+    """Sum of their probabilities."""
+    observed: int
+    """Lines that flipped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlipForecast:
+    """What was predicted for a target, and what came."""
+
+    probes: int
+    """Lines that the errors were learnt from."""
+    frames: int
+    """Frames of those lines."""
+    error_rms: float
+    """Root mean square of the errors between the two best labels, in logits."""
+    error_mean: float
+    """Their mean: the model takes it for zero, and a port that is off to one side shows it here."""
+    probe_flips: int
+    """Probe lines that read differently; not among the others."""
+    lines: int
+    """Lines that the prediction is about: all but the probe lines, or the target's sample of them."""
+    expected: float
+    """Expected number of them that read differently."""
+    interval: tuple[float, float]
+    """Where that number lies, at 95 %."""
+    observed: int | None
+    """How many did; absent if they were not read."""
+    surprise: Surprise | None
+    """How that lies to the interval; absent if they were not read."""
+    fragile_lines: int
+    """The most fragile ones among the lines."""
+    fragile_flips: int | None
+    """How many of those read differently."""
+    bins: tuple[Bin, ...]
+    """The lines by predicted probability; none if they were not read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What `inkport margins` finds out about a target; it passes if it ran: how many flip is for verify to judge."""
+
+    forecast: FlipForecast | None = None
+    """The prediction; absent if it did not run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fragile:
+    """What `inkport margins` finds out about the lines."""
+
+    fragile: tuple[FragileLine, ...] = ()
+    """The most fragile lines, most fragile first."""
+
+
+FLIP_FORECAST = Check("flip-forecast", ForecastOptions, (Fragile,), (Forecast,))
+"""Predicted against observed flips; texts of the lines are not used."""
 
 
 EDGES = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)
@@ -78,7 +176,7 @@ def forecast_flips(request: Request, *, progress: Progress = silent) -> Report:
         for i in choose_fragile(thresholds, options.fragile)
     )
     return Report(
-        check=MARGINS,
+        check=FLIP_FORECAST,
         model=describe_model(request.model),
         data=describe_data(audit, request.sources, request.model),
         reference=describe_reference(reference),
