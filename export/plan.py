@@ -15,11 +15,11 @@ from inkport.core.config import to_plain
 from inkport.core.errors import ArtifactError, ExporterUnavailableError, ExportRequestError, needing
 from inkport.core.target import Precision
 from inkport.export.quantize.calibration import CalibrationSet
-from inkport.export.quantize.learned_ranges import KEY, is_learned
+from inkport.export.quantize.learned_ranges import KEY, has_learned_ranges
 
 
 @dataclass(frozen=True)
-class Stage:
+class Exporter:
     """One exporter: artefact in, artefact out."""
 
     source: tuple[str, Precision]
@@ -56,8 +56,8 @@ class Stage:
 FP32, FP16, INT8 = Precision.FP32, Precision.FP16, Precision.INT8
 
 STAGES = (
-    Stage(("safetensors", FP32), ("onnx", FP32), "from_torch.onnx_fp32:onnx_from_safetensors"),
-    Stage(
+    Exporter(("safetensors", FP32), ("onnx", FP32), "from_torch.onnx_fp32:onnx_from_safetensors"),
+    Exporter(
         ("onnx", FP32),
         ("onnx", INT8),
         "quantize.onnx_int8:int8_onnx_from_onnx",
@@ -65,11 +65,11 @@ STAGES = (
         calibrated=True,
         learned=True,
     ),
-    Stage(("onnx", FP32), ("onnx", FP16), "from_onnx.fp16:fp16_onnx_from_onnx"),
-    Stage(("onnx", FP32), ("openvino", FP32), "from_onnx.openvino_ir:openvino_from_onnx"),
-    Stage(("openvino", FP32), ("openvino", Precision.BF16), "from_onnx.openvino_half:bf16_openvino_from_openvino"),
-    Stage(("openvino", FP32), ("openvino", FP16), "from_onnx.openvino_half:fp16_openvino_from_openvino"),
-    Stage(
+    Exporter(("onnx", FP32), ("onnx", FP16), "from_onnx.fp16:fp16_onnx_from_onnx"),
+    Exporter(("onnx", FP32), ("openvino", FP32), "from_onnx.openvino_ir:openvino_from_onnx"),
+    Exporter(("openvino", FP32), ("openvino", Precision.BF16), "from_onnx.openvino_ir:bf16_openvino_from_openvino"),
+    Exporter(("openvino", FP32), ("openvino", FP16), "from_onnx.openvino_ir:fp16_openvino_from_openvino"),
+    Exporter(
         ("onnx", FP32),
         ("openvino", INT8),
         "quantize.openvino_int8:int8_openvino_from_onnx",
@@ -78,48 +78,50 @@ STAGES = (
         calibrated=True,
         extra="nncf",
     ),
-    Stage(("onnx", FP32), ("tensorrt", FP32), "from_onnx.tensorrt_engine:tensorrt_from_onnx", extra="tensorrt"),
-    Stage(("onnx", FP16), ("tensorrt", FP16), "from_onnx.tensorrt_engine:tensorrt_from_onnx", extra="tensorrt"),
-    Stage(("onnx", INT8), ("tensorrt", INT8), "from_onnx.tensorrt_engine:tensorrt_from_onnx", extra="tensorrt"),
-    Stage(
+    Exporter(("onnx", FP32), ("tensorrt", FP32), "from_onnx.tensorrt_engine:tensorrt_from_onnx", extra="tensorrt"),
+    Exporter(("onnx", FP16), ("tensorrt", FP16), "from_onnx.tensorrt_engine:tensorrt_from_onnx", extra="tensorrt"),
+    Exporter(("onnx", INT8), ("tensorrt", INT8), "from_onnx.tensorrt_engine:tensorrt_from_onnx", extra="tensorrt"),
+    Exporter(
         ("safetensors", FP32),
         ("coreml", FP32),
         "from_torch.coreml:coreml_from_safetensors",
         flexible=True,
         extra="coreml",
     ),
-    Stage(
+    Exporter(
         ("safetensors", FP32),
         ("coreml", FP16),
         "from_torch.coreml:fp16_coreml_from_safetensors",
         flexible=True,
         extra="coreml",
     ),
-    Stage(
-        ("coreml", FP16), ("coreml", Precision.W8), "quantize.coreml_compressed:w8_coreml_from_coreml", extra="coreml"
-    ),
-    Stage(
+    Exporter(("coreml", FP16), ("coreml", Precision.W8), "quantize.weights_only:w8_coreml_from_coreml", extra="coreml"),
+    Exporter(
         ("coreml", FP16),
         ("coreml", Precision.PAL6),
-        "quantize.coreml_compressed:pal6_coreml_from_coreml",
+        "quantize.weights_only:pal6_coreml_from_coreml",
         extra="coreml",
     ),
-    Stage(
+    Exporter(
         ("coreml", FP16),
         ("coreml", Precision.PAL4),
-        "quantize.coreml_compressed:pal4_coreml_from_coreml",
+        "quantize.weights_only:pal4_coreml_from_coreml",
         extra="coreml",
     ),
-    Stage(
+    Exporter(
         ("safetensors", FP32),
         ("litert", FP32),
         "from_torch.litert:litert_from_safetensors",
         flexible=True,
         extra="litert-export",
     ),
-    Stage(("litert", FP32), ("litert", INT8), "quantize.litert_int8:int8_litert_from_litert", extra="litert-export"),
-    Stage(("safetensors", FP32), ("executorch", FP32), "from_torch.et:executorch_from_safetensors", extra="executorch"),
-    Stage(("safetensors", FP32), ("ncnn", FP32), "from_torch.ncnn_net:ncnn_from_safetensors", extra="ncnn-export"),
+    Exporter(
+        ("litert", FP32), ("litert", INT8), "quantize.weights_only:int8_litert_from_litert", extra="litert-export"
+    ),
+    Exporter(
+        ("safetensors", FP32), ("executorch", FP32), "from_torch.et:executorch_from_safetensors", extra="executorch"
+    ),
+    Exporter(("safetensors", FP32), ("ncnn", FP32), "from_torch.ncnn_net:ncnn_from_safetensors", extra="ncnn-export"),
 )
 """Every exporter; at most one makes each format and precision."""
 
@@ -227,7 +229,7 @@ def _begin(
     reuse: Sequence[Artifact],
     calibration: CalibrationSet | None = None,
     widths: Sequence[int] = (),
-) -> tuple[Artifact, tuple[Stage, ...]]:
+) -> tuple[Artifact, tuple[Exporter, ...]]:
     """Return what is already there of the way to ``target``, and the stages that are missing."""
     path = _path(source, target)
     # What is there does not say which widths were asked for, only which it has.
@@ -239,9 +241,9 @@ def _begin(
     return source, path
 
 
-def _path(source: Artifact, target: tuple[str, Precision]) -> tuple[Stage, ...]:
+def _path(source: Artifact, target: tuple[str, Precision]) -> tuple[Exporter, ...]:
     start = (source.format, source.precision)
-    path: list[Stage] = []
+    path: list[Exporter] = []
     wanted = target
     while wanted != start:
         stage = next((stage for stage in STAGES if stage.target == wanted), None)
@@ -256,7 +258,7 @@ def _path(source: Artifact, target: tuple[str, Precision]) -> tuple[Stage, ...]:
 
 
 def _existing(
-    stage: Stage, source: Artifact, work: Path, calibration: CalibrationSet | None, reuse: Sequence[Artifact]
+    stage: Exporter, source: Artifact, work: Path, calibration: CalibrationSet | None, reuse: Sequence[Artifact]
 ) -> Artifact | None:
     candidates = list(reuse)
     # An absent or damaged one is made anew, so its error is no news.
@@ -268,7 +270,7 @@ def _existing(
     return next(fitting, None)
 
 
-def has_default_settings(artifact: Artifact, stage: Stage) -> bool:
+def has_default_settings(artifact: Artifact, stage: Exporter) -> bool:
     """Whether the settings that an artefact records are the defaults of the stage that made it.
 
     A setting that is not recorded is newer than the artefact and was at its default; what is recorded beyond the
@@ -276,12 +278,12 @@ def has_default_settings(artifact: Artifact, stage: Stage) -> bool:
     """
     defaults = to_plain(getattr(stage.module, stage.settings)())
     told = {key: value for key, value in artifact.provenance.options.items() if key not in (KEY, *stage.facts)}
-    if is_learned(artifact):
+    if has_learned_ranges(artifact):
         told.pop("ranges", None)
     return all(key in defaults and defaults[key] == value for key, value in told.items())
 
 
-def _fits(artifact: Artifact, stage: Stage, source: Artifact, calibration: CalibrationSet | None) -> bool:
+def _fits(artifact: Artifact, stage: Exporter, source: Artifact, calibration: CalibrationSet | None) -> bool:
     if (artifact.format, artifact.precision) != stage.target or artifact.spec != source.spec:
         return False
     wanted = calibration.record if calibration is not None and _needs_lines(stage, source) else None
@@ -292,12 +294,12 @@ def _fits(artifact: Artifact, stage: Stage, source: Artifact, calibration: Calib
     return artifact.root == source.root
 
 
-def _needs_lines(stage: Stage, source: Artifact) -> bool:
-    return stage.calibrated and not (stage.learned and is_learned(source))
+def _needs_lines(stage: Exporter, source: Artifact) -> bool:
+    return stage.calibrated and not (stage.learned and has_learned_ranges(source))
 
 
 def _run(
-    stage: Stage, source: Artifact, out: Path, calibration: CalibrationSet | None, widths: Sequence[int]
+    stage: Exporter, source: Artifact, out: Path, calibration: CalibrationSet | None, widths: Sequence[int]
 ) -> Artifact:
     settings: dict[str, Any] = {"calibration": calibration} if stage.calibrated else {}
     if stage.flexible and widths:

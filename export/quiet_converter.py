@@ -46,7 +46,7 @@ def failing(
 
 
 @contextmanager
-def contained(stage: str, source: Path) -> Iterator[None]:
+def quiet_converter(stage: str, source: Path) -> Iterator[None]:
     """Keep a converter's prints, warnings, log handlers and environment variables to itself.
 
     Args:

@@ -20,9 +20,8 @@ from inkport.model.zoo import build
 from inkport.train.augment import augment
 from inkport.train.checkpoint import load_checkpoint, save_checkpoint
 from inkport.train.dataset import Batch, Sampler
-from inkport.train.device import compiled, send
-from inkport.train.distil.objective import distillation, lineage, run_digest
-from inkport.train.distributed import Group
+from inkport.train.device import Group, compiled, send
+from inkport.train.distillation import distillation, lineage, run_digest
 from inkport.train.draw import generators
 from inkport.train.evaluate import rates_by_dataset, read_all
 from inkport.train.network import freeze, network_settings, train_mode

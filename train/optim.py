@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inkport.train.distributed import Group
+from inkport.train.device import Group
 from inkport.train.recipe import OptimiserKind, OptimRecipe
 
 

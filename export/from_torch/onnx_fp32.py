@@ -21,7 +21,7 @@ from inkport.export.agreement import require_agreement
 from inkport.export.from_torch.network import fold_batch_norms, torch_forward
 from inkport.export.from_torch.qat import ranges_in_graph
 from inkport.export.graph import onnx_forward, portable_bytes
-from inkport.export.quantize.learned_ranges import learned, learned_options
+from inkport.export.quantize.learned_ranges import find_learned_ranges, learned_options
 from inkport.export.quiet_converter import failing
 from inkport.export.record import derived_artifact
 from inkport.model.weights import load_weights
@@ -54,7 +54,7 @@ def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
         run_onnx = onnx_forward(data, source.spec)
 
     require_agreement(STAGE, source.spec, torch_forward(network), run_onnx)
-    found = learned(weights.provenance)
+    found = find_learned_ranges(weights.provenance)
     if found is not None:
         found = replace(found, ranges=ranges_in_graph(found.ranges, folded, model, source.spec))
     with derived_artifact(

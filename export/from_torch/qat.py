@@ -27,7 +27,7 @@ def ranges_in_graph(
     Layers are paired with nodes in the order in which they run; that each pair has the same weights is checked.
 
     Args:
-        ranges: By site, ``layer:in`` or ``layer:out`` (``inkport.train.qat_sites``).
+        ranges: By site, ``layer:in`` or ``layer:out`` (``inkport.train.qat_graph``).
         network: What was exported, in evaluation mode, batch norms folded.
         model: The graph, in fp32.
         spec: The recogniser.

@@ -20,13 +20,13 @@ from inkport.export.quantize.calibration import CalibrationSet
 
 
 KEY = "qat"
-"""Where provenance and settings of a stage hold ``Learned``."""
+"""Where provenance and settings of a stage hold ``LearnedRanges``."""
 LEARNED = "learned in training"
 """What an int8 artefact records about its ranges."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learned:
+class LearnedRanges:
     """Ranges that quantisation-aware training ended with.
 
     Raises:
@@ -51,12 +51,12 @@ class Learned:
         return {name: (ends[0], ends[1]) for name, ends in self.ranges.items()}
 
 
-def is_learned(artifact: Artifact) -> bool:
+def has_learned_ranges(artifact: Artifact) -> bool:
     """Whether an artefact brings ranges from training with it, or was quantised with such."""
     return bool(artifact.provenance.options.get(KEY))
 
 
-def learned(options: Mapping[str, Any]) -> Learned | None:
+def find_learned_ranges(options: Mapping[str, Any]) -> LearnedRanges | None:
     """Return the ranges in the settings of a stage, None if training learned none.
 
     Raises:
@@ -65,17 +65,17 @@ def learned(options: Mapping[str, Any]) -> Learned | None:
     if not (found := options.get(KEY)):
         return None
     try:
-        return parse_config(Learned, found, where=KEY)
+        return parse_config(LearnedRanges, found, where=KEY)
     except RecipeError as error:
         raise ExportError(f"the ranges that training learned are malformed: {error.message}") from error
 
 
-def learned_options(found: Learned | None) -> dict[str, Any]:
+def learned_options(found: LearnedRanges | None) -> dict[str, Any]:
     """Return what a stage adds to its settings to hand ranges on."""
     return {} if found is None else {KEY: to_plain(found)}
 
 
-def learned_calibration(found: Learned, spec: RecogniserSpec) -> CalibrationSet:
+def learned_calibration(found: LearnedRanges, spec: RecogniserSpec) -> CalibrationSet:
     """Return what a quantiser that insists on an image gets: a blank one, and the record of where ranges began."""
     blank = np.zeros((1, 1, spec.preprocess.height, spec.preprocess.min_width), np.float32)
     return CalibrationSet(inputs=(blank,), record=found.calibration)

@@ -19,7 +19,7 @@ from inkport.lines.audit import Problem, audit_for
 from inkport.lines.source import digest_lines, read_lines
 
 
-SCHEMA = 1
+FORMAT_VERSION = 1
 """Version of the file."""
 
 
@@ -60,7 +60,7 @@ def evaluate(request: EvaluationRequest) -> None:
         for role, paths in request.lines.items()
     }
     document = {
-        "schema": SCHEMA,
+        "schema": FORMAT_VERSION,
         "key": request.key,
         "weights_sha256": sha256_file(request.weights),
         "roles": roles,

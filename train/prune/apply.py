@@ -14,10 +14,24 @@ from inkport.core.errors import UsageError
 from inkport.model.convtext import ConvText
 from inkport.model.weights import Weights, deploy_tensors
 from inkport.model.zoo import build
-from inkport.train.prune.batches import Calibration, reestimate_statistics
-from inkport.train.prune.groups import PruneGroup, convtext_network, parent_digest, prunable_groups, root_layer
-from inkport.train.prune.importance import Gradients, Importance, gradients_on, least, scores
-from inkport.train.prune.shape import describe, remove_blocks
+from inkport.train.prune.groups import (
+    PruneGroup,
+    convtext_network,
+    describe,
+    parent_digest,
+    prunable_groups,
+    remove_blocks,
+    root_layer,
+)
+from inkport.train.prune.importance import (
+    Calibration,
+    Gradients,
+    Importance,
+    gradients_on,
+    least,
+    reestimate_statistics,
+    scores,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

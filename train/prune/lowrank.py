@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from inkport.core.errors import UsageError
 from inkport.model.weights import Weights, deploy_tensors
 from inkport.model.zoo import build
-from inkport.train.prune.batches import Calibration
 from inkport.train.prune.groups import convtext_network, parent_digest
+from inkport.train.prune.importance import Calibration
 
 
 def factorise_weights(

@@ -125,7 +125,7 @@ def make_kit(request: KitRequest, out: Path, *, key: Path | None = None, progres
         targets=targets,
         lines=lines,
         files={name: FileInfo.of(data) for name, data in members.items()},
-    ).to_json()
+    ).to_bytes()
     signature = {} if key is None else {SIGNATURE: sign(manifest, key), PUBLIC_KEY: public_key_of(key)}
     write_archive(out, {MANIFEST: manifest, **signature, **members})
     return open_kit(out)

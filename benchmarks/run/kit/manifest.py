@@ -14,7 +14,7 @@ from inkport.core.errors import ArtifactCorruptError, InkportError
 from inkport.core.target import Budget, Precision
 
 
-SCHEMA = 1
+FORMAT_VERSION = 1
 """Version of ``kit.json``; a newer one is refused."""
 MANIFEST = "kit.json"
 """Name of the manifest in the archive."""
@@ -166,9 +166,9 @@ class Manifest:
     files: Mapping[str, FileInfo]
     """Every member of the archive by name, but ``UNLISTED``."""
 
-    def to_json(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """Return the bytes of ``kit.json``; the same manifest gives the same bytes."""
-        document = {"schema": SCHEMA, **to_plain(self)}
+        document = {"schema": FORMAT_VERSION, **to_plain(self)}
         return (json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
     def artifact_of(self, target: KitTarget) -> KitArtifact:
@@ -186,7 +186,7 @@ def parse_manifest(data: bytes, *, where: str) -> Manifest:
     Raises:
         ArtifactCorruptError: If it is no such document, is newer than this inkport, or names what is not there.
     """
-    document = parse_document(data, where=f"{where}: {MANIFEST}", schema=SCHEMA)
+    document = parse_document(data, where=f"{where}: {MANIFEST}", schema=FORMAT_VERSION)
     try:
         manifest = parse_config(Manifest, document, where=MANIFEST)
     except InkportError as error:

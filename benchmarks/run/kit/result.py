@@ -18,7 +18,7 @@ from inkport.core.errors import ArtifactCorruptError, InkportError
 from inkport.core.runtime import Evidence
 
 
-SCHEMA = 1
+FORMAT_VERSION = 1
 """Version of ``result.json``; another one is refused."""
 RESULT = "result.json"
 """Name of the document in the archive."""
@@ -128,7 +128,9 @@ class ResultWriter:
         """
         files = {name: FileInfo.of(data) for name, data in self._members.items()}
         document = ResultDocument(lines=tuple(self._lines), files=files, **fields)
-        text = json.dumps({"schema": SCHEMA, **to_plain(document)}, ensure_ascii=False, indent=1, allow_nan=False)
+        text = json.dumps(
+            {"schema": FORMAT_VERSION, **to_plain(document)}, ensure_ascii=False, indent=1, allow_nan=False
+        )
         members = {RESULT: f"{text}\n".encode(), **self._members}
         write_archive(path, members)
         return Result(path=path, document=document, members=members)
@@ -145,7 +147,7 @@ def open_result(path: Path) -> Result:
         if RESULT not in archive.sizes:
             raise ArtifactCorruptError(f"{path}: no {RESULT} in it, so no result", remedy="pass what a runner wrote")
         head = archive.read(RESULT, most=MANIFEST_BYTES)
-        data = parse_document(head, where=f"{path}: {RESULT}", schema=SCHEMA)
+        data = parse_document(head, where=f"{path}: {RESULT}", schema=FORMAT_VERSION)
         try:
             document = parse_config(ResultDocument, data, where=RESULT)
         except InkportError as error:

@@ -16,8 +16,7 @@ from inkport.core.scratch import scratch
 from inkport.export.quantize.calibration import CalibrationSet
 from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx, measure_ranges
 from inkport.export.quantize.search.meter import Effect, Meter
-from inkport.export.quantize.search.operators import Group
-from inkport.export.quantize.search.sensitivity import Rank, Row, Scan, keep_all_but
+from inkport.export.quantize.search.sensitivity import Group, GroupSensitivity, Rank, Scan, keep_all_but
 
 
 Attempt = Callable[[Sequence[Group]], Effect]
@@ -185,7 +184,7 @@ def _from_fp32(
     return kept, steps, held
 
 
-def _group(row: Row) -> Group:
+def _group(row: GroupSensitivity) -> Group:
     return Group(name=row.name, operators=row.operators, nodes=row.nodes, weights=row.weights, macs=row.macs)
 
 

@@ -12,7 +12,7 @@ from inkport.benchmarks.run.environment import without_folders
 from inkport.compress.graph import START
 from inkport.compress.recipe import StageRow
 from inkport.compress.stage import Context, Inputs
-from inkport.compress.store import SCHEMA, Record, StageFolder, stage_key
+from inkport.compress.store import FORMAT_VERSION, Record, StageFolder, stage_key
 from inkport.core.artifact import Artifact
 from inkport.core.config import to_plain
 from inkport.core.errors import InkportError, RuntimeUnavailableError
@@ -115,7 +115,7 @@ def _run(row: StageRow, inputs: Inputs, parent: Artifact, context: Context, fold
         return _failed(row, error, parent)
     folder.finish(
         Record(
-            schema=SCHEMA,
+            schema=FORMAT_VERSION,
             kind=row.kind,
             settings=to_plain(row.stage),
             inputs=inputs.digests,

@@ -80,7 +80,7 @@ def copy_artifact(artifact: Artifact, out: Path) -> Artifact:
     return load_artifact(out)
 
 
-SCHEMA = 1
+FORMAT_VERSION = 1
 """Version of the records; what another version left is made again."""
 RECORD = "stage.json"
 """Name of the record in a stage's folder."""
@@ -135,7 +135,7 @@ class StageFolder:
             data = read_json(self.path / RECORD)
             record = parse_config(Record, data, where=RECORD)
             artifact = load_artifact(self.artifact)
-            if (record.schema, record.key, record.artifact_sha256) == (SCHEMA, key, artifact.digest):
+            if (record.schema, record.key, record.artifact_sha256) == (FORMAT_VERSION, key, artifact.digest):
                 return artifact
         return None
 
@@ -169,7 +169,7 @@ def kept(path: Path, inputs: Any, cls: type[T], measure: Callable[[], T], *, kee
         measure: Makes it.
         keep: Whether a measurement is whole; one that is not is made again next time.
     """
-    key = digest_of([SCHEMA, __version__, inputs])
+    key = digest_of([FORMAT_VERSION, __version__, inputs])
     with suppress(ValueError, DataError, RecipeError, TypeError, KeyError):
         data = read_json(path)
         if data["key"] == key:

@@ -25,7 +25,7 @@ from inkport.core.target import Precision
 
 SIDECAR = "recogniser.json"
 """Name of the sidecar in an artefact's directory."""
-SCHEMA = 1
+FORMAT_VERSION = 1
 """Version of the sidecar; a newer one is refused."""
 COPY_AGAIN = "copy or export the artefact again"
 """What helps against damage."""
@@ -165,9 +165,9 @@ def _read_json(sidecar: Path) -> Mapping[str, Any]:
     schema = data.get("schema") if isinstance(data, dict) else None
     if type(schema) is not int:
         raise _corrupt(f"{sidecar}: no schema version, so not an inkport sidecar")
-    if schema > SCHEMA:
+    if schema > FORMAT_VERSION:
         raise ArtifactCorruptError(
-            f"{sidecar}: schema {schema}, this inkport reads up to {SCHEMA}",
+            f"{sidecar}: schema {schema}, this inkport reads up to {FORMAT_VERSION}",
             remedy="upgrade inkport, or export again with this version",
         )
     return cast("Mapping[str, Any]", data)
@@ -227,7 +227,7 @@ def new_artifact(
     with new_directory(path) as draft:
         yield draft
         sidecar = {
-            "schema": SCHEMA,
+            "schema": FORMAT_VERSION,
             "spec": spec.to_dict(),
             "format": format,
             "precision": precision.value,

@@ -15,9 +15,8 @@ from inkport.compress.stage import KINDS, find_kind
 from inkport.core.artifact import load_artifact
 from inkport.core.errors import RecipeError
 from inkport.core.target import Precision
-from inkport.export.quantize.accuracy import AccuracyControl
 from inkport.export.quantize.onnx_int8 import Int8Options
-from inkport.export.quantize.openvino_int8 import OpenVinoInt8Options
+from inkport.export.quantize.openvino_int8 import AccuracyControl, OpenVinoInt8Options
 
 
 OPTIM = {"steps": 2, "batch": 2}

@@ -16,7 +16,7 @@ from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.exits import exit_code
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
-from inkport.export.plan import Stage, build, lacks_calibration
+from inkport.export.plan import Exporter, build, lacks_calibration
 from inkport.export.quantize.calibration import CalibrationSet
 
 
@@ -58,9 +58,9 @@ def calls(monkeypatch) -> list[str]:
         planning,
         "STAGES",
         (
-            Stage(source=WEIGHTS, target=ONNX, function="cheap_stages:onnx"),
-            Stage(source=ONNX, target=INT8, function="cheap_stages:int8", calibrated=True),
-            Stage(source=ONNX, target=OV, function="cheap_stages:ov"),
+            Exporter(source=WEIGHTS, target=ONNX, function="cheap_stages:onnx"),
+            Exporter(source=ONNX, target=INT8, function="cheap_stages:int8", calibrated=True),
+            Exporter(source=ONNX, target=OV, function="cheap_stages:ov"),
         ),
     )
     return ran

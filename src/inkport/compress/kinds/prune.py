@@ -18,7 +18,7 @@ from inkport.lines.source import digest_lines, read_lines
 
 if TYPE_CHECKING:
     from inkport.train.prune.apply import Pruning
-    from inkport.train.prune.batches import Calibration
+    from inkport.train.prune.importance import Calibration
 
 
 BATCH = 32
@@ -86,7 +86,7 @@ class PruneStage:
     def _pruning(self, context: Context) -> Pruning:
         from inkport.train.prune.apply import Pruning
         from inkport.train.prune.importance import Importance
-        from inkport.train.prune.plan import load_pruning
+        from inkport.train.prune.scan import load_pruning
 
         base = Pruning(ratios={}) if self.file is None else load_pruning(context.base / self.file)
         if self.importance is not None and self.importance not in set(Importance):
@@ -101,7 +101,7 @@ class PruneStage:
         return self.statistics or pruning.importance == "taylor"
 
     def _calibration(self, spec: RecogniserSpec, context: Context) -> Calibration:
-        from inkport.train.prune.batches import calibration_of
+        from inkport.train.prune.importance import calibration_of
 
         lines = list(read_lines(_sources(context)))
         count = min(self.train_lines, len(lines))

@@ -62,7 +62,7 @@ class TrainStage:
             raise RecipeError(f"a training starts from weights, the parent is {parent.format} {parent.precision}")
         with needing("training", extra="train"):
             import torch
-        from inkport.train.distributed import Group
+        from inkport.train.device import Group
         from inkport.train.loop import Trainer
         from inkport.train.prepare import prepare_data
 

@@ -42,7 +42,7 @@ def test_every_field_is_named(text, heading, classes):
         cls = getattr(manifest, name, None) or getattr(result, name)
         for field in dataclasses.fields(cls):
             assert re.search(rf"`{field.name}(\[\])?`", part), f"{name}.{field.name}"
-    assert f"| `schema` | {manifest.SCHEMA} |" in part
+    assert f"| `schema` | {manifest.FORMAT_VERSION} |" in part
 
 
 def test_every_option_is_named_with_its_default(text):

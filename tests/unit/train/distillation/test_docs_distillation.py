@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch", reason="train is a torch package")
 
-from inkport.train.ablation.recipe import Ablation, load_ablation, plan_runs
+from inkport.train.ablation.runs import Ablation, load_ablation, plan_runs
 from inkport.train.recipe_sections import DistilRecipe
 
 

@@ -85,7 +85,7 @@ def recipe(tmp_path, lines_folder, other_lines, save, toy_config):
 @pytest.fixture
 def trainer(tmp_path):
     """Prepare a recipe's lines and return its trainer."""
-    from inkport.train.distributed import Group
+    from inkport.train.device import Group
     from inkport.train.loop import Trainer
     from inkport.train.prepare import prepare_data
 

@@ -17,9 +17,9 @@ from inkport.core.errors import CheckpointError, LineDataError, RecipeError, Spe
 from inkport.core.files import sha256_file  # noqa: E402
 from inkport.core.preprocess import PreprocessSpec  # noqa: E402
 from inkport.model.weights import load_weights  # noqa: E402
-from inkport.train.distil.readings import Readings  # noqa: E402
 from inkport.train.objectives import Step, ctc_of  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
+from inkport.train.teacher import Readings  # noqa: E402
 
 
 ALL = "frame = 0.5\nsequence = 0.5\nfeature = 0.5"
