@@ -14,8 +14,7 @@ from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import to_plain
 from inkport.core.errors import ArtifactError, ExporterUnavailableError, ExportRequestError, needing
 from inkport.core.target import Precision
-from inkport.export.quantize.calibration import CalibrationSet
-from inkport.export.quantize.learned_ranges import KEY, has_learned_ranges
+from inkport.export.quantize.calibration import KEY, CalibrationSet, has_learned_ranges
 
 
 @dataclass(frozen=True)

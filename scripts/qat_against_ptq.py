@@ -29,8 +29,7 @@ from inkport.core.registry import open_session
 from inkport.core.target import Precision
 from inkport.export.from_torch.network import safetensors_from_weights
 from inkport.export.plan import build
-from inkport.export.quantize.calibration import choose_calibration
-from inkport.export.quantize.learned_ranges import has_learned_ranges
+from inkport.export.quantize.calibration import choose_calibration, has_learned_ranges
 from inkport.lines.audit import Audit, audit_for
 from inkport.lines.source import digest_lines, read_lines
 from inkport.model.weights import load_weights

@@ -50,30 +50,13 @@ class Ctc:
 
     def __call__(self, output: TrainOutput, step: Step) -> Tensor:
         """Return the weighted sum."""
-        loss = ctc_loss(output.logits, step.frames, step.batch)
+        loss = ctc_loss(output.logits, step.frames, step.batch.targets, step.batch.lengths)
         for auxiliary in output.auxiliary.values():
-            loss = loss + self.shortcut * ctc_loss(auxiliary, step.frames, step.batch)
+            loss = loss + self.shortcut * ctc_loss(auxiliary, step.frames, step.batch.targets, step.batch.lengths)
         return self.weight * loss
 
 
-def ctc(recipe: Recipe) -> Mapping[str, Objective]:
-    """Return the CTC objective as a recipe asks for it, by name."""
-    weight = 1.0 if recipe.distil is None else recipe.distil.ctc
-    return {"ctc": Ctc(shortcut=recipe.optim.shortcut, weight=weight)}
-
-
-def ctc_loss(logits: Tensor, frames: Tensor, batch: Batch) -> Tensor:
-    """Return the CTC loss per label, averaged over lines, in float32.
-
-    Args:
-        logits: (n, t, k), blank first.
-        frames: int64 (n,) on the host, frames that belong to each line.
-        batch: Targets.
-    """
-    return ctc_of(logits, frames, batch.targets, batch.lengths)
-
-
-def ctc_of(logits: Tensor, frames: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+def ctc_loss(logits: Tensor, frames: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
     """Return the CTC loss per label, averaged over the lines that have labels, in float32; 0 if none has.
 
     A line without labels has no part in it: to CTC it would be a line on which nothing is written.
@@ -186,7 +169,8 @@ def objectives(recipe: Recipe, network: Recogniser) -> Mapping[str, Objective]:
         recipe: Names them.
         network: What is trained, on its device.
     """
-    found: dict[str, Objective] = dict(ctc(recipe))
+    weight = 1.0 if recipe.distil is None else recipe.distil.ctc
+    found: dict[str, Objective] = {"ctc": Ctc(shortcut=recipe.optim.shortcut, weight=weight)}
     if recipe.consistency is not None:
         found["consistency"] = Consistency(weight=recipe.consistency.weight)
     if recipe.tcm is not None:

@@ -15,9 +15,8 @@ logarithms of ranges; ``inkport.train.qat_graph`` for the gradients.
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -29,6 +28,7 @@ from inkport.core.errors import RecipeError
 from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.lines.line import Line
 from inkport.lines.roles import Role, describe_lines
+from inkport.lines.source import take_turns
 from inkport.model.recogniser import Recogniser, TrainOutput
 from inkport.train.prepare import Prepared
 from inkport.train.qat_graph import (
@@ -269,7 +269,7 @@ def advance(network: Recogniser, share: float) -> None:
 
 
 def learned_ranges(network: Recogniser, recipe: Recipe, data: Prepared) -> dict[str, Any]:
-    """Return what the weights record, for the exporter: ``inkport.export.quantize.learned_ranges.LearnedRanges``."""
+    """Return what the weights record, for the exporter: ``inkport.export.quantize.calibration.LearnedRanges``."""
     if not isinstance(network, FakeQuantized):
         return {}
     chosen = calibration_lines(data.train.lines, network.recipe.calibration_lines)
@@ -285,12 +285,4 @@ def calibration_lines(lines: Iterable[Line], count: int) -> list[Line]:
     once: dict[str, Line] = {}
     for line in lines:
         once.setdefault(line.content, line)
-    sets: dict[str, list[Line]] = defaultdict(list)
-    for line in once.values():
-        sets[line.dataset].append(line)
-    ranked = [
-        (turn, name, line)
-        for name, some in sets.items()
-        for turn, line in enumerate(sorted(some, key=lambda line: hashlib.sha256(line.id.encode()).hexdigest()))
-    ]
-    return [line for _, _, line in sorted(ranked, key=lambda item: item[:2])[:count]]
+    return list(islice(take_turns(once.values(), count), count))

@@ -7,7 +7,6 @@ the same in every epoch. Only lines that the run will see are read, once, and ke
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from inkport.core.charset import Charset
-from inkport.core.ctc import greedy
 from inkport.core.documents import read_json
 from inkport.core.errors import DataError, SpecMismatchError
 from inkport.core.files import sha256_file, write_atomically
@@ -28,6 +27,7 @@ from inkport.core.spec import RecogniserSpec
 from inkport.model.recogniser import Recogniser, TrainOutput
 from inkport.model.weights import Weights, load_weights
 from inkport.train.dataset import Batch, TrainingLines
+from inkport.train.network import read_images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,29 +94,25 @@ def check_teacher(teacher: Teacher, student: RecogniserSpec) -> None:
     Raises:
         SpecMismatchError: If stride, charset or preprocessing differ.
     """
-    for weights in teacher.members:
-        _check_member(weights.spec, student)
-
-
-def _check_member(found: RecogniserSpec, student: RecogniserSpec) -> None:
-    if found.stride != student.stride:
-        raise SpecMismatchError(
-            f"the teacher {found.name} gives a frame every {found.stride} columns, the student {student.name} every "
-            f"{student.stride}",
-            remedy="frames can only be compared one to one: choose a teacher and a student of one stride",
-        )
-    if found.charset != student.charset:
-        foreign = sorted(set(student.charset.symbols) ^ set(found.charset.symbols))
-        raise SpecMismatchError(
-            f"the teacher's charset {found.charset.digest[:12]} is not the student's {student.charset.digest[:12]}; "
-            f"symbols that only one of them has: {foreign}",
-            remedy="train on lines whose symbols the teacher knows, or choose a teacher that knows them",
-        )
-    if found.preprocess != student.preprocess:
-        raise SpecMismatchError(
-            f"the teacher reads images made by {found.preprocess}, the student by {student.preprocess}",
-            remedy="give the recipe the teacher's [preprocess] section",
-        )
+    for found in (weights.spec for weights in teacher.members):
+        if found.stride != student.stride:
+            raise SpecMismatchError(
+                f"the teacher {found.name} gives a frame every {found.stride} columns, the student {student.name} "
+                f"every {student.stride}",
+                remedy="frames can only be compared one to one: choose a teacher and a student of one stride",
+            )
+        if found.charset != student.charset:
+            foreign = sorted(set(student.charset.symbols) ^ set(found.charset.symbols))
+            raise SpecMismatchError(
+                f"the teacher's charset {found.charset.digest[:12]} is not the student's "
+                f"{student.charset.digest[:12]}; symbols that only one of them has: {foreign}",
+                remedy="train on lines whose symbols the teacher knows, or choose a teacher that knows them",
+            )
+        if found.preprocess != student.preprocess:
+            raise SpecMismatchError(
+                f"the teacher reads images made by {found.preprocess}, the student by {student.preprocess}",
+                remedy="give the recipe the teacher's [preprocess] section",
+            )
 
 
 @torch.inference_mode()
@@ -131,10 +127,6 @@ def ask(teacher: Recogniser, images: Tensor, *, bf16: bool) -> tuple[Tensor, Ten
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
         output = teacher.forward_train(images)
     return output.logits, output.context
-
-
-BATCH = 16
-"""Most lines per pass; only lines of one width share one, as when deployed."""
 
 
 @dataclass(frozen=True)
@@ -212,18 +204,13 @@ def _load(path: Path, request: ReadingRequest) -> dict[str, str] | None:
     return texts if whole else None
 
 
-@torch.inference_mode()
 def _read(teacher: nn.Module, request: ReadingRequest) -> dict[str, str]:
-    by_width: dict[int, list[int]] = defaultdict(list)
-    for index in sorted(request.wanted):
-        by_width[request.lines.images[index].shape[1]].append(index)
-    device, spec = next(teacher.parameters()).device, request.preprocess
-    texts: dict[int, str] = {}
-    for _, same in sorted(by_width.items()):
-        for start in range(0, len(same), BATCH):
-            chunk = same[start : start + BATCH]
-            images = torch.from_numpy(np.stack([request.lines.images[i] for i in chunk])[:, None]).to(device)
-            logits = teacher((images.float() / 255 - spec.mean) / spec.std).float().cpu().numpy()
-            for index, scores in zip(chunk, logits, strict=True):
-                texts[index] = " ".join(greedy(scores, request.charset).text.split())
-    return {str(index): texts[index] for index in sorted(texts)}
+    images, spec = request.lines.images, request.preprocess
+
+    def prepared(index: int) -> npt.NDArray[np.float32]:
+        gray = images[index][None, None].astype(np.float32) / np.float32(255)
+        return (gray - np.float32(spec.mean)) / np.float32(spec.std)
+
+    widths = {index: images[index].shape[1] for index in sorted(request.wanted)}
+    readings = read_images(teacher, widths, prepared, request.charset)
+    return {str(index): " ".join(readings[index].split()) for index in widths}

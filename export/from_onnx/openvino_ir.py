@@ -9,8 +9,7 @@ from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ExportError
 from inkport.core.target import Precision
 from inkport.export.agreement import FP16_TOLERANCE, require_agreement
-from inkport.export.graph import onnx_forward
-from inkport.export.openvino_model import name_operations, openvino_forward
+from inkport.export.graph import name_operations, onnx_forward, openvino_forward
 from inkport.export.record import derived_artifact
 
 

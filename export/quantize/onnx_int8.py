@@ -21,8 +21,13 @@ from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.scratch import scratch
 from inkport.core.target import Precision
 from inkport.export.graph import onnx_forward, portable_bytes
-from inkport.export.quantize.calibration import CalibrationSet
-from inkport.export.quantize.learned_ranges import LEARNED, find_learned_ranges, learned_calibration, learned_options
+from inkport.export.quantize.calibration import (
+    LEARNED,
+    CalibrationSet,
+    find_learned_ranges,
+    learned_calibration,
+    learned_options,
+)
 from inkport.export.quantize.ranges import Ranges, activation_ranges
 from inkport.export.quiet_converter import failing
 from inkport.export.record import derived_artifact

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,10 +19,10 @@ from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.metrics import cer
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
-from inkport.export.openvino_model import compile_fp32, name_operations, openvino_forward
+from inkport.export.graph import compile_fp32, name_operations, openvino_forward
 from inkport.export.quantize.calibration import CalibrationSet
 from inkport.export.quantize.onnx_int8 import Int8Options, Part, nodes_of
-from inkport.export.quiet_converter import failing
+from inkport.export.quiet_converter import failing, quiet_logger
 from inkport.export.record import derived_artifact
 from inkport.lines.audit import Audit
 from inkport.lines.held_out import refuse_test_lines
@@ -87,7 +86,8 @@ def int8_openvino_from_onnx(
         there = any(operation.get_type_name() == DEPTHWISE for operation in model.get_ordered_ops())
         scope = nncf.IgnoredScope(types=[DEPTHWISE] if there else [], names=names)
         data = nncf.Dataset(list(calibration.inputs))
-        with _quiet():
+        # Progress bars and notes of NNCF's.
+        with quiet_logger("nncf"), redirect_stdout(io.StringIO()):
             quantized = nncf.quantize(model, data, subset_size=len(calibration.inputs), ignored_scope=scope)
             if options.accuracy and validation:
                 measure = validation_function(source.spec, validation)
@@ -176,19 +176,6 @@ def _try_widths(model: Any, inputs: Sequence[npt.NDArray[np.float32]]) -> None:
         logits = forward(image)
         if not logits.size or not np.isfinite(logits).all():
             raise ExportError(f"{STAGE}: logits of images {image.shape} have shape {logits.shape} or are not finite")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence NNCF's progress bars and notes."""
-    logger = logging.getLogger("nncf")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 @dataclass(frozen=True, kw_only=True)

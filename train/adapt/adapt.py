@@ -24,8 +24,8 @@ from inkport.lines.source import digest_lines
 from inkport.model.weights import Weights, average_tensors, load_weights
 from inkport.train.dataset import TrainingLines
 from inkport.train.device import Group
-from inkport.train.evaluate import read_all
 from inkport.train.loop import Trainer
+from inkport.train.network import read_all
 from inkport.train.prepare import Prepared, choose_charset, fit_start
 from inkport.train.recipe import AugmentRecipe, CharsetSource, DataRecipe, Frozen, OptimRecipe, Recipe
 
@@ -193,7 +193,7 @@ def adapt(request: AdaptRequest, *, say: Say = lambda _: None) -> Adapted:
     charset = choose_charset(recipe, request.lines, given)
     spec = replace(given.spec, charset=charset)
     start = fit_start(given, spec, extend=settings.extend_charset, where=request.start)
-    own = _audit(request.lines, spec, settings)
+    own = audit_for(request.lines, spec, skip=settings.skip)
     if not own.lines:
         raise LineDataError("there is no usable line to adapt to", remedy="pass lines of the hand with --lines")
     say(f"lines of the hand: {own.summary()}")
@@ -246,16 +246,12 @@ class _Job:
             return load_weights(folder / "last.safetensors")
 
 
-def _audit(lines: Sequence[Line], spec: RecogniserSpec, settings: AdaptSettings) -> Audit:
-    return audit_for(lines, spec, skip=settings.skip)
-
-
 def _rehearsal(request: AdaptRequest, spec: RecogniserSpec) -> Audit:
     """Draw as many rehearsal lines as the training sees, so that few of them come twice."""
     settings = request.settings
     wanted = round(settings.rehearsal_share * settings.steps_for(len(request.lines)) * settings.batch)
     order = np.random.default_rng([settings.seed, 1]).permutation(len(request.rehearse))[:wanted]
-    return _audit([request.rehearse[i] for i in sorted(order)], spec, settings)
+    return audit_for([request.rehearse[i] for i in sorted(order)], spec, skip=settings.skip)
 
 
 def _cross_validate(job: _Job, own: Audit, say: Say) -> list[Trial]:

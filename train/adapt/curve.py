@@ -28,7 +28,7 @@ from inkport.lines.roles import name_lines, refuse_shared
 from inkport.lines.source import digest_lines
 from inkport.model.weights import Weights, load_weights
 from inkport.train.adapt.adapt import AdaptRequest, AdaptSettings, adapt
-from inkport.train.evaluate import read_all
+from inkport.train.network import read_all
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,14 +12,10 @@ from torch import Tensor, nn
 
 from inkport.core.config import to_plain
 from inkport.core.errors import RecipeError, UsageError
-from inkport.model.convtext import ConvText, ConvTextConfig
+from inkport.model.convtext import STEM_LAYERS, ConvText, ConvTextConfig
 from inkport.model.recogniser import Recogniser
 from inkport.model.weights import Weights
 from inkport.model.zoo import find
-
-
-STEM_LAYERS = 2
-"""Layers of ``ConvText.cnn`` before the first residual block."""
 
 
 @dataclass(frozen=True, kw_only=True)

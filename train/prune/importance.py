@@ -167,7 +167,7 @@ def gradients_on(network: nn.Module, calibration: Calibration) -> Gradients:
 def _loss(network: nn.Module, batch: Batch, calibration: Calibration) -> Tensor:
     with torch.enable_grad():
         logits = network(calibration.images(batch))
-        return ctc_loss(logits, batch.widths // calibration.stride, batch)
+        return ctc_loss(logits, batch.widths // calibration.stride, batch.targets, batch.lengths)
 
 
 def least(scored: Tensor, count: int) -> Sequence[int]:

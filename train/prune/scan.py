@@ -19,7 +19,7 @@ from inkport.core.files import write_atomically
 from inkport.core.tables import Table, markdown_table
 from inkport.lines.audit import Audit
 from inkport.model.weights import Weights
-from inkport.train.evaluate import rates_by_dataset, read_all
+from inkport.train.network import rates_by_dataset, read_all
 from inkport.train.prune.apply import Pruning, prune_weights
 from inkport.train.prune.groups import PruneGroup, convtext_network, prunable_groups
 from inkport.train.prune.importance import Calibration, Gradients, Importance, gradients_on

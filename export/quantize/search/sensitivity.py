@@ -149,19 +149,9 @@ class Rank(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GroupSensitivity:
-    """One group of operators."""
+class GroupSensitivity(Group):
+    """What one group of operators does."""
 
-    name: str
-    """The group."""
-    operators: tuple[str, ...]
-    """Types of its operators."""
-    nodes: tuple[str, ...]
-    """Names of the ONNX nodes."""
-    weights: int
-    """Values in their weights."""
-    macs: int
-    """Multiplications of one wide line."""
     effect: Effect
     """What was measured with it alone quantised, or with everything else."""
     saved_ns: int | None = None

@@ -246,7 +246,7 @@ def factorise(
     """
     _need()
     from inkport.model.weights import load_weights, save_weights
-    from inkport.train.prune.lowrank import factorise_weights
+    from inkport.train.prune.apply import factorise_weights
     from inkport.train.prune.scan import count_macs
 
     loaded = load_weights(weights)

@@ -18,10 +18,15 @@ from inkport.core.errors import ExportError  # noqa: E402
 from inkport.core.preprocess import prepare  # noqa: E402
 from inkport.core.target import Precision  # noqa: E402
 from inkport.export.from_torch.network import fold_batch_norms, safetensors_from_weights  # noqa: E402
-from inkport.export.from_torch.qat import ranges_in_graph  # noqa: E402
+from inkport.export.from_torch.onnx_fp32 import ranges_in_graph  # noqa: E402
 from inkport.export.plan import build  # noqa: E402
-from inkport.export.quantize.calibration import choose_calibration  # noqa: E402
-from inkport.export.quantize.learned_ranges import LEARNED, LearnedRanges, find_learned_ranges, has_learned_ranges  # noqa: E402
+from inkport.export.quantize.calibration import (  # noqa: E402
+    LEARNED,
+    LearnedRanges,
+    choose_calibration,
+    find_learned_ranges,
+    has_learned_ranges,
+)
 from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx  # noqa: E402
 from inkport.lines.source import read_lines  # noqa: E402
 from inkport.model.weights import load_weights, save_weights  # noqa: E402

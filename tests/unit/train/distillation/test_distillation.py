@@ -17,7 +17,7 @@ from inkport.core.errors import CheckpointError, LineDataError, RecipeError, Spe
 from inkport.core.files import sha256_file  # noqa: E402
 from inkport.core.preprocess import PreprocessSpec  # noqa: E402
 from inkport.model.weights import load_weights  # noqa: E402
-from inkport.train.objectives import Step, ctc_of  # noqa: E402
+from inkport.train.objectives import Step, ctc_loss  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 from inkport.train.teacher import Readings  # noqa: E402
 
@@ -137,8 +137,8 @@ def test_lines_that_the_teacher_reads_as_empty_teach_no_emptiness(recipe, traine
     frames, lengths = torch.tensor([9, 8, 9]), torch.tensor([2, 0, 1])
     targets = torch.tensor([1, 2, 3])
     rows = [0, 2]
-    assert ctc_of(logits, frames, targets, lengths) == ctc_of(logits[rows], frames[rows], targets, lengths[rows])
-    assert ctc_of(logits, frames, targets[:0], lengths * 0) == 0
+    assert ctc_loss(logits, frames, targets, lengths) == ctc_loss(logits[rows], frames[rows], targets, lengths[rows])
+    assert ctc_loss(logits, frames, targets[:0], lengths * 0) == 0
     save("teacher.safetensors", config=toy_config, blank=1e4)
     run = trainer(recipe("ctc = 0\nsequence = 1"))
     assert run.objectives["distil"].readings.empty == 6
@@ -155,8 +155,8 @@ def test_unlabelled_lines_teach_through_the_teacher_alone(recipe, trainer, unlab
     assert batch.lengths.tolist() == [0, len("bad deed"), 0]
     alone = run.lines.batch([2])
     logits = torch.randn(3, 40, 8)
-    ours = ctc_of(logits, torch.tensor([40, 40, 40]), batch.targets, batch.lengths)
-    assert ours == ctc_of(logits[1:2], torch.tensor([40]), alone.targets, alone.lengths)
+    ours = ctc_loss(logits, torch.tensor([40, 40, 40]), batch.targets, batch.lengths)
+    assert ours == ctc_loss(logits[1:2], torch.tensor([40]), alone.targets, alone.lengths)
     assert set(run.objectives["distil"].readings.labels) == set(range(9))
     run.run()
     lineage = load_weights(run.out / "last.safetensors").provenance["distil"]
