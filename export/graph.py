@@ -1,4 +1,4 @@
-"""ONNX graphs: as files that equal inputs make equal, and as functions to compare with."""
+"""Graphs of ONNX and OpenVINO: as files that equal inputs make equal, and as functions to compare with."""
 
 from __future__ import annotations
 
@@ -46,3 +46,27 @@ def onnx_forward(model: bytes | Path, spec: RecogniserSpec) -> Forward:
         return np.asarray(session.run([spec.output.name], {spec.input.name: images})[0])
 
     return forward
+
+
+def compile_fp32(model: Any) -> Any:
+    """Compile an ``openvino.Model`` for the CPU in fp32; processors with bf16 units would otherwise use them."""
+    import openvino as ov
+
+    return ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+
+def openvino_forward(model: Any) -> Forward:
+    """Return an ``openvino.Model``, computed in fp32, as a function from images to logits."""
+    compiled = compile_fp32(model)
+
+    def forward(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.asarray(compiled([images])[0])
+
+    return forward
+
+
+def name_operations(model: Any) -> None:
+    """Give names to a model's operations that have none of their own; theirs count all operations of the process."""
+    for index, operation in enumerate(model.get_ordered_ops()):
+        if operation.get_friendly_name() == operation.get_name():
+            operation.set_friendly_name(f"{operation.get_type_name()}.{index}")

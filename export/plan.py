@@ -14,8 +14,7 @@ from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import to_plain
 from inkport.core.errors import ArtifactError, ExporterUnavailableError, ExportRequestError, needing
 from inkport.core.target import Precision
-from inkport.export.quantize.calibration import CalibrationSet
-from inkport.export.quantize.learned_ranges import KEY, is_learned
+from inkport.export.quantize.calibration import KEY, CalibrationSet, has_learned_ranges
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,8 @@ STAGES = (
     ),
     Exporter(("onnx", FP32), ("onnx", FP16), "from_onnx.fp16:fp16_onnx_from_onnx"),
     Exporter(("onnx", FP32), ("openvino", FP32), "from_onnx.openvino_ir:openvino_from_onnx"),
-    Exporter(("openvino", FP32), ("openvino", Precision.BF16), "from_onnx.openvino_half:bf16_openvino_from_openvino"),
-    Exporter(("openvino", FP32), ("openvino", FP16), "from_onnx.openvino_half:fp16_openvino_from_openvino"),
+    Exporter(("openvino", FP32), ("openvino", Precision.BF16), "from_onnx.openvino_ir:bf16_openvino_from_openvino"),
+    Exporter(("openvino", FP32), ("openvino", FP16), "from_onnx.openvino_ir:fp16_openvino_from_openvino"),
     Exporter(
         ("onnx", FP32),
         ("openvino", INT8),
@@ -95,19 +94,17 @@ STAGES = (
         flexible=True,
         extra="coreml",
     ),
-    Exporter(
-        ("coreml", FP16), ("coreml", Precision.W8), "quantize.coreml_compressed:w8_coreml_from_coreml", extra="coreml"
-    ),
+    Exporter(("coreml", FP16), ("coreml", Precision.W8), "quantize.weights_only:w8_coreml_from_coreml", extra="coreml"),
     Exporter(
         ("coreml", FP16),
         ("coreml", Precision.PAL6),
-        "quantize.coreml_compressed:pal6_coreml_from_coreml",
+        "quantize.weights_only:pal6_coreml_from_coreml",
         extra="coreml",
     ),
     Exporter(
         ("coreml", FP16),
         ("coreml", Precision.PAL4),
-        "quantize.coreml_compressed:pal4_coreml_from_coreml",
+        "quantize.weights_only:pal4_coreml_from_coreml",
         extra="coreml",
     ),
     Exporter(
@@ -117,7 +114,9 @@ STAGES = (
         flexible=True,
         extra="litert-export",
     ),
-    Exporter(("litert", FP32), ("litert", INT8), "quantize.litert_int8:int8_litert_from_litert", extra="litert-export"),
+    Exporter(
+        ("litert", FP32), ("litert", INT8), "quantize.weights_only:int8_litert_from_litert", extra="litert-export"
+    ),
     Exporter(
         ("safetensors", FP32), ("executorch", FP32), "from_torch.et:executorch_from_safetensors", extra="executorch"
     ),
@@ -278,7 +277,7 @@ def has_default_settings(artifact: Artifact, stage: Exporter) -> bool:
     """
     defaults = to_plain(getattr(stage.module, stage.settings)())
     told = {key: value for key, value in artifact.provenance.options.items() if key not in (KEY, *stage.facts)}
-    if is_learned(artifact):
+    if has_learned_ranges(artifact):
         told.pop("ranges", None)
     return all(key in defaults and defaults[key] == value for key, value in told.items())
 
@@ -295,7 +294,7 @@ def _fits(artifact: Artifact, stage: Exporter, source: Artifact, calibration: Ca
 
 
 def _needs_lines(stage: Exporter, source: Artifact) -> bool:
-    return stage.calibrated and not (stage.learned and is_learned(source))
+    return stage.calibrated and not (stage.learned and has_learned_ranges(source))
 
 
 def _run(

@@ -45,7 +45,19 @@ def failing(
 
 
 @contextmanager
-def contained(stage: str, source: Path) -> Iterator[None]:
+def quiet_logger(name: str) -> Iterator[None]:
+    """Let a logger report nothing below an error."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def quiet_converter(stage: str, source: Path) -> Iterator[None]:
     """Keep a converter's prints, warnings, log handlers and environment variables to itself.
 
     Args:

@@ -68,6 +68,8 @@ def filter_pair(layer: nn.Conv2d, rank: int) -> nn.Sequential:
 
 STRIDE = 4
 """Input columns per frame; measured in docs/frames.md."""
+STEM_LAYERS = 2
+"""Layers of ``ConvText.cnn`` before the first residual block."""
 
 
 @dataclass(frozen=True, kw_only=True)

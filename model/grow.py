@@ -12,13 +12,9 @@ from torch import Tensor, nn
 
 from inkport.core.charset import BLANK, Charset, normalise_text
 from inkport.core.errors import SpecMismatchError, UsageError
-from inkport.model.convtext import ConvText, ConvTextConfig
+from inkport.model.convtext import STEM_LAYERS, ConvText, ConvTextConfig
 from inkport.model.weights import Weights, deploy_tensors
 from inkport.model.zoo import build, plan
-
-
-STEM_LAYERS = 2
-"""Layers of ``ConvText.cnn`` before the first stage."""
 
 
 PRUNED = ("block_dim", "head_dim", "block_inner", "block_heads", "block_hidden", "block_conv", "ranks")

@@ -49,7 +49,7 @@ class TrainOutput:
     auxiliary: Mapping[str, Tensor] = field(default_factory=dict)
     """Logits of auxiliary CTC heads by name, shaped like ``logits``; empty where the network has none."""
     context: Tensor
-    """Visual features (n, w / stride, d) for a Textual Context Module, ``inkport.model.tcm``."""
+    """Visual features (n, w / stride, d) for a Textual Context Module, ``TextualContext``."""
 
 
 class Recogniser(nn.Module, ABC):

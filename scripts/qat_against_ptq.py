@@ -27,10 +27,9 @@ from inkport.core.files import write_atomically
 from inkport.core.recogniser import Recogniser
 from inkport.core.registry import open_session
 from inkport.core.target import Precision
-from inkport.export.from_torch.weights import safetensors_from_weights
+from inkport.export.from_torch.network import safetensors_from_weights
 from inkport.export.plan import build
-from inkport.export.quantize.calibration import choose_calibration
-from inkport.export.quantize.learned_ranges import is_learned
+from inkport.export.quantize.calibration import choose_calibration, has_learned_ranges
 from inkport.lines.audit import Audit, audit_for
 from inkport.lines.source import digest_lines, read_lines
 from inkport.model.weights import load_weights
@@ -97,7 +96,7 @@ def main() -> None:
         for name, path in (("parent", given.parent), ("qat", given.qat))
     }
     spec = sources["parent"].spec
-    if not is_learned(sources["qat"]) or sources["qat"].spec.charset != spec.charset:
+    if not has_learned_ranges(sources["qat"]) or sources["qat"].spec.charset != spec.charset:
         raise UsageError(f"{given.qat}: expected weights of a recipe with [qat], with the symbols of {given.parent}")
     audit = audit_for(read_lines(given.lines), spec)
     calibration = choose_calibration(read_lines(given.calibration), spec.preprocess)

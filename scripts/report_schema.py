@@ -21,8 +21,8 @@ from inkport.benchmarks.report.envelope import VERIFY
 from inkport.benchmarks.report.schema import FILE, make_schema, write_schema
 from inkport.compress.report import CompressReport
 from inkport.core.files import write_atomically
-from inkport.export.quantize.search.report import ScanReport
-from inkport.train.ablation.report import AblationReport
+from inkport.export.quantize.search.scan_report import ScanReport
+from inkport.train.ablation.ablation_report import AblationReport
 from inkport.train.adapt.curve_report import AdaptReport
 
 

@@ -4,7 +4,7 @@ usage: python scripts/structure.py [--walk]
 
 Prints one JSON object. ``--walk`` also runs one ``inkport verify`` on a few sample lines under a profiler, and counts
 the modules whose functions receive the line set or what holds it, and the calls into a higher floor on the way.
-Needs the group ``lint`` (grimp comes with import-linter).
+Needs grimp, which comes with import-linter in the group ``lint``.
 """
 
 from __future__ import annotations
@@ -24,10 +24,18 @@ from functools import cache
 from pathlib import Path
 from types import FrameType
 
-import grimp
-import numpy as np
 
-from inkport.cli import app
+try:
+    import grimp
+    import numpy as np
+
+    from inkport.cli import app
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"this python has no module {missing.name}: install what the script needs with "
+        "`python -m pip install --editable . --group lint` (pip 25.1 or newer; grimp comes with import-linter), or use "
+        "the environment that `make test` makes: `.venv/bin/python scripts/structure.py`"
+    )
 
 
 ROOT = Path(__file__).parents[1]
@@ -198,6 +206,7 @@ def main() -> None:
     found: dict[str, object] = {
         "size": size(),
         "benchmarks": floors("benchmarks", graph),
+        "export": floors("export", graph),
         "train": floors("train", graph),
     }
     if arguments.walk:

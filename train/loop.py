@@ -20,12 +20,10 @@ from inkport.model.zoo import build
 from inkport.train.augment import augment
 from inkport.train.checkpoint import load_checkpoint, save_checkpoint
 from inkport.train.dataset import Batch, Sampler
-from inkport.train.device import compiled, send
-from inkport.train.distil.objective import distillation, lineage, run_digest
-from inkport.train.distributed import Group
+from inkport.train.device import Group, compiled, send
+from inkport.train.distillation import distillation, lineage, run_digest
 from inkport.train.draw import generators
-from inkport.train.evaluate import rates_by_dataset, read_all
-from inkport.train.network import freeze, network_settings, train_mode
+from inkport.train.network import freeze, network_settings, rates_by_dataset, read_all, train_mode
 from inkport.train.objectives import Step, objectives, views
 from inkport.train.optim import MovingAverage, Optimiser, TrainedObjectives, at_worst_nearby, learning_rate
 from inkport.train.prepare import Prepared, join_lines

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inkport.train.distributed import Group
+from inkport.train.device import Group
 from inkport.train.recipe import OptimiserKind, OptimRecipe
 
 
@@ -77,27 +77,32 @@ class Optimiser:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the state, named ``<part>.<parameter>.<key>``."""
-        return {
-            f"{number}.{index}.{key}": value
-            for number, part in enumerate(self._parts)
-            for index, state in part.state_dict()["state"].items()
-            for key, value in state.items()
-        }
+        return {f"{number}.{name}": v for number, part in enumerate(self._parts) for name, v in _moments(part).items()}
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Restore what ``tensors`` returned."""
         for number, part in enumerate(self._parts):
-            parameters = [p for group in part.param_groups for p in group["params"]]
-            state: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in tensors.items():
-                owner, index, key = name.split(".", 2)
-                if int(owner) != number:
-                    continue
-                like = parameters[int(index)]
-                # The fused update walks memory in order, so a moment must lie in memory as its parameter does.
-                laid_out = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
-                state.setdefault(int(index), {})[key] = laid_out
-            part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
+            _load_moments(part, tensors, prefix=f"{number}.")
+
+
+def _moments(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return the state, named ``<parameter>.<key>``."""
+    states = optimiser.state_dict()["state"].items()
+    return {f"{index}.{key}": value for index, state in states for key, value in state.items()}
+
+
+def _load_moments(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], *, prefix: str) -> None:
+    """Restore what ``_moments`` returned, from among other tensors."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith(prefix):
+            index, key = name.removeprefix(prefix).split(".", 1)
+            like = parameters[int(index)]
+            # The fused update walks memory in order, so a moment must lie in memory as its parameter does.
+            laid_out = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+            state.setdefault(int(index), {})[key] = laid_out
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
 def _is_output(network: nn.Module, layer: nn.Linear) -> bool:
@@ -221,8 +226,7 @@ class TrainedObjectives:
         """Return the state, for a checkpoint; empty if there is nothing to train."""
         if self._optimiser is None:
             return {}
-        state = self._optimiser.state_dict()["state"]
-        moments = {f"moments.{index}.{key}": v for index, kept in state.items() for key, v in kept.items()}
+        moments = {f"moments.{name}": v for name, v in _moments(self._optimiser).items()}
         return {f"modules.{name}": v for name, v in self.modules.state_dict().items()} | moments
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
@@ -231,10 +235,4 @@ class TrainedObjectives:
             return
         prefix = "modules."
         self.modules.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("moments."):
-                _, index, key = name.split(".", 2)
-                state.setdefault(int(index), {})[key] = tensor
-        groups = self._optimiser.state_dict()["param_groups"]
-        self._optimiser.load_state_dict({"state": state, "param_groups": groups})
+        _load_moments(self._optimiser, tensors, prefix="moments.")

@@ -10,14 +10,13 @@ and a mode express the graph exactly, and the weights keep their names.
 
 Sources: Jacob et al., *Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference*
 (CVPR 2018) for folding batch norm in training; Jain et al., *Trained Quantization Thresholds* (MLSys 2020) for training
-logarithms of ranges; ``inkport.train.qat_rounding`` for the gradients.
+logarithms of ranges; ``inkport.train.qat_graph`` for the gradients.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -29,10 +28,21 @@ from inkport.core.errors import RecipeError
 from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.lines.line import Line
 from inkport.lines.roles import Role, describe_lines
+from inkport.lines.source import take_turns
 from inkport.model.recogniser import Recogniser, TrainOutput
 from inkport.train.prepare import Prepared
-from inkport.train.qat_rounding import grid, round_activation, round_bias, round_weight, weight_step
-from inkport.train.qat_sites import CONVOLUTIONS, CountedCalls, Plan, plan, weights_of
+from inkport.train.qat_graph import (
+    CONVOLUTIONS,
+    CountedCalls,
+    Plan,
+    grid,
+    plan,
+    round_activation,
+    round_bias,
+    round_weight,
+    weight_step,
+    weights_of,
+)
 from inkport.train.recipe import Recipe
 from inkport.train.recipe_sections import QatRecipe
 
@@ -239,12 +249,12 @@ def fake_quantized(network: Recogniser, recipe: Recipe, data: Prepared | None = 
     if recipe.qat is None:
         return network
     device = next(network.parameters()).device
-    quantised = FakeQuantized(network, recipe.qat, recipe.preprocess).to(device)
+    quantized = FakeQuantized(network, recipe.qat, recipe.preprocess).to(device)
     if data is not None:
         chosen = calibration_lines(data.train.lines, recipe.qat.calibration_lines)
         prepared = (prepare(line.gray(), recipe.preprocess) for line in chosen)
-        quantised.measure(torch.from_numpy(image).to(device) for image in prepared)
-    return quantised
+        quantized.measure(torch.from_numpy(image).to(device) for image in prepared)
+    return quantized
 
 
 def plain(network: Recogniser) -> Recogniser:
@@ -259,7 +269,7 @@ def advance(network: Recogniser, share: float) -> None:
 
 
 def learned_ranges(network: Recogniser, recipe: Recipe, data: Prepared) -> dict[str, Any]:
-    """Return what the weights record, for the exporter: ``inkport.export.quantize.learned_ranges.Learned``."""
+    """Return what the weights record, for the exporter: ``inkport.export.quantize.calibration.LearnedRanges``."""
     if not isinstance(network, FakeQuantized):
         return {}
     chosen = calibration_lines(data.train.lines, network.recipe.calibration_lines)
@@ -275,12 +285,4 @@ def calibration_lines(lines: Iterable[Line], count: int) -> list[Line]:
     once: dict[str, Line] = {}
     for line in lines:
         once.setdefault(line.content, line)
-    sets: dict[str, list[Line]] = defaultdict(list)
-    for line in once.values():
-        sets[line.dataset].append(line)
-    ranked = [
-        (turn, name, line)
-        for name, some in sets.items()
-        for turn, line in enumerate(sorted(some, key=lambda line: hashlib.sha256(line.id.encode()).hexdigest()))
-    ]
-    return [line for _, _, line in sorted(ranked, key=lambda item: item[:2])[:count]]
+    return list(islice(take_turns(once.values(), count), count))

@@ -1,18 +1,15 @@
-"""OpenVINO IR in fp32 from ONNX."""
+"""OpenVINO IR: in fp32 from ONNX, and in bfloat16 and IEEE half from that IR."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ExportError
 from inkport.core.target import Precision
-from inkport.export.agreement import require_agreement
-from inkport.export.graph import onnx_forward
+from inkport.export.agreement import FP16_TOLERANCE, require_agreement
+from inkport.export.graph import name_operations, onnx_forward, openvino_forward
 from inkport.export.record import derived_artifact
 
 
@@ -36,12 +33,9 @@ def openvino_from_onnx(source: Artifact, out: Path) -> Artifact:
         # Not convert_model: its result has other bytes every time.
         model = ov.Core().read_model(path)
         name_operations(model)
-        compiled = ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        run_openvino = openvino_forward(model)
     except RuntimeError as error:
         raise ExportError(f"{STAGE}: {path}: {error}") from error
-
-    def run_openvino(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return np.asarray(compiled([images])[0])
 
     require_agreement(STAGE, source.spec, onnx_forward(path, source.spec), run_openvino)
     with derived_artifact(
@@ -57,8 +51,71 @@ def openvino_from_onnx(source: Artifact, out: Path) -> Artifact:
     return load_artifact(out)
 
 
-def name_operations(model: Any) -> None:
-    """Give names to a model's operations that have none of their own; theirs count all operations of the process."""
-    for index, operation in enumerate(model.get_ordered_ops()):
-        if operation.get_friendly_name() == operation.get_name():
-            operation.set_friendly_name(f"{operation.get_type_name()}.{index}")
+BF16_STAGE = "bf16_openvino_from_openvino"
+FP16_STAGE = "fp16_openvino_from_openvino"
+
+
+def bf16_openvino_from_openvino(source: Artifact, out: Path) -> Artifact:
+    """Declare that the fp32 IR is to be computed in bfloat16; the files are the same to the byte.
+
+    IR has no weights in bfloat16: OpenVINO rounds them when it compiles for that precision, which it does only
+    when told so, and only where the processor can. The artefact's precision is what tells it.
+
+    Args:
+        source: An OpenVINO artefact in fp32.
+        out: The artefact's directory; replaced if it is there.
+    """
+    with derived_artifact(
+        out,
+        source,
+        stage=BF16_STAGE,
+        format="openvino",
+        precision=Precision.BF16,
+        tools=(),
+        options={"weights": "fp32"},
+    ) as folder:
+        for name in source.files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source.path / name, folder / name)
+    return load_artifact(out)
+
+
+def fp16_openvino_from_openvino(source: Artifact, out: Path) -> Artifact:
+    """Store the weights in fp16; equal input gives equal bytes.
+
+    Args:
+        source: An OpenVINO artefact in fp32.
+        out: The artefact's directory; replaced if it is there.
+
+    Raises:
+        ExportError: If OpenVINO cannot read the IR, or the rounded weights change the logits too much.
+    """
+    import openvino as ov
+
+    core = ov.Core()
+    # Windows does not move a file that is mapped.
+    core.set_property({"ENABLE_MMAP": False})
+    path = source.file(".xml")
+    try:
+        model = core.read_model(path)
+        expected = openvino_forward(model)
+    except RuntimeError as error:
+        raise ExportError(f"{FP16_STAGE}: {path}: {error}") from error
+    with derived_artifact(
+        out,
+        source,
+        stage=FP16_STAGE,
+        format="openvino",
+        precision=Precision.FP16,
+        tools=("openvino",),
+        options={"compress_to_fp16": True},
+    ) as folder:
+        ov.save_model(model, folder / "model.xml", compress_to_fp16=True)
+        require_agreement(
+            FP16_STAGE,
+            source.spec,
+            expected,
+            openvino_forward(core.read_model(folder / "model.xml")),
+            tolerance=FP16_TOLERANCE,
+        )
+    return load_artifact(out)

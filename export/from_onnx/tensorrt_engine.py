@@ -15,7 +15,7 @@ from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
 from inkport.export.from_onnx.trt_lint import lint_tensorrt
 from inkport.export.graph import onnx_forward
-from inkport.export.quantize.symmetric import symmetric_model
+from inkport.export.quantize.qdq import symmetric_model
 from inkport.export.record import derived_artifact
 from inkport.runtimes.onnx_graph import load_onnx
 from inkport.runtimes.trt import TensorRtRuntime

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -17,6 +16,7 @@ from inkport.core.preprocess import PreprocessSpec
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
 from inkport.export.agreement import FP16_TOLERANCE, TOLERANCE, require_agreement
+from inkport.export.from_torch.network import torch_forward
 from inkport.export.mlpackage import compared_spec, converting, package_forward, save_package
 from inkport.export.record import derived_artifact
 from inkport.model.weights import load_weights
@@ -75,16 +75,11 @@ def _export(source: Artifact, out: Path, precision: Precision, widths: tuple[int
     ) as folder:
         save_package(model, folder / PACKAGE)
         evaluator = Evaluator(folder / PACKAGE, source.spec.input.name)
-
-        def run_torch(line: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-            with torch.inference_mode():
-                return np.asarray(network(torch.from_numpy(line)).numpy(), dtype=np.float32)
-
         require_agreement(
             stage,
             compared_spec(source.spec, evaluator),
             # Padded in the same way, so that what padding does to logits is not taken for a fault.
-            lambda images: run_by_line(images, source.spec, evaluator.widths, run_torch),
+            lambda images: run_by_line(images, source.spec, evaluator.widths, torch_forward(network)),
             package_forward(evaluator, source.spec),
             tolerance=TOLERANCE if precision is Precision.FP32 else FP16_TOLERANCE,
         )

@@ -16,7 +16,7 @@ from inkport.core.preprocess import PreprocessSpec
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
 from inkport.export.from_torch.network import edge_widths, fold_batch_norms, torch_forward
-from inkport.export.quiet_converter import contained
+from inkport.export.quiet_converter import quiet_converter
 from inkport.export.record import derived_artifact
 from inkport.model.weights import load_weights
 from inkport.runtimes.et import ExecuTorchSession
@@ -41,7 +41,7 @@ def executorch_from_safetensors(source: Artifact, out: Path) -> Artifact:
             differ from torch's.
     """
     network = load_weights(source.file(".safetensors")).network()
-    with contained(STAGE, source.path):
+    with quiet_converter(STAGE, source.path):
         data, portable = _convert(fold_batch_norms(network), source.spec.preprocess)
     if slow := sorted(name for name in portable if any(part in name for part in PRODUCTS)):
         raise ExportError(

@@ -18,7 +18,7 @@ from inkport.core.scratch import scratch
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
 from inkport.export.from_torch.network import edge_widths, fold_batch_norms, torch_forward
-from inkport.export.quiet_converter import contained
+from inkport.export.quiet_converter import quiet_converter
 from inkport.export.record import derived_artifact
 from inkport.model.weights import load_weights
 from inkport.runtimes.ncnn_net import NcnnSession
@@ -49,7 +49,7 @@ def ncnn_from_safetensors(source: Artifact, out: Path) -> Artifact:
         tools=("torch", "pnnx", "ncnn"),
         options={"fp16": False},
     ) as folder:
-        with contained(STAGE, source.path), scratch("pnnx") as work:
+        with quiet_converter(STAGE, source.path), scratch("pnnx") as work:
             _convert(fold_batch_norms(network), source.spec.preprocess, work)
             for suffix in ("param", "bin"):
                 shutil.copyfile(work / f"traced.ncnn.{suffix}", folder / f"model.ncnn.{suffix}")

@@ -1,8 +1,10 @@
-"""What the exporters that start from torch share: the network as it is deployed, and what it computes."""
+"""What the exporters that start from torch share: weights as an artefact, the network as deployed, what it computes."""
 
 from __future__ import annotations
 
 import copy
+import shutil
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +12,12 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.preprocess import PreprocessSpec
+from inkport.core.target import Precision
 from inkport.export.agreement import Forward
+from inkport.export.record import tool_versions, with_line_digests
+from inkport.model.weights import load_weights
 
 
 def fold_batch_norms(network: nn.Module) -> nn.Module:
@@ -50,3 +56,23 @@ def edge_widths(pre: PreprocessSpec) -> list[int]:
     """Return the narrowest width, some in the middle and the widest, for converters that take widths for constants."""
     steps = (pre.max_width - pre.min_width) // pre.width_multiple
     return sorted({pre.min_width + part * pre.width_multiple for part in (0, min(1, steps), steps // 5, steps)})
+
+
+def safetensors_from_weights(weights: Path, out: Path) -> Artifact:
+    """Wrap a weights file of `inkport train` as an artefact; its bytes are kept as they are.
+
+    Args:
+        weights: The ``.safetensors`` file.
+        out: The artefact's directory; replaced if it is there.
+
+    Raises:
+        ArtifactNotFoundError: If there is no such file.
+        ArtifactCorruptError: If it is not one of ours.
+    """
+    loaded = load_weights(weights)
+    provenance = with_line_digests(Provenance(stage="train", tools=tool_versions(), options=loaded.provenance))
+    with new_artifact(
+        out, spec=loaded.spec, format="safetensors", precision=Precision.FP32, provenance=provenance
+    ) as folder:
+        shutil.copyfile(weights, folder / "weights.safetensors")
+    return load_artifact(out)

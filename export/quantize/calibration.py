@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import heapq
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from inkport.core.artifact import Calibration
-from inkport.core.errors import ImageError, LineDataError
+from inkport.core.artifact import Artifact, Calibration
+from inkport.core.config import parse_config, to_plain
+from inkport.core.errors import ExportError, ImageError, LineDataError, RecipeError
 from inkport.core.preprocess import PreprocessSpec, prepare
+from inkport.core.spec import RecogniserSpec
 from inkport.lines.line import Line
 from inkport.lines.roles import Role, describe_lines, refuse_test_lines
+from inkport.lines.source import take_turns
 
 
 CALIBRATION_LINES = 64
@@ -63,7 +63,7 @@ def choose_calibration(
     skipped: list[str] = []
     inputs: list[npt.NDArray[np.float32]] = []
     lines = refuse_test_lines(lines, purpose="calibration", listed=False)
-    for line in _in_turns(lines, None if skip_bad_images else count):
+    for line in take_turns(lines, None if skip_bad_images else count):
         if len(chosen) == count:
             break
         try:
@@ -85,15 +85,63 @@ def choose_calibration(
     return CalibrationSet(inputs=tuple(inputs), record=record, skipped=tuple(skipped))
 
 
-def _in_turns(lines: Iterable[Line], most: int | None) -> Iterable[Line]:
-    """Yield lines of the data sets in turns, at most ``most`` per set, each set sorted by the hash of the id."""
-    sets: dict[str, list[tuple[str, Line]]] = defaultdict(list)
-    for line in lines:
-        items = sets[line.dataset]
-        items.append((hashlib.sha256(line.id.encode()).hexdigest(), line))
-        # Lines hold encoded images: a training set need not fit into memory for a few of them.
-        if most is not None and len(items) >= 4 * most:
-            items[:] = heapq.nsmallest(most, items, key=itemgetter(0))
-    ranked = [sorted(items, key=itemgetter(0))[:most] for _, items in sorted(sets.items())]
-    for turn in range(max(map(len, ranked), default=0)):
-        yield from (items[turn][1] for items in ranked if turn < len(items))
+KEY = "qat"
+"""Where provenance and settings of a stage hold ``LearnedRanges``."""
+LEARNED = "learned in training"
+"""What an int8 artefact records about its ranges."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedRanges:
+    """Ranges that quantisation-aware training ended with.
+
+    Raises:
+        ExportError: If a range is empty or does not hold 0.
+    """
+
+    ranges: Mapping[str, tuple[float, ...]]
+    """Smallest and largest value by tensor: a site of training in weights, a tensor of the graph in ONNX."""
+    calibration: Calibration
+    """Training lines that the ranges began with."""
+    recipe: str
+    """SHA-256 (hex) of the training recipe."""
+
+    def __post_init__(self) -> None:
+        for name, ends in self.ranges.items():
+            if len(ends) != 2 or not ends[0] <= 0 <= ends[1] or ends[0] == ends[1]:
+                raise ExportError(f"learned range of {name}: expected two ends around 0, found {list(ends)}")
+
+    @property
+    def pairs(self) -> dict[str, tuple[float, float]]:
+        """``ranges``, each as smallest and largest value."""
+        return {name: (ends[0], ends[1]) for name, ends in self.ranges.items()}
+
+
+def has_learned_ranges(artifact: Artifact) -> bool:
+    """Whether an artefact brings ranges from training with it, or was quantised with such."""
+    return bool(artifact.provenance.options.get(KEY))
+
+
+def find_learned_ranges(options: Mapping[str, Any]) -> LearnedRanges | None:
+    """Return the ranges in the settings of a stage, None if training learned none.
+
+    Raises:
+        ExportError: If they are malformed.
+    """
+    if not (found := options.get(KEY)):
+        return None
+    try:
+        return parse_config(LearnedRanges, found, where=KEY)
+    except RecipeError as error:
+        raise ExportError(f"the ranges that training learned are malformed: {error.message}") from error
+
+
+def learned_options(found: LearnedRanges | None) -> dict[str, Any]:
+    """Return what a stage adds to its settings to hand ranges on."""
+    return {} if found is None else {KEY: to_plain(found)}
+
+
+def learned_calibration(found: LearnedRanges, spec: RecogniserSpec) -> CalibrationSet:
+    """Return what a quantiser that insists on an image gets: a blank one, and the record of where ranges began."""
+    blank = np.zeros((1, 1, spec.preprocess.height, spec.preprocess.min_width), np.float32)
+    return CalibrationSet(inputs=(blank,), record=found.calibration)

@@ -21,8 +21,13 @@ from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.scratch import scratch
 from inkport.core.target import Precision
 from inkport.export.graph import onnx_forward, portable_bytes
-from inkport.export.quantize.calibration import CalibrationSet
-from inkport.export.quantize.learned_ranges import LEARNED, learned, learned_calibration, learned_options
+from inkport.export.quantize.calibration import (
+    LEARNED,
+    CalibrationSet,
+    find_learned_ranges,
+    learned_calibration,
+    learned_options,
+)
 from inkport.export.quantize.ranges import Ranges, activation_ranges
 from inkport.export.quiet_converter import failing
 from inkport.export.record import derived_artifact
@@ -70,7 +75,7 @@ class Int8Options:
     symmetric: bool = False
     """Whether activations are signed, in ranges as wide below 0 as above, instead of unsigned with a zero point."""
     reduce_range: bool = False
-    """Whether weights get 7 bits, so that x86 without VNNI cannot saturate (``quantize.saturation``)."""
+    """Whether weights get 7 bits, so that x86 without VNNI cannot saturate (``quantize.qdq``)."""
 
     def __post_init__(self) -> None:
         if not 50 < self.percentile <= 100:
@@ -126,7 +131,7 @@ def int8_onnx_from_onnx(
     """
     options = options or Int8Options()
     path = source.file(".onnx")
-    if ranges is None and (found := learned(source.provenance.options)) is not None:
+    if ranges is None and (found := find_learned_ranges(source.provenance.options)) is not None:
         calibration, ranges = learned_calibration(found, source.spec), found.pairs
         record = {"ranges": LEARNED, **learned_options(found), **(record or {})}
     if calibration is None:
@@ -162,12 +167,12 @@ def _quantized(
 
     model = load_onnx(path)
     with scratch("int8") as folder:
-        shaped, quantised = folder / "shaped.onnx", folder / "int8.onnx"
+        shaped, quantized = folder / "shaped.onnx", folder / "int8.onnx"
         # Its symbolic shape inference cannot follow the graphs of torch's exporter.
         quant_pre_process(path, shaped, skip_symbolic_shape=True, skip_optimization=True)
         quantize_static(
             shaped,
-            quantised,
+            quantized,
             # It insists on measuring something; all ranges are given below.
             _OneLine(input_name, inputs[0]),
             quant_format=QuantFormat.QDQ,
@@ -186,7 +191,7 @@ def _quantized(
                 "OpTypesToExcludeOutputQuantization": ["MatMul"],
             },
         )
-        made = onnx.load(quantised)
+        made = onnx.load(quantized)
     rounded = [node.input[0] for node in made.graph.node if node.op_type == "QuantizeLinear"]
     if missing := [name for name in rounded if name not in ranges]:
         raise ExportError(f"{STAGE}: {path}: no range for {', '.join(missing)}, which would be quantised")

@@ -1,28 +1,31 @@
-"""OpenVINO IR in int8 from ONNX in fp32, by NNCF's post-training quantisation."""
+"""OpenVINO IR in int8 from ONNX in fp32, by NNCF's post-training quantisation, on request with control of the CER."""
 
 from __future__ import annotations
 
 import io
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from inkport.core.artifact import Artifact, load_artifact
+from inkport.core.artifact import Artifact, Calibration, load_artifact
 from inkport.core.config import to_plain
+from inkport.core.ctc import greedy
 from inkport.core.errors import ExportError, ExportRequestError
+from inkport.core.metrics import cer
+from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
-from inkport.export.from_onnx.openvino_ir import name_operations
-from inkport.export.quantize.accuracy import AccuracyControl, Drop, ValidationSet, validation_function
+from inkport.export.graph import compile_fp32, name_operations, openvino_forward
 from inkport.export.quantize.calibration import CalibrationSet
 from inkport.export.quantize.onnx_int8 import Int8Options, Part, nodes_of
-from inkport.export.quiet_converter import failing
+from inkport.export.quiet_converter import failing, quiet_logger
 from inkport.export.record import derived_artifact
+from inkport.lines.audit import Audit
+from inkport.lines.roles import Role, describe_lines, refuse_test_lines
 from inkport.runtimes.onnx_graph import load_onnx
 
 
@@ -82,12 +85,13 @@ def int8_openvino_from_onnx(
         there = any(operation.get_type_name() == DEPTHWISE for operation in model.get_ordered_ops())
         scope = nncf.IgnoredScope(types=[DEPTHWISE] if there else [], names=names)
         data = nncf.Dataset(list(calibration.inputs))
-        with _quiet():
-            quantised = nncf.quantize(model, data, subset_size=len(calibration.inputs), ignored_scope=scope)
+        # Progress bars and notes of NNCF's.
+        with quiet_logger("nncf"), redirect_stdout(io.StringIO()):
+            quantized = nncf.quantize(model, data, subset_size=len(calibration.inputs), ignored_scope=scope)
             if options.accuracy and validation:
                 measure = validation_function(source.spec, validation)
-                everything = _unquantized(quantised)
-                quantised = nncf.quantize_with_accuracy_control(
+                everything = _unquantized(quantized)
+                quantized = nncf.quantize_with_accuracy_control(
                     model,
                     data,
                     nncf.Dataset(list(range(len(validation.inputs)))),
@@ -97,10 +101,10 @@ def int8_openvino_from_onnx(
                     ignored_scope=scope,
                     advanced_accuracy_restorer_parameters=options.accuracy.restorer(),
                 )
-                returned = sorted(_unquantized(quantised) - everything)
-                drop = Drop.measure(measure, model, quantised, returned, len(validation.inputs))
-        name_operations(quantised)
-        _try_widths(quantised, calibration.inputs)
+                returned = sorted(_unquantized(quantized) - everything)
+                drop = Drop.measure(measure, model, quantized, returned, len(validation.inputs))
+        name_operations(quantized)
+        _try_widths(quantized, calibration.inputs)
     settings: dict[str, Any] = {"keep_fp32": [str(part) for part in options.keep_fp32], "ignored_types": [DEPTHWISE]}
     if options.accuracy and validation and drop:
         options.accuracy.check(drop)
@@ -119,7 +123,7 @@ def int8_openvino_from_onnx(
         options=settings,
         calibration=calibration.record,
     ) as folder:
-        ov.save_model(quantised, folder / "model.xml", compress_to_fp16=False)
+        ov.save_model(quantized, folder / "model.xml", compress_to_fp16=False)
     return load_artifact(out)
 
 
@@ -165,24 +169,128 @@ def _try_widths(model: Any, inputs: Sequence[npt.NDArray[np.float32]]) -> None:
     Raises:
         ExportError: If a run fails, or logits are not finite or of no frames.
     """
-    import openvino as ov
-
-    compiled = ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    forward = openvino_forward(model)
     by_width = {image.shape[3]: image for image in inputs}
     for image in by_width.values():
-        logits = np.asarray(compiled([image])[0])
+        logits = forward(image)
         if not logits.size or not np.isfinite(logits).all():
             raise ExportError(f"{STAGE}: logits of images {image.shape} have shape {logits.shape} or are not finite")
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence NNCF's progress bars and notes."""
-    logger = logging.getLogger("nncf")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)
+@dataclass(frozen=True, kw_only=True)
+class ValidationSet:
+    """Prepared lines with their texts, and the record of which they are."""
+
+    inputs: tuple[npt.NDArray[np.float32], ...]
+    """Prepared images, each float32 (1, 1, h, w), widths as they come."""
+    texts: tuple[str, ...]
+    """Their transcriptions."""
+    record: Calibration
+    """Ids and digest, for the artefact's provenance."""
+
+    @classmethod
+    def of(cls, audit: Audit) -> ValidationSet:
+        """Take the usable lines of an audit.
+
+        Raises:
+            ExportRequestError: If there is none.
+            LineDataError: If one is a test line.
+        """
+        list(refuse_test_lines(audit.lines, purpose="accuracy control"))
+        if not audit.lines:
+            raise ExportRequestError("no line to validate on", remedy="pass validation lines with --lines")
+        return cls(
+            inputs=tuple(audit.inputs),
+            texts=tuple(line.text for line in audit.lines),
+            record=describe_lines(audit.lines, Role.TUNING),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyControl:
+    """How far the CER may rise above that of fp32.
+
+    Raises:
+        ExportRequestError: If a number is out of range.
+    """
+
+    max_drop: float = 0.3
+    """Most that the CER on the validation lines may rise, in points (percent of the symbols)."""
+    ranking_lines: int = 100
+    """Validation lines on which operators are ranked, those that quantising changes most."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_drop <= 100 or self.ranking_lines < 1:
+            raise ExportRequestError(
+                f"max_drop must be 0 to 100 points and ranking_lines at least 1, found {self.max_drop} and "
+                f"{self.ranking_lines}"
+            )
+
+    def restorer(self) -> Any:
+        """Return NNCF's settings: one worker, so that the same operators go back in every run."""
+        import nncf
+
+        return nncf.AdvancedAccuracyRestorerParameters(ranking_subset_size=self.ranking_lines, num_ranking_workers=1)
+
+    def check(self, drop: Drop) -> None:
+        """Refuse a model whose CER rose further.
+
+        Raises:
+            ExportError: If it did.
+        """
+        rise = 100 * (drop.cer - drop.cer_fp32)
+        if rise > self.max_drop + 1e-6:
+            raise ExportError(
+                f"the CER rose by {rise:.2f} points, {self.max_drop:.2f} are allowed, with "
+                f"{len(drop.returned)} operators back in fp32",
+                remedy="allow a larger drop, or keep more parts in fp32",
+            )
+
+
+class Measure(Protocol):
+    """What NNCF asks for: a metric that is better when larger, and its values per line."""
+
+    def __call__(self, model: Any, items: Iterable[int]) -> tuple[float, list[float]]:
+        """Read the lines at these places with a compiled model."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop:
+    """What accuracy control came to."""
+
+    cer_fp32: float
+    """CER of fp32 on the validation lines."""
+    cer: float
+    """CER of the quantised model on them."""
+    returned: tuple[str, ...]
+    """Operators that went back to fp32."""
+
+    @classmethod
+    def measure(cls, measure: Measure, exact: Any, quantized: Any, returned: Iterable[str], lines: int) -> Drop:
+        """Read all validation lines with both ``openvino.Model``s."""
+        # In fp32 like NNCF's own measurements.
+        rates = [1 - measure(compile_fp32(model), range(lines))[0] for model in (exact, quantized)]
+        return cls(cer_fp32=rates[0], cer=rates[1], returned=tuple(returned))
+
+
+def validation_function(spec: RecogniserSpec, validation: ValidationSet) -> Measure:
+    """Return a function that reads validation lines with a compiled OpenVINO model.
+
+    Its metric is 1 minus the CER over these lines together, and per line the number of edits, negative. Both are
+    better when larger.
+
+    Args:
+        spec: The recogniser.
+        validation: The lines; the function is called with their places.
+    """
+
+    def measure(model: Any, items: Iterable[int]) -> tuple[float, list[float]]:
+        run: Callable[[Any], Any] = model
+        places = [int(item) for item in items]
+        readings = [greedy(np.asarray(run([validation.inputs[i]])[0])[0], spec.charset).text for i in places]
+        rates = [cer([validation.texts[i]], [text]) for i, text in zip(places, readings, strict=True)]
+        length = sum(rate.length for rate in rates)
+        return 1 - sum(rate.edits for rate in rates) / max(1, length), [-float(rate.edits) for rate in rates]
+
+    return measure

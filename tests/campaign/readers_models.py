@@ -40,10 +40,10 @@ def read_onnx(folder: Path) -> object:
     from inkport.core.errors import InkportError
     from inkport.export.from_onnx.fp16 import fp16_onnx_from_onnx
     from inkport.export.quantize.calibration import CalibrationSet
-    from inkport.export.quantize.head_bias import head_bias_onnx_from_onnx
     from inkport.export.quantize.onnx_int8 import Int8Options, measure_ranges
-    from inkport.export.quantize.saturation import saturation_warning
-    from inkport.export.quantize.search.operators import find_groups
+    from inkport.export.quantize.qdq import saturation_warning
+    from inkport.export.quantize.search.blank_bias import head_bias_onnx_from_onnx
+    from inkport.export.quantize.search.sensitivity import find_groups
 
     artifact = load_artifact(vouch(folder))
     calibration = CalibrationSet(inputs=(_white(artifact),), record=Calibration(ids=("a",), sha256=""))
@@ -196,10 +196,10 @@ MODEL_READERS = (
         name="onnx",
         modules=(
             *("benchmarks.checks.debug.graph", "benchmarks.checks.bench.efficiency", "runtimes.onnx_graph"),
-            *("export.quantize.search.operators", "export.from_onnx.fp16"),
+            *("export.quantize.search.sensitivity", "export.from_onnx.fp16"),
             *(
-                "export.quantize.saturation",
-                "export.quantize.head_bias",
+                "export.quantize.qdq",
+                "export.quantize.search.blank_bias",
                 "export.quantize.onnx_int8",
                 "runtimes.onnx_reference",
                 "runtimes.ort",

@@ -37,13 +37,13 @@ def read_compress_recipe(folder: Path) -> object:
 
 
 def read_pruning(folder: Path) -> object:
-    from inkport.train.prune.plan import load_pruning
+    from inkport.train.prune.scan import load_pruning
 
     return load_pruning(folder / "pruning.toml")
 
 
 def read_ablation(folder: Path) -> object:
-    from inkport.train.ablation.recipe import load_ablation, plan_runs
+    from inkport.train.ablation.runs import load_ablation, plan_runs
 
     ablation = load_ablation(folder / "distil.toml")
     # The plan has a row for each arm and seed.
@@ -86,7 +86,7 @@ def read_curve(folder: Path) -> object:
 
 
 def read_sensitivity(folder: Path) -> object:
-    from inkport.export.quantize.search.report import load_report
+    from inkport.export.quantize.search.scan_report import load_report
 
     return load_report(folder / "report.json").sha256
 
@@ -119,7 +119,7 @@ def read_loadgen(folder: Path) -> object:
 
 
 def read_ablation_runs(folder: Path) -> object:
-    from inkport.train.ablation.run import _finished
+    from inkport.train.ablation.runs import _finished
 
     return _finished(folder, "k")
 
@@ -133,16 +133,16 @@ PLAIN_READERS = (
         modules=("compress.recipe", "compress.weight_stages"),
         read=read_compress_recipe,
     ),
-    Reader(name="pruning", modules=("train.prune.plan",), read=read_pruning),
-    Reader(name="ablation", modules=("train.ablation.recipe",), read=read_ablation),
+    Reader(name="pruning", modules=("train.prune.scan",), read=read_pruning),
+    Reader(name="ablation", modules=("train.ablation.runs",), read=read_ablation),
     Reader(name="adapt-settings", modules=("commands.adapt",), read=read_adapt_settings),
     Reader(name="corpus", modules=("commands.lm", "commands.synth", "train.synth.corpus"), read=read_corpus),
     Reader(name="report", modules=("benchmarks.checks.compare.document",), read=read_report),
     Reader(name="curve", modules=("commands.buckets",), read=read_curve),
-    Reader(name="sensitivity", modules=("export.quantize.search.report",), read=read_sensitivity),
+    Reader(name="sensitivity", modules=("export.quantize.search.scan_report",), read=read_sensitivity),
     Reader(name="pruning-scan", modules=("train.prune.scan",), read=read_pruning_scan),
     Reader(name="compress-record", modules=("compress.store",), read=read_compress_record),
     Reader(name="device-state", modules=("benchmarks.checks.devices.state",), read=read_device_state),
     Reader(name="loadgen", modules=("benchmarks.run.scenarios.loadgen",), read=read_loadgen),
-    Reader(name="ablation-run", modules=("train.ablation.run",), read=read_ablation_runs),
+    Reader(name="ablation-run", modules=("train.ablation.runs",), read=read_ablation_runs),
 )

@@ -28,7 +28,7 @@ def read_checkpoint(folder: Path) -> object:
 
 def read_readings(folder: Path) -> object:
     from campaign.toys import SPEC
-    from inkport.train.distil.readings import _load
+    from inkport.train.teacher import _load
 
     del SPEC
     return _load(folder / "readings.json", SimpleNamespace(key="k"))
@@ -51,7 +51,7 @@ def read_font(folder: Path) -> object:
 TORCH_READERS = (
     Reader(name="weights", modules=("model.weights",), read=read_weights),
     Reader(name="checkpoint", modules=("train.checkpoint", "train.loop"), read=read_checkpoint),
-    Reader(name="readings", modules=("train.distil.readings",), read=read_readings),
+    Reader(name="readings", modules=("train.teacher",), read=read_readings),
     Reader(name="cell", modules=("train.adapt.curve",), read=read_cell),
     Reader(name="font", modules=("train.synth.fonts",), read=read_font),
 )

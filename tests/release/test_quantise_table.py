@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inkport.export.quantize.search.report import load_report, render_scan
+from inkport.export.quantize.search.scan_report import load_report, render_scan
 
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -70,7 +70,7 @@ def evaluate(request: EvaluationTask) -> None:
 
 def _read_set(path: Path, network: Any, spec: Any, skip: Sequence[Problem]) -> dict[str, Any]:
     """Read one line set; one at a time, because prepared images take memory."""
-    from inkport.train.evaluate import read_all
+    from inkport.train.network import read_all
 
     lines = list(read_lines([path]))
     audit = audit_for(lines, spec, skip=skip)

@@ -3,31 +3,121 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from inkport.core.config import to_plain
-from inkport.core.errors import LineDataError
+from inkport.core.config import require_seed, to_plain
+from inkport.core.errors import LineDataError, RecipeError
 from inkport.core.files import sha256_file
 from inkport.core.metrics import ErrorRate, cer
 from inkport.core.scratch import scratch
 from inkport.core.spec import RecogniserSpec
-from inkport.lines.audit import Audit, audit_for
+from inkport.lines.audit import Audit, Problem, audit_for
 from inkport.lines.line import Line
 from inkport.lines.roles import LINE_DIGESTS, Role, record_lines
 from inkport.lines.source import digest_lines
-from inkport.model.average import average_tensors
-from inkport.model.weights import Weights, load_weights
-from inkport.train.adapt.settings import AdaptSettings
+from inkport.model.weights import Weights, average_tensors, load_weights
 from inkport.train.dataset import TrainingLines
-from inkport.train.distributed import Group
-from inkport.train.evaluate import read_all
+from inkport.train.device import Group
 from inkport.train.loop import Trainer
+from inkport.train.network import read_all
 from inkport.train.prepare import Prepared, choose_charset, fit_start
-from inkport.train.recipe import Recipe
+from inkport.train.recipe import AugmentRecipe, CharsetSource, DataRecipe, Frozen, OptimRecipe, Recipe
+
+
+STEPS_PER_ROOT = 14
+"""Steps per square root of the number of lines: about 44 steps for 10 lines, 99 for 50, 198 for 200."""
+LIGHT = AugmentRecipe(
+    scale_x=0.08,
+    scale_y=0.06,
+    shear=0.12,
+    rotate=0.008,
+    shift=0.04,
+    elastic=0.6,
+    stroke=0.3,
+    contrast=0.2,
+    gamma=0.2,
+    shade=0.05,
+    noise=0.02,
+    blur=0.3,
+    mask=0.0,
+)
+"""Augmentation that keeps a hand recognisable: its slant and size are what is to be learned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptSettings:
+    """Settings of an adaptation.
+
+    Raises:
+        RecipeError: If a value is out of range.
+    """
+
+    steps: int | None = None
+    """Optimiser steps; ``STEPS_PER_ROOT`` times the square root of the number of lines if left out."""
+    batch: int = 8
+    """Lines per step; all of them if there are fewer."""
+    lr: float = 5e-4
+    """Peak learning rate of AdamW: a quarter of the default of a training from nothing."""
+    folds: int = 2
+    """Parts of the given lines that are left out in turn to choose the share; 0 takes the share given."""
+    share: float = 1.0
+    """Share of the adapted weights in the result where ``folds`` is 0; the rest is the start's."""
+    freeze: tuple[Frozen, ...] = ()
+    """Parts of the network that stay as they are."""
+    rehearsal_share: float = 0.5
+    """Share of rehearsal lines among the lines of a training, where there are some."""
+    extend_charset: bool = False
+    """Whether symbols that only the new lines have are added."""
+    skip: tuple[Problem, ...] = ()
+    """Problems whose lines are left out instead of refused."""
+    augment: AugmentRecipe = field(default_factory=lambda: LIGHT)
+    """Augmentation."""
+    seed: int = 1
+    """Seed of everything random."""
+
+    def __post_init__(self) -> None:
+        require_seed(self.seed)
+        if self.folds < 0 or self.folds == 1:
+            raise RecipeError(f"folds must be 0, or 2 or more, found {self.folds}")
+        if not 0 <= self.share <= 1 or not 0 <= self.rehearsal_share < 1:
+            raise RecipeError(
+                f"share must be within 0..1, found {self.share}; "
+                f"rehearsal_share too, and below 1, found {self.rehearsal_share}"
+            )
+
+    def steps_for(self, lines: int) -> int:
+        """Return the optimiser steps of a training on so many lines of the hand."""
+        return self.steps if self.steps is not None else max(1, round(STEPS_PER_ROOT * sqrt(lines)))
+
+    def recipe(self, spec: RecogniserSpec, *, start: Path, sources: Sequence[Path], lines: int) -> Recipe:
+        """Return the training recipe of one training.
+
+        Args:
+            spec: The recogniser to adapt.
+            start: Its weights file.
+            sources: Where the lines of the hand come from.
+            lines: How many of them this training sees.
+        """
+        steps = self.steps_for(lines)
+        return Recipe(
+            model=spec.name,
+            version=spec.version,
+            seed=self.seed,
+            start=start,
+            charset=CharsetSource.EXTEND if self.extend_charset else CharsetSource.START,
+            freeze=self.freeze,
+            data=DataRecipe(train=tuple(sources), val=tuple(sources), skip=self.skip),
+            optim=OptimRecipe(steps=steps, batch=self.batch, lr=self.lr, warmup=0.1, weight_decay=0.01, ema=0.99),
+            augment=self.augment,
+            preprocess=spec.preprocess,
+            validate_every=steps,
+            checkpoint_every=steps,
+        )
 
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -62,7 +152,7 @@ class Adapted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class AdaptRequest:
     """What is adapted to what."""
 
     start: Path
@@ -77,7 +167,7 @@ class Request:
     """How."""
 
 
-def adapt(request: Request, *, say: Say = lambda _: None) -> Adapted:
+def adapt(request: AdaptRequest, *, say: Say = lambda _: None) -> Adapted:
     """Fine-tune weights on the lines of a hand, and mix the result with the weights it started from.
 
     The share of the fine-tuned weights is the one that reads left-out lines best in cross-validation over the given
@@ -102,7 +192,7 @@ def adapt(request: Request, *, say: Say = lambda _: None) -> Adapted:
     charset = choose_charset(recipe, request.lines, given)
     spec = replace(given.spec, charset=charset)
     start = fit_start(given, spec, extend=settings.extend_charset, where=request.start)
-    own = _audit(request.lines, spec, settings)
+    own = audit_for(request.lines, spec, skip=settings.skip)
     if not own.lines:
         raise LineDataError("there is no usable line to adapt to", remedy="pass lines of the hand with --lines")
     say(f"lines of the hand: {own.summary()}")
@@ -125,7 +215,7 @@ def adapt(request: Request, *, say: Say = lambda _: None) -> Adapted:
 class _Job:
     start: Weights
     spec: RecogniserSpec
-    request: Request
+    request: AdaptRequest
     rehearsal: Audit
 
     def recipe(self, lines: int) -> Recipe:
@@ -155,16 +245,12 @@ class _Job:
             return load_weights(folder / "last.safetensors")
 
 
-def _audit(lines: Sequence[Line], spec: RecogniserSpec, settings: AdaptSettings) -> Audit:
-    return audit_for(lines, spec, skip=settings.skip)
-
-
-def _rehearsal(request: Request, spec: RecogniserSpec) -> Audit:
+def _rehearsal(request: AdaptRequest, spec: RecogniserSpec) -> Audit:
     """Draw as many rehearsal lines as the training sees, so that few of them come twice."""
     settings = request.settings
     wanted = round(settings.rehearsal_share * settings.steps_for(len(request.lines)) * settings.batch)
     order = np.random.default_rng([settings.seed, 1]).permutation(len(request.rehearse))[:wanted]
-    return _audit([request.rehearse[i] for i in sorted(order)], spec, settings)
+    return audit_for([request.rehearse[i] for i in sorted(order)], spec, skip=settings.skip)
 
 
 def _cross_validate(job: _Job, own: Audit, say: Say) -> list[Trial]:

@@ -27,9 +27,8 @@ from inkport.lines.line import Line
 from inkport.lines.roles import name_lines, refuse_shared
 from inkport.lines.source import digest_lines
 from inkport.model.weights import Weights, load_weights
-from inkport.train.adapt.adapt import Request, adapt
-from inkport.train.adapt.settings import AdaptSettings
-from inkport.train.evaluate import read_all
+from inkport.train.adapt.adapt import AdaptRequest, AdaptSettings, adapt
+from inkport.train.network import read_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +147,7 @@ def run_cell(experiment: Experiment, count: int, draw: int) -> Cell:
     weights, share = start, 0.0
     if count:
         lines = experiment.draw(count, draw)
-        request = Request(
+        request = AdaptRequest(
             start=experiment.weights, lines=lines, rehearse=experiment.rehearse, settings=experiment.settings
         )
         adapted = adapt(request)

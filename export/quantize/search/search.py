@@ -16,8 +16,7 @@ from inkport.core.scratch import scratch
 from inkport.export.quantize.calibration import CalibrationSet
 from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx, measure_ranges
 from inkport.export.quantize.search.meter import Effect, Meter
-from inkport.export.quantize.search.operators import Group
-from inkport.export.quantize.search.sensitivity import GroupRow, Rank, Scan, keep_all_but
+from inkport.export.quantize.search.sensitivity import Group, Rank, Scan, keep_all_but
 
 
 Attempt = Callable[[Sequence[Group]], Effect]
@@ -111,8 +110,8 @@ def search(
     """
     settings = settings or SearchOptions()
     ranges = measure_ranges(source, calibration, options)
-    groups = [_group(row) for row in sensitivity.rows]
-    order = [_group(row) for row in sensitivity.by_saving(settings.rank)]
+    groups = sensitivity.rows
+    order = sensitivity.by_saving(settings.rank)
 
     def make(kept: Sequence[Group], folder: Path, note: Mapping[str, Any] | None = None) -> Artifact:
         chosen = keep_all_but(options, groups, [group for group in groups if group not in kept])
@@ -183,10 +182,6 @@ def _from_fp32(
     if held is None:
         raise _impossible(settings, effect)
     return kept, steps, held
-
-
-def _group(row: GroupRow) -> Group:
-    return Group(name=row.name, operators=row.operators, nodes=row.nodes, weights=row.weights, macs=row.macs)
 
 
 def _step(group: Group, effect: Effect, *, fp32: bool, why: str) -> Step:

@@ -59,7 +59,7 @@ def _shipped_folder() -> Path:
 
 def _from_weights(path: Path, work: Path | None) -> Artifact:
     try:
-        from inkport.export.from_torch.weights import safetensors_from_weights
+        from inkport.export.from_torch.network import safetensors_from_weights
     except ModuleNotFoundError as error:
         raise RuntimeUnavailableError(
             f"{path}: a weights file is read with {error.name}, which is not installed",

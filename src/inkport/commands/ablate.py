@@ -11,12 +11,11 @@ from inkport.commands._options import Jobs, OutFolder, Threads
 from inkport.commands._output import deliver
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
-from inkport.train.ablation.markdown import render_ablation
-from inkport.train.ablation.report import AblationReport, ArmInfo, gather, rows_of
+from inkport.train.ablation.ablation_report import AblationReport, ArmInfo, gather, render_ablation, rows_of
 
 
 if TYPE_CHECKING:
-    from inkport.train.ablation.recipe import Ablation, Run
+    from inkport.train.ablation.runs import Ablation, AblationRun
 
 
 def ablate(ablation: Path, *, out: OutFolder, jobs: Jobs = 1, threads: Threads = 1) -> int:
@@ -32,8 +31,7 @@ def ablate(ablation: Path, *, out: OutFolder, jobs: Jobs = 1, threads: Threads =
         jobs: Trainings side by side.
         threads: CPU threads of each.
     """
-    from inkport.train.ablation.recipe import load_ablation, plan_runs
-    from inkport.train.ablation.run import Place, check_roles, run_all
+    from inkport.train.ablation.runs import Place, check_roles, load_ablation, plan_runs, run_all
 
     if jobs < 1 or threads < 1:
         raise UsageError(f"--jobs {jobs} --threads {threads}: both must be at least 1")
@@ -51,7 +49,7 @@ def ablate(ablation: Path, *, out: OutFolder, jobs: Jobs = 1, threads: Threads =
     return deliver(text, files=write)
 
 
-def _report(ablation: Ablation, runs: Sequence[Run], found: Mapping[str, Mapping[str, Any]]) -> AblationReport:
+def _report(ablation: Ablation, runs: Sequence[AblationRun], found: Mapping[str, Mapping[str, Any]]) -> AblationReport:
     by_arm = {arm: [found[run.name] for run in runs if run.arm == arm] for arm in ablation.arms}
     arms = []
     for arm, changes in ablation.arms.items():

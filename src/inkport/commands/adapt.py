@@ -26,8 +26,8 @@ from inkport.train.adapt.curve_report import AdaptReport, points_of, to_markdown
 
 
 if TYPE_CHECKING:
+    from inkport.train.adapt.adapt import AdaptSettings
     from inkport.train.adapt.exposure import Exposure
-    from inkport.train.adapt.settings import AdaptSettings
 
 adapt = App(name="adapt", help="Adapt a recogniser to one hand with few of its lines, and measure what that brings.")
 
@@ -72,11 +72,11 @@ def run(
     """
     torch = _torch()
     from inkport.model.weights import save_weights
-    from inkport.train.adapt.adapt import Request, adapt as adapt_weights
+    from inkport.train.adapt.adapt import AdaptRequest, adapt as adapt_weights
 
     if threads is not None:
         torch.set_num_threads(threads)
-    request = Request(
+    request = AdaptRequest(
         start=weights or _shipped(),
         lines=list(refuse_test_lines(read_lines(lines), purpose="adaptation")),
         sources=lines,
@@ -190,7 +190,7 @@ def _shipped() -> Path:
 def _settings(
     path: Path | None, *, extend_charset: bool, freeze: str, skip: str, steps: int | None, seed: int | None
 ) -> AdaptSettings:
-    from inkport.train.adapt.settings import AdaptSettings
+    from inkport.train.adapt.adapt import AdaptSettings
 
     values = {} if path is None else read_toml(path)
     given: dict[str, Any] = {"steps": steps, "seed": seed, "extend_charset": extend_charset or None}

@@ -30,7 +30,6 @@ def average(
         version: Version of the result; that of the first file if left out.
     """
     with needing("averaging", extra="torch"):
-        from inkport.model.average import average_weights
-        from inkport.model.weights import save_weights
+        from inkport.model.weights import average_weights, save_weights
     save_weights(out, average_weights(weights, shares, version=version))
     sys.stdout.write(f"{out}\n")

@@ -16,7 +16,7 @@ from inkport.core.errors import UsageError
 from inkport.core.target import Precision
 from inkport.export.plan import STAGES, build, takes_widths
 from inkport.export.quantize.calibration import CALIBRATION_LINES
-from inkport.export.quantize.saturation import saturation_warning
+from inkport.export.quantize.qdq import saturation_warning
 
 
 def export(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inkport.lines.audit import Audit
     from inkport.model.weights import Weights
     from inkport.train.prune.apply import Pruning
-    from inkport.train.prune.batches import Calibration
+    from inkport.train.prune.importance import Calibration
     from inkport.train.prune.scan import Cost
 
 
@@ -146,8 +146,7 @@ def plan(weights: Path, *, scan: Path, share: float, out: OutFile, most_loss: fl
     _need()
     from inkport.model.weights import load_weights
     from inkport.train.prune.apply import Pruning
-    from inkport.train.prune.plan import make_plan, options_of
-    from inkport.train.prune.scan import load_scan
+    from inkport.train.prune.scan import load_scan, make_plan, options_of
 
     found = load_scan(scan)
     if found.weights != sha256_file(weights):
@@ -200,8 +199,7 @@ def apply(
     from inkport.train.prune.apply import Pruning, prune_weights
     from inkport.train.prune.groups import convtext_network, prunable_groups
     from inkport.train.prune.importance import Importance
-    from inkport.train.prune.plan import load_pruning
-    from inkport.train.prune.scan import count_macs
+    from inkport.train.prune.scan import count_macs, load_pruning
 
     loaded = load_weights(weights)
     network = convtext_network(loaded)
@@ -247,7 +245,7 @@ def factorise(
     """
     _need()
     from inkport.model.weights import load_weights, save_weights
-    from inkport.train.prune.lowrank import factorise_weights
+    from inkport.train.prune.apply import factorise_weights
     from inkport.train.prune.scan import count_macs
 
     loaded = load_weights(weights)
@@ -288,7 +286,7 @@ def _audit(paths: tuple[Path, ...], weights: Weights, limit: int, skip: str) -> 
 
 def _calibration(weights: Weights, paths: tuple[Path, ...], limit: int, skip: str) -> Calibration | None:
     from inkport.lines.source import digest_lines
-    from inkport.train.prune.batches import calibration_of
+    from inkport.train.prune.importance import calibration_of
 
     if not paths:
         return None
@@ -352,7 +350,7 @@ def _share_of(weights: Weights, multiple: int) -> Callable[[Mapping[str, float]]
 
 
 def _write_plan(out: Path, pruning: Pruning, note: str) -> None:
-    from inkport.train.prune.plan import format_pruning
+    from inkport.train.prune.scan import format_pruning
 
     text = format_pruning(pruning, note=note)
     write_atomically(out, text)

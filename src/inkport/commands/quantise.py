@@ -18,17 +18,20 @@ from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.target import Precision
 from inkport.export.plan import build
-from inkport.export.quantize.accuracy import AccuracyControl, ValidationSet
 from inkport.export.quantize.calibration import CALIBRATION_LINES, CalibrationSet
 from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx
-from inkport.export.quantize.openvino_int8 import OpenVinoInt8Options, int8_openvino_from_onnx
-from inkport.export.quantize.saturation import saturation_warning
+from inkport.export.quantize.openvino_int8 import (
+    AccuracyControl,
+    OpenVinoInt8Options,
+    ValidationSet,
+    int8_openvino_from_onnx,
+)
+from inkport.export.quantize.qdq import saturation_warning
 from inkport.export.quantize.search.blank_bias import correct_blank_bias
 from inkport.export.quantize.search.meter import Meter
-from inkport.export.quantize.search.operators import Grouping, find_groups
-from inkport.export.quantize.search.report import ScanReport, identify, known_rows, load_report, render_scan
+from inkport.export.quantize.search.scan_report import ScanReport, identify, known_rows, load_report, render_scan
 from inkport.export.quantize.search.search import SearchOptions, search as search_mixed
-from inkport.export.quantize.search.sensitivity import Mode, scan
+from inkport.export.quantize.search.sensitivity import Grouping, Mode, find_groups, scan
 from inkport.lines.audit import Audit
 from inkport.lines.roles import refuse_test_lines
 

@@ -17,7 +17,7 @@ from inkport.train.synth.look import Look
 
 
 if TYPE_CHECKING:
-    from inkport.train.synth.request import LineSet, Rendered
+    from inkport.train.synth.line_set import LineSet, Rendered
 
 Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 
@@ -76,14 +76,14 @@ def synth(
     chosen = select_fonts(found, only) if only else found
     allowed = None if symbols is None else _read_symbols(symbols)
     if coverage:
-        from inkport.train.synth.coverage import measure_coverage, render_coverage
+        from inkport.train.synth.fonts import measure_coverage, render_coverage
 
         sys.stdout.write(render_coverage(measure_coverage(chosen, text, symbols=allowed, plain_text=plain_text)))
         return
     if out is None or not count:
         raise UsageError("synth needs --out and --count", remedy="or --coverage, which renders nothing")
 
-    from inkport.train.synth.request import LineSet
+    from inkport.train.synth.line_set import LineSet
 
     request = LineSet(
         fonts=chosen,

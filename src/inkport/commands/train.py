@@ -41,7 +41,7 @@ def train(
     """
     with needing("training", extra="train"):
         import torch
-    from inkport.train.distributed import join, leave
+    from inkport.train.device import join, leave
     from inkport.train.loop import Trainer
     from inkport.train.overrides import parse_overrides
     from inkport.train.prepare import prepare_data

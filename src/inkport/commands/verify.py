@@ -16,6 +16,7 @@ from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.benchmarks.run.request import Request, check_targets
+from inkport.commands._device import HERE, DeviceOptions, verify_on_devices
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutFolder, Skip, Threads
 from inkport.commands._output import deliver, warn_of_sharing

@@ -11,10 +11,9 @@ from inkport.core.artifact import Artifact
 from inkport.core.errors import ExporterUnavailableError, RecipeError, needing
 from inkport.core.target import Precision
 from inkport.export.plan import STAGES, build
-from inkport.export.quantize.accuracy import ValidationSet
 from inkport.export.quantize.calibration import CALIBRATION_LINES, CalibrationSet, choose_calibration
 from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx
-from inkport.export.quantize.openvino_int8 import OpenVinoInt8Options, int8_openvino_from_onnx
+from inkport.export.quantize.openvino_int8 import OpenVinoInt8Options, ValidationSet, int8_openvino_from_onnx
 from inkport.export.quantize.search.blank_bias import correct_blank_bias
 from inkport.export.quantize.search.meter import Meter
 from inkport.lines.audit import Audit, Problem, audit_for

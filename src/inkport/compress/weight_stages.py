@@ -23,7 +23,7 @@ from inkport.train.recipe import Recipe, digest_settings
 
 if TYPE_CHECKING:
     from inkport.train.prune.apply import Pruning
-    from inkport.train.prune.batches import Calibration
+    from inkport.train.prune.importance import Calibration
 
 
 BATCH = 32
@@ -91,7 +91,7 @@ class PruneStage:
     def _pruning(self, context: Context) -> Pruning:
         from inkport.train.prune.apply import Pruning
         from inkport.train.prune.importance import Importance
-        from inkport.train.prune.plan import load_pruning
+        from inkport.train.prune.scan import load_pruning
 
         base = Pruning(ratios={}) if self.file is None else load_pruning(context.base / self.file)
         if self.importance is not None and self.importance not in set(Importance):
@@ -106,7 +106,7 @@ class PruneStage:
         return self.statistics or pruning.importance == "taylor"
 
     def _calibration(self, spec: RecogniserSpec, context: Context) -> Calibration:
-        from inkport.train.prune.batches import calibration_of
+        from inkport.train.prune.importance import calibration_of
 
         lines = list(read_lines(_sources(context)))
         count = min(self.train_lines, len(lines))
@@ -171,7 +171,7 @@ class TrainStage:
             raise RecipeError(f"a training starts from weights, the parent is {parent.format} {parent.precision}")
         with needing("training", extra="train"):
             import torch
-        from inkport.train.distributed import Group
+        from inkport.train.device import Group
         from inkport.train.loop import Trainer
         from inkport.train.prepare import prepare_data
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+import heapq
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 
 from inkport.core.errors import LineDataError
@@ -105,3 +107,22 @@ def _encoded(line: Line) -> bytes:
         )
     except OSError as error:
         raise LineDataError(f"{line.id}: the image cannot be read ({error})", remedy="check the path") from error
+
+
+def take_turns(lines: Iterable[Line], most: int | None = None) -> Iterator[Line]:
+    """Yield lines of the data sets in turns, the sets by name, each in the order of its ids' SHA-256.
+
+    Args:
+        lines: The lines, ids unique within a set.
+        most: Lines of each set that are kept at the most; all if None.
+    """
+    sets: dict[str, list[tuple[str, Line]]] = defaultdict(list)
+    for line in lines:
+        items = sets[line.dataset]
+        items.append((hashlib.sha256(line.id.encode()).hexdigest(), line))
+        # Lines hold encoded images: a training set need not fit into memory for a few of them.
+        if most is not None and len(items) >= 4 * most:
+            items[:] = heapq.nsmallest(most, items, key=itemgetter(0))
+    ranked = [sorted(items, key=itemgetter(0))[:most] for _, items in sorted(sets.items())]
+    for turn in range(max(map(len, ranked), default=0)):
+        yield from (items[turn][1] for items in ranked if turn < len(items))

@@ -67,7 +67,7 @@ def test_a_file_that_is_no_weights_and_a_directory_without_sidecar_are_refused(t
 
 
 def test_a_weights_file_without_torch_says_what_to_install(toy_artifact, monkeypatch):
-    for module in ("inkport.export.from_torch.weights", "inkport.model.weights"):
+    for module in ("inkport.export.from_torch.network", "inkport.model.weights"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(RuntimeUnavailableError) as caught:

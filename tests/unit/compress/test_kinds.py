@@ -14,9 +14,8 @@ from inkport.compress.weight_stages import TrainStage
 from inkport.core.artifact import load_artifact
 from inkport.core.errors import RecipeError
 from inkport.core.target import Precision
-from inkport.export.quantize.accuracy import AccuracyControl
 from inkport.export.quantize.onnx_int8 import Int8Options
-from inkport.export.quantize.openvino_int8 import OpenVinoInt8Options
+from inkport.export.quantize.openvino_int8 import AccuracyControl, OpenVinoInt8Options
 
 
 OPTIM = {"steps": 2, "batch": 2}

@@ -9,8 +9,14 @@ torch = pytest.importorskip("torch", reason="networks are torch")
 
 import torch.nn.functional as F  # noqa: E402
 
-from inkport.model.htr_convtext import HtrConvTextConfig, PublishedConvModule, RelativeAttention  # noqa: E402
-from inkport.model.mobilevit import MobileViT, fold, unfold  # noqa: E402
+from inkport.model.htr_convtext import (  # noqa: E402  # noqa: E402
+    HtrConvTextConfig,
+    MobileViT,
+    PublishedConvModule,
+    RelativeAttention,
+    fold,
+    unfold,
+)
 from inkport.model.resnet import SpanMask  # noqa: E402
 from inkport.model.weights import count_parameters  # noqa: E402
 from inkport.model.zoo import build  # noqa: E402

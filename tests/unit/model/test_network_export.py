@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("networks")
 
 
-def artefact(toy: Any, folder: Any) -> Artifact:
+def artifact(toy: Any, folder: Any) -> Artifact:
     charset = Charset(tuple(" abcdeé"))
     spec = RecogniserSpec(
         name=toy.name, version="toy", preprocess=toy.preprocess, charset=charset, stride=find(toy.name).stride
@@ -42,7 +42,7 @@ def artefact(toy: Any, folder: Any) -> Artifact:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["convtext", "crnn", "htr-vt"])
 def test_one_graph_reads_every_batch_and_width(make_toy, folder, rng, name):
-    source = artefact(make_toy(name), folder / name)
+    source = artifact(make_toy(name), folder / name)
     exported = onnx_from_safetensors(source, folder / f"{name}-onnx")
     network = load_weights(source.file(".safetensors")).network()
     session = onnxruntime.InferenceSession(exported.file(".onnx"))

@@ -12,14 +12,14 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from inkport.core.errors import CheckpointError, RecipeError, UsageError  # noqa: E402
-from inkport.train.distributed import Group, join  # noqa: E402
+from inkport.train.device import Group, join  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 
 
 WORKER = """
 import json, torch
-from inkport.train.distributed import join, leave
+from inkport.train.device import join, leave
 group = join()
 network = torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.BatchNorm1d(1))
 for parameter in network.parameters():

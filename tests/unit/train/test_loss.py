@@ -8,7 +8,6 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from inkport.train.dataset import Batch  # noqa: E402
 from inkport.train.objectives import ctc_loss  # noqa: E402
 
 
@@ -22,10 +21,9 @@ def brute_force(log_probs, target):
     return -math.log(total)
 
 
-def make_batch(targets):
+def loss_of(logits, frames, targets):
     lengths = torch.tensor([len(t) for t in targets])
-    empty = torch.zeros(0)
-    return Batch(empty, empty, torch.tensor([k for t in targets for k in t]), lengths, lengths)
+    return ctc_loss(logits, torch.tensor(frames), torch.tensor([k for t in targets for k in t]), lengths)
 
 
 def test_loss_is_per_label_and_ignores_frames_beyond_the_line():
@@ -36,12 +34,12 @@ def test_loss_is_per_label_and_ignores_frames_beyond_the_line():
         brute_force(logits[i, :t].log_softmax(1), target) / len(target)
         for i, (target, t) in enumerate(zip(targets, frames, strict=True))
     )
-    assert ctc_loss(logits, torch.tensor(frames), make_batch(targets)).item() == pytest.approx(expected / 2, rel=1e-5)
+    assert loss_of(logits, frames, targets).item() == pytest.approx(expected / 2, rel=1e-5)
 
 
 def test_a_line_without_a_path_does_not_poison_the_batch():
     logits = torch.randn(1, 2, 3, requires_grad=True)
-    loss = ctc_loss(logits, torch.tensor([2]), make_batch([[1, 1]]))
+    loss = loss_of(logits, [2], [[1, 1]])
     loss.backward()
     assert loss.item() == 0
     assert torch.isfinite(logits.grad).all()

@@ -13,10 +13,13 @@ from safetensors.torch import load_file  # noqa: E402
 
 from inkport.core.config import parse_config  # noqa: E402
 from inkport.core.errors import RecipeError  # noqa: E402
-from inkport.model.tcm import TextualContext, pad_targets  # noqa: E402
-from inkport.train.distributed import Group  # noqa: E402
+from inkport.train.device import Group  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
-from inkport.train.objectives import Context  # noqa: E402
+from inkport.train.objectives import (  # noqa: E402
+    Context,
+    TextualContext,
+    pad_targets,
+)
 from inkport.train.prepare import prepare_data  # noqa: E402
 from inkport.train.recipe import Recipe  # noqa: E402
 from inkport.train.recipe_sections import ContextRecipe  # noqa: E402

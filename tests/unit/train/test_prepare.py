@@ -10,12 +10,12 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from inkport.core.errors import LineDataError, RecipeError, SpecMismatchError, UnknownSymbolError  # noqa: E402
-from inkport.export.from_torch.weights import safetensors_from_weights  # noqa: E402
+from inkport.export.from_torch.network import safetensors_from_weights  # noqa: E402
 from inkport.lines.audit import Problem  # noqa: E402
 from inkport.lines.roles import LINE_DIGESTS, Role, record_lines  # noqa: E402
 from inkport.lines.source import read_lines  # noqa: E402
 from inkport.model.weights import load_weights  # noqa: E402
-from inkport.train.distributed import Group  # noqa: E402
+from inkport.train.device import Group  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 from inkport.train.recipe import load_recipe  # noqa: E402

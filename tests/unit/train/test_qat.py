@@ -14,7 +14,7 @@ from inkport.export.quantize.calibration import choose_calibration  # noqa: E402
 from inkport.lines.source import read_lines  # noqa: E402
 from inkport.model.weights import load_weights  # noqa: E402
 from inkport.model.zoo import build  # noqa: E402
-from inkport.train.distributed import Group  # noqa: E402
+from inkport.train.device import Group  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 from inkport.train.qat import FakeQuantized, calibration_lines  # noqa: E402
@@ -128,7 +128,7 @@ def test_statistics_stand_still_after_their_share_of_the_steps(recipe, tmp_path,
 
 def test_batch_statistics_and_folded_ones_give_the_same_where_they_are_equal(toy):
     network, _ = toy
-    quantised = FakeQuantized(network, QatRecipe(), PreprocessSpec())
+    quantized = FakeQuantized(network, QatRecipe(), PreprocessSpec())
     batch = torch.rand(4, 1, 48, 96)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
@@ -139,13 +139,13 @@ def test_batch_statistics_and_folded_ones_give_the_same_where_they_are_equal(toy
     network.train()
     with torch.no_grad():
         network(batch)
-        quantised.measure([batch])
+        quantized.measure([batch])
         for _ in range(4):  # each pass settles one more norm
-            quantised.forward_train(batch)
-        quantised.at(1.0)
-        frozen = quantised.forward_train(batch).logits
+            quantized.forward_train(batch)
+        quantized.at(1.0)
+        frozen = quantized.forward_train(batch).logits
         network.eval()
-        assert torch.equal(quantised(batch), frozen)
+        assert torch.equal(quantized(batch), frozen)
     live, folded = seen[-3], seen[-2]
     assert not torch.equal(live, folded)
     # Variances of a batch and of what it estimates differ by n / (n - 1).
@@ -154,14 +154,14 @@ def test_batch_statistics_and_folded_ones_give_the_same_where_they_are_equal(toy
 
 def test_the_result_is_near_fp32_and_not_equal_and_gradients_reach_everything(toy):
     network, images = toy
-    quantised = FakeQuantized(network, QatRecipe(), PreprocessSpec())
-    quantised.measure(images)
+    quantized = FakeQuantized(network, QatRecipe(), PreprocessSpec())
+    quantized.measure(images)
     with torch.no_grad():
         for image in images:
-            assert 1e-4 < relative(quantised(image), network(image)) < 0.1
-    output = quantised.forward_train(torch.rand(2, 1, 48, 96))
+            assert 1e-4 < relative(quantized(image), network(image)) < 0.1
+    output = quantized.forward_train(torch.rand(2, 1, 48, 96))
     (output.logits.square().sum() + output.auxiliary["shortcut"].sum()).backward()
-    without = [n for n, p in quantised.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    without = [n for n, p in quantized.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     # Attention does not change when all keys are moved alike.
     assert {name.rpartition("attention.")[2] for name in without} <= {"key.bias"}
 
@@ -183,12 +183,12 @@ def test_other_networks_can_be_trained_too(name):
     network = build(name, 8, settings[name])
     height = {"convtext-base": 48, "crnn": 32, "htr-vt": 64}[name]
     statistics = [buffer.clone() for buffer in network.buffers()]
-    quantised = FakeQuantized(network, QatRecipe(), PreprocessSpec(height=height))
-    quantised.measure([torch.rand(1, 1, height, 96)])
+    quantized = FakeQuantized(network, QatRecipe(), PreprocessSpec(height=height))
+    quantized.measure([torch.rand(1, 1, height, 96)])
     assert all(torch.equal(a, b) for a, b in zip(statistics, network.buffers(), strict=True)), "planning trains nothing"
-    quantised.train()
-    quantised.forward_train(torch.rand(2, 1, height, 96)).logits.sum().backward()
-    assert quantised.high_move.grad.abs().sum() > 0
+    quantized.train()
+    quantized.forward_train(torch.rand(2, 1, height, 96)).logits.sum().backward()
+    assert quantized.high_move.grad.abs().sum() > 0
 
 
 def test_calibration_lines_are_those_that_the_exporter_would_choose(lines_folder):

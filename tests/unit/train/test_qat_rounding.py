@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from inkport.train.qat_rounding import grid, round_activation, round_bias, round_weight, weight_step  # noqa: E402
+from inkport.train.qat_graph import grid, round_activation, round_bias, round_weight, weight_step  # noqa: E402
 
 
 RANGES = [(-1.3, 2.9), (0.0, 6.0), (-0.7, 0.05)]
@@ -17,10 +17,10 @@ def test_activations_lie_where_onnx_puts_them(rng, low, high):
     reference = pytest.importorskip("onnx.reference", reason="the oracle is ONNX's reference evaluator")
     import onnx
 
-    quantisation = pytest.importorskip(
+    quantization = pytest.importorskip(
         "onnxruntime.quantization.quant_utils", reason="the oracle is ONNX Runtime's quantiser"
     )
-    zero, step = quantisation.compute_scale_zp(np.float32(low), np.float32(high), np.uint8(0), np.uint8(255))
+    zero, step = quantization.compute_scale_zp(np.float32(low), np.float32(high), np.uint8(0), np.uint8(255))
     nodes = [
         onnx.helper.make_node("QuantizeLinear", ["x", "step", "zero"], ["q"]),
         onnx.helper.make_node("DequantizeLinear", ["q", "step", "zero"], ["y"]),
@@ -62,7 +62,7 @@ def test_gradients_are_those_of_rounding_that_passes_straight_through(low, high)
 
 
 def test_weights_are_those_of_the_quantiser(rng):
-    quantisation = pytest.importorskip(
+    quantization = pytest.importorskip(
         "onnxruntime.quantization.quant_utils", reason="the oracle is ONNX Runtime's quantiser"
     )
     from onnx import TensorProto
@@ -72,9 +72,9 @@ def test_weights_are_those_of_the_quantiser(rng):
     step = weight_step(torch.from_numpy(weight))
     found = round_weight(torch.from_numpy(weight), step).numpy()
     for channel, filters in enumerate(weight):
-        _, wanted, quantised = quantisation.quantize_data(filters, TensorProto.INT8, symmetric=True)
+        _, wanted, quantized = quantization.quantize_data(filters, TensorProto.INT8, symmetric=True)
         assert float(step[channel]) == float(wanted)
-        np.testing.assert_array_equal(found[channel], quantised.astype(np.float32) * wanted)
+        np.testing.assert_array_equal(found[channel], quantized.astype(np.float32) * wanted)
 
 
 def test_biases_are_multiples_of_their_step_and_keep_their_gradient():

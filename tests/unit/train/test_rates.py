@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from inkport.train import loop  # noqa: E402
-from inkport.train.distributed import Group  # noqa: E402
+from inkport.train.device import Group  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 
 

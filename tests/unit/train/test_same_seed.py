@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from inkport.train.distributed import Group  # noqa: E402
+from inkport.train.device import Group  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 

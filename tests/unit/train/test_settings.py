@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from inkport.core.config import parse_config  # noqa: E402
 from inkport.core.errors import RecipeError  # noqa: E402
 from inkport.model.weights import Weights, load_weights  # noqa: E402
-from inkport.train.distributed import Group  # noqa: E402
+from inkport.train.device import Group  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
 from inkport.train.network import network_settings  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from inkport.core.config import parse_config  # noqa: E402
 from inkport.train import loop  # noqa: E402
-from inkport.train.distributed import Group  # noqa: E402
+from inkport.train.device import Group  # noqa: E402
 from inkport.train.draw import Generators  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 from inkport.train.recipe import Recipe  # noqa: E402

@@ -25,7 +25,7 @@ from inkport.core.artifact import bundled_artifacts
 from inkport.core.errors import LineDataError
 from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.core.target import Budget, Precision, Target
-from inkport.export.quantize.saturation import saturation_warning
+from inkport.export.quantize.qdq import saturation_warning
 from inkport.lines.audit import audit_lines
 from inkport.runtimes.relations.relations import RELATIONS
 

@@ -6,7 +6,7 @@ import pytest
 from inkport.core.artifact import Provenance, load_artifact, new_artifact
 from inkport.core.errors import ExportError
 from inkport.core.target import Precision
-from inkport.export.from_onnx.openvino_half import bf16_openvino_from_openvino, fp16_openvino_from_openvino
+from inkport.export.from_onnx.openvino_ir import bf16_openvino_from_openvino, fp16_openvino_from_openvino
 
 
 def compute_in_fp32(artifact, images):

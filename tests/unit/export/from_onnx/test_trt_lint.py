@@ -18,7 +18,7 @@ from inkport.export.from_onnx.trt_lint import lint_tensorrt, operator_table
 from inkport.export.graph import onnx_forward
 from inkport.export.quantize.calibration import choose_calibration
 from inkport.export.quantize.onnx_int8 import int8_onnx_from_onnx
-from inkport.export.quantize.symmetric import symmetric_model
+from inkport.export.quantize.qdq import symmetric_model
 from inkport.lines.source import read_lines
 from inkport.runtimes.logits import sample_images
 
@@ -164,9 +164,9 @@ def test_the_symmetric_form_computes_what_int8_computes(int8, toy_onnx):
 
 def test_a_relu_that_the_quantiser_left_to_the_range_comes_back():
     constants = [("s", np.float32(0.5)), ("z", np.uint8(0))]
-    quantise = helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], name="q")
-    dequantise = helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"], name="d")
-    model = graph(quantise, dequantise, inputs=[("x", TensorProto.FLOAT, (4,))], constants=constants)
+    quantize = helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], name="q")
+    dequantize = helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"], name="d")
+    model = graph(quantize, dequantize, inputs=[("x", TensorProto.FLOAT, (4,))], constants=constants)
     made = symmetric_model(model)
     assert [each.op_type for each in made.graph.node] == ["Relu", "QuantizeLinear", "DequantizeLinear"]
     import onnxruntime

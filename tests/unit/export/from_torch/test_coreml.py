@@ -19,7 +19,7 @@ from inkport.core.target import Precision
 from inkport.export.from_torch import coreml
 from inkport.export.from_torch.coreml import coreml_from_safetensors, fp16_coreml_from_safetensors
 from inkport.export.plan import build
-from inkport.export.quantize.coreml_compressed import (
+from inkport.export.quantize.weights_only import (
     pal4_coreml_from_coreml,
     pal6_coreml_from_coreml,
     w8_coreml_from_coreml,

@@ -9,7 +9,7 @@ pytest.importorskip("torch", reason="masking is done in torch")
 
 import torch
 
-from inkport.export.from_torch.masked import MaskedNetwork
+from inkport.export.from_torch.litert import MaskedNetwork
 from inkport.model.zoo import build
 
 

@@ -17,12 +17,16 @@ from inkport.core.ctc import greedy  # noqa: E402
 from inkport.core.errors import ExportError  # noqa: E402
 from inkport.core.preprocess import prepare  # noqa: E402
 from inkport.core.target import Precision  # noqa: E402
-from inkport.export.from_torch.network import fold_batch_norms  # noqa: E402
-from inkport.export.from_torch.qat import ranges_in_graph  # noqa: E402
-from inkport.export.from_torch.weights import safetensors_from_weights  # noqa: E402
+from inkport.export.from_torch.network import fold_batch_norms, safetensors_from_weights  # noqa: E402
+from inkport.export.from_torch.onnx_fp32 import ranges_in_graph  # noqa: E402
 from inkport.export.plan import build  # noqa: E402
-from inkport.export.quantize.calibration import choose_calibration  # noqa: E402
-from inkport.export.quantize.learned_ranges import LEARNED, Learned, is_learned, learned  # noqa: E402
+from inkport.export.quantize.calibration import (  # noqa: E402
+    LEARNED,
+    LearnedRanges,
+    choose_calibration,
+    find_learned_ranges,
+    has_learned_ranges,
+)
 from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx  # noqa: E402
 from inkport.lines.source import read_lines  # noqa: E402
 from inkport.model.weights import load_weights, save_weights  # noqa: E402
@@ -37,19 +41,19 @@ LINES = 32
 def trained(source, images, out, calibration):
     """Write weights as training does, with the ranges that it begins with; return them with their network in int8."""
     weights = load_weights(source)
-    quantised = FakeQuantized(weights.network(), QatRecipe(), weights.spec.preprocess)
-    quantised.measure(torch.from_numpy(image) for image in images)
-    record = {"ranges": quantised.ranges(), "calibration": to_plain(calibration), "recipe": "ab" * 32}
+    quantized = FakeQuantized(weights.network(), QatRecipe(), weights.spec.preprocess)
+    quantized.measure(torch.from_numpy(image) for image in images)
+    record = {"ranges": quantized.ranges(), "calibration": to_plain(calibration), "recipe": "ab" * 32}
     save_weights(out / "weights.safetensors", replace(weights, provenance={**weights.provenance, "qat": record}))
-    return safetensors_from_weights(out / "weights.safetensors", out / "weights"), quantised.eval()
+    return safetensors_from_weights(out / "weights.safetensors", out / "weights"), quantized.eval()
 
 
 @pytest.fixture(scope="module")
 def toy(toy_artifact, toy_calibration, tmp_path_factory):
     """Weights of the toy with learned ranges, their network in int8, and the folder of their artefacts."""
     out = tmp_path_factory.mktemp("toy-qat")
-    weights, quantised = trained(toy_artifact.file(".safetensors"), toy_calibration.inputs, out, toy_calibration.record)
-    return weights, quantised, out
+    weights, quantized = trained(toy_artifact.file(".safetensors"), toy_calibration.inputs, out, toy_calibration.record)
+    return weights, quantized, out
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +85,7 @@ def rounded(artifact) -> dict[str, tuple[float, int]]:
 
 def test_training_rounds_the_tensors_that_the_quantiser_rounds_and_measures_the_same(toy_learned, toy_int8):
     found, wanted = rounded(toy_learned), rounded(toy_int8)
-    assert found.keys() == wanted.keys() == learned(toy_learned.provenance.options).ranges.keys()
+    assert found.keys() == wanted.keys() == find_learned_ranges(toy_learned.provenance.options).ranges.keys()
     for name, (step, zero) in wanted.items():
         # Two searches for the least squared error, on histograms of their own.
         assert found[name][0] == pytest.approx(step, rel=0.15), name
@@ -133,8 +137,8 @@ def test_ranges_take_the_place_of_lines_and_are_on_record(toy, toy_learned, toy_
     provenance = toy_learned.provenance
     assert provenance.options["ranges"] == LEARNED
     assert provenance.calibration == toy_calibration.record
-    assert learned(provenance.options).recipe == "ab" * 32
-    assert is_learned(toy[0])
+    assert find_learned_ranges(provenance.options).recipe == "ab" * 32
+    assert has_learned_ranges(toy[0])
     again = build(
         toy[0], format="onnx", precision=Precision.INT8, work=toy[2], calibration=replace(toy_calibration, inputs=())
     )
@@ -174,4 +178,4 @@ def test_weights_of_another_training_and_unknown_layers_are_refused(toy, toy_onn
 @pytest.mark.parametrize("ends", [(0.5, 1.0), (0.0, 0.0), (-1.0, 0.0, 1.0)])
 def test_impossible_ranges_are_refused(ends, toy_calibration):
     with pytest.raises(ExportError, match="learned range of x"):
-        Learned(ranges={"x": ends}, calibration=toy_calibration.record, recipe="r")
+        LearnedRanges(ranges={"x": ends}, calibration=toy_calibration.record, recipe="r")

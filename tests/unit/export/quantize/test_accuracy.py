@@ -8,8 +8,12 @@ from inkport.core.ctc import greedy
 from inkport.core.errors import ExportError
 from inkport.core.metrics import cer
 from inkport.core.registry import open_session
-from inkport.export.quantize.accuracy import AccuracyControl, ValidationSet
-from inkport.export.quantize.openvino_int8 import OpenVinoInt8Options, int8_openvino_from_onnx
+from inkport.export.quantize.openvino_int8 import (
+    AccuracyControl,
+    OpenVinoInt8Options,
+    ValidationSet,
+    int8_openvino_from_onnx,
+)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +76,7 @@ def test_accuracy_control_needs_validation_lines_and_sound_numbers(source, calib
 
 
 def test_a_rise_that_remains_is_refused(make, monkeypatch):
-    from inkport.export.quantize.accuracy import Drop
+    from inkport.export.quantize.openvino_int8 import Drop
 
     monkeypatch.setattr(Drop, "measure", classmethod(lambda cls, *_: cls(cer_fp32=0.10, cer=0.14, returned=("head",))))
     with pytest.raises(ExportError, match=r"rose by 4.00 points, 2.00 are allowed"):

@@ -12,9 +12,8 @@ from onnx import TensorProto, helper
 from onnxruntime.quantization.calibrate import CalibrationMethod, create_calibrator
 
 from inkport.export.quantize.calibration import choose_calibration
-from inkport.export.quantize.entropy import LEVELS, divergence, entropy_range
 from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx
-from inkport.export.quantize.ranges import BINS, Ranges, activation_ranges
+from inkport.export.quantize.ranges import BINS, LEVELS, Ranges, activation_ranges, divergence, entropy_range
 from inkport.lines.source import read_lines
 
 

@@ -18,7 +18,7 @@ LINES = CalibrationSet(inputs=(), record=Calibration(ids=("a",), sha256="11"))
 STAGE = next(stage for stage in STAGES if stage.target == ("onnx", Precision.INT8))
 
 
-def artefact(path, spec, target, parent=None, **options):
+def artifact(path, spec, target, parent=None, **options):
     provenance = Provenance(
         stage="test",
         root=parent and parent.root,
@@ -45,16 +45,16 @@ def artefact(path, spec, target, parent=None, **options):
     ],
 )
 def test_only_defaults_count_as_such(toy_spec, tmp_path, monkeypatch, options, default):
-    onnx = artefact(tmp_path / "onnx", toy_spec, ("onnx", Precision.FP32))
-    there = artefact(tmp_path / "work/onnx-int8", toy_spec, STAGE.target, onnx, **options)
+    onnx = artifact(tmp_path / "onnx", toy_spec, ("onnx", Precision.FP32))
+    there = artifact(tmp_path / "work/onnx-int8", toy_spec, STAGE.target, onnx, **options)
     assert has_default_settings(there, STAGE) == default
     made = []
 
-    def quantise(source, out, **_):
+    def quantize(source, out, **_):
         made.append(out)
-        return artefact(out, toy_spec, STAGE.target, source)
+        return artifact(out, toy_spec, STAGE.target, source)
 
-    monkeypatch.setattr("inkport.export.quantize.onnx_int8.int8_onnx_from_onnx", quantise)
+    monkeypatch.setattr("inkport.export.quantize.onnx_int8.int8_onnx_from_onnx", quantize)
     where = {"format": "onnx", "precision": Precision.INT8, "work": tmp_path / "work"}
     found = build(onnx, **where, calibration=LINES)
     assert made == ([] if default else [tmp_path / "work/onnx-int8"])

@@ -159,7 +159,7 @@ def test_an_impossible_percentile_is_refused():
         Int8Options(percentile=0.0)
 
 
-def quantised_operators(artifact) -> set[str]:
+def quantized_operators(artifact) -> set[str]:
     """Return the names of the operators whose weights or inputs are all quantised."""
     graph = onnx.load(artifact.file(".onnx")).graph
     made = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
@@ -176,10 +176,10 @@ def test_operators_stay_in_fp32_by_type_and_by_name(toy_onnx, toy_calibration, t
         return int8_onnx_from_onnx(toy_onnx, tmp_path / "made", calibration=toy_calibration, options=options)
 
     everything = {*names["Conv"], *names["MatMul"]}
-    assert quantised_operators(made()) == everything
-    assert quantised_operators(made(operators=("Conv", "Relu"))) == set(names["Conv"])
+    assert quantized_operators(made()) == everything
+    assert quantized_operators(made(operators=("Conv", "Relu"))) == set(names["Conv"])
     by_name = made(keep_nodes=kept)
-    assert quantised_operators(by_name) == everything - set(kept)
+    assert quantized_operators(by_name) == everything - set(kept)
     assert by_name.provenance.options["keep_nodes"] == list(kept)
 
 

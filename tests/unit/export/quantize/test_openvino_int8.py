@@ -40,16 +40,16 @@ def test_what_stays_in_fp32_is_what_onnx_keeps_and_every_depthwise_convolution(t
     kept = set(nodes_of(model, Int8Options().keep_fp32))
     every = {node.name: node.op_type for node in model.graph.node if node.op_type in {"Conv", "MatMul"}}
     found = layers(toy_int8)
-    quantised = set()
+    quantized = set()
     for name in every:
         kind, sources = found.get(f"{name}/WithoutBiases", found[name])
         assert kind in {"Convolution", "GroupConvolution", "MatMul"}, name
         # Weights of 8 bits are converted and multiplied by their step; others are constants as they are.
         if sources[1] == "Multiply":
-            quantised.add(name)
+            quantized.add(name)
             assert kind != "GroupConvolution", name
-    assert quantised == set(every) - kept
-    assert len(quantised) > 5
+    assert quantized == set(every) - kept
+    assert len(quantized) > 5
 
 
 def test_lines_of_any_width_read_like_fp32(toy_onnx, toy_int8, toy_calibration, lines_folder):

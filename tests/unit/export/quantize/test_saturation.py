@@ -11,7 +11,7 @@ from inkport.commands.export import export
 from inkport.core.artifact import load_artifact
 from inkport.core.target import Precision
 from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx
-from inkport.export.quantize.saturation import saturating_nodes, saturation_warning, worst_sums
+from inkport.export.quantize.qdq import saturating_nodes, saturation_warning, worst_sums
 
 
 def maddubs(activations, weights):
@@ -124,7 +124,7 @@ def test_other_artefacts_have_no_warning(toy_onnx):
 
 
 def test_without_onnx_it_says_that_it_did_not_look(toy_int8, monkeypatch):
-    monkeypatch.setattr("inkport.export.quantize.saturation.find_spec", lambda _name: None)
+    monkeypatch.setattr("inkport.export.quantize.qdq.find_spec", lambda _name: None)
     assert "not checked" in saturation_warning(replace(toy_int8, precision=Precision.INT8))
 
 

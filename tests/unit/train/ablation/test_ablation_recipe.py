@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from inkport.core.errors import RecipeError
-from inkport.train.ablation.recipe import load_ablation, plan_runs
+from inkport.train.ablation.runs import load_ablation, plan_runs
 
 
 BASE = """

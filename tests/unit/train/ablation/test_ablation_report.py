@@ -9,9 +9,16 @@ import pytest
 from inkport.benchmarks.report.schema import schema_of
 from inkport.core.errors import LineDataError
 from inkport.lines.line import Line
-from inkport.train.ablation.markdown import render_ablation
-from inkport.train.ablation.report import AblationReport, ArmInfo, gather, rows_of
-from inkport.train.ablation.statistics import Said, compare_arms, mean_over_seeds
+from inkport.train.ablation.ablation_report import (
+    AblationReport,
+    ArmInfo,
+    Said,
+    compare_arms,
+    gather,
+    mean_over_seeds,
+    render_ablation,
+    rows_of,
+)
 
 
 T_2 = 4.302653

@@ -10,8 +10,7 @@ from PIL import Image
 pytest.importorskip("torch", reason="train is a torch package")
 
 from inkport.core.errors import LineDataError
-from inkport.train.ablation.recipe import Ablation, plan_runs
-from inkport.train.ablation.run import check_roles
+from inkport.train.ablation.runs import Ablation, check_roles, plan_runs
 
 
 @pytest.fixture

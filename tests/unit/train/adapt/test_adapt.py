@@ -14,8 +14,12 @@ from inkport.core.metrics import ErrorRate  # noqa: E402
 from inkport.lines.audit import Problem  # noqa: E402
 from inkport.model.weights import load_weights, save_weights  # noqa: E402
 from inkport.train.adapt import adapt as module  # noqa: E402
-from inkport.train.adapt.adapt import SHARES, Request, adapt  # noqa: E402
-from inkport.train.adapt.settings import AdaptSettings  # noqa: E402
+from inkport.train.adapt.adapt import (  # noqa: E402
+    SHARES,
+    AdaptRequest,
+    AdaptSettings,
+    adapt,
+)
 from inkport.train.recipe import Frozen  # noqa: E402
 
 
@@ -25,7 +29,9 @@ def run(toy_weights, hand):
 
     def call(lines=hand, rehearse=(), **settings):
         settings = {"steps": 2, "folds": 0, "batch": 4} | settings
-        return adapt(Request(start=toy_weights, lines=lines, rehearse=rehearse, settings=AdaptSettings(**settings)))
+        return adapt(
+            AdaptRequest(start=toy_weights, lines=lines, rehearse=rehearse, settings=AdaptSettings(**settings))
+        )
 
     return call
 

@@ -14,8 +14,8 @@ from inkport.core.recogniser import Recogniser  # noqa: E402
 from inkport.core.registry import open_session  # noqa: E402
 from inkport.core.runtime import SessionOptions  # noqa: E402
 from inkport.train.adapt import curve as module  # noqa: E402
+from inkport.train.adapt.adapt import AdaptSettings  # noqa: E402
 from inkport.train.adapt.curve import Experiment, run_experiment  # noqa: E402
-from inkport.train.adapt.settings import AdaptSettings  # noqa: E402
 
 
 @pytest.fixture

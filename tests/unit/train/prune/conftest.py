@@ -38,7 +38,7 @@ def lines(lines_folder, toy_spec):
 @pytest.fixture
 def calibration(lines, toy_spec):
     pytest.importorskip("torch", reason="networks are torch")
-    from inkport.train.prune.batches import calibration_of
+    from inkport.train.prune.importance import calibration_of
 
     return calibration_of(lines, toy_spec, digest="toy", count=2, size=3, seed=1)
 

@@ -11,8 +11,11 @@ torch = pytest.importorskip("torch", reason="networks are torch")
 pytest.importorskip("torch_pruning", reason="pruning needs torch-pruning")
 
 from inkport.train.prune.apply import Pruning, prune_weights  # noqa: E402
-from inkport.train.prune.batches import reestimate_statistics  # noqa: E402
-from inkport.train.prune.importance import Importance, gradients_on  # noqa: E402
+from inkport.train.prune.importance import (  # noqa: E402
+    Importance,
+    gradients_on,
+    reestimate_statistics,
+)
 
 
 def removed(weights, name, importance, ratio=0.5, **keys):

@@ -10,8 +10,7 @@ pytest.importorskip("torch_pruning", reason="pruning needs torch-pruning")
 
 from inkport.core.errors import RecipeError, UsageError  # noqa: E402
 from inkport.model.zoo import build  # noqa: E402
-from inkport.train.prune.apply import Pruning, prune_weights  # noqa: E402
-from inkport.train.prune.lowrank import factorise_weights, factors  # noqa: E402
+from inkport.train.prune.apply import Pruning, factorise_weights, factors, prune_weights  # noqa: E402  # noqa: E402
 
 
 FULL = {"encoder.0.feed_in.0": 20, "encoder.1.attention.query": 24, "cnn.2.body.1.0": 12, "collapse.0": 24}

@@ -19,11 +19,14 @@ from inkport.lines.roles import Role, lines_of, record_lines  # noqa: E402
 from inkport.lines.source import read_lines  # noqa: E402
 from inkport.model.grow import grow_weights  # noqa: E402
 from inkport.model.weights import load_weights, save_weights  # noqa: E402
-from inkport.train.distributed import Group  # noqa: E402
+from inkport.train.device import Group  # noqa: E402
 from inkport.train.loop import Trainer  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
-from inkport.train.prune.apply import Pruning, prune_weights  # noqa: E402
-from inkport.train.prune.lowrank import factorise_weights  # noqa: E402
+from inkport.train.prune.apply import (  # noqa: E402
+    Pruning,
+    factorise_weights,
+    prune_weights,
+)
 from inkport.train.recipe import Recipe  # noqa: E402
 
 

@@ -11,16 +11,20 @@ torch = pytest.importorskip("torch", reason="networks are torch")
 pytest.importorskip("torch_pruning", reason="pruning needs torch-pruning")
 
 from inkport.core.errors import UsageError  # noqa: E402
-from inkport.train.evaluate import rates_by_dataset, read_all  # noqa: E402
+from inkport.train.network import rates_by_dataset, read_all  # noqa: E402
 from inkport.train.prune.apply import Pruning, prune_weights  # noqa: E402
 from inkport.train.prune.importance import Importance  # noqa: E402
-from inkport.train.prune.plan import Option, format_pruning, load_pruning, make_plan, options_of  # noqa: E402  # noqa: E402
-from inkport.train.prune.scan import (  # noqa: E402
+from inkport.train.prune.scan import (  # noqa: E402  # noqa: E402  # noqa: E402
+    Option,
     Scan,
     ScanJob,
     Trial,
     count_macs,
+    format_pruning,
+    load_pruning,
     load_scan,
+    make_plan,
+    options_of,
     run_scan,
 )
 

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from inkport.core.errors import UsageError
-from inkport.train.synth.coverage import measure_coverage, render_coverage
-from inkport.train.synth.fonts import find_fonts, hold_out, select_fonts
+from inkport.train.synth.fonts import find_fonts, hold_out, measure_coverage, render_coverage, select_fonts
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from PIL import Image, ImageDraw
 
 from inkport.train.synth import line as line_module
 from inkport.train.synth.fonts import load_font
-from inkport.train.synth.ink import thicken, write
-from inkport.train.synth.line import HEIGHT, render_line
+from inkport.train.synth.line import HEIGHT, render_line, thicken, write
 from inkport.train.synth.look import Hand
 from inkport.train.synth.paper import Paper, clouds, scan
 

@@ -13,9 +13,8 @@ from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.lines.source import read_lines
 from inkport.train.synth import line_set as line_set_module
 from inkport.train.synth.fonts import load_font
-from inkport.train.synth.line_set import render_parts, render_set
+from inkport.train.synth.line_set import LineSet, Part, render_parts, render_set
 from inkport.train.synth.look import Look
-from inkport.train.synth.request import LineSet, Part
 
 
 EVERYTHING = Look(**dict.fromkeys(Look().shares(), 1.0))

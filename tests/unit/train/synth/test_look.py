@@ -8,8 +8,7 @@ from PIL import Image, ImageDraw, ImageFont, features
 
 from inkport.core.errors import UsageError
 from inkport.train.synth.fonts import EM_PX, load_font
-from inkport.train.synth.ink import Stroke, write
-from inkport.train.synth.line import HEIGHT, MISHAPS, render_line
+from inkport.train.synth.line import HEIGHT, MISHAPS, Stroke, render_line, write
 from inkport.train.synth.look import FACTORS, Hand, Look
 from inkport.train.synth.paper import Paper, scan
 

@@ -6,21 +6,20 @@ import pytest
 
 from inkport.core.errors import ExportError, LineDataError
 from inkport.core.metrics import cer
-from inkport.export.quantize.head_bias import head_bias_onnx_from_onnx
 from inkport.export.quantize.onnx_int8 import Int8Options, Part, int8_onnx_from_onnx
-from inkport.export.quantize.search.blank_bias import correct_blank_bias, fit_blank_bias
+from inkport.export.quantize.search.blank_bias import correct_blank_bias, fit_blank_bias, head_bias_onnx_from_onnx
 
 
 @pytest.fixture(scope="module")
-def quantised(source, calibration, tmp_path_factory):
+def quantized(source, calibration, tmp_path_factory):
     """In int8 but for the head, which int8 would ruin."""
     out = tmp_path_factory.mktemp("quantised") / "int8"
     return int8_onnx_from_onnx(source, out, calibration=calibration, options=Int8Options(keep_fp32=(Part.HEAD,)))
 
 
 @pytest.mark.parametrize("planted", [1.5, -1.0])
-def test_a_planted_blank_bias_is_taken_back(planted, quantised, meter, tmp_path):
-    bent = head_bias_onnx_from_onnx(quantised, tmp_path / "bent", label=0, offset=planted)
+def test_a_planted_blank_bias_is_taken_back(planted, quantized, meter, tmp_path):
+    bent = head_bias_onnx_from_onnx(quantized, tmp_path / "bent", label=0, offset=planted)
     made, found = correct_blank_bias(bent, tmp_path / "made", meter=meter)
     assert found.offset == pytest.approx(-planted, abs=0.4)
     lost, new = found.edits_before.deletions, found.edits_before.insertions
@@ -28,18 +27,18 @@ def test_a_planted_blank_bias_is_taken_back(planted, quantised, meter, tmp_path)
     assert found.edits.total <= 2
     assert found.cer < found.cer_before / 10
     assert found.cer_held_out < found.cer_before / 5
-    before, after = meter.read(quantised), meter.read(made)
+    before, after = meter.read(quantized), meter.read(made)
     np.testing.assert_allclose(after[0][:, 1:], before[0][:, 1:], atol=1e-5)
     np.testing.assert_allclose(after[0][:, 0] - before[0][:, 0], planted + found.offset, atol=1e-5)
     assert meter.measure(made).cer == found.cer
     record = made.provenance.options["head_bias"]
     assert record["edits_before"]["deletions"] == lost
     assert record["validation"]["sha256"] == meter.record.sha256
-    assert made.provenance.calibration == quantised.provenance.calibration
+    assert made.provenance.calibration == quantized.provenance.calibration
 
 
-def test_the_chosen_offset_is_the_best_of_all(quantised, meter, tmp_path):
-    bent = head_bias_onnx_from_onnx(quantised, tmp_path / "bent", label=0, offset=0.7)
+def test_the_chosen_offset_is_the_best_of_all(quantized, meter, tmp_path):
+    bent = head_bias_onnx_from_onnx(quantized, tmp_path / "bent", label=0, offset=0.7)
     logits = meter.read(bent)
     found = fit_blank_bias(logits, meter.audit.lines, bent.spec.charset)
 
@@ -62,8 +61,8 @@ def test_where_nothing_is_to_be_gained_nothing_changes(source, meter, tmp_path):
     np.testing.assert_array_equal(meter.read(made)[0], meter.read(source)[0])
 
 
-def test_the_same_lines_give_the_same_bytes(quantised, meter, tmp_path):
-    made = [correct_blank_bias(quantised, tmp_path / name, meter=meter)[0] for name in ("first", "second")]
+def test_the_same_lines_give_the_same_bytes(quantized, meter, tmp_path):
+    made = [correct_blank_bias(quantized, tmp_path / name, meter=meter)[0] for name in ("first", "second")]
     assert made[0].files == made[1].files
     assert made[0].provenance == made[1].provenance
 

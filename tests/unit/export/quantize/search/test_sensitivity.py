@@ -6,14 +6,13 @@ import pytest
 
 import inkport.export.quantize.search.sensitivity as module
 from inkport.core.errors import ExportError, LineDataError, UsageError
-from inkport.export.quantize.accuracy import ValidationSet
 from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx
+from inkport.export.quantize.openvino_int8 import ValidationSet
 from inkport.export.quantize.ranges import Ranges
 from inkport.export.quantize.search.meter import Meter
-from inkport.export.quantize.search.operators import Grouping, find_groups
-from inkport.export.quantize.search.report import ScanReport, identify, known_rows, load_report, render_scan
+from inkport.export.quantize.search.scan_report import ScanReport, identify, known_rows, load_report, render_scan
 from inkport.export.quantize.search.search import SearchOptions, Start, search
-from inkport.export.quantize.search.sensitivity import Mode, Rank, scan
+from inkport.export.quantize.search.sensitivity import Grouping, Mode, Rank, find_groups, scan
 from inkport.lines.audit import Audit
 
 

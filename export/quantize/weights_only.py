@@ -1,6 +1,6 @@
-"""Core ML packages with compressed weights: 8-bit integers, or indices into palettes of 64 or 16 values.
+"""Quantized weights alone: Core ML in 8-bit integers or palettes of 64 or 16 values, LiteRT in dynamic-range int8.
 
-Only weights are compressed; the system expands them before use and computes in fp16.
+Core ML expands them before use and computes in fp16; LiteRT quantises activations while it runs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
 from inkport.export.mlpackage import compared_spec, converting, package_forward, save_package
+from inkport.export.quiet_converter import quiet_converter
 from inkport.export.record import derived_artifact
 from inkport.runtimes.mil.program import Evaluator
 from inkport.runtimes.mlpackage import PACKAGE, import_coremltools, package_path
@@ -98,3 +99,37 @@ def _compressed(path: Path, compression: Compression) -> Any:
         return optimize.linear_quantize_weights(model, optimize.OptimizationConfig(global_config=linear))
     palette = optimize.OpPalettizerConfig(mode="kmeans", nbits=compression.bits, weight_threshold=SMALLEST)
     return optimize.palettize_weights(model, optimize.OptimizationConfig(global_config=palette))
+
+
+STAGE = "int8_litert_from_litert"
+
+
+def int8_litert_from_litert(source: Artifact, out: Path) -> Artifact:
+    """Quantise the weights of an fp32 LiteRT artefact per output channel; equal input gives equal bytes.
+
+    Nothing is calibrated: activations get their range line by line, where the kernels compute in integers.
+
+    Args:
+        source: A LiteRT artefact in fp32.
+        out: The artefact's directory; replaced if it is there.
+
+    Raises:
+        ExportError: If the quantiser fails.
+    """
+    with quiet_converter(STAGE, source.path):
+        from ai_edge_quantizer import quantizer, recipe
+
+        quantizer = quantizer.Quantizer(str(source.file(".tflite")))
+        quantizer.load_quantization_recipe(recipe.dynamic_wi8_afp32())
+        data = bytes(quantizer.quantize().quantized_model)
+    with derived_artifact(
+        out,
+        source,
+        stage=STAGE,
+        format="litert",
+        precision=Precision.INT8,
+        tools=("ai-edge-quantizer", "ai-edge-litert"),
+        options={"recipe": "dynamic_wi8_afp32", **source.provenance.options},
+    ) as folder:
+        (folder / "model.tflite").write_bytes(data)
+    return load_artifact(out)

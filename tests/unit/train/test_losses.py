@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from inkport.train.distil.objective import feature_loss, frame_loss, line_frames, select_frames  # noqa: E402
+from inkport.train.distillation import feature_loss, frame_loss, line_frames, select_frames  # noqa: E402
 from inkport.train.recipe_sections import Frames  # noqa: E402
 
 

@@ -17,9 +17,9 @@ from inkport.core.errors import CheckpointError, LineDataError, RecipeError, Spe
 from inkport.core.files import sha256_file  # noqa: E402
 from inkport.core.preprocess import PreprocessSpec  # noqa: E402
 from inkport.model.weights import load_weights  # noqa: E402
-from inkport.train.distil.readings import Readings  # noqa: E402
-from inkport.train.objectives import Step, ctc_of  # noqa: E402
+from inkport.train.objectives import Step, ctc_loss  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
+from inkport.train.teacher import Readings  # noqa: E402
 
 
 ALL = "frame = 0.5\nsequence = 0.5\nfeature = 0.5"
@@ -34,8 +34,8 @@ def unlabelled(tmp_path, other_lines):
     return 'unlabelled = ["bare"]'
 
 
-def test_only_the_student_and_the_projection_learn(recipe, trainer):
-    run = trainer(recipe(ALL))
+def test_only_the_student_and_the_projection_learn(make_recipe, make_trainer):
+    run = make_trainer(make_recipe(ALL))
     objective = run.objectives["distil"]
     teacher = objective._teacher[0]
     before = [p.detach().clone() for p in teacher.parameters()]
@@ -52,22 +52,22 @@ def test_only_the_student_and_the_projection_learn(recipe, trainer):
 
 
 @pytest.mark.parametrize("part", ["frame", "sequence", "feature"])
-def test_each_part_alone_reaches_the_student_without_any_transcription(recipe, trainer, part):
-    run = trainer(recipe(f"ctc = 0\n{part} = 1"))
+def test_each_part_alone_reaches_the_student_without_any_transcription(make_recipe, make_trainer, part):
+    run = make_trainer(make_recipe(f"ctc = 0\n{part} = 1"))
     head = run.network.cnn[0][0].weight.detach().clone()
     run.run()
     assert not torch.equal(head, run.network.cnn[0][0].weight)
     labels = run.lines.labels
     run.lines.labels = [np.ones(1, dtype=np.int64)] * len(labels)
-    again = trainer(recipe(f"ctc = 0\n{part} = 1"), "again")
+    again = make_trainer(make_recipe(f"ctc = 0\n{part} = 1"), "again")
     again.lines.labels = run.lines.labels
     again.run()
     torch.testing.assert_close(again.network.head.weight, run.network.head.weight, atol=0, rtol=0)
 
 
-def test_weights_sum_to_what_the_parts_give(recipe, trainer):
+def test_weights_sum_to_what_the_parts_give(make_recipe, make_trainer):
     def loss(distil, name):
-        run = trainer(recipe(distil), name)
+        run = make_trainer(make_recipe(distil), name)
         return float(run._update(run.lines.batch(range(6))))
 
     base = loss("", "ctc")
@@ -79,8 +79,8 @@ def test_weights_sum_to_what_the_parts_give(recipe, trainer):
 
 
 @pytest.mark.parametrize(("settings", "window"), [("", 2), ("window = 0", 0), ('frames = "all"', None)])
-def test_the_frames_of_the_recipe_are_compared_and_padding_is_not(recipe, trainer, settings, window):
-    run = trainer(recipe(f"ctc = 0\nframe = 1\ntemperature = 2\n{settings}"))
+def test_the_frames_of_the_recipe_are_compared_and_padding_is_not(make_recipe, make_trainer, settings, window):
+    run = make_trainer(make_recipe(f"ctc = 0\nframe = 1\ntemperature = 2\n{settings}"))
     batch = run.lines.batch(range(6))
     images = batch.images.float() / 255
     seen = Step(images=images, moved=images, frames=batch.widths // 4, batch=batch)
@@ -100,8 +100,8 @@ def test_the_frames_of_the_recipe_are_compared_and_padding_is_not(recipe, traine
 
 
 @pytest.mark.parametrize("part", ["frame", "feature"])
-def test_the_teacher_sees_the_students_image_or_that_which_is_only_moved(recipe, trainer, part):
-    runs = {view: trainer(recipe(f'ctc = 0\n{part} = 1\nview = "{view}"')) for view in ("student", "moved")}
+def test_the_teacher_sees_the_students_image_or_that_which_is_only_moved(make_recipe, make_trainer, part):
+    runs = {view: make_trainer(make_recipe(f'ctc = 0\n{part} = 1\nview = "{view}"')) for view in ("student", "moved")}
 
     def loss(view, seen):
         network = runs[view].network.eval()
@@ -114,8 +114,8 @@ def test_the_teacher_sees_the_students_image_or_that_which_is_only_moved(recipe,
     assert loss("moved", seen) != loss("student", seen)
 
 
-def test_readings_are_those_of_the_clean_lines_and_are_kept(recipe, trainer, tmp_path):
-    run = trainer(recipe("sequence = 1"))
+def test_readings_are_those_of_the_clean_lines_and_are_kept(make_recipe, make_trainer, tmp_path):
+    run = make_trainer(make_recipe("sequence = 1"))
     teacher = load_weights(tmp_path / "teacher.safetensors").network()
     charset, readings = run.data.spec.charset, run.objectives["distil"].readings
     assert sorted(readings.labels) == list(range(6))
@@ -128,19 +128,21 @@ def test_readings_are_those_of_the_clean_lines_and_are_kept(recipe, trainer, tmp
     changed = json.loads(kept.read_text())
     changed["texts"]["0"] = "abc"
     kept.write_text(json.dumps(changed))
-    assert charset.decode(trainer(recipe("sequence = 1")).objectives["distil"].readings.labels[0]) == "abc"
-    assert trainer(recipe("sequence = 1", steps=3)).objectives["distil"].readings.labels[0] == readings.labels[0]
+    assert charset.decode(make_trainer(make_recipe("sequence = 1")).objectives["distil"].readings.labels[0]) == "abc"
+    assert (
+        make_trainer(make_recipe("sequence = 1", steps=3)).objectives["distil"].readings.labels[0] == readings.labels[0]
+    )
 
 
-def test_lines_that_the_teacher_reads_as_empty_teach_no_emptiness(recipe, trainer, save, toy_config):
+def test_lines_that_the_teacher_reads_as_empty_teach_no_emptiness(make_recipe, make_trainer, save_toy, toy_config):
     logits = torch.randn(3, 9, 4)
     frames, lengths = torch.tensor([9, 8, 9]), torch.tensor([2, 0, 1])
     targets = torch.tensor([1, 2, 3])
     rows = [0, 2]
-    assert ctc_of(logits, frames, targets, lengths) == ctc_of(logits[rows], frames[rows], targets, lengths[rows])
-    assert ctc_of(logits, frames, targets[:0], lengths * 0) == 0
-    save("teacher.safetensors", config=toy_config, blank=1e4)
-    run = trainer(recipe("ctc = 0\nsequence = 1"))
+    assert ctc_loss(logits, frames, targets, lengths) == ctc_loss(logits[rows], frames[rows], targets, lengths[rows])
+    assert ctc_loss(logits, frames, targets[:0], lengths * 0) == 0
+    save_toy("teacher.safetensors", config=toy_config, blank=1e4)
+    run = make_trainer(make_recipe("ctc = 0\nsequence = 1"))
     assert run.objectives["distil"].readings.empty == 6
     assert float(run._update(run.lines.batch(range(6)))) == 0
     run.run()
@@ -148,15 +150,15 @@ def test_lines_that_the_teacher_reads_as_empty_teach_no_emptiness(recipe, traine
     assert provenance["distil"]["readings"] == {"count": 6, "empty": 6}
 
 
-def test_unlabelled_lines_teach_through_the_teacher_alone(recipe, trainer, unlabelled, tmp_path):
-    run = trainer(recipe("sequence = 1\nframe = 1", data=unlabelled, steps=6))
+def test_unlabelled_lines_teach_through_the_teacher_alone(make_recipe, make_trainer, unlabelled, tmp_path):
+    run = make_trainer(make_recipe("sequence = 1\nframe = 1", data=unlabelled, steps=6))
     assert (len(run.lines), run.lines.unlabelled) == (9, 3)
     batch = run.lines.batch([7, 2, 8])
     assert batch.lengths.tolist() == [0, len("bad deed"), 0]
     alone = run.lines.batch([2])
     logits = torch.randn(3, 40, 8)
-    ours = ctc_of(logits, torch.tensor([40, 40, 40]), batch.targets, batch.lengths)
-    assert ours == ctc_of(logits[1:2], torch.tensor([40]), alone.targets, alone.lengths)
+    ours = ctc_loss(logits, torch.tensor([40, 40, 40]), batch.targets, batch.lengths)
+    assert ours == ctc_loss(logits[1:2], torch.tensor([40]), alone.targets, alone.lengths)
     assert set(run.objectives["distil"].readings.labels) == set(range(9))
     run.run()
     lineage = load_weights(run.out / "last.safetensors").provenance["distil"]
@@ -164,17 +166,17 @@ def test_unlabelled_lines_teach_through_the_teacher_alone(recipe, trainer, unlab
     assert lineage["unlabelled_lines"]["count"] == 3
 
 
-def test_unlabelled_lines_are_not_looked_up_nor_shared(recipe, unlabelled, tmp_path, lines_folder, other_lines):
+def test_unlabelled_lines_are_not_looked_up_nor_shared(make_recipe, unlabelled, tmp_path, lines_folder, other_lines):
     with pytest.raises(RecipeError, match="teach nothing without a teacher"):
-        recipe("", data=unlabelled)
+        make_recipe("", data=unlabelled)
     for image, role, name in ((lines_folder / "line5.png", "train", "line5"), (other_lines / "line0.png", "val", "v")):
         shutil.copy(image, tmp_path / "bare" / "z.png")
         both = rf"1 line is in both {role} and unlabelled, for example '{name}\.png' .*'z\.png'"
         with pytest.raises(LineDataError, match=both):
-            prepare_data(recipe("frame = 1", data=unlabelled), tmp_path)
+            prepare_data(make_recipe("frame = 1", data=unlabelled), tmp_path)
     (tmp_path / "bare" / "z.png").write_bytes(b"damaged")
     with pytest.raises(LineDataError, match=r"z\.png: bad-image"):
-        prepare_data(recipe("frame = 1", data=unlabelled), tmp_path)
+        prepare_data(make_recipe("frame = 1", data=unlabelled), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -186,26 +188,28 @@ def test_unlabelled_lines_are_not_looked_up_nor_shared(recipe, unlabelled, tmp_p
         ({"name": "crnn", "stride": 8, "config": {"height": 48}}, "every 8 columns, the student convtext-tiny every 4"),
     ],
 )
-def test_a_teacher_that_does_not_fit_is_refused(recipe, save, tmp_path, teacher, message):
-    made = recipe("frame = 1")
-    save("teacher.safetensors", **teacher)
+def test_a_teacher_that_does_not_fit_is_refused(make_recipe, save_toy, tmp_path, teacher, message):
+    made = make_recipe("frame = 1")
+    save_toy("teacher.safetensors", **teacher)
     with pytest.raises(SpecMismatchError) as caught:
         prepare_data(made, tmp_path)
     assert message in str(caught.value)
 
 
-def test_a_teacher_of_another_network_teaches(recipe, trainer, save, toy_config):
-    made = recipe(ALL)
-    save("teacher.safetensors", name="convtext-small", config=toy_config | {"blocks": [1, 2, 1], "dim": 40, "depth": 2})
-    run = trainer(made)
+def test_a_teacher_of_another_network_teaches(make_recipe, make_trainer, save_toy, toy_config):
+    made = make_recipe(ALL)
+    save_toy(
+        "teacher.safetensors", name="convtext-small", config=toy_config | {"blocks": [1, 2, 1], "dim": 40, "depth": 2}
+    )
+    run = make_trainer(made)
     run.run()
     assert run.objectives["distil"].projection.weight.shape == (40, 24)
     assert load_weights(run.out / "last.safetensors").provenance["distil"]["teacher"]["name"] == "convtext-small"
 
 
-def test_several_teachers_speak_with_one_voice(recipe, trainer, save, toy_config, tmp_path):
-    files = [tmp_path / "teacher.safetensors", save("second.safetensors", seed=5, config=toy_config | {"depth": 2})]
-    run = trainer(recipe('more = ["second.safetensors"]\nframe = 1\nframes = "all"\nctc = 0'))
+def test_several_teachers_speak_with_one_voice(make_recipe, make_trainer, save_toy, toy_config, tmp_path):
+    files = [tmp_path / "teacher.safetensors", save_toy("second.safetensors", seed=5, config=toy_config | {"depth": 2})]
+    run = make_trainer(make_recipe('more = ["second.safetensors"]\nframe = 1\nframes = "all"\nctc = 0'))
     batch = run.lines.batch(np.arange(2), np.array([-1, -1]))
     seen = run._augmented(batch, 1)
     with torch.inference_mode():
@@ -224,20 +228,20 @@ def test_several_teachers_speak_with_one_voice(recipe, trainer, save, toy_config
     assert [told["teacher"]["sha256"], told["more"][0]["sha256"]] == [sha256_file(file) for file in files]
 
 
-def test_further_teachers_must_fit_and_bind_the_checkpoint(recipe, trainer, save, toy_config, tmp_path):
-    save("second.safetensors", seed=5, config=toy_config)
-    made = recipe('more = ["second.safetensors"]\nframe = 1')
-    trainer(made).run()
-    save("second.safetensors", seed=6, config=toy_config)
+def test_further_teachers_must_fit_and_bind_the_checkpoint(make_recipe, make_trainer, save_toy, toy_config, tmp_path):
+    save_toy("second.safetensors", seed=5, config=toy_config)
+    made = make_recipe('more = ["second.safetensors"]\nframe = 1')
+    make_trainer(made).run()
+    save_toy("second.safetensors", seed=6, config=toy_config)
     with pytest.raises(CheckpointError, match="another recipe or teacher"):
-        trainer(made)
-    save("second.safetensors", charset=Charset(tuple(" abcdef")))
+        make_trainer(made)
+    save_toy("second.safetensors", charset=Charset(tuple(" abcdef")))
     with pytest.raises(SpecMismatchError, match="symbols that only one of them has"):
         prepare_data(made, tmp_path)
 
 
-def test_weights_hold_nothing_of_the_projection(recipe, trainer):
-    plain, taught = trainer(recipe(""), "plain"), trainer(recipe(ALL), "taught")
+def test_weights_hold_nothing_of_the_projection(make_recipe, make_trainer):
+    plain, taught = make_trainer(make_recipe(""), "plain"), make_trainer(make_recipe(ALL), "taught")
     for run in (plain, taught):
         run.run()
     names = [set(load_weights(run.out / "last.safetensors").tensors) for run in (plain, taught)]
@@ -245,11 +249,11 @@ def test_weights_hold_nothing_of_the_projection(recipe, trainer):
     assert plain.objectives.keys() == {"ctc"}
 
 
-def test_a_resumed_run_is_the_uninterrupted_one(recipe, trainer, tmp_path, unlabelled):
-    made = recipe(ALL, data=unlabelled, steps=8)
-    whole = trainer(made, "whole")
+def test_a_resumed_run_is_the_uninterrupted_one(make_recipe, make_trainer, tmp_path, unlabelled):
+    made = make_recipe(ALL, data=unlabelled, steps=8)
+    whole = make_trainer(made, "whole")
     whole.run()
-    part = trainer(made, "part")
+    part = make_trainer(made, "part")
     update = part._update
 
     def stop_in_the_fifth(batch):
@@ -260,29 +264,29 @@ def test_a_resumed_run_is_the_uninterrupted_one(recipe, trainer, tmp_path, unlab
     part._update = stop_in_the_fifth
     with pytest.raises(KeyboardInterrupt):
         part.run()
-    resumed = trainer(made, "part")
+    resumed = make_trainer(made, "part")
     assert resumed.step == 4
     resumed.run()
     for name in ("last.safetensors", "checkpoint.safetensors"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "part" / name).read_bytes(), name
 
 
-def test_a_checkpoint_is_bound_to_its_teacher(recipe, trainer, save, toy_config):
-    made = recipe("frame = 1")
-    trainer(made).run()
-    save("teacher.safetensors", seed=9, config=toy_config)
+def test_a_checkpoint_is_bound_to_its_teacher(make_recipe, make_trainer, save_toy, toy_config):
+    made = make_recipe("frame = 1")
+    make_trainer(made).run()
+    save_toy("teacher.safetensors", seed=9, config=toy_config)
     with pytest.raises(CheckpointError, match="another recipe or teacher"):
-        trainer(made)
+        make_trainer(made)
 
 
-def test_the_charset_may_be_the_teachers(recipe, tmp_path, lines_folder):
+def test_the_charset_may_be_the_teachers(make_recipe, tmp_path, lines_folder):
     few = tmp_path / "few"
     few.mkdir()
     for suffix in (".png", ".gt.txt"):
         shutil.copy(lines_folder / f"line0{suffix}", few / f"few{suffix}")
     with pytest.raises(SpecMismatchError, match="charset"):
-        prepare_data(recipe("frame = 1", train="few"), tmp_path)
-    data = prepare_data(recipe("frame = 1", train="few", top='charset = "teacher"'), tmp_path)
+        prepare_data(make_recipe("frame = 1", train="few"), tmp_path)
+    data = prepare_data(make_recipe("frame = 1", train="few", top='charset = "teacher"'), tmp_path)
     assert data.spec.charset.symbols == tuple(" abcdeé")
 
 
@@ -298,9 +302,9 @@ def test_the_charset_may_be_the_teachers(recipe, tmp_path, lines_folder):
         ("fram = 1", "did you mean 'frame'"),
     ],
 )
-def test_wrong_settings_are_refused(recipe, distil, message):
+def test_wrong_settings_are_refused(make_recipe, distil, message):
     with pytest.raises(RecipeError) as caught:
-        recipe(distil)
+        make_recipe(distil)
     assert message in str(caught.value)
 
 
@@ -312,9 +316,9 @@ def test_two_lines_in_one_image_are_read_as_two_with_a_space_between():
     assert targets.tolist() == [2, 3, 2, 3, 1, 4, 4, 4]
 
 
-def test_joined_lines_are_taught_too(recipe, trainer):
-    made = recipe("ctc = 0\nsequence = 1\nframe = 1\n[augment]\njoin = 0.9", steps=4)
-    run = trainer(made)
+def test_joined_lines_are_taught_too(make_recipe, make_trainer):
+    made = make_recipe("ctc = 0\nsequence = 1\nframe = 1\n[augment]\njoin = 0.9", steps=4)
+    run = make_trainer(made)
     joined = [int(i) for step in range(4) for i in run.sampler.partners(step) if i >= 0]
     assert joined
     assert set(joined) <= set(run.objectives["distil"].readings.labels)

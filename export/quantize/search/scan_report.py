@@ -17,8 +17,7 @@ from inkport.core.files import write_atomically
 from inkport.core.tables import Table, markdown_table
 from inkport.export.quantize.onnx_int8 import Int8Options
 from inkport.export.quantize.search.meter import Effect, Meter
-from inkport.export.quantize.search.operators import Grouping
-from inkport.export.quantize.search.sensitivity import GroupRow, Mode, Rank, Scan
+from inkport.export.quantize.search.sensitivity import Grouping, GroupSensitivity, Mode, Rank, Scan
 from inkport.export.record import tool_versions
 
 
@@ -50,13 +49,13 @@ class Identity:
 class ScanReport(Document):
     """A scan, whole or in part, as JSON."""
 
-    NAME = "quantise-sensitivity"
+    NAME = "quantize-sensitivity"
 
     identity: Identity
     """What was scanned."""
     cer: float
     """CER of fp32."""
-    rows: tuple[GroupRow, ...]
+    rows: tuple[GroupSensitivity, ...]
     """One per group: worst first, or in the graph's order where the scan is not finished."""
     everything: Effect | None = None
     """Effect of quantising all groups; absent where the scan is not finished."""
@@ -125,7 +124,7 @@ def load_report(path: Path) -> ScanReport:
         ) from error
 
 
-def known_rows(path: Path, identity: Identity) -> dict[str, GroupRow]:
+def known_rows(path: Path, identity: Identity) -> dict[str, GroupSensitivity]:
     """Return the rows of an earlier run of the same scan, by name; none if there was no such run."""
     if not path.is_file():
         return {}
@@ -141,7 +140,7 @@ def render_scan(scan: Scan, lines: int, *, most: int = 0) -> str:
         lines: Validation lines that it was measured on.
         most: Rows to print; 0 for all.
     """
-    rows: Sequence[GroupRow] = scan.ranked(Rank.MARGINS)
+    rows: Sequence[GroupSensitivity] = scan.ranked(Rank.MARGINS)
     timed = any(row.saved_ns is not None for row in rows)
     head = ["operator", "type", "million products", "CER change, points", f"flips of {lines}", "predicted", "95 %"]
     head += ["relative error", *(["saved, µs per line"] if timed else [])]

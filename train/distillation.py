@@ -15,14 +15,12 @@ from torch import Tensor, nn
 from inkport.core.charset import BLANK
 from inkport.model.recogniser import Recogniser, TrainOutput
 from inkport.train.dataset import Sampler
-from inkport.train.device import send
-from inkport.train.distil.readings import ReadingRequest, Readings, keep_readings, load_readings
-from inkport.train.distributed import Group
-from inkport.train.objectives import Step, context_width, ctc_of
+from inkport.train.device import Group, send
+from inkport.train.objectives import Step, context_width, ctc_loss
 from inkport.train.prepare import Prepared
 from inkport.train.recipe import Recipe
 from inkport.train.recipe_sections import DistilRecipe, Frames, View
-from inkport.train.teacher import ask
+from inkport.train.teacher import ReadingRequest, Readings, ask, keep_readings, load_readings
 
 
 def line_frames(frames: Tensor, length: int) -> Tensor:
@@ -137,7 +135,7 @@ class Distillation(nn.Module):
         loss = output.logits.new_zeros((), dtype=torch.float32)
         if recipe.sequence > 0:
             targets, lengths = self.readings.targets(step.batch)
-            loss = loss + recipe.sequence * ctc_of(output.logits, step.frames, targets, lengths)
+            loss = loss + recipe.sequence * ctc_loss(output.logits, step.frames, targets, lengths)
         if recipe.frame == 0 and recipe.feature == 0:
             return loss
         images = step.images if recipe.view is View.STUDENT else step.moved

@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch", reason="the module is torch")
 
 import torch.nn.functional as F  # noqa: E402
 
-from inkport.model.tcm import TextualContext, pad_targets  # noqa: E402
 from inkport.model.weights import count_parameters  # noqa: E402
+from inkport.train.objectives import TextualContext, pad_targets  # noqa: E402
 
 
 CLASSES, DIM, PAD = 9, 12, 9

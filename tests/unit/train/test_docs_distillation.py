@@ -8,11 +8,11 @@ import pytest
 
 pytest.importorskip("torch", reason="train is a torch package")
 
-from inkport.train.ablation.recipe import Ablation, load_ablation, plan_runs
+from inkport.train.ablation.runs import Ablation, load_ablation, plan_runs
 from inkport.train.recipe_sections import DistilRecipe
 
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 
 
 def test_every_key_is_documented():

@@ -1,9 +1,10 @@
-"""Running the trainings of an ablation, side by side if wanted, each resumable and none twice."""
+"""An ablation, one TOML file, and its trainings: side by side if wanted, each resumable and none twice."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,15 +16,105 @@ from pathlib import Path
 from typing import Any
 
 from inkport.core.children import Process, start_tied
-from inkport.core.config import to_plain
-from inkport.core.documents import read_json
-from inkport.core.errors import DataError, TrainingError, UsageError
+from inkport.core.config import parse_config, require_seed, to_plain
+from inkport.core.documents import read_json, read_toml
+from inkport.core.errors import DataError, RecipeError, TrainingError, UsageError
 from inkport.core.files import sha256_file, write_atomically
+from inkport.lines.audit import Problem
 from inkport.lines.roles import is_test_split, name_lines, refuse_shared
 from inkport.lines.source import read_lines
 from inkport.train.ablation.evaluate import EvaluationTask, task_text
-from inkport.train.ablation.recipe import Ablation, Run
-from inkport.train.overrides import write_overrides
+from inkport.train.overrides import merge, write_overrides
+from inkport.train.recipe import Recipe, load_recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """What is varied, how often, and what it is judged on.
+
+    Raises:
+        RecipeError: If there is no arm, no seed or no line set, the reference is no arm, or a name fits no folder.
+    """
+
+    base: Path
+    """Training recipe that all arms share, relative to this file."""
+    reference: str
+    """The arm that the others are compared with."""
+    seeds: tuple[int, ...] = (1, 2, 3)
+    """Seeds; every arm is trained with each, and compared with the reference seed by seed."""
+    evaluate: Mapping[str, tuple[Path, ...]]
+    """Line sets by role, for example ``val`` and ``test``, relative to this file; roles are reported apart."""
+    skip: tuple[Problem, ...] = ()
+    """Problems whose lines are left out of the evaluation (and counted) instead of refused."""
+    arms: Mapping[str, Mapping[str, Any]]
+    """Keys of the recipe that an arm changes, nested or with dots; an empty table changes none."""
+
+    def __post_init__(self) -> None:
+        if not self.arms or not self.seeds or not any(self.evaluate.values()):
+            raise RecipeError("an ablation needs at least one arm, one seed and one line set to evaluate on")
+        if self.reference not in self.arms:
+            raise RecipeError(f"reference {self.reference!r} is no arm", remedy=f"arms: {', '.join(sorted(self.arms))}")
+        for seed in self.seeds:
+            require_seed(seed)
+        if len(set(self.seeds)) < len(self.seeds):
+            raise RecipeError(f"seeds {list(self.seeds)}: one stands twice, and would give the same weights twice")
+        for name in (*self.arms, *self.evaluate):
+            if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
+                raise RecipeError(f"{name!r}: names of arms and roles are of letters, digits, '_', '-' and '.'")
+        for name, changes in self.arms.items():
+            if "seed" in changes:
+                raise RecipeError(f"arms.{name}.seed: every arm is trained with the same seeds", remedy="set seeds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AblationRun:
+    """One training of an ablation."""
+
+    arm: str
+    """Its arm."""
+    seed: int
+    """Its seed."""
+    overrides: Mapping[str, Any]
+    """What it changes in the base recipe, as nested tables."""
+    recipe: Recipe
+    """The recipe as it is trained."""
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return f"{self.arm}-{self.seed}"
+
+
+def load_ablation(path: Path) -> Ablation:
+    """Read an ablation.
+
+    Raises:
+        RecipeError: If the file is missing, is not TOML, or has an unknown key or an impossible value.
+    """
+    return parse_config(Ablation, read_toml(path), where=str(path))
+
+
+def plan_runs(ablation: Ablation, folder: Path) -> list[AblationRun]:
+    """Return all runs, seed by seed, so that the first arms do not finish long before the last ones begin.
+
+    Args:
+        ablation: What to run.
+        folder: Where its relative paths start.
+
+    Raises:
+        RecipeError: If an arm makes a recipe that is none.
+    """
+    base = folder / ablation.base
+    runs: list[AblationRun] = []
+    for seed in ablation.seeds:
+        for arm, changes in ablation.arms.items():
+            overrides = merge({}, {**changes, "seed": seed})
+            try:
+                recipe = load_recipe(base, overrides)
+            except RecipeError as error:
+                raise RecipeError(f"arm {arm!r}: {error.message}", remedy=error.remedy) from error
+            runs.append(AblationRun(arm=arm, seed=seed, overrides=overrides, recipe=recipe))
+    return runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +130,16 @@ class Place:
     threads: int = 1
     """CPU threads of each."""
 
-    def command(self, ablation: Ablation, run: Run) -> list[str]:
+    def command(self, ablation: Ablation, run: AblationRun) -> list[str]:
         """Return the training command of a run, without the interpreter."""
         settings = [part for text in write_overrides(run.overrides) for part in ("--set", text)]
         out = ["--out", str(self.out / run.name), "--threads", str(self.threads)]
         return ["-m", "inkport", "train", str(self.folder / ablation.base), *out, *settings]
 
 
-def run_all(ablation: Ablation, runs: Sequence[Run], place: Place, say: Callable[[str], None]) -> dict[str, Any]:
+def run_all(
+    ablation: Ablation, runs: Sequence[AblationRun], place: Place, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Train and evaluate every run that is not finished.
 
     Args:
@@ -75,7 +168,7 @@ def run_all(ablation: Ablation, runs: Sequence[Run], place: Place, say: Callable
     return {run.name: _finished(place.out / run.name, keys[run.name]) for run in runs}
 
 
-def _claim(run: Run, place: Place, ablation: Ablation) -> str:
+def _claim(run: AblationRun, place: Place, ablation: Ablation) -> str:
     """Bind a run's folder to what decides the run, and return the key of its evaluation."""
     base = (place.folder / ablation.base).parent
     named = {"start": run.recipe.start}
@@ -112,7 +205,7 @@ class _Workers:
         self.say, self.lock, self.stopped = say, threading.Lock(), False
         self.running: set[Process] = set()
 
-    def finish(self, ablation: Ablation, run: Run, place: Place, key: str) -> str:
+    def finish(self, ablation: Ablation, run: AblationRun, place: Place, key: str) -> str:
         """Train and evaluate a run unless it is done; return what went wrong, or nothing."""
         folder = place.out / run.name
         if _finished(folder, key) is not None:
@@ -156,7 +249,7 @@ class _Workers:
         return code == 0
 
 
-def check_roles(ablation: Ablation, runs: Sequence[Run], folder: Path) -> None:
+def check_roles(ablation: Ablation, runs: Sequence[AblationRun], folder: Path) -> None:
     """Refuse a line that a run trains on and is evaluated on, and one of validation in a role for testing.
 
     Training lines may be evaluated on in a role of the name ``train``, which says what is measured, and validation
