@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from inkport.benchmarks.checks.debug.precision import (
     explained,
     weight_ratio,
 )
-from inkport.core.runtime import Intermediate
 from inkport.core.target import Precision
 
 
@@ -138,19 +138,13 @@ class Judge:
             ratio = activation_ratio(exact, found, levels) if fits else np.inf
             difference = float(np.sqrt(np.mean((exact - found) ** 2))) if fits else 0.0
             allowed = difference / ratio if ratio else 0.0
-            yield Finding(
-                side=self.side,
-                fault=Fault.QUANTISER if fits else Fault.SHAPE,
-                operator=operator,
-                tensor=tensor,
-                value=name,
-                inputs=(source,),
-                expected=exact,
-                found=found,
-                ratio=ratio,
-                allowed=allowed,
-                bounds=np.array(allowed),
-            )
+            fault = Fault.QUANTISER if fits else Fault.SHAPE
+            of = {"fault": fault, "operator": operator, "tensor": tensor, "value": name, "inputs": (source,)}
+            yield self._against(exact, found, ratio, allowed, **of)
+
+    def _against(self, exact: Array, found: Array, ratio: float, allowed: float, **of: Any) -> Finding:
+        bounds = np.array(allowed)
+        return Finding(side=self.side, expected=exact, found=found, ratio=ratio, allowed=allowed, bounds=bounds, **of)
 
     def _weights(self, operator: Operator, leaves: Leaves) -> Iterator[Finding]:
         for tensor in operator.inputs:
@@ -168,19 +162,8 @@ class Judge:
                 # Quantisers make up for the mean error of a product in the bias after it.
                 ratio = bias_ratio(exact, found, result, LEVELS[self.side.precision])
             allowed = float(np.abs(found - exact).max(initial=0)) / ratio if ratio else 0.0
-            yield Finding(
-                side=self.side,
-                fault=Fault.WEIGHT,
-                operator=operator,
-                tensor=tensor,
-                value=name,
-                inputs=(),
-                expected=exact,
-                found=found,
-                ratio=ratio,
-                allowed=allowed,
-                bounds=np.array(allowed),
-            )
+            of = {"fault": Fault.WEIGHT, "operator": operator, "tensor": tensor, "value": name, "inputs": ()}
+            yield self._against(exact, found, ratio, allowed, **of)
 
     def _computed(self, operator: Operator, leaves: Leaves) -> tuple[Array, Array]:
         """Return an operator's first result from the target's values, and how far the target's may be off."""
@@ -263,18 +246,6 @@ def _worst(expected: Array, found: Array, allowed: Array) -> tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Traced:
-    """What a target computed, before it is matched with the graph."""
-
-    label: str
-    """How the user named the target."""
-    precision: Precision
-    """What it computes in."""
-    trace: Sequence[Intermediate]
-    """Its values, in order."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Compared:
     """A tensor that both targets have."""
 
@@ -305,7 +276,7 @@ class Comparison:
     """How many comparisons were made."""
 
 
-def compare_traces(graph: Graph, images: Array, targets: tuple[Traced, Traced]) -> Comparison:
+def compare_traces(graph: Graph, images: Array, targets: tuple[Side, Side]) -> Comparison:
     """Judge both targets on every operator of a graph.
 
     Each operator is computed in float64 from what the target itself put into it. So an error shows where it is made
@@ -314,13 +285,10 @@ def compare_traces(graph: Graph, images: Array, targets: tuple[Traced, Traced]) 
     Args:
         graph: What both are to compute.
         images: The images that both were given, float32 (n, 1, h, w).
-        targets: Both traces.
+        targets: Both targets, nothing matched yet.
     """
     exact = graph.forward(images)
-    sides = tuple(
-        Side(label=one.label, precision=one.precision, trace=one.trace, matches=pair(graph, exact, one.trace))
-        for one in targets
-    )
+    sides = tuple(replace(one, matches=pair(graph, exact, one.trace)) for one in targets)
     judges = [Judge(graph, side) for side in sides]
     compared, divergences, checks = [], [], 0
     for operator in graph.operators:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.benchmarks.checks.debug.graph import Graph
-from inkport.benchmarks.checks.debug.judge import Comparison, Traced as Trace, compare_traces
+from inkport.benchmarks.checks.debug.judge import Comparison, compare_traces
 from inkport.benchmarks.checks.debug.pairing import Side
 from inkport.benchmarks.checks.debug.precision import ROUNDOFF
 from inkport.benchmarks.checks.debug.reproduction import write_reproduction
@@ -64,7 +64,7 @@ class Opened:
     """Version of its SDK."""
     session: Traced = field(repr=False)
     """What can cut parts out of its model."""
-    trace: Trace = field(repr=False)
+    trace: Side = field(repr=False)
     """What it computed."""
     logits: npt.NDArray[np.float32] | None = field(repr=False)
     """What its session computes without being traced; None where that fails."""
@@ -115,7 +115,7 @@ def open_target(target: DebugTarget, images: npt.NDArray[np.float32]) -> Opened:
                 remedy="debug torch, onnxruntime, openvino, coreml-mil or onnx-reference",
             )
         lent = lend(images)
-        trace = Trace(label=target.label, precision=target.artifact.precision, trace=session.intermediates(lent))
+        trace = Side(label=target.label, precision=target.artifact.precision, trace=session.intermediates(lent))
         check_returned(lent, images, label=target.label)
         try:
             logits = checked.run(images)
@@ -167,7 +167,7 @@ def debug_targets(
     for index, finding in enumerate(comparison.divergences):
         written = None
         if index == 0:
-            owner = opened[comparison.sides.index(finding.side)]
+            owner = next(one for one, side in zip(opened, comparison.sides, strict=True) if side is finding.side)
             written = write_reproduction(finding, owner.session, out)
         divergences.append(divergence_record(finding, written))
     found = Divergences(

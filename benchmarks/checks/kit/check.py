@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from inkport.benchmarks.checks.kit.runner import wanted_tensors
 from inkport.benchmarks.measure.changes import Change
-from inkport.benchmarks.measure.parity import Flip, Parity, Reading, compare, score
+from inkport.benchmarks.measure.parity import Parity, Reading, compare, score
 from inkport.benchmarks.measure.per_line import line_edits
 from inkport.benchmarks.measure.quantiles import Percentiles
 from inkport.benchmarks.report.describe import describe_data, describe_model
@@ -202,16 +202,11 @@ def _times(result: Result) -> Percentiles | None:
 
 
 def _known(parity: Parity) -> Parity:
-    """Return ``parity`` with gaps that nobody showed (NaN, infinity) as absent."""
-    return replace(parity, flips=tuple(map(_known_flip, parity.flips)))
+    """Return ``parity`` with gaps of changed symbols that nobody showed (NaN) as absent."""
+    return replace(parity, flips=tuple(replace(f, changes=tuple(map(_change, f.changes))) for f in parity.flips))
 
 
-def _known_flip(flip: Flip) -> Flip:
-    found = replace(flip, margin=_number(flip.margin), margin_reference=_number(flip.margin_reference))
-    return replace(found, changes=tuple(map(_known_change, flip.changes)))
-
-
-def _known_change(change: Change) -> Change:
+def _change(change: Change) -> Change:
     return replace(change, margin=_number(change.margin), margin_reference=_number(change.margin_reference))
 
 

@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from inkport.benchmarks.checks.debug.judge import Traced, compare_traces
+from inkport.benchmarks.checks.debug.judge import compare_traces
+from inkport.benchmarks.checks.debug.pairing import Side
 from inkport.benchmarks.checks.debug.reproduction import write_reproduction
 from inkport.core.registry import open_session
 from inkport.core.target import Precision
@@ -24,7 +25,7 @@ def judged(toy_graph, debug_image, opened, toy_onnx):
     """Compare a session's trace with ONNX Runtime's."""
 
     def judge(session, precision=Precision.FP32):
-        trace = Traced(label="changed", precision=precision, trace=session.intermediates(debug_image))
+        trace = Side(label="changed", precision=precision, trace=session.intermediates(debug_image))
         return compare_traces(toy_graph, debug_image, (opened(toy_onnx).trace, trace))
 
     return judge
