@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from inkport.benchmarks.report.envelope import DataInfo, ModelInfo, ReferenceInfo, SkippedLine
 from inkport.benchmarks.run.environment import without_folders
 from inkport.benchmarks.run.record import ArtifactInfo
-from inkport.benchmarks.run.reference import Reference
+from inkport.benchmarks.run.request import Reference
 from inkport.core.artifact import Artifact
 from inkport.core.registry import probe
 from inkport.lines.audit import Audit

@@ -11,14 +11,21 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
 from inkport import __version__
-from inkport.benchmarks.measure.per_line import PerLine, to_json_text
+from inkport.benchmarks.measure.parity import PerLine, to_json_text
 from inkport.benchmarks.run.device_record import DeviceReport
 from inkport.benchmarks.run.environment import Environment
-from inkport.benchmarks.run.host_times import HostTimes
-from inkport.benchmarks.run.machine.noise import Noise
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.outcome import exit_code
-from inkport.benchmarks.run.record import ArtifactInfo, Proof, TargetRecord, having, section_of, with_sections
+from inkport.benchmarks.run.latency import HostTimes
+from inkport.benchmarks.run.noise import Noise
+from inkport.benchmarks.run.record import (
+    ArtifactInfo,
+    Proof,
+    TargetRecord,
+    exit_code,
+    having,
+    section_of,
+    with_sections,
+)
+from inkport.benchmarks.run.request import VerifyOptions
 from inkport.core.config import to_plain
 from inkport.core.lm.files import Fusion
 from inkport.core.target import Precision

@@ -8,11 +8,10 @@ from pathlib import Path
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.html import HERE, render_html
 from inkport.benchmarks.report.junit import junit_xml
-from inkport.benchmarks.report.markdown import render_markdown
 from inkport.benchmarks.report.mllog import render_mllog
 from inkport.benchmarks.report.presentation import Presentation
 from inkport.benchmarks.report.sections import present
-from inkport.benchmarks.report.text import render_text
+from inkport.benchmarks.report.text import render_markdown, render_text
 from inkport.core.files import write_atomically
 from inkport.lines.line import Line
 

@@ -2,17 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import base64
+import io
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
-from inkport.benchmarks.measure.changes import Change, Effect
+import numpy as np
+from PIL import Image, features
+
+from inkport.benchmarks.measure.edits import Change, Effect, Step, edit_script
 from inkport.benchmarks.measure.parity import Flip
-from inkport.benchmarks.report.align import Cell, align
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.report.pictures import Picture
 from inkport.benchmarks.report.presentation import Evidence
 from inkport.benchmarks.report.rows import NONE, flips_by_line
+from inkport.lines.line import Line
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A place in a row."""
+
+    symbol: str
+    """What stands there; empty for a gap."""
+    edit: int | None
+    """Which edit of the script from the first row it is; None where the row agrees with the first."""
+
+
+def align(first: str, others: Sequence[str]) -> list[list[Cell]]:
+    """Return a row of cells for ``first`` and for each of ``others``, all of the same length.
+
+    Every other row is paired with the first by a shortest edit script (``edit_script``); where several rows insert,
+    what they insert shares columns.
+    """
+    scripts = [edit_script(first, other) for other in others]
+    new = [_inserted(script) for script in scripts]
+    room = [max([0, *(len(found.get(at, ())) for found in new)]) for at in range(len(first) + 1)]
+    top: list[Cell] = []
+    for at, width in enumerate(room):
+        top += [Cell("", None)] * width + ([Cell(first[at], None)] if at < len(first) else [])
+    rows = zip(others, scripts, new, strict=True)
+    return [top, *(_cells_of(first, other, script, found, room) for other, script, found in rows)]
+
+
+def _inserted(script: Sequence[Step]) -> dict[int, list[int]]:
+    """Return the numbers of the edits that insert something, by the place that it stands before."""
+    found: dict[int, list[int]] = {}
+    for number, step in enumerate(script):
+        if step.before is None:
+            found.setdefault(step.position, []).append(number)
+    return found
+
+
+def _cells_of(
+    first: str, other: str, script: Sequence[Step], new: Mapping[int, list[int]], room: Sequence[int]
+) -> list[Cell]:
+    def cell(number: int) -> Cell:
+        after = script[number].after
+        return Cell("" if after is None else other[after], number)
+
+    changed = {step.before: number for number, step in enumerate(script) if step.before is not None}
+    cells: list[Cell] = []
+    for at, width in enumerate(room):
+        inserted = [cell(number) for number in new.get(at, ())]
+        cells += [*inserted, *[Cell("", None)] * (width - len(inserted))]
+        if at < len(first):
+            cells.append(cell(changed[at]) if at in changed else Cell(first[at], None))
+    return cells
+
+
+HEIGHT_PX = 64
+"""Height that taller lines are shrunk to."""
+FORM = ("WEBP", 50) if features.check("webp") else ("JPEG", 60)
+"""Form and quality: lines of real hands take about 4 kB in a page as WebP at 50, and 6 as JPEG at 60."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A line's image."""
+
+    uri: str
+    """``data:`` URI (WebP, or JPEG where Pillow has no WebP; gray)."""
+    aspect: float
+    """Width over height."""
+
+
+def pictures(lines: Iterable[Line], ids: Collection[str]) -> dict[str, Picture]:
+    """Return the picture of each of ``lines`` whose id is among ``ids``."""
+    return {line.id: _picture(line) for line in lines if line.id in ids}
+
+
+def _picture(line: Line) -> Picture:
+    image = Image.fromarray(np.rint(line.gray() * 255).astype(np.uint8))
+    aspect = image.width / image.height
+    if image.height > HEIGHT_PX:
+        image = image.resize((max(1, round(image.width * HEIGHT_PX / image.height)), HEIGHT_PX))
+    data = io.BytesIO()
+    # Lines are photographs: as PNG a page of many flips would be many times as large.
+    form, quality = FORM
+    image.save(data, form, quality=quality)
+    uri = f"data:image/{form.lower()};base64," + base64.b64encode(data.getvalue()).decode("ascii")
+    return Picture(uri=uri, aspect=aspect)
 
 
 INSIDE = 150

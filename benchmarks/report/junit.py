@@ -12,8 +12,7 @@ from inkport.benchmarks.measure.equivalence import Equivalence, Verdict
 from inkport.benchmarks.measure.parity import DatasetScore
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.rows import between, percent, points
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import TargetRecord
+from inkport.benchmarks.run.record import Outcome, TargetRecord
 
 
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -7,8 +7,7 @@ from html import escape
 
 import numpy as np
 
-from inkport.benchmarks.measure.parity import Parity
-from inkport.benchmarks.measure.per_line import PerLine
+from inkport.benchmarks.measure.parity import Parity, PerLine
 from inkport.benchmarks.report import svg
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.rows import milliseconds, percent, points

@@ -2,29 +2,166 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from inkport.benchmarks.measure.equivalence import Verdict
-from inkport.benchmarks.report.conclusion import SIGNS, conclusions, too_few
-from inkport.benchmarks.report.devices import device_notes, devices
+from inkport.benchmarks.measure.parity import Parity, Score
+from inkport.benchmarks.measure.units import counted
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.report.flips import INSIDE, by_harm, flip_evidence
+from inkport.benchmarks.report.flips import INSIDE, by_harm, flip_evidence, pictures
 from inkport.benchmarks.report.junit import cases
-from inkport.benchmarks.report.pictures import pictures
 from inkport.benchmarks.report.plots import draw_plots
-from inkport.benchmarks.report.presentation import Evidence, Presentation, Section, Sign
+from inkport.benchmarks.report.presentation import Conclusion, Evidence, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import (
     by_dataset,
+    device_notes,
+    devices,
+    facts,
     flips_by_line,
+    headline,
+    notes,
+    points,
+    reference_line,
     speeds,
     summary,
     verdicts,
     words_and_edits,
     worst_writers,
 )
-from inkport.benchmarks.report.sentences import facts, headline, notes, reference_line
+from inkport.benchmarks.run.noise import Difference
+from inkport.benchmarks.run.record import Outcome, TargetRecord
 from inkport.core.tables import Table
+from inkport.core.target import Budget, LineChoice
 from inkport.lines.line import Line
+
+
+SIGNS = dict.fromkeys(Outcome, Sign.BAD) | {
+    Outcome.PASS: Sign.GOOD,
+    Outcome.INCONCLUSIVE: Sign.OPEN,
+    Outcome.UNAVAILABLE: Sign.ABSENT,
+}
+"""What each outcome means."""
+LABELS = {
+    Sign.GOOD: "ship it",
+    Sign.BAD: "do not ship it",
+    Sign.OPEN: "not settled",
+    Sign.ABSENT: "not tried here",
+}
+"""What to do."""
+REQUIRED = "required, but not available here"
+"""What is said of a target whose absence is a failure of the run."""
+
+
+def conclusions(report: Report) -> tuple[Conclusion, ...]:
+    """Return one sentence per target, the worst first; targets that have the same sentence share it."""
+    return grouped([_conclude(target, report) for target in report.targets])
+
+
+def _conclude(target: TargetRecord, report: Report) -> Conclusion:
+    sign, parity, why = SIGNS[target.outcome], target.parity, target.reason
+    fragile = target.sample_choice is LineChoice.FRAGILE and parity is not None and parity.flipped_lines > 0
+    if parity is not None and not fragile:
+        why = text_reason(target.outcome, why, parity, target.budget, ", ".join(report.data.sources))
+    if sign is Sign.GOOD:
+        why += _speed(target, report.baseline)
+    if sign is Sign.ABSENT and target.required:
+        return Conclusion(names=(target.name,), sign=Sign.OPEN, label=REQUIRED, why=why)
+    return Conclusion(names=(target.name,), sign=sign, label=LABELS[sign], why=why)
+
+
+def text_reason(outcome: Outcome, reason: str, parity: Parity, budget: Budget, where: str) -> str:
+    """Return why a target ended where it did, as far as its text decided that.
+
+    Args:
+        outcome: Where it ended.
+        reason: The reason that its report gives; kept where the text did not decide.
+        parity: Its text.
+        budget: What it may lose.
+        where: Name of the lines.
+    """
+    if outcome is Outcome.PASS:
+        within = f"within {100 * parity.equivalence.margin:g}"
+        return f"{flipped(parity)}, CER {points(parity.delta)} points, proven to be {within}"
+    if outcome is Outcome.TEXT_DIFFERS:
+        return _loss(parity, budget, where)
+    return f"{flipped(parity)}, but {_missing(parity, where)}" if outcome is Outcome.INCONCLUSIVE else reason
+
+
+def _loss(parity: Parity, budget: Budget, where: str) -> str:
+    """Return by how much more than allowed a text differs."""
+    many = budget.flipped_lines is not None and parity.flipped_lines > budget.flipped_lines
+    rows: list[tuple[str, Score]] = [(f" on {row.dataset or where}", row) for row in parity.datasets]
+    proven = [
+        f"CER {points(row.delta)} points{name} ({100 * row.equivalence.margin:g} allowed)"
+        for name, row in [("", parity), *rows]
+        if row.equivalence.verdict in {Verdict.WORSE, Verdict.BETTER}
+    ]
+    worst, allowed = parity.worst_writer, parity.equivalence.writer_may_lose
+    lost = [f"{points(worst.delta)} points for one {worst.kind}"] if worst and worst.interval[0] > allowed else []
+    return ", ".join([flipped(parity) + (f" ({budget.flipped_lines} may)" if many else ""), *proven, *lost])
+
+
+def flipped(parity: Parity) -> str:
+    """Return how many lines changed, in words."""
+    if not parity.flipped_lines:
+        return f"none of {parity.lines} lines reads differently"
+    verb = "reads" if parity.flipped_lines == 1 else "read"
+    return f"{parity.flipped_lines} of {parity.lines} lines {verb} differently"
+
+
+def _missing(parity: Parity, where: str) -> str:
+    """Return how much more of which lines would settle a target that these lines leave open."""
+    rows: list[tuple[str, Score]] = [
+        (row.dataset or where, row)
+        for row in parity.datasets
+        if abs(row.delta) > row.equivalence.margin and row.equivalence.verdict is Verdict.INCONCLUSIVE
+    ]
+    if parity.equivalence.verdict is Verdict.INCONCLUSIVE and len(rows) < len(parity.datasets):
+        rows.insert(0, (where, parity))
+    return ", and ".join(_further(row, name) for name, row in rows)
+
+
+def _further(row: Score, where: str) -> str:
+    more, have = row.equivalence.further_writers, counted(row.clusters, row.interval_unit)
+    cannot = f"{have} of {where} cannot prove {100 * row.equivalence.margin:g} points"
+    if more is None:
+        return f"{cannot}, and no number would: the difference is about as large"
+    return f"{cannot}: about {counted(more, row.interval_unit).replace(' ', ' more ', 1)} would settle it"
+
+
+def _speed(target: TargetRecord, baseline: str | None) -> str:
+    latency = target.latency
+    if latency is None or latency.speed_up is None or baseline in {None, target.name}:
+        return ""
+    if latency.difference is Difference.NONE:
+        return f", as fast as {baseline}"
+    return f", {latency.speed_up:.2f} times as fast as {baseline}"
+
+
+def too_few(report: Report) -> list[str]:
+    """Return a sentence for each data set that proves nothing by itself: how much it has, and how much would do."""
+    found: dict[tuple[str, bool, str, float], list[tuple[str, int | None]]] = {}
+    for target in report.targets:
+        for row in target.parity.datasets if target.parity else ():
+            if row.equivalence.verdict is Verdict.INCONCLUSIVE:
+                more, have = row.equivalence.further_writers, counted(row.clusters, row.interval_unit)
+                key = (row.dataset, row.seen_writer, have, row.equivalence.margin)
+                needed = None if more is None else row.clusters + more
+                found.setdefault(key, []).append((target.name, needed))
+    return [_too_few(*key, needs) for key, needs in found.items()]
+
+
+def _too_few(dataset: str, seen: bool, have: str, margin: float, needs: Sequence[tuple[str, int | None]]) -> str:
+    name = (dataset or "all lines") + (" (seen writers)" if seen else "")
+    numbers = sorted({needed for _, needed in needs if needed is not None})
+    never = [target for target, needed in needs if needed is None]
+    would = ""
+    if numbers:
+        span = f"{numbers[0]}" + (f" to {numbers[-1]}" if numbers[1:] else "")
+        would = f"; {span} would" + (" (it depends on the target)" if numbers[1:] else "")
+    if never:
+        would += f"; no number would for {', '.join(never)}: the difference seen is about as large"
+    return f"{name}: {have} cannot prove {100 * margin:g} points{would}"
 
 
 VERDICTS = {

@@ -1,20 +1,113 @@
-"""What is asked of a check: one request, whatever is checked."""
+"""What is asked of a check (one request, whatever is checked), and the reference that it is held against."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.reference import Provide
+from inkport.benchmarks.measure import RESAMPLES
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
-from inkport.core.errors import LineDataError, UnknownRuntimeError
-from inkport.core.registry import runtime_names
-from inkport.core.target import Target
+from inkport.core.errors import ExportError, LineDataError, RuntimeUnavailableError, UnknownRuntimeError, UsageError
+from inkport.core.registry import open_session, probe, runtime_names
+from inkport.core.runtime import CheckedSession, SessionOptions
+from inkport.core.target import Precision, Target
 from inkport.lines.audit import Audit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What every check is asked for.
+
+    Raises:
+        UsageError: If a number is out of range.
+    """
+
+    threads: int = 1
+    """Threads that every target computes with, unless its options say otherwise."""
+    seed: int = 0
+    """Of all random choices."""
+    skip: tuple[str, ...] = ()
+    """Problems whose lines are left out."""
+
+    def __post_init__(self) -> None:
+        self.require(threads=1)
+
+    def require(self, **least: int) -> None:
+        """Refuse numbers below what is the least.
+
+        Raises:
+            UsageError: If there is one.
+        """
+        low = [f"{name} must be at least {number}" for name, number in least.items() if getattr(self, name) < number]
+        if low:
+            raise UsageError(f"{', '.join(low)}; found {', '.join(str(getattr(self, name)) for name in least)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions(Options):
+    """What `inkport verify` is asked for."""
+
+    latency_lines: int = 200
+    """Most lines timed per target; 0 leaves the latency out."""
+    resamples: int = RESAMPLES
+    """Draws for the interval of the worst writer."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(latency_lines=0, resamples=1)
+
+
+Provide = Callable[[Target], Artifact]
+"""Returns the artefact that a target runs, exporting it if needed; raises ``ExportError`` if that fails."""
+
+CANDIDATES = (
+    Target(name="reference", runtime="torch", precision=Precision.FP32),
+    Target(name="reference", runtime="onnxruntime", precision=Precision.FP32),
+)
+"""The reference, and what may stand in for it where it is unavailable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """An open reference."""
+
+    target: Target
+    """Runtime, device and precision."""
+    artifact: Artifact
+    """What it runs."""
+    session: CheckedSession
+    """Where it runs; the caller closes it."""
+    note: str
+    """Why it is not torch; empty if it is."""
+
+
+def open_reference(provide: Provide, options: SessionOptions) -> Reference:
+    """Open the first reference that is available.
+
+    A reference that is there but broken is an error, not a reason to take the next one.
+
+    Raises:
+        RuntimeUnavailableError: If there is none.
+    """
+    missing: list[str] = []
+    for target in CANDIDATES:
+        try:
+            if not (availability := probe(target.runtime)).ok:
+                raise RuntimeUnavailableError(availability.reason)
+            artifact = provide(target)
+            session = open_session(artifact, runtime=target.runtime, device=target.device, options=options)
+        except (ExportError, RuntimeUnavailableError) as error:
+            missing.append(f"{target.runtime} {target.precision}: {error.message}")
+            continue
+        note = f"stands in for the torch reference, which is not available ({'; '.join(missing)})" if missing else ""
+        return Reference(target=target, artifact=artifact, session=session, note=note)
+    raise RuntimeUnavailableError(
+        f"there is no reference to compare with ({'; '.join(missing)})",
+        remedy="pip install 'inkport[export]' and pass the trained weights, or pass an ONNX fp32 artefact as the model",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from statistics import fmean
 
 from inkport.benchmarks.measure.estimate import estimate
-from inkport.benchmarks.measure.student import mean_interval
+from inkport.benchmarks.measure.quantiles import mean_interval
 from inkport.benchmarks.measure.units import UnitKind, units_of
 from inkport.lines.line import Line
 

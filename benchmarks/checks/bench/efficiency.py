@@ -8,8 +8,8 @@ from pathlib import Path
 from inkport.benchmarks.checks.bench.operations import Operations, count_operations
 from inkport.benchmarks.checks.bench.report import Efficiency
 from inkport.benchmarks.measure.width_cost import Curve
-from inkport.benchmarks.run.machine.peaks import Peaks
-from inkport.benchmarks.run.reference import Provide
+from inkport.benchmarks.run.peaks import Peaks
+from inkport.benchmarks.run.request import Provide
 from inkport.core.errors import InkportError
 from inkport.core.target import Precision, Target
 

@@ -7,17 +7,14 @@ from dataclasses import dataclass, field
 
 from inkport.benchmarks.measure.width_cost import Curve
 from inkport.benchmarks.report.envelope import Check
-from inkport.benchmarks.run.host_times import HostTimes
-from inkport.benchmarks.run.machine.fresh import Fresh
-from inkport.benchmarks.run.machine.noise import Noise
-from inkport.benchmarks.run.machine.peaks import Peaks
-from inkport.benchmarks.run.options import Options
-from inkport.benchmarks.run.scenarios.figures import Figures
-from inkport.benchmarks.run.scenarios.loadgen import MIN_DURATION_MS, LoadGenResult
-from inkport.benchmarks.run.scenarios.overhead import Overhead
-from inkport.benchmarks.run.scenarios.queries import Scenario
-from inkport.benchmarks.run.scenarios.stopping import StopRule
-from inkport.benchmarks.run.scenarios.sustained import Drift
+from inkport.benchmarks.run.fresh import Fresh
+from inkport.benchmarks.run.latency import HostTimes
+from inkport.benchmarks.run.loadgen import MIN_DURATION_MS, LoadGenResult
+from inkport.benchmarks.run.noise import Noise
+from inkport.benchmarks.run.peaks import Peaks
+from inkport.benchmarks.run.request import Options
+from inkport.benchmarks.run.scenarios import Figures, Scenario, StopRule
+from inkport.benchmarks.run.sustained import Drift, Overhead
 from inkport.core.errors import UsageError
 
 

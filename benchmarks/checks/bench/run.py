@@ -13,22 +13,17 @@ from inkport.benchmarks.measure.width_cost import fit_curve
 from inkport.benchmarks.report.describe import describe_data, describe_model
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.environment import read_environment
-from inkport.benchmarks.run.host_times import HostTimes, host_times
-from inkport.benchmarks.run.latency import choose_lines
-from inkport.benchmarks.run.machine.fresh import start_fresh
-from inkport.benchmarks.run.machine.noise import Noise, NoiseMeter
-from inkport.benchmarks.run.machine.peaks import Peaks, measure_peaks
-from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.fresh import start_fresh
+from inkport.benchmarks.run.latency import HostTimes, choose_lines, host_times
+from inkport.benchmarks.run.loadgen import run_loadgen
+from inkport.benchmarks.run.noise import Noise, NoiseMeter
+from inkport.benchmarks.run.peaks import Peaks, measure_peaks
 from inkport.benchmarks.run.progress import Progress, silent
+from inkport.benchmarks.run.record import Outcome
 from inkport.benchmarks.run.request import Request
-from inkport.benchmarks.run.scenarios.figures import figures
-from inkport.benchmarks.run.scenarios.loadgen import run_loadgen
-from inkport.benchmarks.run.scenarios.overhead import measure_overhead
-from inkport.benchmarks.run.scenarios.queries import Scenario
-from inkport.benchmarks.run.scenarios.running import ScenarioRunner
-from inkport.benchmarks.run.scenarios.sustained import run_sustained
-from inkport.benchmarks.run.speed import is_baseline
-from inkport.benchmarks.run.targets import Attempt, open_target, session_options
+from inkport.benchmarks.run.scenarios import Scenario, ScenarioRunner, figures
+from inkport.benchmarks.run.sustained import measure_overhead, run_sustained
+from inkport.benchmarks.run.targets import Attempt, is_baseline, open_target, session_options
 from inkport.core.foreign import failure_of
 from inkport.core.runtime import Session
 

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 
 from inkport.benchmarks.checks.bench.report import Bench, Measured
 from inkport.benchmarks.measure.quantiles import Quantile
-from inkport.benchmarks.report.conclusion import SIGNS
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
+from inkport.benchmarks.report.sections import SIGNS
 from inkport.benchmarks.run.environment import threads_on
-from inkport.benchmarks.run.machine.noise import Difference
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import TargetRecord
-from inkport.benchmarks.run.scenarios.figures import Figures
+from inkport.benchmarks.run.noise import Difference
+from inkport.benchmarks.run.record import Outcome, TargetRecord
+from inkport.benchmarks.run.scenarios import Figures
 from inkport.core.tables import Table
 
 

@@ -10,9 +10,9 @@ from inkport.benchmarks.checks.compare.document import Row, Run
 from inkport.benchmarks.checks.compare.pace import PaceChange, pace_change
 from inkport.benchmarks.checks.compare.rate import RateChange, rate_changes, worst_change
 from inkport.benchmarks.measure.equivalence import Verdict
-from inkport.benchmarks.measure.worst import WorstWriter
+from inkport.benchmarks.measure.units import WorstWriter
 from inkport.benchmarks.report.envelope import Document
-from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import Outcome
 from inkport.core.errors import DataError
 
 

@@ -7,7 +7,7 @@ from math import exp, log, sqrt
 from statistics import mean
 
 from inkport.benchmarks.checks.compare.document import Row, Run, Times
-from inkport.benchmarks.measure.student import mean_interval
+from inkport.benchmarks.measure.quantiles import mean_interval
 
 
 FEWEST_WIDTHS = 3

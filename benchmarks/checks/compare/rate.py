@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from inkport.benchmarks.checks.compare.document import LineFigures, Row
 from inkport.benchmarks.measure.equivalence import Equivalence, judge_equivalence
 from inkport.benchmarks.measure.estimate import estimate
-from inkport.benchmarks.measure.units import UnitKind, units_of
-from inkport.benchmarks.measure.worst import WorstWriter, worst_writer
+from inkport.benchmarks.measure.units import UnitKind, WorstWriter, units_of, worst_writer
 from inkport.lines.line import Line
 
 

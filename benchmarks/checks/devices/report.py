@@ -12,8 +12,8 @@ from inkport.benchmarks.report.envelope import ReferenceInfo, Report, Together
 from inkport.benchmarks.run.device_record import DeviceReport
 from inkport.benchmarks.run.environment import read_environment, without_folders
 from inkport.benchmarks.run.kit.open import Kit
-from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.record import ArtifactInfo
+from inkport.benchmarks.run.request import VerifyOptions
 from inkport.core.target import Target
 
 

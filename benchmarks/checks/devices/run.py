@@ -15,9 +15,8 @@ from inkport.benchmarks.checks.kit.check import check_kit
 from inkport.benchmarks.run.device_record import DeviceRun
 from inkport.benchmarks.run.environment import without_folders
 from inkport.benchmarks.run.kit.result import open_result
-from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress
-from inkport.benchmarks.run.record import TargetRecord, sentence_of
+from inkport.benchmarks.run.record import Outcome, TargetRecord, sentence_of
 from inkport.core.config import to_plain
 from inkport.core.errors import DeviceTimeoutError, DeviceUnavailableError, InkportError, UsageError
 from inkport.core.target import Target

@@ -12,8 +12,8 @@ from pathlib import Path
 from inkport.benchmarks.checks.devices.cool import Cooling, wait_until_cool
 from inkport.benchmarks.checks.devices.state import RunState, StateFile
 from inkport.benchmarks.run.kit.open import Kit
-from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress
+from inkport.benchmarks.run.record import Outcome
 from inkport.core.errors import DeviceError, DeviceTimeoutError, DeviceUnavailableError
 from inkport.core.exits import EXIT_UNAVAILABLE
 from inkport.core.files import sha256_file

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inkport.benchmarks.measure.flip_prediction import PROBES
+from inkport.benchmarks.measure.gaps import PROBES
 from inkport.benchmarks.report.envelope import Check
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.request import Options
 
 
 class Surprise(StrEnum):

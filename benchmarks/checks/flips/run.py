@@ -16,19 +16,15 @@ from inkport.benchmarks.checks.flips.report import (
     FragileLine,
     Surprise,
 )
-from inkport.benchmarks.measure.flip_model import logit_errors
-from inkport.benchmarks.measure.flip_prediction import Prediction, Probe, predict
-from inkport.benchmarks.measure.fragile import choose_fragile
-from inkport.benchmarks.measure.gaps import FrameMargins, find_margins
+from inkport.benchmarks.measure.gaps import FrameMargins, Prediction, Probe, find_margins, logit_errors, predict
+from inkport.benchmarks.measure.parity import choose_fragile
 from inkport.benchmarks.report.describe import describe_data, describe_model, describe_reference
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.latency import choose_lines
-from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.record import TargetRecord
-from inkport.benchmarks.run.reference import Reference, open_reference
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.record import Outcome, TargetRecord
+from inkport.benchmarks.run.request import Reference, Request, open_reference
 from inkport.benchmarks.run.targets import logits_of, open_target
 from inkport.core.ctc import greedy
 from inkport.core.errors import LineDataError

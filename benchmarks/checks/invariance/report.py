@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from inkport.benchmarks.report.envelope import Check
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.request import Options
 from inkport.runtimes.relations.findings import Kind
 
 

@@ -17,11 +17,9 @@ from inkport.benchmarks.report.describe import describe_data, describe_model, de
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.environment import read_environment, without_folders
 from inkport.benchmarks.run.latency import choose_lines
-from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.record import TargetRecord
-from inkport.benchmarks.run.reference import Reference, open_reference
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.record import Outcome, TargetRecord
+from inkport.benchmarks.run.request import Reference, Request, open_reference
 from inkport.benchmarks.run.targets import open_target, session_options
 from inkport.core.artifact import Artifact
 from inkport.core.errors import RuntimeUnavailableError

@@ -8,13 +8,12 @@ from inkport.benchmarks.checks.invariance.report import (
     Relations,
     Status,
 )
-from inkport.benchmarks.report.conclusion import SIGNS
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.junit import RESULTS, Case, Result
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import NONE
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import TargetRecord
+from inkport.benchmarks.report.sections import SIGNS
+from inkport.benchmarks.run.record import Outcome, TargetRecord
 from inkport.core.tables import Table
 from inkport.runtimes.relations.findings import Kind
 from inkport.runtimes.relations.relations import RELATIONS

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from inkport.benchmarks.checks.kit.run import wanted_tensors
-from inkport.benchmarks.measure.changes import Change
+from inkport.benchmarks.measure.edits import Change
 from inkport.benchmarks.measure.parity import Flip, Parity, compare, score
 from inkport.benchmarks.measure.quantiles import Percentiles
 from inkport.benchmarks.report.envelope import Document
@@ -18,9 +18,7 @@ from inkport.benchmarks.run.kit.open import Kit
 from inkport.benchmarks.run.kit.result import Result, RunnerInfo
 from inkport.benchmarks.run.kit.signature import KitSignature
 from inkport.benchmarks.run.kit.stages import Stage
-from inkport.benchmarks.run.outcome import Outcome, exit_code
-from inkport.benchmarks.run.record import Proof, TargetRecord
-from inkport.benchmarks.run.verdict import judge
+from inkport.benchmarks.run.record import Outcome, Proof, TargetRecord, exit_code, judge
 from inkport.core.ctc import Emission, Transcription, greedy
 from inkport.core.errors import SpecMismatchError
 from inkport.core.runtime import Evidence

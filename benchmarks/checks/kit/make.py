@@ -31,8 +31,7 @@ from inkport.benchmarks.run.kit.signature import public_key_of, sign
 from inkport.benchmarks.run.kit.tensors import to_npy
 from inkport.benchmarks.run.latency import choose_lines
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.reference import Provide, Reference, open_reference
-from inkport.benchmarks.run.request import check_targets
+from inkport.benchmarks.run.request import Provide, Reference, check_targets, open_reference
 from inkport.core.artifact import SIDECAR, Artifact
 from inkport.core.ctc import greedy
 from inkport.core.errors import LineDataError, UsageError

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from inkport.benchmarks.checks.kit.check import KitCheck
 from inkport.benchmarks.measure.parity import Parity
 from inkport.benchmarks.measure.quantiles import Percentiles
-from inkport.benchmarks.report.conclusion import LABELS, SIGNS, text_reason
 from inkport.benchmarks.report.junit import RESULTS, Case, Result
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign
 from inkport.benchmarks.report.rows import between
+from inkport.benchmarks.report.sections import LABELS, SIGNS, text_reason
 from inkport.benchmarks.run.kit.judge import Finding, State
 from inkport.core.tables import Table
 

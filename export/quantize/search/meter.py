@@ -9,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.benchmarks.measure.edits import sum_edits
-from inkport.benchmarks.measure.flip_model import logit_errors
-from inkport.benchmarks.measure.flip_prediction import PROBES, Probe, predict
-from inkport.benchmarks.measure.gaps import find_margins
+from inkport.benchmarks.measure.gaps import PROBES, Probe, find_margins, logit_errors, predict
 from inkport.benchmarks.measure.parity import Reading, score
 from inkport.benchmarks.run.latency import choose_lines
 from inkport.core.artifact import Artifact

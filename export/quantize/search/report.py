@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inkport.benchmarks.measure.per_line import to_json_text
+from inkport.benchmarks.measure.parity import to_json_text
 from inkport.benchmarks.report.envelope import Document
 from inkport.core.artifact import Artifact, Calibration
 from inkport.core.config import parse_config, to_plain

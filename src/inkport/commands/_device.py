@@ -16,9 +16,8 @@ from inkport.benchmarks.checks.devices.run import name_devices, run_on
 from inkport.benchmarks.checks.devices.steps import RUNNER, RemoteRequest
 from inkport.benchmarks.checks.kit.make import KitRequest
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.progress import Progress
-from inkport.benchmarks.run.reference import Provide
+from inkport.benchmarks.run.request import Provide, VerifyOptions
 from inkport.commands._options import Seconds
 from inkport.core.artifact import Artifact
 from inkport.core.errors import UsageError

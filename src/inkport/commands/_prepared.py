@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from inkport.benchmarks.run.options import Options
-from inkport.benchmarks.run.request import Request, check_targets
+from inkport.benchmarks.run.request import Options, Request, check_targets
 from inkport.commands._model import resolve_model
 from inkport.commands._proof import check_proof
 from inkport.commands._request import (

@@ -13,8 +13,7 @@ from inkport.benchmarks.checks.bench.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
-from inkport.benchmarks.run.scenarios.queries import Scenario
-from inkport.benchmarks.run.scenarios.stopping import StopRule
+from inkport.benchmarks.run.scenarios import Scenario, StopRule
 from inkport.commands._deliver import deliver
 from inkport.commands._options import OutFolder, Seconds, Threads
 from inkport.commands._prepared import prepare_request

@@ -12,9 +12,8 @@ from inkport.benchmarks.checks.verify import verify as run_harness
 from inkport.benchmarks.report.files import write_report
 from inkport.benchmarks.report.sections import present
 from inkport.benchmarks.report.text import render_text
-from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
-from inkport.benchmarks.run.request import Request, check_targets
+from inkport.benchmarks.run.request import Request, VerifyOptions, check_targets
 from inkport.commands._deliver import deliver
 from inkport.commands._device import HERE, DeviceOptions, kit_request, verify_on_devices
 from inkport.commands._model import resolve_model

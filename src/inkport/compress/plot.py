@@ -7,8 +7,8 @@ from html import escape
 
 from inkport.benchmarks.measure.pareto import dominated_by
 from inkport.benchmarks.report import svg
+from inkport.benchmarks.report.html import STYLE
 from inkport.benchmarks.report.rows import milliseconds, percent
-from inkport.benchmarks.report.style import STYLE
 from inkport.compress.report import CompressReport, MemberReport
 
 

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from inkport.benchmarks.run.options import VerifyOptions
+from inkport.benchmarks.run.request import VerifyOptions
 from inkport.compress.graph import START, check_names, sorted_stages, suggestion
 from inkport.compress.lines import LineSets
 from inkport.compress.stage import Stage, find_kind

@@ -9,8 +9,7 @@ from typing import Any
 from inkport.benchmarks.report.envelope import DataInfo, Document, ModelInfo, ReferenceInfo
 from inkport.benchmarks.run.environment import Environment
 from inkport.benchmarks.run.latency import Speed
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import ArtifactInfo
+from inkport.benchmarks.run.record import ArtifactInfo, Outcome
 from inkport.compress.judge import Judged, Standing
 from inkport.compress.recipe import MeasureRecipe
 from inkport.compress.run import Status

@@ -14,20 +14,16 @@ from inkport.benchmarks.checks.bench.report import Bench, Measured
 from inkport.benchmarks.checks.bench.sections import _scenario
 from inkport.benchmarks.checks.kit.sections import _times
 from inkport.benchmarks.measure.quantiles import Percentiles, Quantile
-from inkport.benchmarks.report.devices import devices
 from inkport.benchmarks.report.html import render_html
 from inkport.benchmarks.report.junit import junit_xml
-from inkport.benchmarks.report.markdown import render_markdown
 from inkport.benchmarks.report.mllog import render_mllog
+from inkport.benchmarks.report.rows import devices
 from inkport.benchmarks.report.sections import present
-from inkport.benchmarks.report.text import render_text
+from inkport.benchmarks.report.text import render_markdown, render_text
 from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun
 from inkport.benchmarks.run.kit.result import RunnerInfo
 from inkport.benchmarks.run.record import Proof
-from inkport.benchmarks.run.scenarios.figures import figures
-from inkport.benchmarks.run.scenarios.queries import Query, Scenario
-from inkport.benchmarks.run.scenarios.running import Run
-from inkport.benchmarks.run.scenarios.stopping import Stop
+from inkport.benchmarks.run.scenarios import Query, Run, Scenario, Stop, figures
 from inkport.core.tables import markdown_table
 from inkport.runtimes.devices.sensors import Sensors
 

@@ -17,10 +17,9 @@ from inkport.benchmarks.checks.invariance.report import InvarianceOptions, Relat
 from inkport.benchmarks.checks.invariance.run import check_relations
 from inkport.benchmarks.checks.invariance.sections import describe
 from inkport.benchmarks.checks.verify import verify
+from inkport.benchmarks.run.fresh import measure_ready
 from inkport.benchmarks.run.kit.faults import name_tensor_fault
-from inkport.benchmarks.run.machine.fresh_child import measure_ready
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.request import Request, VerifyOptions
 from inkport.commands._request import check_calibration
 from inkport.core.bundle import bundled_artifacts
 from inkport.core.errors import LineDataError

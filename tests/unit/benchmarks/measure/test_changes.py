@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from inkport.benchmarks.measure.changes import Effects, find_changes, sum_effects
-from inkport.benchmarks.measure.edits import Edits, count_edits, edit_script
+from inkport.benchmarks.measure.edits import Edits, Effects, count_edits, edit_script, find_changes, sum_effects
 from inkport.core.ctc import Emission, Transcription
 from inkport.core.metrics import edit_distance
 

@@ -9,10 +9,8 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from inkport.benchmarks.measure.flip_model import ErrorModel, logit_errors
-from inkport.benchmarks.measure.flip_prediction import Probe, predict
-from inkport.benchmarks.measure.fragile import choose_fragile
-from inkport.benchmarks.measure.gaps import FrameMargins, find_margins
+from inkport.benchmarks.measure.gaps import ErrorModel, FrameMargins, Probe, find_margins, logit_errors, predict
+from inkport.benchmarks.measure.parity import choose_fragile
 
 
 def collapse(labels):

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from inkport.benchmarks.measure.edits import Edits
-from inkport.benchmarks.measure.parity import Reading
-from inkport.benchmarks.measure.per_line import line_edits, per_line, to_json_text
+from inkport.benchmarks.measure.parity import Reading, line_edits, per_line, to_json_text
 from inkport.core.ctc import Transcription
 from inkport.lines.line import Line
 

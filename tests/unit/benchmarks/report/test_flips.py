@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from inkport.benchmarks.measure.changes import Change, Effect
-from inkport.benchmarks.report.flips import INSIDE, PART_BYTES, flip_evidence
-from inkport.benchmarks.report.pictures import Picture
+from inkport.benchmarks.measure.edits import Change, Effect
+from inkport.benchmarks.report.flips import INSIDE, PART_BYTES, Picture, flip_evidence
 from inkport.benchmarks.run.record import Proof
 
 

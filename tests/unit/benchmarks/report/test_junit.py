@@ -8,8 +8,7 @@ import pytest
 
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.report.junit import RESULTS, Case, Result, cases, junit_xml
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import Proof
+from inkport.benchmarks.run.record import Outcome, Proof
 
 
 def render(report):

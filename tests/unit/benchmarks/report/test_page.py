@@ -9,18 +9,14 @@ import pytest
 
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.report import flips
-from inkport.benchmarks.report.conclusion import LABELS, REQUIRED, SIGNS, conclusions, too_few
 from inkport.benchmarks.report.files import write_report
-from inkport.benchmarks.report.flips import INSIDE
-from inkport.benchmarks.report.html import HERE, render_html
-from inkport.benchmarks.report.markdown import render_markdown
-from inkport.benchmarks.report.pictures import Picture
+from inkport.benchmarks.report.flips import INSIDE, Picture
+from inkport.benchmarks.report.html import HERE, STYLE, render_html
 from inkport.benchmarks.report.presentation import Sign
 from inkport.benchmarks.report.rows import SAME, by_dataset
-from inkport.benchmarks.report.sections import present
-from inkport.benchmarks.report.style import STYLE
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import Proof
+from inkport.benchmarks.report.sections import LABELS, REQUIRED, SIGNS, conclusions, present, too_few
+from inkport.benchmarks.report.text import render_markdown
+from inkport.benchmarks.run.record import Outcome, Proof
 from inkport.core.target import LineChoice
 
 

@@ -10,10 +10,9 @@ import pytest
 from inkport.benchmarks.report.envelope import SkippedLine
 from inkport.benchmarks.report.files import write_report
 from inkport.benchmarks.report.html import render_html
-from inkport.benchmarks.report.markdown import render_markdown
 from inkport.benchmarks.report.schema import schema_of
 from inkport.benchmarks.report.sections import present
-from inkport.benchmarks.report.text import render_text
+from inkport.benchmarks.report.text import render_markdown, render_text
 from inkport.benchmarks.run.record import Proof
 
 

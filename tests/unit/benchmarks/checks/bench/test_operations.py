@@ -8,7 +8,7 @@ import pytest
 from inkport.benchmarks.checks.bench.efficiency import efficiency
 from inkport.benchmarks.checks.bench.operations import Operations, count_operations
 from inkport.benchmarks.measure.width_cost import fit_curve
-from inkport.benchmarks.run.machine.peaks import Peak, Peaks
+from inkport.benchmarks.run.peaks import Peak, Peaks
 from inkport.core.errors import DataError
 from inkport.core.target import Precision
 

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from inkport.benchmarks.run.machine.noise import Difference, Noise
-from inkport.benchmarks.run.scenarios.overhead import measure_overhead
-from inkport.benchmarks.run.scenarios.sustained import MINUTE_NS, run_sustained
+from inkport.benchmarks.run.noise import Difference, Noise
+from inkport.benchmarks.run.sustained import MINUTE_NS, measure_overhead, run_sustained
 from inkport.core.errors import UsageError
 
 

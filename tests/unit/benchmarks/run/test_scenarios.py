@@ -7,11 +7,18 @@ import numpy as np
 import pytest
 
 from inkport.benchmarks.measure.quantiles import quantile
-from inkport.benchmarks.run.machine.noise import Difference
-from inkport.benchmarks.run.scenarios.figures import figures, rate
-from inkport.benchmarks.run.scenarios.queries import BATCH, LINES, Scenario, make_queries
-from inkport.benchmarks.run.scenarios.running import ScenarioRunner
-from inkport.benchmarks.run.scenarios.stopping import Stop, StopRule
+from inkport.benchmarks.run.noise import Difference
+from inkport.benchmarks.run.scenarios import (
+    BATCH,
+    LINES,
+    Scenario,
+    ScenarioRunner,
+    Stop,
+    StopRule,
+    figures,
+    make_queries,
+    rate,
+)
 from inkport.core.errors import UsageError
 
 
