@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from inkport.core.charset import normalise_text
 from inkport.core.ctc import Emission, Transcription
-from inkport.core.metrics import edit_distance
+from inkport.core.metrics import edit_costs, edit_distance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,17 +59,12 @@ BAND = 4
 
 
 def edit_script(before: Sequence[str], after: Sequence[str]) -> tuple[Step, ...]:
-    """Return a shortest edit script, in order, with as many substitutions as possible.
-
-    Source:
-        Wagner & Fischer, *The String-to-String Correction Problem* (1974), traced from the start; Ukkonen,
-        *Algorithms for Approximate String Matching* (1985): a script of k edits stays within k of the diagonal.
-    """
+    """Return a shortest edit script, in order, with as many substitutions as possible, by ``edit_costs``."""
     weight = len(before) + len(after) + 1
     gap = weight + 1
     band = BAND
     # A result of more edits than the band is wide may have a better one outside.
-    while (costs := _costs(before, after, weight, band))[0][0] // weight > band:
+    while (costs := _costs_to_the_end(before, after, weight, band))[0][0] // weight > band:
         band *= 2
     steps: list[Step] = []
     i = j = 0
@@ -88,24 +83,10 @@ def edit_script(before: Sequence[str], after: Sequence[str]) -> tuple[Step, ...]
     return tuple(steps)
 
 
-def _costs(before: Sequence[str], after: Sequence[str], weight: int, band: int) -> list[list[int]]:
-    """Return the costs from ``before[i:]`` to ``after[j:]``; far too much where i and j are over ``band`` apart."""
-    gap, width = weight + 1, len(after)
-    never = (weight + band + 1) ** 3
-    # From the end, so that the walk goes forward and equal symbols pair up early.
-    costs: list[list[int]] = []
-    below = [never] * (width + 2)
-    for i in reversed(range(len(before) + 1)):
-        row = [never] * (width + 2)
-        for j in reversed(range(max(0, i - band), min(width, i + band) + 1)):
-            if i == len(before) and j == width:
-                row[j] = 0
-                continue
-            same = i < len(before) and j < width and before[i] == after[j]
-            row[j] = min(below[j + 1] + (0 if same else weight), below[j] + gap, row[j + 1] + gap)
-        costs.append(row)
-        below = row
-    return costs[::-1]
+def _costs_to_the_end(before: Sequence[str], after: Sequence[str], weight: int, band: int) -> list[list[int]]:
+    """Return the costs from ``before[i:]`` to ``after[j:]``: the walk goes forward, and equal symbols pair up early."""
+    costs = edit_costs(before[::-1], after[::-1], gap=weight + 1, substitution=weight, band=band)
+    return [row[::-1] for row in costs][::-1]
 
 
 def sum_edits(edits: Iterable[Edits]) -> Edits:
@@ -143,9 +124,9 @@ class Change:
     """First frame of the symbol: the reference's, or the target's where the reference read none."""
     last_frame: int
     """Last frame of that symbol, included."""
-    margin_reference: float | None
+    gap_reference: float | None
     """Smallest top-1 minus top-2 logit of the reference over its symbol: how close it was to this change."""
-    margin: float | None
+    gap: float | None
     """The same of the target."""
 
 
@@ -184,8 +165,8 @@ def find_changes(text: str, reference: Transcription, target: Transcription) -> 
             effect=_effect(after - before),
             first_frame=place.first_frame if place else 0,
             last_frame=place.last_frame if place else 0,
-            margin_reference=old.margin if old else None,
-            margin=new.margin if new else None,
+            gap_reference=old.margin if old else None,
+            gap=new.margin if new else None,
         )
 
     symbols = [e.symbol for e in reference.emissions], [e.symbol for e in target.emissions]

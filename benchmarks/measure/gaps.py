@@ -13,10 +13,10 @@ from inkport.core.charset import BLANK
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrameMargins:
+class FrameGaps:
     """The two best labels of each frame of one line, as the reference sees them."""
 
-    margins: npt.NDArray[np.float64]
+    gaps: npt.NDArray[np.float64]
     """Logit of the best label minus that of the second best, float64 (t,), at least 0."""
     best: npt.NDArray[np.int64]
     """The best label, int64 (t,)."""
@@ -27,14 +27,14 @@ class FrameMargins:
 
     @property
     def threshold(self) -> float:
-        """Smallest margin that matters: below it, no error of the logits at one frame changes the text."""
-        return float(self.margins[self.matters].min()) if self.matters.any() else float("inf")
+        """Smallest gap that matters: below it, no error of the logits at one frame changes the text."""
+        return float(self.gaps[self.matters].min()) if self.matters.any() else float("inf")
 
 
-def find_margins(logits: npt.NDArray[np.float32]) -> FrameMargins:
+def find_gaps(logits: npt.NDArray[np.float32]) -> FrameGaps:
     """Compare the best label of each frame with the second best.
 
-    Most frames with a small margin stand at the edge of a symbol, where blank and symbol meet: there the label may
+    Most frames with a small gap stand at the edge of a symbol, where blank and symbol meet: there the label may
     change and the text does not, because CTC merges repeats and drops blanks. ``matters`` tells them apart exactly.
 
     Args:
@@ -45,9 +45,7 @@ def find_margins(logits: npt.NDArray[np.float32]) -> FrameMargins:
     # The first of equals is the best, as in ``argmax``.
     best = logits.argmax(axis=1).astype(np.int64)
     rival = np.where(order[:, 1] == best, order[:, 0], order[:, 1])
-    return FrameMargins(
-        margins=np.abs(pair[:, 1] - pair[:, 0]), best=best, rival=rival, matters=_changes_text(best, rival)
-    )
+    return FrameGaps(gaps=np.abs(pair[:, 1] - pair[:, 0]), best=best, rival=rival, matters=_changes_text(best, rival))
 
 
 def _changes_text(best: npt.NDArray[np.int64], rival: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -80,23 +78,23 @@ TAIL = 0.05
 """Share of the largest errors that the tail is fitted to."""
 
 
-def logit_errors(frames: FrameMargins, logits: npt.NDArray[np.float32]) -> Array:
-    """Return how much a port moves each frame towards its rival, float64 (t,): above the margin, the label changes.
+def logit_errors(frames: FrameGaps, logits: npt.NDArray[np.float32]) -> Array:
+    """Return how much a port moves each frame towards its rival, float64 (t,): above the gap, the label changes.
 
     Args:
-        frames: The reference's margins on the line.
+        frames: The reference's gaps on the line.
         logits: The port's logits on it, float32 (t, k).
     """
     places = np.arange(len(logits))
     port = logits[places, frames.rival].astype(np.float64) - logits[places, frames.best]
-    return np.asarray(port + frames.margins)
+    return np.asarray(port + frames.gaps)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorModel:
-    """The distribution of a port's errors between the two best labels of a frame, given the frame's margin.
+    """The distribution of a port's errors between the two best labels of a frame, given the frame's gap.
 
-    An error is ``scale(margin) * u``. The scale falls with the margin (a frame where the network is unsure is one
+    An error is ``scale(gap) * u``. The scale falls with the gap (a frame where the network is unsure is one
     where its logits are also less stable), log-linearly; ``u`` is symmetric about zero, with the distribution that
     was seen and, beyond its largest 5 %, a power law.
 
@@ -105,40 +103,40 @@ class ErrorModel:
     """
 
     intercept: float
-    """Logarithm of the scale at margin 0."""
+    """Logarithm of the scale at gap 0."""
     slope: float
-    """Change of that logarithm per unit of margin."""
+    """Change of that logarithm per unit of gap."""
     sizes: Array
     """What was seen of ``|u|``, sorted, float64 (n,); empty if the port showed no error."""
     exponent: float
     """Exponent of the tail, above 0."""
 
     @classmethod
-    def fit(cls, errors: Sequence[Array], margins: Sequence[Array]) -> ErrorModel:
+    def fit(cls, errors: Sequence[Array], gaps: Sequence[Array]) -> ErrorModel:
         """Learn from lines that both have read.
 
         Args:
             errors: From ``logit_errors``, one array per line.
-            margins: The reference's margins of the same frames.
+            gaps: The reference's gaps of the same frames.
         """
         size = np.abs(np.concatenate(errors)) if errors else np.zeros(0)
-        margin = np.concatenate(margins) if margins else np.zeros(0)
+        gap = np.concatenate(gaps) if gaps else np.zeros(0)
         seen = size > 0
         if seen.sum() < FEW:
             return cls(intercept=-np.inf, slope=0.0, sizes=np.zeros(0), exponent=1.0)
-        slope, intercept = np.polyfit(margin[seen], np.log(size[seen]), 1)
-        sizes = np.sort(size / np.exp(intercept + slope * margin))
+        slope, intercept = np.polyfit(gap[seen], np.log(size[seen]), 1)
+        sizes = np.sort(size / np.exp(intercept + slope * gap))
         largest = sizes[-max(2, int(TAIL * len(sizes))) :]
         spread = float(np.log(largest / largest[0]).mean())
         return cls(
             intercept=float(intercept), slope=float(slope), sizes=sizes, exponent=1 / spread if spread > 0 else np.inf
         )
 
-    def exceeds(self, margins: Array) -> Array:
-        """Return the probability that an error goes over to the rival by more than each margin, 0..1/2."""
+    def exceeds(self, gaps: Array) -> Array:
+        """Return the probability that an error goes over to the rival by more than each gap, 0..1/2."""
         if not len(self.sizes):
-            return np.zeros(len(margins))
-        u = np.asarray(margins, dtype=np.float64) / np.exp(self.intercept + self.slope * np.asarray(margins))
+            return np.zeros(len(gaps))
+        u = np.asarray(gaps, dtype=np.float64) / np.exp(self.intercept + self.slope * np.asarray(gaps))
         count = max(2, int(TAIL * len(self.sizes)))
         start = self.sizes[-count]
         seen = 1 - np.searchsorted(self.sizes, u, side="left") / len(self.sizes)
@@ -157,8 +155,8 @@ class Probe:
 
     errors: Array
     """From ``logit_errors``, float64 (t,)."""
-    frames: FrameMargins
-    """The reference's margins on it."""
+    frames: FrameGaps
+    """The reference's gaps on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,11 +172,11 @@ class Prediction:
 
 
 def predict(
-    probes: Sequence[Probe], lines: Sequence[FrameMargins], *, seed: int = 0, resamples: int = RESAMPLES
+    probes: Sequence[Probe], lines: Sequence[FrameGaps], *, seed: int = 0, resamples: int = RESAMPLES
 ) -> Prediction:
     """Predict the flips on ``lines`` from the errors on a few probe lines.
 
-    A line flips if the error at a frame that matters is too large. Frames are taken as independent given their margins.
+    A line flips if the error at a frame that matters is too large. Frames are taken as independent given their gaps.
     Changes that need two frames at once, and third-best labels, are left out, so the prediction is a little low.
 
     The interval holds both what is not known of the errors (probe lines are drawn with replacement and the model is
@@ -186,19 +184,19 @@ def predict(
 
     Args:
         probes: Lines that the port has read, at least one.
-        lines: The reference's margins of the lines to predict.
+        lines: The reference's gaps of the lines to predict.
         seed: Of the draws.
         resamples: How many; each draws the probe lines, and then the flips.
     """
     line = np.repeat(np.arange(len(lines)), [int(frames.matters.sum()) for frames in lines])
-    margins = np.concatenate([np.zeros(0), *(frames.margins[frames.matters] for frames in lines)])
+    gaps = np.concatenate([np.zeros(0), *(frames.gaps[frames.matters] for frames in lines)])
     # In this order a model looks its chances up several times faster.
-    order = np.argsort(margins)
-    line, margins = line[order], margins[order]
+    order = np.argsort(gaps)
+    line, gaps = line[order], gaps[order]
 
     def probabilities(chosen: Sequence[Probe]) -> npt.NDArray[np.float64]:
-        model = ErrorModel.fit([probe.errors for probe in chosen], [probe.frames.margins for probe in chosen])
-        stays = np.bincount(line, weights=np.log1p(-model.exceeds(margins)), minlength=len(lines))
+        model = ErrorModel.fit([probe.errors for probe in chosen], [probe.frames.gaps for probe in chosen])
+        stays = np.bincount(line, weights=np.log1p(-model.exceeds(gaps)), minlength=len(lines))
         return np.asarray(-np.expm1(stays))
 
     rng = np.random.default_rng(seed)

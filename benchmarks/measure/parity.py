@@ -31,7 +31,7 @@ class Reading:
     edits: tuple[Edits, ...]
     """Edits against each line's text, in order."""
     thresholds: tuple[float, ...] = ()
-    """Smallest margin per line that matters (``FrameMargins.threshold``); empty where it was not asked for."""
+    """Smallest gap per line that matters (``FrameGaps.threshold``); empty where it was not asked for."""
 
     def part(self, indices: Sequence[int]) -> Reading:
         """Return the reading of some of the lines."""
@@ -116,9 +116,9 @@ class Flip:
     """What the reference read."""
     reading: str
     """What the target read."""
-    margin_reference: float | None
+    gap_reference: float | None
     """Smallest top-1 minus top-2 logit of the reference on the line: how close its reading was to flipping."""
-    margin: float | None
+    gap: float | None
     """The same of the target."""
     changes: tuple[Change, ...]
     """The edits from the reference's reading to the target's."""
@@ -235,14 +235,14 @@ def _flip(line: Line, reference: Transcription, target: Transcription) -> Flip:
         text=normalise_text(line.text),
         reading_reference=reference.text,
         reading=target.text,
-        margin_reference=_finite(reference.margin),
-        margin=_finite(target.margin),
+        gap_reference=_finite(reference.margin),
+        gap=_finite(target.margin),
         changes=find_changes(normalise_text(line.text), reference, target),
     )
 
 
 def _finite(value: float) -> float | None:
-    """JSON knows no infinity, which is the margin of a reading without frames."""
+    """JSON knows no infinity, which is the gap of a reading without frames."""
     return value if math.isfinite(value) else None
 
 
@@ -274,7 +274,7 @@ class PerLine:
     """Symbols of the line's text."""
     edits_reference: tuple[int, ...]
     """Edits of the reference's reading."""
-    margin_reference: tuple[float | None, ...]
+    gap_reference: tuple[float | None, ...]
     """Smallest top-1 minus top-2 logit of the reference on the line, to four digits; None without frames."""
     documents: tuple[int, ...]
     """Numbers in ``writer`` that are documents."""
@@ -290,7 +290,7 @@ def per_line(lines: Sequence[Line], reference: Reading) -> PerLine:
         writer=tuple(units[unit] if (unit := line.unit) else None for line in lines),
         symbols=tuple(len(normalise_text(line.text)) for line in lines),
         edits_reference=tuple(edits.total for edits in reference.edits),
-        margin_reference=tuple(_rounded(read.margin) for read in reference.transcriptions),
+        gap_reference=tuple(_rounded(read.margin) for read in reference.transcriptions),
         documents=tuple(number for (_, kind, _), number in units.items() if kind == "document"),
     )
 
@@ -337,15 +337,15 @@ def _numbered(keys: Iterable[K]) -> dict[K, int]:
     return {key: number for number, key in enumerate(dict.fromkeys(keys))}
 
 
-def _rounded(margin: float) -> float | None:
-    return float(f"{margin:.4g}") if math.isfinite(margin) else None
+def _rounded(gap: float) -> float | None:
+    return float(f"{gap:.4g}") if math.isfinite(gap) else None
 
 
 def choose_fragile(thresholds: Sequence[float], count: int) -> list[int]:
     """Return up to ``count`` lines, the most fragile first.
 
     Args:
-        thresholds: ``FrameMargins.threshold`` of each line.
+        thresholds: ``FrameGaps.threshold`` of each line.
         count: How many.
 
     Returns:

@@ -67,22 +67,32 @@ def quantile(
 
 @dataclass(frozen=True, kw_only=True)
 class Percentiles:
-    """Times, one per line, in milliseconds; percentiles are interpolated linearly."""
+    """Times of lines (or of queries) in milliseconds; percentiles are interpolated linearly."""
 
     p50_ms: float
-    """Median time per line, in milliseconds."""
+    """Median time, in milliseconds."""
     p90_ms: float
     """90th percentile."""
     p99_ms: float
     """99th percentile."""
     n: int
-    """Lines timed, each once."""
+    """Lines timed, each once, or queries."""
     p50_interval_ms: Limits = (None, None)
     """95 % interval of the median, free of assumptions about the distribution."""
     p90_interval_ms: Limits = (None, None)
     """The same of the 90th percentile; a limit is absent where there are too few lines for one."""
     p99_interval_ms: Limits = (None, None)
     """The same of the 99th percentile, whose upper limit takes 368 lines."""
+
+    @property
+    def quantiles(self) -> tuple[Quantile, Quantile, Quantile]:
+        """The three with their intervals, in milliseconds."""
+        p50, p90, p99 = self.p50_interval_ms, self.p90_interval_ms, self.p99_interval_ms
+        return (
+            Quantile(value=self.p50_ms, low=p50[0], high=p50[1]),
+            Quantile(value=self.p90_ms, low=p90[0], high=p90[1]),
+            Quantile(value=self.p99_ms, low=p99[0], high=p99[1]),
+        )
 
     @classmethod
     def of(cls, ns: Sequence[int]) -> Percentiles:

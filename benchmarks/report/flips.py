@@ -137,7 +137,7 @@ def by_harm(report: Report) -> list[tuple[str, Flips]]:
 def _order(flips: Flips) -> tuple[int, float]:
     changes = [change for _, flip in flips for change in flip.changes]
     harmful = [change for change in changes if change.effect is Effect.HARMFUL]
-    return -len(harmful), -max([c.margin_reference or 0.0 for c in harmful or changes], default=0.0)
+    return -len(harmful), -max([c.gap_reference or 0.0 for c in harmful or changes], default=0.0)
 
 
 def flip_evidence(report: Report, images: Mapping[str, Picture]) -> Evidence:
@@ -218,7 +218,7 @@ def _grid(name: str, flips: Flips) -> str:
     reference, text, *rows = align(first.reading_reference, [first.text, *readings])
     body = [
         _row("text", _plain(text), "", ""),
-        _row("reference", _reading(reference, text, ()), _gap(first.margin_reference), ""),
+        _row("reference", _reading(reference, text, ()), _gap(first.gap_reference), ""),
     ]
     for group, cells in zip(together, rows, strict=True):
         changes = group[0][1].changes
@@ -226,7 +226,7 @@ def _grid(name: str, flips: Flips) -> str:
             _row(
                 ", ".join(target for target, _ in group),
                 _reading(cells, text, changes),
-                _gap(group[0][1].margin),
+                _gap(group[0][1].gap),
                 "; ".join(map(_change, changes)),
             )
         )
@@ -288,7 +288,7 @@ def _strip(name: str, image: Picture, flips: Flips, frame_width: float) -> str:
 
 
 def _change(change: Change) -> str:
-    gap = "" if change.margin_reference is None else f", gap {change.margin_reference:.3f}"
+    gap = "" if change.gap_reference is None else f", gap {change.gap_reference:.3f}"
     where = f"frame {change.first_frame}{gap}"
     return f'<span class="{change.effect}">{escape(_words(change))}</span> ({change.effect}, {where})'
 

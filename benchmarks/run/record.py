@@ -34,7 +34,7 @@ class Outcome(StrEnum):
     RUN_FAILED = "run-failed"
     """A run failed, or returned something that breaks the contract."""
     VIOLATED = "violated"
-    """Something else than the line's own image decides what it reads: a relation of `inkport metamorphic` is broken."""
+    """Something else than the line's own image decides what it reads: a relation of the invariance check is broken."""
     TEXT_DIFFERS = "text-differs"
     """The text is proven to differ from the reference's by more than the budget allows, for the worse or the better."""
     LATENCY_OVER_BUDGET = "latency-over-budget"

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from inkport.benchmarks.measure.quantiles import Quantile, mean_interval, quantile
+from inkport.benchmarks.measure.quantiles import Percentiles, Quantile, mean_interval, quantile
 from inkport.benchmarks.run.environment import EnergyCounter
 from inkport.benchmarks.run.latency import Clock, Image, clock_ns, collection_paused, run_ns
 from inkport.benchmarks.run.noise import Difference, Noise, NoiseMeter
@@ -287,23 +287,15 @@ class ScenarioRunner:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures:
-    """One target in one scenario; intervals are 95 %."""
+class Figures(Percentiles):
+    """One target in one scenario: times of its queries, and intervals at 95 %."""
 
     scenario: Scenario
     """Which."""
     lines_per_query: int
     """Lines that arrive at once."""
-    queries: int
-    """Queries timed."""
     stop: Stop
     """Why the measurement ended."""
-    p50_ms: Quantile
-    """Median time of a query, in milliseconds."""
-    p90_ms: Quantile
-    """90th percentile."""
-    p99_ms: Quantile
-    """99th percentile."""
     lines_per_s: Quantile
     """Lines over the sum of the times of their queries; ``value`` is that mean, no quantile."""
     speed_up: Quantile | None
@@ -326,17 +318,13 @@ def figures(run: Run, baseline: str | None) -> dict[str, Figures]:
 
 
 def _figures(run: Run, name: str, ns: Sequence[int], base: Sequence[int] | None) -> Figures:
-    times = np.asarray(ns, dtype=np.float64) / 1e6
     ratio = None if base is None else quantile(np.divide(base, ns), 0.5)
     spent = run.energy_uj.get(name)
     return Figures(
+        **vars(Percentiles.of(ns)),
         scenario=run.scenario,
         lines_per_query=LINES[run.scenario],
-        queries=len(ns),
         stop=run.stop[name],
-        p50_ms=quantile(times, 0.5),
-        p90_ms=quantile(times, 0.9),
-        p99_ms=quantile(times, 0.99),
         lines_per_s=rate(ns, LINES[run.scenario]),
         speed_up=ratio,
         difference=None if ratio is None or run.noise is None else run.noise.difference(ratio),

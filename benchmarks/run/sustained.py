@@ -26,7 +26,7 @@ MINUTE_NS = 60_000_000_000
 class Drift:
     """One target over the minutes."""
 
-    p50_ms: tuple[float, ...]
+    minute_p50_ms: tuple[float, ...]
     """Median time per line in each minute."""
     change: Quantile
     """Time in the last minute over that in the first, line by line, and its 95 % interval: 1.05 is 5 % slower."""
@@ -112,7 +112,7 @@ def _drift(times: np.ndarray, lines: np.ndarray, minute: np.ndarray, noise: Nois
     last = quantile(relative[minute == present[-1]], 0.5, confidence=sure)
     change = _ratio(last, first)
     return Drift(
-        p50_ms=tuple(float(np.median(times[minute == m])) for m in present),
+        minute_p50_ms=tuple(float(np.median(times[minute == m])) for m in present),
         change=change,
         verdict=noise.difference(_ratio(first, last)),
     )

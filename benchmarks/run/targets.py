@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from inkport.benchmarks.measure.gaps import find_margins
+from inkport.benchmarks.measure.gaps import find_gaps
 from inkport.benchmarks.measure.parity import Reading, choose_fragile, compare, line_edits, score, without_claims
 from inkport.benchmarks.run.latency import (
     HostTimes,
@@ -219,7 +219,7 @@ def read_all(
     thresholds: list[float] = []
     for logits in logits_of(session, audit.inputs, label=f"{label}: reading", progress=progress):
         read.append(decode(logits, spec.charset))
-        thresholds.append(find_margins(logits).threshold)
+        thresholds.append(find_gaps(logits).threshold)
     return replace(score(audit.lines, read), thresholds=tuple(thresholds))
 
 

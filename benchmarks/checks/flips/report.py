@@ -44,7 +44,7 @@ class FragileLine:
     id: str
     """The line's id."""
     threshold: float | None
-    """Smallest margin that matters, in logits; absent if no change of one frame changes the text."""
+    """Smallest gap that matters, in logits; absent if no change of one frame changes the text."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from inkport.benchmarks.checks.flips.report import (
     FragileLine,
     Surprise,
 )
-from inkport.benchmarks.measure.gaps import FrameMargins, Prediction, Probe, find_margins, logit_errors, predict
+from inkport.benchmarks.measure.gaps import FrameGaps, Prediction, Probe, find_gaps, logit_errors, predict
 from inkport.benchmarks.measure.parity import choose_fragile
 from inkport.benchmarks.report.describe import describe_data, describe_model, describe_reference
 from inkport.benchmarks.report.envelope import Report
@@ -44,7 +44,7 @@ class _Expected:
     """What the reference read."""
 
     texts: list[str]
-    frames: list[FrameMargins]
+    frames: list[FrameGaps]
 
 
 def forecast_flips(request: Request, *, progress: Progress = silent) -> Report:
@@ -90,7 +90,7 @@ def _read_reference(reference: Reference, audit: Audit, progress: Progress) -> _
     expected = _Expected([], [])
     for logits in logits_of(reference.session, audit.inputs, label="reference: reading", progress=progress):
         expected.texts.append(greedy(logits, reference.artifact.spec.charset).text)
-        expected.frames.append(find_margins(logits))
+        expected.frames.append(find_gaps(logits))
     return expected
 
 

@@ -195,17 +195,17 @@ def _times(result: Result) -> Percentiles | None:
 
 
 def _known(parity: Parity) -> Parity:
-    """Return ``parity`` with margins that nobody showed (NaN, infinity) as absent."""
+    """Return ``parity`` with gaps that nobody showed (NaN, infinity) as absent."""
     return replace(parity, flips=tuple(map(_known_flip, parity.flips)))
 
 
 def _known_flip(flip: Flip) -> Flip:
-    found = replace(flip, margin=_number(flip.margin), margin_reference=_number(flip.margin_reference))
+    found = replace(flip, gap=_number(flip.gap), gap_reference=_number(flip.gap_reference))
     return replace(found, changes=tuple(map(_known_change, flip.changes)))
 
 
 def _known_change(change: Change) -> Change:
-    return replace(change, margin=_number(change.margin), margin_reference=_number(change.margin_reference))
+    return replace(change, gap=_number(change.gap), gap_reference=_number(change.gap_reference))
 
 
 def _number(value: float | None) -> float | None:

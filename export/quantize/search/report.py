@@ -41,7 +41,7 @@ class Identity:
     validation: Calibration
     """Lines that the effects were measured on."""
     probes: int
-    """Lines that margins learnt from."""
+    """Lines that gaps learnt from."""
     tools: Mapping[str, str]
     """Versions of the tools."""
 
@@ -134,7 +134,7 @@ def known_rows(path: Path, identity: Identity) -> dict[str, Row]:
 
 
 def render_scan(scan: Scan, lines: int, *, most: int = 0) -> str:
-    """Return a Markdown table of the groups, worst first by margins.
+    """Return a Markdown table of the groups, worst first by gaps.
 
     Args:
         scan: The scan.

@@ -33,7 +33,7 @@ def test_figures_of_lines_without_names_of_writers():
     assert found.documents == (2,)
     assert found.symbols == (3, 2, 4, 3, 3)
     assert found.edits_reference == (3, 3, 0, 1, 0)
-    assert found.margin_reference == (None, 0.3333, 0.3333, 0.3333, 0.3333)
+    assert found.gap_reference == (None, 0.3333, 0.3333, 0.3333, 0.3333)
 
 
 def test_edits_stand_where_their_lines_do():

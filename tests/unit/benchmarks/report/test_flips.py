@@ -13,15 +13,15 @@ from inkport.benchmarks.run.record import Proof
 PICTURE = Picture(uri="data:image/webp;base64,AA", aspect=4.0)
 
 
-def change(old, new, effect, frame, margin=0.5):
+def change(old, new, effect, frame, gap=0.5):
     return Change(
         reference=old,
         target=new,
         effect=effect,
         first_frame=frame,
         last_frame=frame,
-        margin_reference=margin,
-        margin=0.1,
+        gap_reference=gap,
+        gap=0.1,
     )
 
 

@@ -42,7 +42,7 @@ SCORE = {
     "wer_htr_reference": 0.0,
 }
 FLIP = Flip(
-    id="page-7", dataset="b", text="x", reading_reference="x", reading="y", margin_reference=0.1, margin=0.1, changes=()
+    id="page-7", dataset="b", text="x", reading_reference="x", reading="y", gap_reference=0.1, gap=0.1, changes=()
 )
 
 

@@ -26,7 +26,7 @@ def test_a_planted_drift_is_found_and_none_is_invented(world, inputs, rng):
     assert drift.verdict is Difference.SLOWER
     assert found.targets["steady"].verdict is Difference.NONE
     assert found.targets["steady"].change.low < 1 < found.targets["steady"].change.high
-    assert len(drift.p50_ms) == 4
+    assert len(drift.minute_p50_ms) == 4
     assert len(found.moments) == 5
     assert found.moments[-1].at_s == pytest.approx(240, abs=15)
 
