@@ -25,7 +25,12 @@ class Edits:
     @property
     def total(self) -> int:
         """The edit distance."""
-        return self.substitutions + self.insertions + self.deletions
+        return sum(self.by_kind)
+
+    @property
+    def by_kind(self) -> tuple[int, int, int]:
+        """Substitutions, insertions, deletions."""
+        return self.substitutions, self.insertions, self.deletions
 
 
 def count_edits(text: str, reading: str) -> Edits:

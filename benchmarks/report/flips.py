@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, features
 
 from inkport.benchmarks.measure.edits import Change, Effect, Step, edit_script
-from inkport.benchmarks.measure.parity import Flip
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.presentation import Evidence
-from inkport.benchmarks.report.rows import NONE, flips_by_line
-from inkport.lines.line import Line
+from inkport.benchmarks.report.rows import INSIDE, NONE, Flips, by_harm
 
 
 @dataclass(frozen=True)
@@ -88,13 +87,9 @@ class Picture:
     """Width over height."""
 
 
-def pictures(lines: Iterable[Line], ids: Collection[str]) -> dict[str, Picture]:
-    """Return the picture of each of ``lines`` whose id is among ``ids``."""
-    return {line.id: _picture(line) for line in lines if line.id in ids}
-
-
-def _picture(line: Line) -> Picture:
-    image = Image.fromarray(np.rint(line.gray() * 255).astype(np.uint8))
+def picture(gray: npt.NDArray[np.float32]) -> Picture:
+    """Return the picture of a line, float32 (h, w), 0 black .. 1 white."""
+    image = Image.fromarray(np.rint(gray * 255).astype(np.uint8))
     aspect = image.width / image.height
     if image.height > HEIGHT_PX:
         image = image.resize((max(1, round(image.width * HEIGHT_PX / image.height)), HEIGHT_PX))
@@ -106,8 +101,6 @@ def _picture(line: Line) -> Picture:
     return Picture(uri=uri, aspect=aspect)
 
 
-INSIDE = 150
-"""Most lines in the page; the others are in parts beside it."""
 PART_BYTES = 1_600_000
 """Most bytes of lines in a part: a page of less than 2 MB opens at once and goes through most mail."""
 BLANK = "\N{MIDDLE DOT}"
@@ -124,20 +117,6 @@ HOW = (
     "change at a small gap is rounding, at a wide one a defect."
 )
 """How to read the section, as HTML."""
-
-Flips = Sequence[tuple[str, Flip]]
-"""The targets that flipped a line, and how."""
-
-
-def by_harm(report: Report) -> list[tuple[str, Flips]]:
-    """Return the flipped lines by id with the targets that flipped them: most harmful edits first, then widest gap."""
-    return sorted(flips_by_line(report).items(), key=lambda item: _order(item[1]))
-
-
-def _order(flips: Flips) -> tuple[int, float]:
-    changes = [change for _, flip in flips for change in flip.changes]
-    harmful = [change for change in changes if change.effect is Effect.HARMFUL]
-    return -len(harmful), -max([c.gap_reference or 0.0 for c in harmful or changes], default=0.0)
 
 
 def flip_evidence(report: Report, images: Mapping[str, Picture]) -> Evidence:

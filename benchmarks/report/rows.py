@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from inkport.benchmarks.measure import CONFIDENCE
-from inkport.benchmarks.measure.edits import Edits
+from inkport.benchmarks.measure.edits import Effect
 from inkport.benchmarks.measure.equivalence import LEVEL, Verdict
 from inkport.benchmarks.measure.parity import DatasetScore, Flip
 from inkport.benchmarks.measure.units import counted
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun
 from inkport.benchmarks.run.environment import threads_on
-from inkport.benchmarks.run.kit.judge import State
 from inkport.benchmarks.run.noise import Difference
 from inkport.benchmarks.run.record import TargetRecord
 from inkport.core.tables import Table
 from inkport.core.target import LineChoice
-from inkport.runtimes.devices.sensors import Sensors
+
+
+if TYPE_CHECKING:
+    from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun
+    from inkport.runtimes.devices.sensors import Sensors
 
 
 NONE = "-"
 """Shown for what was not measured."""
 NOT_RUN = "not run"
 """Shown as the proof of a target that read nothing."""
+INSIDE = 150
+"""Most lines in the page; the others are in parts beside it."""
+Flips = Sequence[tuple[str, Flip]]
+"""The targets that flipped a line, and how."""
 SAME = "no flips"
 """Shown for a data set that is too small to prove anything and on which no line flipped."""
 
@@ -69,7 +76,7 @@ def by_dataset(report: Report) -> Table:
             row.dataset or NONE,
             "seen" if row.seen_writer else "unseen",
             target.name,
-            _verdict(row),
+            _verdict(row.equivalence.verdict, flipped=row.flipped_lines),
             str(row.lines),
             percent(row.cer),
             percent(row.cer_reference),
@@ -85,21 +92,22 @@ def by_dataset(report: Report) -> Table:
     return Table(head, tuple(rows), 4, "Each data set by itself, lines of seen and of unseen writers apart")
 
 
-def _verdict(row: DatasetScore) -> str:
+def _verdict(verdict: Verdict, *, flipped: int) -> str:
     """Return the verdict; where no line flipped, too few writers are no failure and do not look like one."""
-    same = row.equivalence.verdict is Verdict.INCONCLUSIVE and not row.flipped_lines
-    return SAME if same else str(row.equivalence.verdict)
+    return SAME if verdict is Verdict.INCONCLUSIVE and not flipped else str(verdict)
 
 
 def words_and_edits(report: Report) -> Table:
     """Return one row per target that read: word error rates and the kinds of its edits; the reference first."""
     head = ("system", "WER %", "WER (HTR) %", "substitutions", "insertions", "deletions", "of symbols")
     scores = [(target.name, target.parity) for target in report.targets if target.parity]
-    rows = [(name, percent(s.wer), percent(s.wer_htr), *_edit_cells(s.edits), str(s.symbols)) for name, s in scores]
+    rows = [
+        (name, percent(s.wer), percent(s.wer_htr), *map(str, s.edits.by_kind), str(s.symbols)) for name, s in scores
+    ]
     if scores:
         s = scores[0][1]
         first = ("reference", percent(s.wer_reference), percent(s.wer_htr_reference))
-        rows.insert(0, (*first, *_edit_cells(s.edits_reference), str(s.symbols)))
+        rows.insert(0, (*first, *map(str, s.edits_reference.by_kind), str(s.symbols)))
     return Table(head, tuple(rows), 1, "Word error rates, and edits by kind")
 
 
@@ -181,6 +189,17 @@ def flips_by_line(report: Report) -> dict[str, list[tuple[str, Flip]]]:
     return found
 
 
+def by_harm(report: Report) -> list[tuple[str, Flips]]:
+    """Return the flipped lines by id with the targets that flipped them: most harmful edits first, then widest gap."""
+    return sorted(flips_by_line(report).items(), key=lambda item: _order(item[1]))
+
+
+def _order(flips: Flips) -> tuple[int, float]:
+    changes = [change for _, flip in flips for change in flip.changes]
+    harmful = [change for change in changes if change.effect is Effect.HARMFUL]
+    return -len(harmful), -max([c.gap_reference or 0.0 for c in harmful or changes], default=0.0)
+
+
 def percent(rate: float) -> str:
     """Format a rate in per cent."""
     return f"{100 * rate:.2f}"
@@ -210,10 +229,6 @@ def _speed(target: TargetRecord) -> str:
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f}"
-
-
-def _edit_cells(edits: Edits) -> tuple[str, str, str]:
-    return str(edits.substitutions), str(edits.insertions), str(edits.deletions)
 
 
 def _datasets(target: TargetRecord) -> tuple[DatasetScore, ...]:
@@ -316,6 +331,8 @@ def devices(report: Report) -> Table:
 
 def device_notes(report: Report) -> list[str]:
     """Return how to read the table, and what does not fit into it."""
+    from inkport.benchmarks.run.kit.judge import State
+
     notes = [
         "times: of the inference alone, by the runner's own clock, each line once; targets took no turns",
         "°C: the hottest sensor that the device tells of",

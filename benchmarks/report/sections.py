@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from inkport.benchmarks.measure.equivalence import Verdict
-from inkport.benchmarks.measure.parity import Parity, Score
+from inkport.benchmarks.measure.equivalence import Equivalence, Verdict
+from inkport.benchmarks.measure.parity import DatasetScore, Parity, Score
 from inkport.benchmarks.measure.units import counted
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.report.flips import INSIDE, by_harm, flip_evidence, pictures
-from inkport.benchmarks.report.junit import cases
-from inkport.benchmarks.report.plots import draw_plots
+from inkport.benchmarks.report.junit import RESULTS, Case, Result
 from inkport.benchmarks.report.presentation import Conclusion, Evidence, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import (
+    INSIDE,
+    between,
     by_dataset,
+    by_harm,
     device_notes,
     devices,
     facts,
-    flips_by_line,
     headline,
     notes,
+    percent,
     points,
     reference_line,
     speeds,
@@ -32,7 +34,10 @@ from inkport.benchmarks.run.noise import Difference
 from inkport.benchmarks.run.record import Outcome, TargetRecord
 from inkport.core.tables import Table
 from inkport.core.target import Budget, LineChoice
-from inkport.lines.line import Line
+
+
+if TYPE_CHECKING:
+    from inkport.benchmarks.report.flips import Picture
 
 
 SIGNS = dict.fromkeys(Outcome, Sign.BAD) | {
@@ -173,26 +178,30 @@ VERDICTS = {
 """What each verdict means."""
 
 
-def present(report: Report, lines: Iterable[Line] = ()) -> Presentation:
+Pictures = Callable[[], "Mapping[str, Picture]"]
+"""Makes the pictures of the flipped lines, by id: only the page asks for them."""
+
+
+def present(report: Report, images: Pictures = dict) -> Presentation:
     """Return the report of `inkport verify` as it is read.
 
     Args:
         report: The report.
-        lines: The lines that it is about, for the page, which shows the flipped ones.
+        images: What the page shows of the flipped lines.
     """
     return Presentation(
         title="inkport verify",
         about=report.model.name,
         subject=(headline(report), reference_line(report)),
         conclusions=conclusions(report),
-        sections=tuple(_sections(report, lines)),
+        sections=tuple(_sections(report, images)),
         signs={str(word): sign for word, sign in (SIGNS | VERDICTS).items()},
         cases=tuple(cases(report)),
         created=report.created,
     )
 
 
-def _sections(report: Report, lines: Iterable[Line]) -> Iterable[Section]:
+def _sections(report: Report, images: Pictures) -> Iterable[Section]:
     yield Section(name="Targets", tables=(summary(report),), sentences=tuple(notes(report)))
     if reasons := [f"{target.name}: {target.reason}" for target in report.targets if target.reason and target.parity]:
         yield Section(name="Reasons", sentences=tuple(reasons))
@@ -204,19 +213,32 @@ def _sections(report: Report, lines: Iterable[Line]) -> Iterable[Section]:
     if report.devices:
         yield Section(name="Devices", tables=(devices(report),), sentences=tuple(device_notes(report)))
     yield Section(name="Verdicts", tables=(verdicts(report),), terminal=False)
-    yield Section(name="Plots", evidence=lambda: Evidence(draw_plots(report)), terminal=False)
+    yield Section(name="Plots", evidence=lambda: _plots(report), terminal=False)
     yield Section(name="Words and edits", tables=(words_and_edits(report),), terminal=False)
     if (timed := speeds(report)).rows:
         yield Section(name="Speed", tables=(timed,), terminal=False)
     yield Section(
         name="Flipped lines",
         tables=(_flips(report),),
-        evidence=lambda: flip_evidence(report, pictures(lines, flips_by_line(report))),
+        evidence=lambda: _ledger(report, images),
         terminal=False,
     )
     yield Section(
         name="Environment", tables=(Table(("what", "value"), tuple(facts(report).items()), 2),), terminal=False
     )
+
+
+def _plots(report: Report) -> Evidence:
+    # Here and below: only a page needs drawings and pictures.
+    from inkport.benchmarks.report.plots import draw_plots
+
+    return Evidence(draw_plots(report))
+
+
+def _ledger(report: Report, images: Pictures) -> Evidence:
+    from inkport.benchmarks.report.flips import flip_evidence
+
+    return flip_evidence(report, images())
 
 
 def _flips(report: Report) -> Table:
@@ -229,3 +251,46 @@ def _flips(report: Report) -> Table:
     )
     caption = f"The {INSIDE} most harmful of {len(found)} lines; report.json has all." if found[INSIDE:] else ""
     return Table(("line", "target", "text", "reference read", "target read", "changes"), rows, 6, caption)
+
+
+def cases(report: Report) -> list[Case]:
+    """Return the cases of `inkport verify`: a suite per target, a case for its outcome and one for each data set."""
+    return [case for target in report.targets for case in _cases(target)]
+
+
+def _cases(target: TargetRecord) -> list[Case]:
+    broken = target.outcome is Outcome.UNAVAILABLE and target.required
+    whole = Case(
+        suite=target.name,
+        name="outcome",
+        result=Result.ERROR if broken else RESULTS[target.outcome],
+        message=f"{target.outcome}: {target.reason}" if target.reason else "",
+        output=_times(target),
+    )
+    return [whole, *(_dataset_case(target.name, row) for row in (target.parity.datasets if target.parity else ()))]
+
+
+def _times(target: TargetRecord) -> str:
+    latency = target.latency
+    return f"p50 {latency.p50_ms:.3f} ms, p90 {latency.p90_ms:.3f} ms, p99 {latency.p99_ms:.3f} ms" if latency else ""
+
+
+def _dataset_case(target: str, row: DatasetScore) -> Case:
+    found = row.equivalence
+    figures = (
+        f"CER {percent(row.cer)} %, reference {percent(row.cer_reference)} %, difference {points(row.delta)} points, "
+        f"95 % interval {between(row.interval)}, margin {100 * found.margin:g}, "
+        f"{row.flipped_lines} of {row.lines} lines flipped"
+    )
+    result = _dataset_result(found)
+    writers = " (seen writers)" if row.seen_writer else ""
+    message = "" if result is Result.PASSED else f"{found.verdict}: {figures}"
+    return Case(
+        suite=target, name=(row.dataset or "all lines") + writers, result=result, message=message, output=figures
+    )
+
+
+def _dataset_result(found: Equivalence) -> Result:
+    if found.verdict is Verdict.EQUIVALENT:
+        return Result.PASSED
+    return Result.SKIPPED if found.verdict is Verdict.INCONCLUSIVE else Result.FAILURE

@@ -91,15 +91,20 @@ class Latency(Speed):
 
 
 def choose_lines(inputs: Sequence[Image], count: int, *, seed: int) -> list[int]:
+    """Choose up to ``count`` prepared lines as ``choose_widths`` does, and return their indices."""
+    return choose_widths([image.shape[3] for image in inputs], count, seed=seed)
+
+
+def choose_widths(widths: Sequence[int], count: int, *, seed: int) -> list[int]:
     """Choose up to ``count`` lines that have the widths of all, in random order.
 
     Every line has its place in the order of widths; places at equal distances are taken.
 
     Returns:
-        Indices into ``inputs``.
+        Indices into ``widths``.
     """
-    by_width = sorted(range(len(inputs)), key=lambda index: inputs[index].shape[3])
-    places = (np.arange(min(count, len(inputs))) + 0.5) * len(inputs) / min(count, len(inputs))
+    by_width = sorted(range(len(widths)), key=lambda index: widths[index])
+    places = (np.arange(min(count, len(widths))) + 0.5) * len(widths) / min(count, len(widths))
     chosen = [by_width[int(place)] for place in places]
     np.random.default_rng(seed).shuffle(chosen)
     return chosen

@@ -1,20 +1,27 @@
-"""What is asked of a check (one request, whatever is checked), and the reference that it is held against."""
+"""What is asked of a check (model, targets, lines, reference), and what its report says of that."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inkport.benchmarks.measure import RESAMPLES
+from inkport.benchmarks.run.environment import without_folders
+from inkport.benchmarks.run.record import ArtifactInfo
 from inkport.core.artifact import Artifact
-from inkport.core.beam import BeamDecoder
 from inkport.core.errors import ExportError, LineDataError, RuntimeUnavailableError, UnknownRuntimeError, UsageError
 from inkport.core.registry import open_session, probe, runtime_names
 from inkport.core.runtime import CheckedSession, SessionOptions
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import Audit
+from inkport.lines.roles import LEARNT, Role, recorded
+from inkport.lines.source import digest_lines
+
+
+if TYPE_CHECKING:
+    from inkport.core.beam import BeamDecoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,3 +163,112 @@ def check_targets(targets: Sequence[Target]) -> None:
                 f"target {target.name!r}: runtime {target.runtime!r} is not registered",
                 remedy=f"registered runtimes: {', '.join(names)}",
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """Which model was verified."""
+
+    name: str
+    """Name of the recogniser."""
+    version: str
+    """Version of its weights."""
+    charset_sha256: str
+    """Digest of its charset."""
+    height: int
+    """Height of its input, in pixels."""
+    stride: int
+    """Columns of its input per frame."""
+    artifact: ArtifactInfo
+    """What was handed in as the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkippedLine:
+    """A line left out by request."""
+
+    id: str
+    """The line's id."""
+    problem: str
+    """What is wrong with it."""
+    detail: str
+    """The sentence that says so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataInfo:
+    """Which lines were read."""
+
+    sha256: str
+    """Digest of ids, texts and images, in order (``inkport.lines.source.digest_lines``)."""
+    sources: tuple[str, ...]
+    """Names of the files or folders, without their paths."""
+    lines: int
+    """Lines read."""
+    skipped: tuple[SkippedLine, ...]
+    """Lines left out."""
+    trained_on: int | None = None
+    """Lines read that the model was trained on; absent where its provenance does not record its lines."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceInfo:
+    """What all targets were compared with."""
+
+    runtime: str
+    """Name of the runtime."""
+    runtime_version: str
+    """Version of its SDK."""
+    device: str
+    """Device of the runtime."""
+    precision: Precision
+    """Number format."""
+    note: str
+    """Why it is not torch, if it is not."""
+    artifact: ArtifactInfo
+    """What it ran."""
+
+
+def describe_model(model: Artifact) -> ModelInfo:
+    """Describe the model as it was handed in."""
+    return ModelInfo(
+        name=model.spec.name,
+        version=model.spec.version,
+        charset_sha256=model.spec.charset.digest,
+        height=model.spec.preprocess.height,
+        stride=model.spec.stride,
+        artifact=ArtifactInfo.of(model),
+    )
+
+
+def describe_reference(reference: Reference) -> ReferenceInfo:
+    """Describe what targets were compared with."""
+    return ReferenceInfo(
+        runtime=reference.target.runtime,
+        runtime_version=probe(reference.target.runtime).version,
+        device=reference.target.device,
+        precision=reference.target.precision,
+        note=without_folders(reference.note),
+        artifact=ArtifactInfo.of(reference.artifact),
+    )
+
+
+def describe_data(audit: Audit, sources: Sequence[str], model: Artifact | None = None) -> DataInfo:
+    """Describe the lines.
+
+    Args:
+        audit: The lines.
+        sources: Names of their sets, without folders.
+        model: Whose provenance says whether it was trained on them.
+    """
+    record = model.provenance.line_digests if model else {}
+    learnt = recorded(record, audit.lines, LEARNT)
+    return DataInfo(
+        sha256=digest_lines(audit.lines),
+        sources=tuple(sources),
+        lines=len(audit.lines),
+        skipped=tuple(
+            SkippedLine(id=f.id, problem=str(f.problem), detail=without_folders(f.detail)) for f in audit.findings
+        ),
+        trained_on=len({id(line) for some in learnt.values() for line in some}) if Role.TRAIN in record else None,
+    )

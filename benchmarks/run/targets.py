@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from inkport.benchmarks.measure.gaps import find_gaps
 from inkport.benchmarks.measure.parity import Reading, choose_fragile, compare, line_edits, score, without_claims
@@ -12,7 +13,7 @@ from inkport.benchmarks.run.latency import (
     Image,
     Latency,
     Times,
-    choose_lines,
+    choose_widths,
     cold_start,
     host_times,
     measure,
@@ -23,7 +24,6 @@ from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.record import ArtifactInfo, Outcome, Proof, TargetRecord
 from inkport.benchmarks.run.request import Provide, Request, VerifyOptions
 from inkport.core.artifact import Artifact
-from inkport.core.beam import BeamDecoder
 from inkport.core.ctc import Decode, Transcription, greedy
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.exits import is_refusal
@@ -33,6 +33,10 @@ from inkport.core.runtime import Availability, CheckedSession, Evidence, Placed,
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import LineChoice, Precision, Target
 from inkport.lines.audit import Audit
+
+
+if TYPE_CHECKING:
+    from inkport.core.beam import BeamDecoder
 
 
 READ_AT_ONCE = 32
@@ -198,7 +202,7 @@ def _sample(target: Target, expected: Reading, audit: Audit, options: VerifyOpti
         return None
     if target.choose is LineChoice.FRAGILE:
         return sorted(choose_fragile(expected.thresholds, target.lines))
-    return sorted(choose_lines(audit.inputs, target.lines, seed=options.seed))
+    return sorted(choose_widths(audit.widths, target.lines, seed=options.seed))
 
 
 def read_all(
@@ -281,7 +285,7 @@ def measure_speed(
     }
     if not ready or not options.latency_lines:
         return speed
-    chosen = choose_lines(audit.inputs, options.latency_lines, seed=options.seed)
+    chosen = choose_widths(audit.widths, options.latency_lines, seed=options.seed)
     inputs = [audit.inputs[index] for index in chosen]
     cold: dict[str, float] = {}
     sessions: dict[str, Session] = {}

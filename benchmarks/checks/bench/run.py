@@ -10,7 +10,6 @@ from typing import Any
 from inkport.benchmarks.checks.bench.efficiency import efficiency, operations_at
 from inkport.benchmarks.checks.bench.report import BENCH, Bench, Measured
 from inkport.benchmarks.measure.width_cost import fit_curve
-from inkport.benchmarks.report.describe import describe_data, describe_model
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.fresh import start_fresh
@@ -20,7 +19,7 @@ from inkport.benchmarks.run.noise import Noise, NoiseMeter
 from inkport.benchmarks.run.peaks import Peaks, measure_peaks
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.record import Outcome
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.request import Request, describe_data, describe_model
 from inkport.benchmarks.run.scenarios import Scenario, ScenarioRunner, figures
 from inkport.benchmarks.run.sustained import measure_overhead, run_sustained
 from inkport.benchmarks.run.targets import Attempt, is_baseline, open_target, session_options

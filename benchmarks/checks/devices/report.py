@@ -7,13 +7,12 @@ from dataclasses import replace
 
 from inkport.benchmarks.checks.devices.run import DeviceRuns
 from inkport.benchmarks.checks.kit.make import KitRequest
-from inkport.benchmarks.report.describe import describe_data, describe_model
-from inkport.benchmarks.report.envelope import ReferenceInfo, Report, Together
+from inkport.benchmarks.report.envelope import Report, Together
 from inkport.benchmarks.run.device_record import DeviceReport
 from inkport.benchmarks.run.environment import read_environment, without_folders
 from inkport.benchmarks.run.kit.open import Kit
 from inkport.benchmarks.run.record import ArtifactInfo
-from inkport.benchmarks.run.request import VerifyOptions
+from inkport.benchmarks.run.request import ReferenceInfo, VerifyOptions, describe_data, describe_model
 from inkport.core.target import Target
 
 

@@ -18,13 +18,19 @@ from inkport.benchmarks.checks.flips.report import (
 )
 from inkport.benchmarks.measure.gaps import FrameGaps, Prediction, Probe, find_gaps, logit_errors, predict
 from inkport.benchmarks.measure.parity import choose_fragile
-from inkport.benchmarks.report.describe import describe_data, describe_model, describe_reference
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.latency import choose_lines
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.record import Outcome, TargetRecord
-from inkport.benchmarks.run.request import Reference, Request, open_reference
+from inkport.benchmarks.run.request import (
+    Reference,
+    Request,
+    describe_data,
+    describe_model,
+    describe_reference,
+    open_reference,
+)
 from inkport.benchmarks.run.targets import logits_of, open_target
 from inkport.core.ctc import greedy
 from inkport.core.errors import LineDataError

@@ -13,13 +13,19 @@ from inkport.benchmarks.checks.invariance.report import (
     Relations,
     Status,
 )
-from inkport.benchmarks.report.describe import describe_data, describe_model, describe_reference
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.environment import read_environment, without_folders
 from inkport.benchmarks.run.latency import choose_lines
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.record import Outcome, TargetRecord
-from inkport.benchmarks.run.request import Reference, Request, open_reference
+from inkport.benchmarks.run.request import (
+    Reference,
+    Request,
+    describe_data,
+    describe_model,
+    describe_reference,
+    open_reference,
+)
 from inkport.benchmarks.run.targets import open_target, session_options
 from inkport.core.artifact import Artifact
 from inkport.core.errors import RuntimeUnavailableError

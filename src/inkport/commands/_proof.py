@@ -6,18 +6,19 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inkport.commands._request import shipped_artifacts
 from inkport.core.artifact import Artifact
-from inkport.core.bundle import find_lm
 from inkport.core.errors import ExportError, TargetError
-from inkport.core.lm.files import lm_digests
 from inkport.core.registry import load_runtime
 from inkport.core.target import Target
-from inkport.export.plan import find_made
-from inkport.export.quantize.calibration import CalibrationSet
 from inkport.lines.line import Line
 from inkport.lines.roles import LEARNT, Role, recorded, refuse_recorded
+
+
+if TYPE_CHECKING:
+    from inkport.export.quantize.calibration import CalibrationSet
 
 
 NO_PROOF = (Role.CALIBRATION, Role.TUNING)
@@ -111,6 +112,9 @@ def refuse_lm_lines(lines: Iterable[Line], lm: Path, model: Artifact | None = No
         LineDataError: If there is one.
         ArtifactError: If the language model cannot be read.
     """
+    from inkport.core.bundle import find_lm
+    from inkport.core.lm.files import lm_digests
+
     refuse_recorded(
         lm_digests(find_lm(lm), root=model.root if model else ""),
         lines,
@@ -124,6 +128,8 @@ def refuse_lm_lines(lines: Iterable[Line], lm: Path, model: Artifact | None = No
 def _made_before(
     model: Artifact, targets: Sequence[Target], work: Path, calibration: CalibrationSet | None
 ) -> list[Artifact]:
+    from inkport.export.plan import find_made
+
     found = []
     for target in targets:
         # What is no target here, or cannot be made, is for the run to say.

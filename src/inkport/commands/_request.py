@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inkport.commands._skip import say_skipped
 from inkport.core.artifact import Artifact
@@ -13,11 +14,13 @@ from inkport.core.bundle import bundled_artifacts
 from inkport.core.errors import ArtifactNotFoundError, TargetError, UsageError
 from inkport.core.registry import load_runtime, probe
 from inkport.core.target import Target
-from inkport.export.plan import build, lacks_calibration
-from inkport.export.quantize.calibration import CALIBRATION_LINES, CalibrationSet, choose_calibration
 from inkport.lines.audit import Audit, Problem, audit_for
 from inkport.lines.roles import name_lines, refuse_shared
 from inkport.lines.source import read_lines
+
+
+if TYPE_CHECKING:
+    from inkport.export.quantize.calibration import CalibrationSet
 
 
 def problems_of(skip: str) -> tuple[str, ...]:
@@ -61,9 +64,9 @@ def check_calibration(sources: Sequence[Path], calibration: Sequence[Path]) -> N
 
 
 def calibrate(
-    model: Artifact, sources: Sequence[Path], skip: Sequence[str], *, count: int = CALIBRATION_LINES
+    model: Artifact, sources: Sequence[Path], skip: Sequence[str], *, count: int | None = None
 ) -> CalibrationSet | None:
-    """Choose the lines that int8 takes its ranges from; None if there is no source.
+    """Choose the lines that int8 takes its ranges from, ``CALIBRATION_LINES`` or ``count``; None if there is no source.
 
     Raises:
         LineDataError: If there is no usable line, one is a test line, or the image of a chosen one is bad and this is
@@ -71,8 +74,13 @@ def calibrate(
     """
     if not sources:
         return None
+    from inkport.export.quantize.calibration import CALIBRATION_LINES, choose_calibration
+
     chosen = choose_calibration(
-        read_lines(sources), model.spec.preprocess, count=count, skip_bad_images=Problem.BAD_IMAGE in skip
+        read_lines(sources),
+        model.spec.preprocess,
+        count=count or CALIBRATION_LINES,
+        skip_bad_images=Problem.BAD_IMAGE in skip,
     )
     if chosen.skipped:
         sys.stderr.write(f"left out of calibration: {len(chosen.skipped)} bad-image: {', '.join(chosen.skipped)}\n")
@@ -102,6 +110,8 @@ def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) 
     Raises:
         UsageError: If there is one.
     """
+    from inkport.export.plan import lacks_calibration
+
     reuse = shipped_artifacts()
     for target in targets:
         try:
@@ -127,6 +137,8 @@ def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) ->
     reuse = shipped_artifacts()
 
     def provide(target: Target) -> Artifact:
+        from inkport.export.plan import build
+
         return build(
             model,
             format=load_runtime(target.runtime).formats[0],

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from inkport.benchmarks.measure.pareto import dominated_by
-from inkport.benchmarks.report.describe import describe_model
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.record import ArtifactInfo, Outcome
+from inkport.benchmarks.run.request import describe_model
 from inkport.compress.graph import START
 from inkport.compress.judge import Judged, Standing, judge_member, standing
 from inkport.compress.measure import LineSetRun

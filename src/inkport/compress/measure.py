@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from inkport.benchmarks.checks.verify import verify
-from inkport.benchmarks.report.describe import describe_data
-from inkport.benchmarks.report.envelope import DataInfo, ReferenceInfo
 from inkport.benchmarks.run.environment import Environment, read_environment, without_folders
 from inkport.benchmarks.run.fresh import start_fresh
 from inkport.benchmarks.run.latency import Speed
 from inkport.benchmarks.run.progress import Progress
 from inkport.benchmarks.run.record import Outcome, TargetRecord
-from inkport.benchmarks.run.request import Request, VerifyOptions
+from inkport.benchmarks.run.request import DataInfo, ReferenceInfo, Request, VerifyOptions, describe_data
 from inkport.benchmarks.run.targets import session_options
 from inkport.compress.recipe import MeasureRecipe
 from inkport.compress.store import kept

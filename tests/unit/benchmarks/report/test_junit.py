@@ -7,7 +7,8 @@ import junitparser
 import pytest
 
 from inkport.benchmarks.measure.equivalence import Verdict
-from inkport.benchmarks.report.junit import RESULTS, Case, Result, cases, junit_xml
+from inkport.benchmarks.report.junit import RESULTS, Case, Result, junit_xml
+from inkport.benchmarks.report.sections import cases
 from inkport.benchmarks.run.record import Outcome, Proof
 
 
