@@ -248,7 +248,10 @@ def bench() -> str:
         shares = " and ".join(f"{100 * point['of_peak']:.0f}" for point in target["efficiency"])
         low, high = (100 * (ratio[key] - 1) for key in ("low", "high"))
         cost = f"{100 * (ratio['value'] - 1):+.2f} ({low:+.2f} to {high:+.2f})"
-        rows.append((target["name"], f"{stream['p50_ms']['value']:.3g}", shares, cost))
+        p50 = stream["p50_ms"]
+        # Inkport 0.1 wrote the interval beside the value.
+        p50 = p50["value"] if isinstance(p50, dict) else p50
+        rows.append((target["name"], f"{p50:.3g}", shares, cost))
     return table("target | p50 ms: | % of the peak, median and widest line: | time of the harness, %:", rows)
 
 

@@ -29,11 +29,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from inkport.benchmarks.measure.equivalence import LEVEL
+from inkport.benchmarks.measure.equivalence import LEVEL, evidence, log_evidence_below
 from inkport.benchmarks.measure.estimate import limits, moments
-from inkport.benchmarks.measure.per_line import to_json_text
-from inkport.benchmarks.measure.student import t_quantile
-from inkport.benchmarks.measure.unseen import evidence, log_evidence_below
+from inkport.benchmarks.measure.parity import to_json_text
+from inkport.benchmarks.measure.quantiles import t_quantile
 from inkport.core.files import write_atomically
 from inkport.core.tables import Table, markdown_table
 from inkport.core.target import LARGEST_WRITER_LOSS

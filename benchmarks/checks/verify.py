@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inkport.benchmarks.measure.fragile import fragile_reason
-from inkport.benchmarks.measure.per_line import per_line
-from inkport.benchmarks.report.describe import describe_data, describe_model, describe_reference
+from inkport.benchmarks.measure.parity import fragile_reason, per_line
 from inkport.benchmarks.report.envelope import Report, Together
 from inkport.benchmarks.run.environment import read_environment
-from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.record import Proof, TargetRecord
-from inkport.benchmarks.run.reference import open_reference
-from inkport.benchmarks.run.request import Request
-from inkport.benchmarks.run.speed import Speed, measure_speed
-from inkport.benchmarks.run.targets import Attempt, prove, read_all
-from inkport.benchmarks.run.verdict import judge
+from inkport.benchmarks.run.record import Outcome, Proof, TargetRecord, judge
+from inkport.benchmarks.run.request import Request, describe_data, describe_model, describe_reference, open_reference
+from inkport.benchmarks.run.targets import Attempt, Speed, measure_speed, prove, read_all
 from inkport.core.ctc import greedy
 from inkport.core.runtime import SessionOptions
 from inkport.core.target import LineChoice

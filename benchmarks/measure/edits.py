@@ -1,11 +1,14 @@
-"""Which edits lead from a line's text to its reading, counted by kind."""
+"""What was read on each line: its edits by kind, and the flip ledger of what changed from one reading to another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from inkport.core.metrics import edit_distance
+from inkport.core.charset import normalise_text
+from inkport.core.ctc import Emission, Transcription
+from inkport.core.metrics import edit_costs, edit_distance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,12 @@ class Edits:
     @property
     def total(self) -> int:
         """The edit distance."""
-        return self.substitutions + self.insertions + self.deletions
+        return sum(self.by_kind)
+
+    @property
+    def by_kind(self) -> tuple[int, int, int]:
+        """Substitutions, insertions, deletions."""
+        return self.substitutions, self.insertions, self.deletions
 
 
 def count_edits(text: str, reading: str) -> Edits:
@@ -56,17 +64,12 @@ BAND = 4
 
 
 def edit_script(before: Sequence[str], after: Sequence[str]) -> tuple[Step, ...]:
-    """Return a shortest edit script, in order, with as many substitutions as possible.
-
-    Source:
-        Wagner & Fischer, *The String-to-String Correction Problem* (1974), traced from the start; Ukkonen,
-        *Algorithms for Approximate String Matching* (1985): a script of k edits stays within k of the diagonal.
-    """
+    """Return a shortest edit script, in order, with as many substitutions as possible, by ``edit_costs``."""
     weight = len(before) + len(after) + 1
     gap = weight + 1
     band = BAND
     # A result of more edits than the band is wide may have a better one outside.
-    while (costs := _costs(before, after, weight, band))[0][0] // weight > band:
+    while (costs := _costs_to_the_end(before, after, weight, band))[0][0] // weight > band:
         band *= 2
     steps: list[Step] = []
     i = j = 0
@@ -85,24 +88,10 @@ def edit_script(before: Sequence[str], after: Sequence[str]) -> tuple[Step, ...]
     return tuple(steps)
 
 
-def _costs(before: Sequence[str], after: Sequence[str], weight: int, band: int) -> list[list[int]]:
-    """Return the costs from ``before[i:]`` to ``after[j:]``; far too much where i and j are over ``band`` apart."""
-    gap, width = weight + 1, len(after)
-    never = (weight + band + 1) ** 3
-    # From the end, so that the walk goes forward and equal symbols pair up early.
-    costs: list[list[int]] = []
-    below = [never] * (width + 2)
-    for i in reversed(range(len(before) + 1)):
-        row = [never] * (width + 2)
-        for j in reversed(range(max(0, i - band), min(width, i + band) + 1)):
-            if i == len(before) and j == width:
-                row[j] = 0
-                continue
-            same = i < len(before) and j < width and before[i] == after[j]
-            row[j] = min(below[j + 1] + (0 if same else weight), below[j] + gap, row[j + 1] + gap)
-        costs.append(row)
-        below = row
-    return costs[::-1]
+def _costs_to_the_end(before: Sequence[str], after: Sequence[str], weight: int, band: int) -> list[list[int]]:
+    """Return the costs from ``before[i:]`` to ``after[j:]``: the walk goes forward, and equal symbols pair up early."""
+    costs = edit_costs(before[::-1], after[::-1], gap=weight + 1, substitution=weight, band=band)
+    return [row[::-1] for row in costs][::-1]
 
 
 def sum_edits(edits: Iterable[Edits]) -> Edits:
@@ -113,3 +102,97 @@ def sum_edits(edits: Iterable[Edits]) -> Edits:
         insertions=sum(e.insertions for e in items),
         deletions=sum(e.deletions for e in items),
     )
+
+
+class Effect(StrEnum):
+    """What a change does to the distance from the text."""
+
+    HARMFUL = "harmful"
+    """It makes an error."""
+    HARMLESS = "harmless"
+    """It turns one error into another."""
+    REPAIRED = "repaired"
+    """It mends an error of the reference."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One edit from the reference's reading to the target's."""
+
+    reference: str
+    """The symbol that the reference read; empty if it read none here."""
+    target: str
+    """The symbol that the target read; empty if it read none here."""
+    effect: Effect
+    """What this edit alone does to the reference's reading."""
+    first_frame: int
+    """First frame of the symbol: the reference's, or the target's where the reference read none."""
+    last_frame: int
+    """Last frame of that symbol, included."""
+    gap_reference: float | None
+    """Smallest top-1 minus top-2 logit of the reference over its symbol: how close it was to this change."""
+    gap: float | None
+    """The same of the target."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effects:
+    """How many changes of each kind."""
+
+    harmful: int = 0
+    """Changes that make an error."""
+    harmless: int = 0
+    """Changes from one error to another."""
+    repaired: int = 0
+    """Changes that mend an error."""
+
+
+def find_changes(text: str, reference: Transcription, target: Transcription) -> tuple[Change, ...]:
+    """Return the edits of a shortest script from one reading to the other, in reading order.
+
+    Args:
+        text: The line's transcription, normalised.
+        reference: What the reference read, with emissions.
+        target: What the target read, with emissions.
+    """
+    before = count_edits(text, normalise_text(reference.text)).total
+
+    def change(step: Step) -> Change:
+        old = _at(reference.emissions, step.before)
+        new = _at(target.emissions, step.after)
+        place = old or new
+        start, end = step.position, step.position + (old is not None)
+        applied = reference.text[:start] + (new.symbol if new else "") + reference.text[end:]
+        after = count_edits(text, normalise_text(applied)).total
+        return Change(
+            reference=old.symbol if old else "",
+            target=new.symbol if new else "",
+            effect=_effect(after - before),
+            first_frame=place.first_frame if place else 0,
+            last_frame=place.last_frame if place else 0,
+            gap_reference=old.margin if old else None,
+            gap=new.margin if new else None,
+        )
+
+    symbols = [e.symbol for e in reference.emissions], [e.symbol for e in target.emissions]
+    return tuple(change(step) for step in edit_script(*symbols))
+
+
+def sum_effects(changes: Iterable[Change]) -> Effects:
+    """Count the changes by effect."""
+    found = [change.effect for change in changes]
+    return Effects(
+        harmful=found.count(Effect.HARMFUL),
+        harmless=found.count(Effect.HARMLESS),
+        repaired=found.count(Effect.REPAIRED),
+    )
+
+
+def _at(emissions: Sequence[Emission], index: int | None) -> Emission | None:
+    return None if index is None else emissions[index]
+
+
+def _effect(difference: int) -> Effect:
+    if difference > 0:
+        return Effect.HARMFUL
+    return Effect.REPAIRED if difference < 0 else Effect.HARMLESS

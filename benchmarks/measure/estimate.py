@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.benchmarks.measure import CONFIDENCE
-from inkport.benchmarks.measure.student import t_quantile
+from inkport.benchmarks.measure.quantiles import t_quantile
 from inkport.benchmarks.measure.units import UnitKind, Units
 
 

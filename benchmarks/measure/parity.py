@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
 
 from inkport.benchmarks.measure import RESAMPLES
-from inkport.benchmarks.measure.changes import Change, Effects, find_changes, sum_effects
-from inkport.benchmarks.measure.edits import Edits, count_edits, sum_edits
-from inkport.benchmarks.measure.equivalence import Equivalence, judge_equivalence
+from inkport.benchmarks.measure.edits import Change, Edits, Effects, count_edits, find_changes, sum_edits, sum_effects
+from inkport.benchmarks.measure.equivalence import Equivalence, Verdict, judge_equivalence
 from inkport.benchmarks.measure.estimate import estimate
-from inkport.benchmarks.measure.units import UnitKind, units_of
-from inkport.benchmarks.measure.worst import WorstWriter, worst_writer
+from inkport.benchmarks.measure.units import UnitKind, WorstWriter, units_of, worst_writer
 from inkport.core.charset import normalise_text
 from inkport.core.ctc import Transcription
 from inkport.core.metrics import wer, wer_htr
@@ -30,7 +31,7 @@ class Reading:
     edits: tuple[Edits, ...]
     """Edits against each line's text, in order."""
     thresholds: tuple[float, ...] = ()
-    """Smallest margin per line that matters (``FrameMargins.threshold``); empty where it was not asked for."""
+    """Smallest gap per line that matters (``FrameGaps.threshold``); empty where it was not asked for."""
 
     def part(self, indices: Sequence[int]) -> Reading:
         """Return the reading of some of the lines."""
@@ -115,9 +116,9 @@ class Flip:
     """What the reference read."""
     reading: str
     """What the target read."""
-    margin_reference: float | None
+    gap_reference: float | None
     """Smallest top-1 minus top-2 logit of the reference on the line: how close its reading was to flipping."""
-    margin: float | None
+    gap: float | None
     """The same of the target."""
     changes: tuple[Change, ...]
     """The edits from the reference's reading to the target's."""
@@ -234,12 +235,149 @@ def _flip(line: Line, reference: Transcription, target: Transcription) -> Flip:
         text=normalise_text(line.text),
         reading_reference=reference.text,
         reading=target.text,
-        margin_reference=_finite(reference.margin),
-        margin=_finite(target.margin),
+        gap_reference=_finite(reference.margin),
+        gap=_finite(target.margin),
         changes=find_changes(normalise_text(line.text), reference, target),
     )
 
 
 def _finite(value: float) -> float | None:
-    """JSON knows no infinity, which is the margin of a reading without frames."""
+    """JSON knows no infinity, which is the gap of a reading without frames."""
     return value if math.isfinite(value) else None
+
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Lines that have a row of their own in a report."""
+
+    dataset: str
+    """Name of the data set."""
+    seen_writer: bool
+    """Whether the model may have seen these writers in training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerLine:
+    """Figures per line, in the order of the lines; writers and documents are numbered and not named."""
+
+    groups: tuple[Group, ...]
+    """The data sets, lines of seen and unseen writers apart."""
+    group: tuple[int, ...]
+    """Index into ``groups``."""
+    writer: tuple[int | None, ...]
+    """Number of the line's writer, or of its document where only that is known, counted from 0 over all data sets;
+    None where neither is."""
+    symbols: tuple[int, ...]
+    """Symbols of the line's text."""
+    edits_reference: tuple[int, ...]
+    """Edits of the reference's reading."""
+    gap_reference: tuple[float | None, ...]
+    """Smallest top-1 minus top-2 logit of the reference on the line, to four digits; None without frames."""
+    documents: tuple[int, ...]
+    """Numbers in ``writer`` that are documents."""
+
+
+def per_line(lines: Sequence[Line], reference: Reading) -> PerLine:
+    """Return the figures of ``lines`` and of what the reference read on them."""
+    groups = _numbered((line.dataset, line.seen_writer) for line in lines)
+    units = _numbered(unit for line in lines if (unit := line.unit))
+    return PerLine(
+        groups=tuple(Group(dataset=dataset, seen_writer=seen) for dataset, seen in groups),
+        group=tuple(groups[line.dataset, line.seen_writer] for line in lines),
+        writer=tuple(units[unit] if (unit := line.unit) else None for line in lines),
+        symbols=tuple(len(normalise_text(line.text)) for line in lines),
+        edits_reference=tuple(edits.total for edits in reference.edits),
+        gap_reference=tuple(_rounded(read.margin) for read in reference.transcriptions),
+        documents=tuple(number for (_, kind, _), number in units.items() if kind == "document"),
+    )
+
+
+def line_edits(reading: Reading, indices: Sequence[int] | None, *, lines: int) -> tuple[int | None, ...]:
+    """Return a target's edits per line.
+
+    Args:
+        reading: What it read.
+        indices: Which lines it read; all if None.
+        lines: How many lines there are.
+
+    Returns:
+        One entry per line, None where it did not read.
+    """
+    found = dict(zip(range(lines) if indices is None else indices, reading.edits, strict=True))
+    return tuple(found[index].total if index in found else None for index in range(lines))
+
+
+def to_json_text(value: Any, *, indent: int = 0) -> str:
+    """Return JSON with one member per line, but lists of numbers and words on a single one: they can be long.
+
+    Args:
+        value: Plain data.
+        indent: Spaces that the text is already indented by.
+
+    Raises:
+        ValueError: If a number is not finite.
+    """
+    pad, end = " " * (indent + 1), " " * indent
+    if isinstance(value, dict) and value:
+        members = (
+            f"{pad}{json.dumps(key, ensure_ascii=False)}: {to_json_text(item, indent=indent + 1)}"
+            for key, item in value.items()
+        )
+        return "{\n" + ",\n".join(members) + f"\n{end}}}"
+    if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        return "[\n" + ",\n".join(pad + to_json_text(item, indent=indent + 1) for item in value) + f"\n{end}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _numbered(keys: Iterable[K]) -> dict[K, int]:
+    """Number what differs in the order of its first occurrence."""
+    return {key: number for number, key in enumerate(dict.fromkeys(keys))}
+
+
+def _rounded(gap: float) -> float | None:
+    return float(f"{gap:.4g}") if math.isfinite(gap) else None
+
+
+def choose_fragile(thresholds: Sequence[float], count: int) -> list[int]:
+    """Return up to ``count`` lines, the most fragile first.
+
+    Args:
+        thresholds: ``FrameGaps.threshold`` of each line.
+        count: How many.
+
+    Returns:
+        Indices into ``thresholds``; of equals the earlier line comes first.
+    """
+    return [int(index) for index in np.argsort(thresholds, kind="stable")[:count]]
+
+
+def without_claims(parity: Parity) -> Parity:
+    """Return what a comparison on fragile lines proves: its flips, and nothing about error rates if there are any.
+
+    Fragile lines flip more often than others, so their CER says nothing about the CER of all lines. If none of them
+    flipped, the verdict stands: it allows for what was not seen (``equivalence``) as if the lines had been drawn by
+    chance, and the others are less likely to flip than these.
+    """
+    if not parity.flipped_lines:
+        return parity
+    return replace(
+        parity,
+        equivalence=_open(parity.equivalence),
+        worst_writer=None,
+        datasets=tuple(replace(row, equivalence=_open(row.equivalence)) for row in parity.datasets),
+    )
+
+
+def fragile_reason(parity: Parity) -> str:
+    """Return the sentence for a target that read fragile lines and flipped some, within its budget."""
+    return (
+        f"{parity.flipped_lines} of the {parity.lines} most fragile lines read differently. They are no sample of all "
+        "lines: their flips count, their error rate proves nothing about the rest."
+    )
+
+
+def _open(found: Equivalence) -> Equivalence:
+    return replace(found, verdict=Verdict.INCONCLUSIVE, non_inferior=False, further_writers=None)

@@ -8,20 +8,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from inkport import __version__
-from inkport.benchmarks.measure.per_line import PerLine, to_json_text
-from inkport.benchmarks.run.device_record import DeviceReport
+from inkport.benchmarks.measure.parity import PerLine, to_json_text
 from inkport.benchmarks.run.environment import Environment
-from inkport.benchmarks.run.host_times import HostTimes
-from inkport.benchmarks.run.machine.noise import Noise
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.outcome import exit_code
-from inkport.benchmarks.run.record import ArtifactInfo, Proof, TargetRecord, having, section_of, with_sections
+from inkport.benchmarks.run.latency import HostTimes
+from inkport.benchmarks.run.noise import Noise
+from inkport.benchmarks.run.record import (
+    Proof,
+    TargetRecord,
+    exit_code,
+    having,
+    section_of,
+    with_sections,
+)
+from inkport.benchmarks.run.request import DataInfo, ModelInfo, ReferenceInfo, VerifyOptions
 from inkport.core.config import to_plain
-from inkport.core.lm.files import Fusion
-from inkport.core.target import Precision
+
+
+if TYPE_CHECKING:
+    # Only what runs on other machines, or with a language model, loads these; ``schema`` knows them by name.
+    from inkport.benchmarks.run.device_record import DeviceReport
+    from inkport.core.lm.files import Fusion
 
 
 SCHEMA = 2
@@ -64,70 +73,6 @@ class Document:
             ValueError: If a number is not finite.
         """
         return to_json_text(self.plain()) + "\n"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelInfo:
-    """Which model was verified."""
-
-    name: str
-    """Name of the recogniser."""
-    version: str
-    """Version of its weights."""
-    charset_sha256: str
-    """Digest of its charset."""
-    height: int
-    """Height of its input, in pixels."""
-    stride: int
-    """Columns of its input per frame."""
-    artifact: ArtifactInfo
-    """What was handed in as the model."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SkippedLine:
-    """A line left out by request."""
-
-    id: str
-    """The line's id."""
-    problem: str
-    """What is wrong with it."""
-    detail: str
-    """The sentence that says so."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataInfo:
-    """Which lines were read."""
-
-    sha256: str
-    """Digest of ids, texts and images, in order (``inkport.lines.source.digest_lines``)."""
-    sources: tuple[str, ...]
-    """Names of the files or folders, without their paths."""
-    lines: int
-    """Lines read."""
-    skipped: tuple[SkippedLine, ...]
-    """Lines left out."""
-    trained_on: int | None = None
-    """Lines read that the model was trained on; absent where its provenance does not record its lines."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReferenceInfo:
-    """What all targets were compared with."""
-
-    runtime: str
-    """Name of the runtime."""
-    runtime_version: str
-    """Version of its SDK."""
-    device: str
-    """Device of the runtime."""
-    precision: Precision
-    """Number format."""
-    note: str
-    """Why it is not torch, if it is not."""
-    artifact: ArtifactInfo
-    """What it ran."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.report.html import HERE, render_html
-from inkport.benchmarks.report.junit import junit_xml
-from inkport.benchmarks.report.markdown import render_markdown
-from inkport.benchmarks.report.mllog import render_mllog
 from inkport.benchmarks.report.presentation import Presentation
-from inkport.benchmarks.report.sections import present
-from inkport.benchmarks.report.text import render_text
+from inkport.benchmarks.report.sections import Pictures, present
+from inkport.benchmarks.report.text import render_markdown, render_text
 from inkport.core.files import write_atomically
-from inkport.lines.line import Line
 
 
-def write_report(report: Report, lines: Iterable[Line], folder: Path) -> None:
+def write_report(report: Report, images: Pictures, folder: Path) -> None:
     """Write the report of `inkport verify` into ``folder``: the views, and ``.mllog`` (log lines).
 
     Args:
         report: The report.
-        lines: The lines that it is about; the page shows the flipped ones.
+        images: What the page shows of the flipped lines.
         folder: Made if needed.
     """
+    from inkport.benchmarks.report.mllog import render_mllog
+
     more = {"report.mllog": render_mllog(report)}
-    write_views(present(report, lines), folder, stem="report", json=report.to_json(), more=more)
+    write_views(present(report, images), folder, stem="report", json=report.to_json(), more=more)
 
 
 def write_views(
@@ -44,6 +41,10 @@ def write_views(
         json: The report itself.
         more: Further files, by name.
     """
+    # Who only prints a report needs none of this.
+    from inkport.benchmarks.report.html import HERE, render_html
+    from inkport.benchmarks.report.junit import junit_xml
+
     page, *beside = render_html(shown, stem=stem).items()
     files = {**dict([*beside, page]), f"{stem}.md": render_markdown(shown), f"{stem}.txt": render_text(shown)}
     if shown.cases:
@@ -51,14 +52,14 @@ def write_views(
     files |= {**(more or {}), f"{stem}.json": json}
     for name, content in files.items():
         write_atomically(folder / name, content)
-    _remove_others(folder / f"{stem}-lines", {Path(name).name for name, _ in beside})
+    _remove_others(folder / f"{stem}-lines", {Path(name).name for name, _ in beside}, HERE)
 
 
-def _remove_others(folder: Path, kept: set[str]) -> None:
-    """Remove the parts of an earlier page, and the folder if nothing else is in it."""
+def _remove_others(folder: Path, kept: set[str], here: str) -> None:
+    """Remove the parts of an earlier page, and the folder if nothing else is in it; ``here`` is its own file."""
     if not folder.is_dir():
         return
-    for path in [*folder.glob("*-????????????.html"), folder / HERE]:
+    for path in [*folder.glob("*-????????????.html"), folder / here]:
         if path.name not in kept:
             path.unlink(missing_ok=True)
     if not any(folder.iterdir()):

@@ -2,21 +2,105 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
-from inkport.benchmarks.measure.changes import Change, Effect
-from inkport.benchmarks.measure.parity import Flip
-from inkport.benchmarks.report.align import Cell, align
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, features
+
+from inkport.benchmarks.measure.edits import Change, Effect, Step, edit_script
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.report.pictures import Picture
 from inkport.benchmarks.report.presentation import Evidence
-from inkport.benchmarks.report.rows import NONE, flips_by_line
+from inkport.benchmarks.report.rows import INSIDE, NONE, Flips, by_harm
 
 
-INSIDE = 150
-"""Most lines in the page; the others are in parts beside it."""
+@dataclass(frozen=True)
+class Cell:
+    """A place in a row."""
+
+    symbol: str
+    """What stands there; empty for a gap."""
+    edit: int | None
+    """Which edit of the script from the first row it is; None where the row agrees with the first."""
+
+
+def align(first: str, others: Sequence[str]) -> list[list[Cell]]:
+    """Return a row of cells for ``first`` and for each of ``others``, all of the same length.
+
+    Every other row is paired with the first by a shortest edit script (``edit_script``); where several rows insert,
+    what they insert shares columns.
+    """
+    scripts = [edit_script(first, other) for other in others]
+    new = [_inserted(script) for script in scripts]
+    room = [max([0, *(len(found.get(at, ())) for found in new)]) for at in range(len(first) + 1)]
+    top: list[Cell] = []
+    for at, width in enumerate(room):
+        top += [Cell("", None)] * width + ([Cell(first[at], None)] if at < len(first) else [])
+    rows = zip(others, scripts, new, strict=True)
+    return [top, *(_cells_of(first, other, script, found, room) for other, script, found in rows)]
+
+
+def _inserted(script: Sequence[Step]) -> dict[int, list[int]]:
+    """Return the numbers of the edits that insert something, by the place that it stands before."""
+    found: dict[int, list[int]] = {}
+    for number, step in enumerate(script):
+        if step.before is None:
+            found.setdefault(step.position, []).append(number)
+    return found
+
+
+def _cells_of(
+    first: str, other: str, script: Sequence[Step], new: Mapping[int, list[int]], room: Sequence[int]
+) -> list[Cell]:
+    def cell(number: int) -> Cell:
+        after = script[number].after
+        return Cell("" if after is None else other[after], number)
+
+    changed = {step.before: number for number, step in enumerate(script) if step.before is not None}
+    cells: list[Cell] = []
+    for at, width in enumerate(room):
+        inserted = [cell(number) for number in new.get(at, ())]
+        cells += [*inserted, *[Cell("", None)] * (width - len(inserted))]
+        if at < len(first):
+            cells.append(cell(changed[at]) if at in changed else Cell(first[at], None))
+    return cells
+
+
+HEIGHT_PX = 64
+"""Height that taller lines are shrunk to."""
+FORM = ("WEBP", 50) if features.check("webp") else ("JPEG", 60)
+"""Form and quality: lines of real hands take about 4 kB in a page as WebP at 50, and 6 as JPEG at 60."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A line's image."""
+
+    uri: str
+    """``data:`` URI (WebP, or JPEG where Pillow has no WebP; gray)."""
+    aspect: float
+    """Width over height."""
+
+
+def picture(gray: npt.NDArray[np.float32]) -> Picture:
+    """Return the picture of a line, float32 (h, w), 0 black .. 1 white."""
+    image = Image.fromarray(np.rint(gray * 255).astype(np.uint8))
+    aspect = image.width / image.height
+    if image.height > HEIGHT_PX:
+        image = image.resize((max(1, round(image.width * HEIGHT_PX / image.height)), HEIGHT_PX))
+    data = io.BytesIO()
+    # Lines are photographs: as PNG a page of many flips would be many times as large.
+    form, quality = FORM
+    image.save(data, form, quality=quality)
+    uri = f"data:image/{form.lower()};base64," + base64.b64encode(data.getvalue()).decode("ascii")
+    return Picture(uri=uri, aspect=aspect)
+
+
 PART_BYTES = 1_600_000
 """Most bytes of lines in a part: a page of less than 2 MB opens at once and goes through most mail."""
 BLANK = "\N{MIDDLE DOT}"
@@ -33,20 +117,6 @@ HOW = (
     "change at a small gap is rounding, at a wide one a defect."
 )
 """How to read the section, as HTML."""
-
-Flips = Sequence[tuple[str, Flip]]
-"""The targets that flipped a line, and how."""
-
-
-def by_harm(report: Report) -> list[tuple[str, Flips]]:
-    """Return the flipped lines by id with the targets that flipped them: most harmful edits first, then widest gap."""
-    return sorted(flips_by_line(report).items(), key=lambda item: _order(item[1]))
-
-
-def _order(flips: Flips) -> tuple[int, float]:
-    changes = [change for _, flip in flips for change in flip.changes]
-    harmful = [change for change in changes if change.effect is Effect.HARMFUL]
-    return -len(harmful), -max([c.margin_reference or 0.0 for c in harmful or changes], default=0.0)
 
 
 def flip_evidence(report: Report, images: Mapping[str, Picture]) -> Evidence:
@@ -127,7 +197,7 @@ def _grid(name: str, flips: Flips) -> str:
     reference, text, *rows = align(first.reading_reference, [first.text, *readings])
     body = [
         _row("text", _plain(text), "", ""),
-        _row("reference", _reading(reference, text, ()), _gap(first.margin_reference), ""),
+        _row("reference", _reading(reference, text, ()), _gap(first.gap_reference), ""),
     ]
     for group, cells in zip(together, rows, strict=True):
         changes = group[0][1].changes
@@ -135,7 +205,7 @@ def _grid(name: str, flips: Flips) -> str:
             _row(
                 ", ".join(target for target, _ in group),
                 _reading(cells, text, changes),
-                _gap(group[0][1].margin),
+                _gap(group[0][1].gap),
                 "; ".join(map(_change, changes)),
             )
         )
@@ -197,7 +267,7 @@ def _strip(name: str, image: Picture, flips: Flips, frame_width: float) -> str:
 
 
 def _change(change: Change) -> str:
-    gap = "" if change.margin_reference is None else f", gap {change.margin_reference:.3f}"
+    gap = "" if change.gap_reference is None else f", gap {change.gap_reference:.3f}"
     where = f"frame {change.first_frame}{gap}"
     return f'<span class="{change.effect}">{escape(_words(change))}</span> ({change.effect}, {where})'
 

@@ -8,12 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from xml.etree import ElementTree as ET
 
-from inkport.benchmarks.measure.equivalence import Equivalence, Verdict
-from inkport.benchmarks.measure.parity import DatasetScore
-from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.report.rows import between, percent, points
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import TargetRecord
+from inkport.benchmarks.run.record import Outcome
 
 
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -65,11 +60,6 @@ RESULTS = {
 """What each outcome is in JUnit's words; a required target that is unavailable is an error."""
 
 
-def cases(report: Report) -> list[Case]:
-    """Return the cases of `inkport verify`: a suite per target, a case for its outcome and one for each data set."""
-    return [case for target in report.targets for case in _cases(target)]
-
-
 def junit_xml(name: str, cases: Sequence[Case], *, timestamp: str) -> str:
     """Return cases as JUnit XML, grouped into their suites.
 
@@ -116,45 +106,6 @@ def _counts(cases: Sequence[Case]) -> dict[str, str]:
 def _skipped(cases: Sequence[Case]) -> str:
     # Only of suites: Jenkins' schema has no such attribute for all of them together.
     return str([case.result for case in cases].count(Result.SKIPPED))
-
-
-def _cases(target: TargetRecord) -> list[Case]:
-    broken = target.outcome is Outcome.UNAVAILABLE and target.required
-    whole = Case(
-        suite=target.name,
-        name="outcome",
-        result=Result.ERROR if broken else RESULTS[target.outcome],
-        message=f"{target.outcome}: {target.reason}" if target.reason else "",
-        output=_speed(target),
-    )
-    return [whole, *(_dataset_case(target.name, row) for row in (target.parity.datasets if target.parity else ()))]
-
-
-def _speed(target: TargetRecord) -> str:
-    latency = target.latency
-    return f"p50 {latency.p50_ms:.3f} ms, p90 {latency.p90_ms:.3f} ms, p99 {latency.p99_ms:.3f} ms" if latency else ""
-
-
-def _dataset_case(target: str, row: DatasetScore) -> Case:
-    found = row.equivalence
-    figures = (
-        f"CER {percent(row.cer)} %, reference {percent(row.cer_reference)} %, difference {points(row.delta)} points, "
-        f"95 % interval {between(row.interval)}, margin {100 * found.margin:g}, "
-        f"{row.flipped_lines} of {row.lines} lines flipped"
-    )
-    result = dataset_result(found)
-    writers = " (seen writers)" if row.seen_writer else ""
-    message = "" if result is Result.PASSED else f"{found.verdict}: {figures}"
-    return Case(
-        suite=target, name=(row.dataset or "all lines") + writers, result=result, message=message, output=figures
-    )
-
-
-def dataset_result(found: Equivalence) -> Result:
-    """Return what a verdict is in JUnit's words: what is not settled is skipped."""
-    if found.verdict is Verdict.EQUIVALENT:
-        return Result.PASSED
-    return Result.SKIPPED if found.verdict is Verdict.INCONCLUSIVE else Result.FAILURE
 
 
 def _clean(text: str) -> str:

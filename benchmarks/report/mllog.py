@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from inkport.benchmarks.measure.parity import Parity
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.latency import Latency
 from inkport.benchmarks.run.record import TargetRecord
@@ -60,21 +59,17 @@ def _target(target: TargetRecord) -> Iterator[tuple[str, object]]:
     if target.artifact:
         yield "artifact_sha256", target.artifact.sha256
         yield "artifact_bytes", target.artifact.bytes
-    if target.parity:
-        yield from _text(target.parity)
+    if parity := target.parity:
+        yield "eval_accuracy", 1 - parity.cer
+        yield "cer", parity.cer
+        yield "cer_reference", parity.cer_reference
+        yield "cer_difference", parity.delta
+        if parity.interval is not None:
+            yield "cer_difference_interval", list(parity.interval)
+        yield "verdict", str(parity.equivalence.verdict)
+        yield "flipped_lines", parity.flipped_lines
     if target.latency:
         yield from _speed(target.latency)
-
-
-def _text(parity: Parity) -> Iterator[tuple[str, object]]:
-    yield "eval_accuracy", 1 - parity.cer
-    yield "cer", parity.cer
-    yield "cer_reference", parity.cer_reference
-    yield "cer_difference", parity.delta
-    if parity.interval is not None:
-        yield "cer_difference_interval", list(parity.interval)
-    yield "verdict", str(parity.equivalence.verdict)
-    yield "flipped_lines", parity.flipped_lines
 
 
 def _speed(latency: Latency) -> Iterator[tuple[str, object]]:

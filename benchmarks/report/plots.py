@@ -7,8 +7,7 @@ from html import escape
 
 import numpy as np
 
-from inkport.benchmarks.measure.parity import Parity
-from inkport.benchmarks.measure.per_line import PerLine
+from inkport.benchmarks.measure.parity import Parity, PerLine
 from inkport.benchmarks.report import svg
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.rows import milliseconds, percent, points
@@ -174,12 +173,12 @@ def _effects(parity: Parity) -> tuple[int, int, int]:
 
 def _flip_shares(target: TargetRecord, parity: Parity, lines: PerLine) -> list[tuple[float, float, int]]:
     """Return median gap, share of flipped lines and number of lines of each group of the lines that it read."""
-    read = target.line_edits or (0,) * len(lines.margin_reference)
-    gaps = np.array(sorted(m for m, e in zip(lines.margin_reference, read, strict=True) if m and e is not None))
+    read = target.line_edits or (0,) * len(lines.gap_reference)
+    gaps = np.array(sorted(m for m, e in zip(lines.gap_reference, read, strict=True) if m and e is not None))
     if len(gaps) < 2 * BINS:
         return []
     edges = np.unique(np.quantile(gaps, np.linspace(0, 1, BINS + 1))[1:-1])
-    flipped = np.array([flip.margin_reference for flip in parity.flips if flip.margin_reference])
+    flipped = np.array([flip.gap_reference for flip in parity.flips if flip.gap_reference])
     groups, flips = np.searchsorted(edges, gaps), np.searchsorted(edges, flipped)
     shares = []
     for group in range(len(edges) + 1):

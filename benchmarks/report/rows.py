@@ -1,20 +1,37 @@
-"""What every view shows: the report's figures as rows of strings."""
+"""What every view shows: the report's figures as rows of strings, and what is said about them in words."""
 
 from __future__ import annotations
 
-from inkport.benchmarks.measure.edits import Edits
-from inkport.benchmarks.measure.equivalence import Verdict
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from inkport.benchmarks.measure import CONFIDENCE
+from inkport.benchmarks.measure.edits import Effect
+from inkport.benchmarks.measure.equivalence import LEVEL, Verdict
 from inkport.benchmarks.measure.parity import DatasetScore, Flip
+from inkport.benchmarks.measure.units import counted
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.run.machine.noise import Difference
+from inkport.benchmarks.run.environment import threads_on
+from inkport.benchmarks.run.noise import Difference
 from inkport.benchmarks.run.record import TargetRecord
 from inkport.core.tables import Table
+from inkport.core.target import LineChoice
+
+
+if TYPE_CHECKING:
+    from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun
+    from inkport.runtimes.devices.describe import Sensors
 
 
 NONE = "-"
 """Shown for what was not measured."""
 NOT_RUN = "not run"
 """Shown as the proof of a target that read nothing."""
+INSIDE = 150
+"""Most lines in the page; the others are in parts beside it."""
+Flips = Sequence[tuple[str, Flip]]
+"""The targets that flipped a line, and how."""
 SAME = "no flips"
 """Shown for a data set that is too small to prove anything and on which no line flipped."""
 
@@ -59,7 +76,7 @@ def by_dataset(report: Report) -> Table:
             row.dataset or NONE,
             "seen" if row.seen_writer else "unseen",
             target.name,
-            _verdict(row),
+            _verdict(row.equivalence.verdict, flipped=row.flipped_lines),
             str(row.lines),
             percent(row.cer),
             percent(row.cer_reference),
@@ -75,21 +92,22 @@ def by_dataset(report: Report) -> Table:
     return Table(head, tuple(rows), 4, "Each data set by itself, lines of seen and of unseen writers apart")
 
 
-def _verdict(row: DatasetScore) -> str:
+def _verdict(verdict: Verdict, *, flipped: int) -> str:
     """Return the verdict; where no line flipped, too few writers are no failure and do not look like one."""
-    same = row.equivalence.verdict is Verdict.INCONCLUSIVE and not row.flipped_lines
-    return SAME if same else str(row.equivalence.verdict)
+    return SAME if verdict is Verdict.INCONCLUSIVE and not flipped else str(verdict)
 
 
 def words_and_edits(report: Report) -> Table:
     """Return one row per target that read: word error rates and the kinds of its edits; the reference first."""
     head = ("system", "WER %", "WER (HTR) %", "substitutions", "insertions", "deletions", "of symbols")
     scores = [(target.name, target.parity) for target in report.targets if target.parity]
-    rows = [(name, percent(s.wer), percent(s.wer_htr), *_edit_cells(s.edits), str(s.symbols)) for name, s in scores]
+    rows = [
+        (name, percent(s.wer), percent(s.wer_htr), *map(str, s.edits.by_kind), str(s.symbols)) for name, s in scores
+    ]
     if scores:
         s = scores[0][1]
         first = ("reference", percent(s.wer_reference), percent(s.wer_htr_reference))
-        rows.insert(0, (*first, *_edit_cells(s.edits_reference), str(s.symbols)))
+        rows.insert(0, (*first, *map(str, s.edits_reference.by_kind), str(s.symbols)))
     return Table(head, tuple(rows), 1, "Word error rates, and edits by kind")
 
 
@@ -171,6 +189,17 @@ def flips_by_line(report: Report) -> dict[str, list[tuple[str, Flip]]]:
     return found
 
 
+def by_harm(report: Report) -> list[tuple[str, Flips]]:
+    """Return the flipped lines by id with the targets that flipped them: most harmful edits first, then widest gap."""
+    return sorted(flips_by_line(report).items(), key=lambda item: _order(item[1]))
+
+
+def _order(flips: Flips) -> tuple[int, float]:
+    changes = [change for _, flip in flips for change in flip.changes]
+    harmful = [change for change in changes if change.effect is Effect.HARMFUL]
+    return -len(harmful), -max([c.gap_reference or 0.0 for c in harmful or changes], default=0.0)
+
+
 def percent(rate: float) -> str:
     """Format a rate in per cent."""
     return f"{100 * rate:.2f}"
@@ -202,9 +231,143 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f}"
 
 
-def _edit_cells(edits: Edits) -> tuple[str, str, str]:
-    return str(edits.substitutions), str(edits.insertions), str(edits.deletions)
-
-
 def _datasets(target: TargetRecord) -> tuple[DatasetScore, ...]:
     return target.parity.datasets if target.parity else ()
+
+
+def headline(report: Report) -> str:
+    """Return the sentence above the table: what was compared on how many lines."""
+    model, data = report.model, report.data
+    return (
+        f"{model.name} {model.version} ({model.artifact.sha256[:12]}) on {data.lines} lines "
+        f"of {', '.join(data.sources)} ({data.sha256[:12]}), {threads_on(report.environment, report.options.threads)}"
+    )
+
+
+def reference_line(report: Report) -> str:
+    """Return what the targets were compared with, and why it is not torch, if it is not."""
+    if (r := report.reference) is None:
+        return f"no reference: {report.note or NONE}"
+    score = next((target.parity for target in report.targets if target.parity), None)
+    rate = f", CER {percent(score.cer_reference)} %" if score else ""
+    note = f"; {r.note}" if r.note else ""
+    return f"reference: {r.runtime} {r.runtime_version} {r.precision} on {r.device}{rate}{note}"
+
+
+def notes(report: Report) -> list[str]:
+    """Return the sentences below the table: how to read it, and which lines were left out."""
+    sentences = [
+        "delta: points of CER above the reference; flips: lines whose text differs from the reference's",
+    ]
+    score = next((target.parity for target in report.targets if target.parity), None)
+    if score:
+        units = counted(score.clusters, score.interval_unit)
+        sentences.append(f"interval: {CONFIDENCE:.0%} over {units}, by what differs between them, all lines together")
+        sentences.append(guarantee(report))
+    if fragile := [t.name for t in report.targets if t.sample_choice is LineChoice.FRAGILE and t.parity]:
+        sentences.append(
+            f"{', '.join(fragile)}: read the lines closest to changing, which are no sample: their flips count, their "
+            "CER is not that of all lines"
+        )
+    if report.lm:
+        lm = report.lm
+        sentences.append(
+            f"decoder: beam of {lm.beam} with language model {lm.lm_sha256[:12]}, alpha {lm.alpha:g}, "
+            f"beta {lm.beta:g}, for the reference and every target"
+        )
+    if report.host:
+        host = report.host
+        sentences.append(
+            f"per line, not in the times: preparing {host.prepare_p50_ms:.2f} ms, decoding {host.decode_p50_ms:.2f} ms"
+            + (f" (greedy), {host.beam_p50_ms:.2f} ms (beam)" if host.beam_p50_ms is not None else "")
+        )
+    if report.baseline:
+        sentences.append(f"speed: how many times faster than {report.baseline}, median over the lines")
+    if skipped := report.data.skipped:
+        counts = Counter(line.problem for line in skipped)
+        kinds = ", ".join(f"{count} {problem}" for problem, count in sorted(counts.items()))
+        sentences.append(f"skipped: {len(skipped)} lines ({kinds})")
+    if seen := report.data.trained_on:
+        sentences.append(f"the model was trained on {seen} of the lines, and reads them more surely than others")
+    return sentences
+
+
+def guarantee(report: Report) -> str:
+    """Return what the verdict EQUIVALENT promises, and what it takes for granted."""
+    parities = [target.parity for target in report.targets if target.parity]
+    losses = sorted({100 * found.equivalence.largest_writer_loss for found in parities})
+    points = " or ".join(f"{loss:g}" for loss in losses)
+    taken = {found.interval_unit for found in parities} - {"writer"}
+    granted = f"; each {' and '.join(sorted(taken))} is taken to be of another hand" if taken else ""
+    return (
+        f"EQUIVALENT: wrong in at most {LEVEL:.0%} of such samples, as long as no single writer loses more than "
+        f"{points} points{granted}"
+    )
+
+
+def facts(report: Report) -> Mapping[str, str]:
+    """Return the environment as names and values."""
+    e = report.environment
+    return {
+        "made": report.created,
+        "CPU": f"{e.cpu}, {e.cores} cores, {e.machine}",
+        "CPU features": " ".join(e.isa) or NONE,
+        "system": f"{e.os}, Python {e.python}",
+        "packages": ", ".join(f"{name} {version}" for name, version in e.packages.items()),
+        "threads per target": threads_on(e, e.threads),
+        "frequency governor": e.governor or NONE,
+        "load before the run": NONE if e.load_1min is None else f"{e.load_1min:g}",
+        "model": report.model.artifact.sha256,
+        "data": report.data.sha256,
+        "reference artefact": report.reference.artifact.sha256 if report.reference else NONE,
+    }
+
+
+def devices(report: Report) -> Table:
+    """Return one row per run on another machine: what that is, the runner's own times, and the sensors."""
+    head = ("run", "machine", "system", "runner", "p50 ms", "p90", "p99", "°C before", "after", "battery %", "after")
+    return Table(head, tuple(_row(run, device) for device in report.devices for run in device.runs), 4)
+
+
+def device_notes(report: Report) -> list[str]:
+    """Return how to read the table, and what does not fit into it."""
+    from inkport.benchmarks.run.kit.judge import State
+
+    notes = [
+        "times: of the inference alone, by the runner's own clock, each line once; targets took no turns",
+        "°C: the hottest sensor that the device tells of",
+    ]
+    for device in report.devices:
+        if device.description is None:
+            notes.append(f"{device.name}: was not reached")
+        for run in device.runs:
+            wrong = [f"{found.stage} ({found.fault})" for found in run.stages if found.state is State.WRONG]
+            if wrong:
+                notes.append(f"{run.target}: stages off their golden values: {', '.join(wrong)}")
+            if run.waited_s:
+                notes.append(f"{run.target}: waited {run.waited_s:.0f} s for the device to cool")
+    return notes
+
+
+def _row(run: DeviceRun, device: DeviceReport) -> tuple[str, ...]:
+    about, times = device.description, run.times
+    machine = ", ".join(part for part in (about.model, about.cpu) if part) if about else ""
+    return (
+        run.target,
+        machine or (about.machine if about else None) or NONE,
+        (about.os if about else None) or NONE,
+        f"{run.runner.engine} {run.runner.version}".strip(),
+        *((milliseconds(ms) for ms in (times.p50_ms, times.p90_ms, times.p99_ms)) if times else (NONE,) * 3),
+        _hottest(run.before),
+        _hottest(run.after),
+        _battery(run.before),
+        _battery(run.after),
+    )
+
+
+def _hottest(sensors: Sensors) -> str:
+    return f"{sensors.hottest[1]:.1f}" if sensors.hottest else NONE
+
+
+def _battery(sensors: Sensors) -> str:
+    return NONE if sensors.battery_percent is None else f"{sensors.battery_percent:.0f}"

@@ -17,8 +17,10 @@ from textwrap import dedent
 from typing import Any
 
 from inkport.benchmarks.report.envelope import SCHEMA, Check, Document, Report
+from inkport.benchmarks.run.device_record import DeviceReport
 from inkport.benchmarks.run.record import TargetRecord
 from inkport.core.documents import read_json
+from inkport.core.lm.files import Fusion
 
 
 FILE = Path(__file__).with_name("report.schema.json")
@@ -39,6 +41,8 @@ SCALARS: Mapping[Any, Mapping[str, Any]] = {
 """Types that hold no others."""
 WIDTH = 200
 """Longest line of the file: a property with its description."""
+LOADED_LATE = {cls.__name__: cls for cls in (DeviceReport, Fusion)}
+"""Classes that the envelope names and does not load."""
 Schema = dict[str, Any]
 Definitions = dict[str, tuple[type, Schema]]
 """Classes and their schemas, by name."""
@@ -126,7 +130,7 @@ def _object(classes: Sequence[type], found: Definitions) -> Schema:
     """Return the schema of an object with the fields of all classes, the first of which says what it is."""
     needed, properties = [], {}
     for cls in classes:
-        hints, said = typing.get_type_hints(cls), _docstrings(cls)
+        hints, said = typing.get_type_hints(cls, localns=LOADED_LATE), _docstrings(cls)
         for field in dataclasses.fields(cls):
             if field.name == "sections" or hints[field.name] is Check:
                 continue

@@ -1,11 +1,12 @@
-"""A report for a terminal: plain aligned text."""
+"""A report as text: aligned for a terminal, and as Markdown for pull requests and pages in a repository."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 
 from inkport.benchmarks.report.presentation import Presentation, Section
-from inkport.core.tables import Table
+from inkport.core.tables import Table, escape, markdown_table
 
 
 WIDTH = 100
@@ -46,3 +47,23 @@ def aligned(table: Table) -> str:
 def wrap(sentence: str) -> str:
     """Break a sentence into lines of at most ``WIDTH`` columns, the second and later ones indented."""
     return textwrap.fill(sentence, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def render_markdown(document: Presentation) -> str:
+    """Return conclusions, tables and sentences; what only a page can show is left out."""
+    parts = [f"# {document.title}", f"**{escape(document.lead)}**" if document.lead else ""]
+    parts.append(_items(found.sentence for found in document.conclusions))
+    parts += map(escape, document.subject)
+    parts += [part for section in document.sections for part in _markdown_section(section)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _markdown_section(section: Section) -> list[str]:
+    if not (section.tables or section.sentences):
+        return []
+    tables = [part for table in section.tables for part in (escape(table.caption), markdown_table(table))]
+    return [f"## {section.name}", *tables, _items(section.sentences)]
+
+
+def _items(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {escape(sentence)}" for sentence in sentences)

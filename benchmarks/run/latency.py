@@ -13,11 +13,47 @@ import numpy.typing as npt
 
 from inkport.benchmarks.measure.quantiles import Limits, Percentiles, quantile
 from inkport.benchmarks.measure.width_cost import Curve, fit_curve
-from inkport.benchmarks.run.machine.noise import Difference, Noise, NoiseMeter
+from inkport.benchmarks.run.noise import Difference, Noise, NoiseMeter
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.timing import run_ns
+from inkport.core.ctc import Decode, greedy
 from inkport.core.errors import RuntimeExecutionError, failure_of
+from inkport.core.preprocess import prepare
 from inkport.core.runtime import Session, check_returned, lend
+from inkport.core.spec import RecogniserSpec
+from inkport.lines.line import Line
+from inkport.runtimes.child import SelfTimed
+
+
+Image = npt.NDArray[np.float32]
+"""Prepared lines of one width, float32 (n, 1, h, w)."""
+Clock = Callable[[], int]
+"""Returns nanoseconds; never goes back."""
+
+
+def clock_ns() -> int:
+    """Return the monotonic clock that everything is timed with, in nanoseconds."""
+    return time.perf_counter_ns()
+
+
+def run_ns(session: Session, batches: Sequence[Image], clock: Clock = clock_ns) -> int:
+    """Return how long a session runs these batches, one after the other.
+
+    An engine in another process is timed there: carrying the images over is not its work.
+    """
+    if isinstance(session, SelfTimed):
+        return sum(_own_ns(session, batch, clock) for batch in batches)
+    start = clock()
+    for batch in batches:
+        session.run(batch)
+    return clock() - start
+
+
+def _own_ns(session: Session, batch: Image, clock: Clock) -> int:
+    start = clock()
+    session.run(batch)
+    elapsed = clock() - start
+    own = session.last_run_ns if isinstance(session, SelfTimed) else None
+    return elapsed if own is None else own
 
 
 BLOCK = 8
@@ -26,9 +62,6 @@ NOISE_SAMPLES = 5
 """Moments at which the calibration load runs: before, three times between, and after."""
 COLD_STARTS = 3
 """How often a session is opened; the median counts."""
-
-Image = npt.NDArray[np.float32]
-"""A prepared line, float32 (1, 1, h, w)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +89,20 @@ class Latency(Speed):
 
 
 def choose_lines(inputs: Sequence[Image], count: int, *, seed: int) -> list[int]:
+    """Choose up to ``count`` prepared lines as ``choose_widths`` does, and return their indices."""
+    return choose_widths([image.shape[3] for image in inputs], count, seed=seed)
+
+
+def choose_widths(widths: Sequence[int], count: int, *, seed: int) -> list[int]:
     """Choose up to ``count`` lines that have the widths of all, in random order.
 
     Every line has its place in the order of widths; places at equal distances are taken.
 
     Returns:
-        Indices into ``inputs``.
+        Indices into ``widths``.
     """
-    by_width = sorted(range(len(inputs)), key=lambda index: inputs[index].shape[3])
-    places = (np.arange(min(count, len(inputs))) + 0.5) * len(inputs) / min(count, len(inputs))
+    by_width = sorted(range(len(widths)), key=lambda index: widths[index])
+    places = (np.arange(min(count, len(widths))) + 0.5) * len(widths) / min(count, len(widths))
     chosen = [by_width[int(place)] for place in places]
     np.random.default_rng(seed).shuffle(chosen)
     return chosen
@@ -250,4 +288,42 @@ def summarise(
         speed_up_interval=None if ratio is None else ratio.limits,
         difference=None if ratio is None or noise is None else noise.difference(ratio),
         curve=fit_curve(widths, [value / 1e6 for value in ns]) if widths else None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostTimes:
+    """Median times of the parts that run in numpy, with numpy's own choice of threads."""
+
+    prepare_p50_ms: float
+    """``prepare()``, from the gray image to the network's input."""
+    decode_p50_ms: float
+    """``greedy()``, from the logits to the text."""
+    n: int
+    """Lines timed."""
+    beam_p50_ms: float | None = None
+    """The beam with a language model, from the logits to the text; absent without one."""
+
+
+def host_times(lines: Sequence[Line], spec: RecogniserSpec, session: Session, beam: Decode | None = None) -> HostTimes:
+    """Time ``prepare``, ``greedy`` and ``beam`` on ``lines``; the session makes the logits and is not timed."""
+    prepare_ns, decode_ns, beam_ns = [], [], []
+    for line in lines:
+        gray = line.gray()
+        start = time.perf_counter_ns()
+        image = prepare(gray, spec.preprocess)
+        prepare_ns.append(time.perf_counter_ns() - start)
+        logits = session.run(image)[0]
+        start = time.perf_counter_ns()
+        greedy(logits, spec.charset)
+        decode_ns.append(time.perf_counter_ns() - start)
+        if beam is not None:
+            start = time.perf_counter_ns()
+            beam(logits, spec.charset)
+            beam_ns.append(time.perf_counter_ns() - start)
+    return HostTimes(
+        prepare_p50_ms=float(np.median(prepare_ns)) / 1e6,
+        decode_p50_ms=float(np.median(decode_ns)) / 1e6,
+        n=len(prepare_ns),
+        beam_p50_ms=float(np.median(beam_ns)) / 1e6 if beam_ns else None,
     )

@@ -1,20 +1,120 @@
-"""What is asked of a check: one request, whatever is checked."""
+"""What is asked of a check (model, targets, lines, reference), and what its report says of that."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.reference import Provide
+from inkport.benchmarks.measure import RESAMPLES
+from inkport.benchmarks.run.environment import without_folders
+from inkport.benchmarks.run.record import ArtifactInfo
 from inkport.core.artifact import Artifact
-from inkport.core.beam import BeamDecoder
-from inkport.core.errors import LineDataError, UnknownRuntimeError
-from inkport.core.registry import runtime_names
-from inkport.core.target import Target
+from inkport.core.errors import ExportError, LineDataError, RuntimeUnavailableError, UnknownRuntimeError, UsageError
+from inkport.core.registry import open_session, probe, runtime_names
+from inkport.core.runtime import CheckedSession, SessionOptions
+from inkport.core.target import Precision, Target
 from inkport.lines.audit import Audit
+from inkport.lines.roles import LEARNT, Role, recorded
+from inkport.lines.source import digest_lines
+
+
+if TYPE_CHECKING:
+    from inkport.core.beam import BeamDecoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What every check is asked for.
+
+    Raises:
+        UsageError: If a number is out of range.
+    """
+
+    threads: int = 1
+    """Threads that every target computes with, unless its options say otherwise."""
+    seed: int = 0
+    """Of all random choices."""
+    skip: tuple[str, ...] = ()
+    """Problems whose lines are left out."""
+
+    def __post_init__(self) -> None:
+        self.require(threads=1)
+
+    def require(self, **least: int) -> None:
+        """Refuse numbers below what is the least.
+
+        Raises:
+            UsageError: If there is one.
+        """
+        low = [f"{name} must be at least {number}" for name, number in least.items() if getattr(self, name) < number]
+        if low:
+            raise UsageError(f"{', '.join(low)}; found {', '.join(str(getattr(self, name)) for name in least)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions(Options):
+    """What `inkport verify` is asked for."""
+
+    latency_lines: int = 200
+    """Most lines timed per target; 0 leaves the latency out."""
+    resamples: int = RESAMPLES
+    """Draws for the interval of the worst writer."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(latency_lines=0, resamples=1)
+
+
+Provide = Callable[[Target], Artifact]
+"""Returns the artefact that a target runs, exporting it if needed; raises ``ExportError`` if that fails."""
+
+CANDIDATES = (
+    Target(name="reference", runtime="torch", precision=Precision.FP32),
+    Target(name="reference", runtime="onnxruntime", precision=Precision.FP32),
+)
+"""The reference, and what may stand in for it where it is unavailable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """An open reference."""
+
+    target: Target
+    """Runtime, device and precision."""
+    artifact: Artifact
+    """What it runs."""
+    session: CheckedSession
+    """Where it runs; the caller closes it."""
+    note: str
+    """Why it is not torch; empty if it is."""
+
+
+def open_reference(provide: Provide, options: SessionOptions) -> Reference:
+    """Open the first reference that is available.
+
+    A reference that is there but broken is an error, not a reason to take the next one.
+
+    Raises:
+        RuntimeUnavailableError: If there is none.
+    """
+    missing: list[str] = []
+    for target in CANDIDATES:
+        try:
+            if not (availability := probe(target.runtime)).ok:
+                raise RuntimeUnavailableError(availability.reason)
+            artifact = provide(target)
+            session = open_session(artifact, runtime=target.runtime, device=target.device, options=options)
+        except (ExportError, RuntimeUnavailableError) as error:
+            missing.append(f"{target.runtime} {target.precision}: {error.message}")
+            continue
+        note = f"stands in for the torch reference, which is not available ({'; '.join(missing)})" if missing else ""
+        return Reference(target=target, artifact=artifact, session=session, note=note)
+    raise RuntimeUnavailableError(
+        f"there is no reference to compare with ({'; '.join(missing)})",
+        remedy="pip install 'inkport[export]' and pass the trained weights, or pass an ONNX fp32 artefact as the model",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,3 +163,112 @@ def check_targets(targets: Sequence[Target]) -> None:
                 f"target {target.name!r}: runtime {target.runtime!r} is not registered",
                 remedy=f"registered runtimes: {', '.join(names)}",
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """Which model was verified."""
+
+    name: str
+    """Name of the recogniser."""
+    version: str
+    """Version of its weights."""
+    charset_sha256: str
+    """Digest of its charset."""
+    height: int
+    """Height of its input, in pixels."""
+    stride: int
+    """Columns of its input per frame."""
+    artifact: ArtifactInfo
+    """What was handed in as the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkippedLine:
+    """A line left out by request."""
+
+    id: str
+    """The line's id."""
+    problem: str
+    """What is wrong with it."""
+    detail: str
+    """The sentence that says so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataInfo:
+    """Which lines were read."""
+
+    sha256: str
+    """Digest of ids, texts and images, in order (``inkport.lines.source.digest_lines``)."""
+    sources: tuple[str, ...]
+    """Names of the files or folders, without their paths."""
+    lines: int
+    """Lines read."""
+    skipped: tuple[SkippedLine, ...]
+    """Lines left out."""
+    trained_on: int | None = None
+    """Lines read that the model was trained on; absent where its provenance does not record its lines."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceInfo:
+    """What all targets were compared with."""
+
+    runtime: str
+    """Name of the runtime."""
+    runtime_version: str
+    """Version of its SDK."""
+    device: str
+    """Device of the runtime."""
+    precision: Precision
+    """Number format."""
+    note: str
+    """Why it is not torch, if it is not."""
+    artifact: ArtifactInfo
+    """What it ran."""
+
+
+def describe_model(model: Artifact) -> ModelInfo:
+    """Describe the model as it was handed in."""
+    return ModelInfo(
+        name=model.spec.name,
+        version=model.spec.version,
+        charset_sha256=model.spec.charset.digest,
+        height=model.spec.preprocess.height,
+        stride=model.spec.stride,
+        artifact=ArtifactInfo.of(model),
+    )
+
+
+def describe_reference(reference: Reference) -> ReferenceInfo:
+    """Describe what targets were compared with."""
+    return ReferenceInfo(
+        runtime=reference.target.runtime,
+        runtime_version=probe(reference.target.runtime).version,
+        device=reference.target.device,
+        precision=reference.target.precision,
+        note=without_folders(reference.note),
+        artifact=ArtifactInfo.of(reference.artifact),
+    )
+
+
+def describe_data(audit: Audit, sources: Sequence[str], model: Artifact | None = None) -> DataInfo:
+    """Describe the lines.
+
+    Args:
+        audit: The lines.
+        sources: Names of their sets, without folders.
+        model: Whose provenance says whether it was trained on them.
+    """
+    record = model.provenance.line_digests if model else {}
+    learnt = recorded(record, audit.lines, LEARNT)
+    return DataInfo(
+        sha256=digest_lines(audit.lines),
+        sources=tuple(sources),
+        lines=len(audit.lines),
+        skipped=tuple(
+            SkippedLine(id=f.id, problem=str(f.problem), detail=without_folders(f.detail)) for f in audit.findings
+        ),
+        trained_on=len({id(line) for some in learnt.values() for line in some}) if Role.TRAIN in record else None,
+    )

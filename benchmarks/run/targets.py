@@ -1,29 +1,40 @@
-"""One target through the pipeline: available, exported, loaded, run, compared; it stops where it fails."""
+"""The targets of a run: each is opened, read and compared, and stops where it fails; then all are timed in one go."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from inkport.benchmarks.measure.fragile import choose_fragile, without_claims
-from inkport.benchmarks.measure.gaps import find_margins
-from inkport.benchmarks.measure.parity import Reading, compare, score
-from inkport.benchmarks.measure.per_line import line_edits
-from inkport.benchmarks.run.latency import Image, choose_lines
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.measure.gaps import find_gaps
+from inkport.benchmarks.measure.parity import Reading, choose_fragile, compare, line_edits, score, without_claims
+from inkport.benchmarks.run.latency import (
+    HostTimes,
+    Image,
+    Latency,
+    Times,
+    choose_widths,
+    cold_start,
+    host_times,
+    measure,
+    summarise,
+)
+from inkport.benchmarks.run.noise import Noise
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.record import ArtifactInfo, Proof, TargetRecord
-from inkport.benchmarks.run.reference import Provide
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.record import ArtifactInfo, Outcome, Proof, TargetRecord
+from inkport.benchmarks.run.request import Provide, Request, VerifyOptions
 from inkport.core.artifact import Artifact
 from inkport.core.ctc import Decode, Transcription, greedy
 from inkport.core.errors import RuntimeUnavailableError, UsageError, failure_of, is_refusal
 from inkport.core.registry import load_runtime, open_session, probe
 from inkport.core.runtime import Availability, CheckedSession, Evidence, Placed, Session, SessionOptions
 from inkport.core.spec import RecogniserSpec
-from inkport.core.target import LineChoice, Target
+from inkport.core.target import LineChoice, Precision, Target
 from inkport.lines.audit import Audit
+
+
+if TYPE_CHECKING:
+    from inkport.core.beam import BeamDecoder
 
 
 READ_AT_ONCE = 32
@@ -189,7 +200,7 @@ def _sample(target: Target, expected: Reading, audit: Audit, options: VerifyOpti
         return None
     if target.choose is LineChoice.FRAGILE:
         return sorted(choose_fragile(expected.thresholds, target.lines))
-    return sorted(choose_lines(audit.inputs, target.lines, seed=options.seed))
+    return sorted(choose_widths(audit.widths, target.lines, seed=options.seed))
 
 
 def read_all(
@@ -210,7 +221,7 @@ def read_all(
     thresholds: list[float] = []
     for logits in logits_of(session, audit.inputs, label=f"{label}: reading", progress=progress):
         read.append(decode(logits, spec.charset))
-        thresholds.append(find_margins(logits).threshold)
+        thresholds.append(find_gaps(logits).threshold)
     return replace(score(audit.lines, read), thresholds=tuple(thresholds))
 
 
@@ -229,3 +240,103 @@ def logits_of(session: Session, inputs: Sequence[Image], *, label: str, progress
 def _is_missing(error: Exception) -> bool:
     """Whether something is not installed or not there, rather than broken."""
     return isinstance(error, RuntimeUnavailableError) or isinstance(error.__cause__, ModuleNotFoundError)
+
+
+@dataclass
+class Speed:
+    """What was measured; empty if nothing was."""
+
+    latencies: dict[str, Latency] = field(default_factory=dict)
+    """By name of the target."""
+    errors: dict[str, Exception] = field(default_factory=dict)
+    """The targets that failed here although they had read all lines."""
+    baseline: str | None = None
+    """Name of the target that speed-ups refer to: fp32 in ONNX Runtime."""
+    host: HostTimes | None = None
+    """Times of the parts around the network."""
+    noise: Noise | None = None
+    """How steady the machine was."""
+
+
+def measure_speed(
+    runs: Sequence[Attempt],
+    audit: Audit,
+    options: VerifyOptions,
+    progress: Progress,
+    *,
+    beam: BeamDecoder | None = None,
+) -> Speed:
+    """Time the targets that have read all lines, on the same lines and in turns.
+
+    Args:
+        runs: All targets.
+        audit: The lines.
+        options: How many lines and threads; with 0 lines nothing is measured.
+        progress: Told what is going on.
+        beam: Decoder with a language model, timed beside greedy decoding if given.
+    """
+    speed = Speed()
+    ready = {
+        run.target.name: (run.target, run.artifact)
+        for run in runs
+        if run.record.parity and run.artifact and run.record.evidence is Evidence.MEASURED
+    }
+    if not ready or not options.latency_lines:
+        return speed
+    chosen = choose_widths(audit.widths, options.latency_lines, seed=options.seed)
+    inputs = [audit.inputs[index] for index in chosen]
+    cold: dict[str, float] = {}
+    sessions: dict[str, Session] = {}
+    try:
+        for name, (target, artifact) in ready.items():
+            progress(f"{name}: cold start")
+            try:
+                cold[name], sessions[name] = _open(target, artifact, options, _middle(inputs))
+            except BaseException as error:  # noqa: BLE001 - one broken target must not stop the others
+                speed.errors[name] = failure_of(error)
+        times = measure(sessions, inputs, progress=progress)
+        speed.errors |= times.errors
+        speed.baseline = next((name for name in times.ns if is_baseline(ready[name][0])), None)
+        speed.noise = times.noise
+        speed.latencies = _latencies(times, cold, speed.baseline, [image.shape[3] for image in inputs])
+        if times.ns:
+            artifact, session = ready[next(iter(times.ns))][1], sessions[next(iter(times.ns))]
+            speed.host = host_times([audit.lines[index] for index in chosen], artifact.spec, session, beam)
+    finally:
+        for name, session in sessions.items():
+            try:
+                session.close()
+            except BaseException as error:  # noqa: BLE001 - nor one that does not close
+                speed.errors.setdefault(name, failure_of(error))
+    return speed
+
+
+def _open(target: Target, artifact: Artifact, options: VerifyOptions, image: Image) -> tuple[float, Session]:
+    # The runtime itself, without the checks around its sessions: they are not what is timed.
+    runtime = load_runtime(target.runtime)
+    settings = session_options(target, options.threads)
+    return cold_start(lambda: runtime.open(artifact, device=target.device, options=settings), image)
+
+
+def _middle(inputs: Sequence[Image]) -> Image:
+    return sorted(inputs, key=lambda image: image.shape[3])[len(inputs) // 2]
+
+
+def is_baseline(target: Target) -> bool:
+    """Whether speed-ups refer to this target: fp32 in ONNX Runtime."""
+    return (target.runtime, target.precision) == ("onnxruntime", Precision.FP32)
+
+
+def _latencies(times: Times, cold: dict[str, float], baseline: str | None, widths: Sequence[int]) -> dict[str, Latency]:
+    base = times.ns[baseline] if baseline else None
+    return {
+        name: summarise(
+            ns,
+            cold_start_ms=cold[name],
+            baseline=base,
+            widths=widths,
+            # The baseline does not differ from itself, and need not be told.
+            noise=None if name == baseline else times.noise,
+        )
+        for name, ns in times.ns.items()
+    }

@@ -18,15 +18,12 @@ READERS: Mapping[str, Reader] = {
 
 OWN_FILES: Mapping[str, str] = {
     "inkport.benchmarks.report.schema": "the sources of the package, and the schema that is made of them",
-    "inkport.benchmarks.run.environment": "the kernel's files",
     "inkport.benchmarks.run.kit.judge": "images of a kit, which load_gray has opened before",
     "inkport.benchmarks.checks.kit.make": "artefacts and lines that load_artifact and audit_lines have opened before",
     "inkport.benchmarks.checks.kit.runner": "lines of a kit, whose digests were checked",
     "inkport.benchmarks.checks.peers.onnx_size": "files of another project, which its own package downloaded",
-    "inkport.benchmarks.run.machine.fresh": "the answer of a process of ours, in a temporary folder of ours",
-    "inkport.benchmarks.run.machine.fresh_child": "what the parent process wrote into a temporary folder a moment ago",
-    "inkport.benchmarks.run.machine.memory": "the kernel's files",
-    "inkport.benchmarks.run.machine.sensors": "the kernel's files",
+    "inkport.benchmarks.run.fresh": "a process of ours, in a temporary folder of ours, and the kernel's files",
+    "inkport.benchmarks.run.environment": "the kernel's files",
     "inkport.core.processors": "the kernel's files",
     "inkport.export.from_onnx.tensorrt_engine": "what the other readers of ONNX files open; needs TensorRT and a GPU",
     "inkport.export.from_onnx.trt_lint": "a table in the package",

@@ -112,8 +112,8 @@ def read_device_state(folder: Path) -> object:
 
 
 def read_loadgen(folder: Path) -> object:
-    from inkport.benchmarks.run.scenarios.loadgen import read_summary
-    from inkport.benchmarks.run.scenarios.queries import Scenario
+    from inkport.benchmarks.run.loadgen import read_summary
+    from inkport.benchmarks.run.scenarios import Scenario
 
     return read_summary(folder / "summary.txt", Scenario.OFFLINE, lines=3)
 
@@ -143,6 +143,6 @@ PLAIN_READERS = (
     Reader(name="pruning-scan", modules=("train.prune.scan",), read=read_pruning_scan),
     Reader(name="compress-record", modules=("compress.store",), read=read_compress_record),
     Reader(name="device-state", modules=("benchmarks.checks.devices.state",), read=read_device_state),
-    Reader(name="loadgen", modules=("benchmarks.run.scenarios.loadgen",), read=read_loadgen),
+    Reader(name="loadgen", modules=("benchmarks.run.loadgen",), read=read_loadgen),
     Reader(name="ablation-run", modules=("train.ablation.runs",), read=read_ablation_runs),
 )

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from inkport.benchmarks.measure.estimate import estimate
-from inkport.benchmarks.measure.student import mean_interval
+from inkport.benchmarks.measure.quantiles import mean_interval
 from inkport.benchmarks.measure.units import UnitKind, units_of
 from inkport.benchmarks.report.envelope import Document
 from inkport.core.errors import LineDataError

@@ -8,11 +8,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from inkport.benchmarks.measure.estimate import estimate
-from inkport.benchmarks.measure.student import mean_interval
+from inkport.benchmarks.measure.quantiles import mean_interval
 from inkport.benchmarks.measure.units import Units, documents_of, units_of
 from inkport.benchmarks.report import svg
 from inkport.benchmarks.report.envelope import Document
-from inkport.benchmarks.report.style import STYLE
+from inkport.benchmarks.report.html import STYLE
 from inkport.core.charset import normalise_text
 from inkport.core.tables import Table, markdown_table
 from inkport.lines.line import Line

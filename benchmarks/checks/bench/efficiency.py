@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from inkport.benchmarks.measure.width_cost import Curve
-from inkport.benchmarks.run.machine.peaks import Peaks
-from inkport.benchmarks.run.reference import Provide
+from inkport.benchmarks.run.peaks import Peaks
+from inkport.benchmarks.run.request import Provide
 from inkport.core.errors import DataError, InkportError
 from inkport.core.target import Precision, Target
 from inkport.runtimes.onnx_graph import load_onnx

@@ -9,27 +9,19 @@ from typing import Any
 
 from inkport.benchmarks.checks.bench.efficiency import Efficiency, efficiency, operations_at
 from inkport.benchmarks.measure.width_cost import Curve, fit_curve
-from inkport.benchmarks.report.describe import describe_data, describe_model
 from inkport.benchmarks.report.envelope import Check, Report
 from inkport.benchmarks.run.environment import read_environment
-from inkport.benchmarks.run.host_times import HostTimes, host_times
-from inkport.benchmarks.run.latency import choose_lines
-from inkport.benchmarks.run.machine.fresh import Fresh, start_fresh
-from inkport.benchmarks.run.machine.noise import Noise, NoiseMeter
-from inkport.benchmarks.run.machine.peaks import Peaks, measure_peaks
-from inkport.benchmarks.run.options import Options
-from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.fresh import Fresh, start_fresh
+from inkport.benchmarks.run.latency import HostTimes, choose_lines, host_times
+from inkport.benchmarks.run.loadgen import MIN_DURATION_MS, LoadGenResult, run_loadgen
+from inkport.benchmarks.run.noise import Noise, NoiseMeter
+from inkport.benchmarks.run.peaks import Peaks, measure_peaks
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.request import Request
-from inkport.benchmarks.run.scenarios.figures import Figures, figures
-from inkport.benchmarks.run.scenarios.loadgen import MIN_DURATION_MS, LoadGenResult, run_loadgen
-from inkport.benchmarks.run.scenarios.overhead import Overhead, measure_overhead
-from inkport.benchmarks.run.scenarios.queries import Scenario
-from inkport.benchmarks.run.scenarios.running import ScenarioRunner
-from inkport.benchmarks.run.scenarios.stopping import StopRule
-from inkport.benchmarks.run.scenarios.sustained import Drift, run_sustained
-from inkport.benchmarks.run.speed import is_baseline
-from inkport.benchmarks.run.targets import Attempt, open_target, session_options
+from inkport.benchmarks.run.record import Outcome
+from inkport.benchmarks.run.request import Options, Request, describe_data, describe_model
+from inkport.benchmarks.run.scenarios import Figures, Scenario, ScenarioRunner, StopRule, figures
+from inkport.benchmarks.run.sustained import Drift, Overhead, measure_overhead, run_sustained
+from inkport.benchmarks.run.targets import Attempt, is_baseline, open_target, session_options
 from inkport.core.errors import UsageError, failure_of
 from inkport.core.runtime import Session
 

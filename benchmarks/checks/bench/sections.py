@@ -6,14 +6,13 @@ from collections.abc import Iterable
 
 from inkport.benchmarks.checks.bench.measure import Bench, Measured
 from inkport.benchmarks.measure.quantiles import Quantile
-from inkport.benchmarks.report.conclusion import SIGNS
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
+from inkport.benchmarks.report.sections import SIGNS
 from inkport.benchmarks.run.environment import threads_on
-from inkport.benchmarks.run.machine.noise import Difference
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import TargetRecord
-from inkport.benchmarks.run.scenarios.figures import Figures
+from inkport.benchmarks.run.noise import Difference
+from inkport.benchmarks.run.record import Outcome, TargetRecord
+from inkport.benchmarks.run.scenarios import Figures
 from inkport.core.tables import Table
 
 
@@ -52,7 +51,7 @@ def _conclude(target: TargetRecord, report: Report) -> Conclusion:
     if target.outcome is not Outcome.PASS or not scenarios:
         return Conclusion(names=(target.name,), sign=SIGNS[target.outcome], label=str(target.outcome), why=why)
     first = scenarios[0]
-    why = f"p50 {_with_interval(first.p50_ms)} ms per query, {first.scenario}"
+    why = f"p50 {_with_interval(first.quantiles[0])} ms per query, {first.scenario}"
     if target.name != baseline and first.speed_up is not None:
         why += f", {speed(first)} {'to' if first.difference is Difference.NONE else 'as fast as'} {baseline}"
     return Conclusion(names=(target.name,), sign=Sign.GOOD, label="measured", why=why)
@@ -100,10 +99,10 @@ def _scenario(report: Report, scenario: str) -> Table:
 
 def _figures(name: str, found: Figures, baseline: str | None) -> tuple[str, ...]:
     energy = ABSENT if found.energy_mj_per_line is None else f"{found.energy_mj_per_line:.3g}"
-    times = (_with_interval(q) for q in (found.p50_ms, found.p90_ms, found.p99_ms))
+    times = map(_with_interval, found.quantiles)
     rate = _with_interval(found.lines_per_s)
     against = "baseline" if name == baseline else speed(found)
-    return (name, str(found.stop), str(found.queries), *times, rate, against, energy)
+    return (name, str(found.stop), str(found.n), *times, rate, against, energy)
 
 
 def speed(found: Figures) -> str:
@@ -170,7 +169,7 @@ def _drifts(report: Report) -> Table:
     for target in report.targets:
         if drift := target.section(Measured).drift:
             verdict = "none" if drift.verdict is Difference.NONE else str(drift.verdict)
-            minutes = (f"{drift.p50_ms[0]:.3g}", f"{drift.p50_ms[-1]:.3g}")
+            minutes = (f"{drift.minute_p50_ms[0]:.3g}", f"{drift.minute_p50_ms[-1]:.3g}")
             rows.append((target.name, *minutes, _with_interval(drift.change, ".3f"), verdict))
     return Table(("target", "p50 ms, minute 1", "last minute", "change", "drift"), tuple(rows), 1)
 

@@ -10,9 +10,8 @@ from statistics import mean
 from inkport.benchmarks.checks.compare.document import LineFigures, ReportedTarget, Run, Times
 from inkport.benchmarks.measure.equivalence import Equivalence, judge_equivalence
 from inkport.benchmarks.measure.estimate import estimate
-from inkport.benchmarks.measure.student import mean_interval
-from inkport.benchmarks.measure.units import UnitKind, units_of
-from inkport.benchmarks.measure.worst import WorstWriter, worst_writer
+from inkport.benchmarks.measure.quantiles import mean_interval
+from inkport.benchmarks.measure.units import UnitKind, WorstWriter, units_of, worst_writer
 from inkport.lines.line import Line
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
 
-from inkport.benchmarks.measure.per_line import Group
+from inkport.benchmarks.measure.parity import Group
 from inkport.benchmarks.report.envelope import SCHEMA, VERIFY
-from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import Outcome
 from inkport.core.documents import read_json
 from inkport.core.errors import DataError
 from inkport.core.target import LARGEST_WRITER_LOSS

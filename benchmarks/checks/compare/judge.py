@@ -9,9 +9,9 @@ from enum import StrEnum
 from inkport.benchmarks.checks.compare.changes import PaceChange, RateChange, pace_change, rate_changes, worst_change
 from inkport.benchmarks.checks.compare.document import ReportedTarget, Run
 from inkport.benchmarks.measure.equivalence import Verdict
-from inkport.benchmarks.measure.worst import WorstWriter
+from inkport.benchmarks.measure.units import WorstWriter
 from inkport.benchmarks.report.envelope import Document
-from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import Outcome
 from inkport.core.errors import DataError
 
 

@@ -11,7 +11,7 @@ from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.report.junit import Case, Result
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import NONE, between, milliseconds, percent, points
-from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import Outcome
 from inkport.core.tables import Table
 
 

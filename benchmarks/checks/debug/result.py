@@ -11,7 +11,7 @@ from inkport.benchmarks.checks.debug.judge import Comparison, Fault, Finding
 from inkport.benchmarks.checks.debug.pairing import Side
 from inkport.benchmarks.checks.debug.reproduction import Reproduction
 from inkport.benchmarks.report.envelope import Check
-from inkport.benchmarks.run.options import Options
+from inkport.benchmarks.run.request import Options
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inkport.benchmarks.checks.debug.result import DivergenceRecord, Divergences, TracedTarget
-from inkport.benchmarks.report.conclusion import SIGNS
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.junit import RESULTS, Case
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign
 from inkport.benchmarks.report.rows import NONE
-from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.report.sections import SIGNS
+from inkport.benchmarks.run.record import Outcome
 from inkport.core.tables import Table
 
 

@@ -24,11 +24,10 @@ from inkport.benchmarks.checks.debug.result import (
     tensor_records,
     unmatched,
 )
-from inkport.benchmarks.report.describe import describe_data, describe_model
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.environment import read_environment
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import ArtifactInfo, TargetRecord
+from inkport.benchmarks.run.record import ArtifactInfo, Outcome, TargetRecord
+from inkport.benchmarks.run.request import describe_data, describe_model
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeExecutionError, UsageError
 from inkport.core.registry import load_runtime, open_session, probe

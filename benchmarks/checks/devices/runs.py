@@ -14,16 +14,14 @@ from inkport.benchmarks.checks.devices.state import StateFile
 from inkport.benchmarks.checks.devices.steps import DevicePlan, RunFailedError, Steps
 from inkport.benchmarks.checks.kit.check import judge_result, kit_reference
 from inkport.benchmarks.checks.kit.make import make_kit
-from inkport.benchmarks.measure.per_line import per_line
-from inkport.benchmarks.report.describe import describe_data, describe_model
-from inkport.benchmarks.report.envelope import ReferenceInfo, Report, Together
+from inkport.benchmarks.measure.parity import per_line
+from inkport.benchmarks.report.envelope import Report, Together
 from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun, KitRun
 from inkport.benchmarks.run.environment import read_environment, without_folders
 from inkport.benchmarks.run.kit.open import Kit, open_kit, open_result
-from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress
-from inkport.benchmarks.run.record import ArtifactInfo, TargetRecord, sentence_of
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.record import ArtifactInfo, Outcome, TargetRecord, sentence_of
+from inkport.benchmarks.run.request import ReferenceInfo, Request, describe_data, describe_model
 from inkport.core.config import to_plain
 from inkport.core.documents import read_json
 from inkport.core.errors import DeviceTimeoutError, DeviceUnavailableError, InkportError, UsageError

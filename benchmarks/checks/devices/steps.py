@@ -12,8 +12,8 @@ from pathlib import Path
 
 from inkport.benchmarks.checks.devices.state import RunState, StateFile
 from inkport.benchmarks.run.kit.open import Kit
-from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress
+from inkport.benchmarks.run.record import Outcome
 from inkport.core.errors import EXIT_UNAVAILABLE, DeviceError, DeviceTimeoutError, DeviceUnavailableError, UsageError
 from inkport.core.files import sha256_file
 from inkport.runtimes.devices.describe import Sensors, describe, read_sensors

@@ -8,20 +8,22 @@ from math import isfinite
 
 import numpy as np
 
-from inkport.benchmarks.measure.flip_model import logit_errors
-from inkport.benchmarks.measure.flip_prediction import PROBES, Prediction, Probe, predict
-from inkport.benchmarks.measure.fragile import choose_fragile
-from inkport.benchmarks.measure.gaps import FrameMargins, find_margins
-from inkport.benchmarks.report.describe import describe_data, describe_model, describe_reference
+from inkport.benchmarks.measure.gaps import PROBES, FrameGaps, Prediction, Probe, find_gaps, logit_errors, predict
+from inkport.benchmarks.measure.parity import choose_fragile
 from inkport.benchmarks.report.envelope import Check, Report
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.latency import choose_lines
-from inkport.benchmarks.run.options import Options
-from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.record import TargetRecord
-from inkport.benchmarks.run.reference import Reference, open_reference
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.record import Outcome, TargetRecord
+from inkport.benchmarks.run.request import (
+    Options,
+    Reference,
+    Request,
+    describe_data,
+    describe_model,
+    describe_reference,
+    open_reference,
+)
 from inkport.benchmarks.run.targets import logits_of, open_target
 from inkport.core.ctc import greedy
 from inkport.core.errors import LineDataError, failure_of
@@ -145,7 +147,7 @@ class _Expected:
     """What the reference read."""
 
     texts: list[str]
-    frames: list[FrameMargins]
+    frames: list[FrameGaps]
 
 
 def forecast_flips(request: Request, *, progress: Progress = silent) -> Report:
@@ -191,7 +193,7 @@ def _read_reference(reference: Reference, audit: Audit, progress: Progress) -> _
     expected = _Expected([], [])
     for logits in logits_of(reference.session, audit.inputs, label="reference: reading", progress=progress):
         expected.texts.append(greedy(logits, reference.artifact.spec.charset).text)
-        expected.frames.append(find_margins(logits))
+        expected.frames.append(find_gaps(logits))
     return expected
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from inkport.benchmarks.checks.flips.forecast import Forecast, Fragile, Surprise
-from inkport.benchmarks.report.conclusion import SIGNS
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import NONE
+from inkport.benchmarks.report.sections import SIGNS
 from inkport.benchmarks.run.record import TargetRecord
 from inkport.core.tables import Table
 

@@ -6,16 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from inkport.benchmarks.report.describe import describe_data, describe_model, describe_reference
 from inkport.benchmarks.report.envelope import Check, Report
 from inkport.benchmarks.run.environment import read_environment, without_folders
 from inkport.benchmarks.run.latency import choose_lines
-from inkport.benchmarks.run.options import Options
-from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.record import TargetRecord
-from inkport.benchmarks.run.reference import Reference, open_reference
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.record import Outcome, TargetRecord
+from inkport.benchmarks.run.request import (
+    Options,
+    Reference,
+    Request,
+    describe_data,
+    describe_model,
+    describe_reference,
+    open_reference,
+)
 from inkport.benchmarks.run.targets import open_target, session_options
 from inkport.core.artifact import Artifact
 from inkport.core.errors import RuntimeUnavailableError

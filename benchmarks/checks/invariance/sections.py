@@ -15,14 +15,13 @@ from inkport.benchmarks.checks.invariance.relations import (
     Relations,
     Status,
 )
-from inkport.benchmarks.report.conclusion import SIGNS
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.junit import RESULTS, Case, Result
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import NONE
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import TargetRecord
+from inkport.benchmarks.report.sections import SIGNS
+from inkport.benchmarks.run.record import Outcome, TargetRecord
 from inkport.core.files import write_atomically
 from inkport.core.tables import Table
 from inkport.runtimes.relations.findings import Kind

@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass, replace
 
 from inkport.benchmarks.checks.kit.runner import wanted_tensors
-from inkport.benchmarks.measure.changes import Change
-from inkport.benchmarks.measure.parity import Parity, Reading, compare, score
-from inkport.benchmarks.measure.per_line import line_edits
+from inkport.benchmarks.measure.edits import Change
+from inkport.benchmarks.measure.parity import Flip, Parity, Reading, compare, line_edits, score
 from inkport.benchmarks.measure.quantiles import Percentiles
-from inkport.benchmarks.report.describe import describe_data, describe_model
 from inkport.benchmarks.report.envelope import Check, Report
 from inkport.benchmarks.run.device_record import KitRun
 from inkport.benchmarks.run.environment import read_environment
@@ -18,10 +16,8 @@ from inkport.benchmarks.run.kit.judge import is_decodable, judge_stages
 from inkport.benchmarks.run.kit.manifest import KitStage
 from inkport.benchmarks.run.kit.open import Kit, Result
 from inkport.benchmarks.run.kit.signature import KitSignature
-from inkport.benchmarks.run.options import Options
-from inkport.benchmarks.run.outcome import Outcome, exit_code
-from inkport.benchmarks.run.record import ArtifactInfo, Proof, TargetRecord
-from inkport.benchmarks.run.verdict import judge
+from inkport.benchmarks.run.record import ArtifactInfo, Outcome, Proof, TargetRecord, exit_code, judge
+from inkport.benchmarks.run.request import Options, describe_data, describe_model
 from inkport.core.ctc import Emission, Transcription, greedy
 from inkport.core.errors import SpecMismatchError
 from inkport.core.runtime import Evidence
@@ -202,12 +198,17 @@ def _times(result: Result) -> Percentiles | None:
 
 
 def _known(parity: Parity) -> Parity:
-    """Return ``parity`` with gaps of changed symbols that nobody showed (NaN) as absent."""
-    return replace(parity, flips=tuple(replace(f, changes=tuple(map(_change, f.changes))) for f in parity.flips))
+    """Return ``parity`` with gaps that nobody showed (NaN, infinity) as absent."""
+    return replace(parity, flips=tuple(map(_known_flip, parity.flips)))
 
 
-def _change(change: Change) -> Change:
-    return replace(change, margin=_number(change.margin), margin_reference=_number(change.margin_reference))
+def _known_flip(flip: Flip) -> Flip:
+    found = replace(flip, gap=_number(flip.gap), gap_reference=_number(flip.gap_reference))
+    return replace(found, changes=tuple(map(_known_change, flip.changes)))
+
+
+def _known_change(change: Change) -> Change:
+    return replace(change, gap=_number(change.gap), gap_reference=_number(change.gap_reference))
 
 
 def _number(value: float | None) -> float | None:

@@ -28,10 +28,8 @@ from inkport.benchmarks.run.kit.manifest import (
 from inkport.benchmarks.run.kit.open import Kit, open_kit
 from inkport.benchmarks.run.kit.signature import public_key_of, sign
 from inkport.benchmarks.run.latency import choose_lines
-from inkport.benchmarks.run.options import Options
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.reference import Reference, open_reference
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.request import Options, Reference, Request, open_reference
 from inkport.core.artifact import SIDECAR
 from inkport.core.ctc import greedy
 from inkport.core.errors import UsageError

@@ -7,15 +7,14 @@ from collections.abc import Iterator, Sequence
 from inkport.benchmarks.checks.kit.check import JudgedKit
 from inkport.benchmarks.measure.parity import Parity
 from inkport.benchmarks.measure.quantiles import Percentiles
-from inkport.benchmarks.report.conclusion import LABELS, SIGNS, text_reason
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.junit import RESULTS, Case, Result
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign
 from inkport.benchmarks.report.rows import NONE, between, summary
+from inkport.benchmarks.report.sections import LABELS, SIGNS, text_reason
 from inkport.benchmarks.run.device_record import KitRun
 from inkport.benchmarks.run.kit.judge import Finding, State
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import TargetRecord
+from inkport.benchmarks.run.record import Outcome, TargetRecord
 from inkport.core.tables import Table
 
 

@@ -1,4 +1,4 @@
-"""What quantising does to the reading of validation lines: CER, edits by kind, flips, and what margins predict."""
+"""What quantising does to the reading of validation lines: CER, edits by kind, flips, and what gaps predict."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.benchmarks.measure.edits import sum_edits
-from inkport.benchmarks.measure.flip_model import logit_errors
-from inkport.benchmarks.measure.flip_prediction import PROBES, Probe, predict
-from inkport.benchmarks.measure.gaps import find_margins
+from inkport.benchmarks.measure.gaps import PROBES, Probe, find_gaps, logit_errors, predict
 from inkport.benchmarks.measure.parity import Reading, score
 from inkport.benchmarks.run.latency import choose_lines
 from inkport.core.artifact import Artifact
@@ -44,7 +42,7 @@ class Effect:
     flips: int
     """Lines whose text differs from that of fp32."""
     predicted_flips: float
-    """Lines that would differ, predicted from fp32's margins on all lines and the errors on the probe lines alone."""
+    """Lines that would differ, predicted from fp32's gaps on all lines and the errors on the probe lines alone."""
     predicted_interval: tuple[float, ...]
     """95 % interval of that."""
     error: float
@@ -57,7 +55,7 @@ class Meter:
     Args:
         reference: The ONNX artefact in fp32.
         audit: The usable validation lines, prepared for it; never calibration or test lines.
-        probes: Lines that margins learn a target's errors from.
+        probes: Lines that gaps learn a target's errors from.
         threads: Threads for the computation.
 
     Raises:
@@ -78,7 +76,7 @@ class Meter:
         self.record = describe_lines(audit.lines, Role.TUNING)
         self._logits = self.read(reference)
         self._reading = self._score(self._logits)
-        self._margins = [find_margins(rows) for rows in self._logits]
+        self._gaps = [find_gaps(rows) for rows in self._logits]
         self._symbols = sum(len(normalise_text(line.text)) for line in audit.lines)
         self.cer = self._rate(self._reading)
         """CER of fp32 on the lines."""
@@ -100,8 +98,8 @@ class Meter:
         pairs = list(zip(logits, self._logits, strict=True))
         squared = sum(float(np.square(a.astype(np.float64) - b).sum()) for a, b in pairs)
         norm = sum(float(np.square(b.astype(np.float64)).sum()) for _, b in pairs)
-        probes = [Probe(errors=logit_errors(self._margins[i], logits[i]), frames=self._margins[i]) for i in self.probes]
-        forecast = predict(probes, self._margins)
+        probes = [Probe(errors=logit_errors(self._gaps[i], logits[i]), frames=self._gaps[i]) for i in self.probes]
+        forecast = predict(probes, self._gaps)
         return Effect(
             cer=self._rate(reading),
             cer_change=self._rate(reading) - self.cer,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inkport.benchmarks.measure.per_line import to_json_text
+from inkport.benchmarks.measure.parity import to_json_text
 from inkport.benchmarks.report.envelope import Document
 from inkport.core.artifact import Artifact, Calibration
 from inkport.core.config import parse_config, to_plain
@@ -40,7 +40,7 @@ class Identity:
     validation: Calibration
     """Lines that the effects were measured on."""
     probes: int
-    """Lines that margins learnt from."""
+    """Lines that gaps learnt from."""
     tools: Mapping[str, str]
     """Versions of the tools."""
 
@@ -133,7 +133,7 @@ def known_rows(path: Path, identity: Identity) -> dict[str, GroupSensitivity]:
 
 
 def render_scan(scan: Scan, lines: int, *, most: int = 0) -> str:
-    """Return a Markdown table of the groups, worst first by margins.
+    """Return a Markdown table of the groups, worst first by gaps.
 
     Args:
         scan: The scan.

@@ -1,4 +1,4 @@
-"""How much harm each operator does in int8: quantised alone, or alone left in fp32, measured by CER and by margins."""
+"""How much harm each operator does in int8: quantised alone, or alone left in fp32, measured by CER and by gaps."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Rank(StrEnum):
     FLIPS = "flips"
     """Lines that read differently."""
     MARGINS = "margins"
-    """Lines that should read differently, predicted from margins: finer than counting, and needs few lines."""
+    """Lines that should read differently, predicted from gaps: finer than counting, and needs few lines."""
 
     def of(self, effect: Effect) -> float:
         """Return the figure; larger is worse."""

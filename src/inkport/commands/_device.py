@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.checks.devices.runs import name_devices, provide_kit, verify_on
-from inkport.benchmarks.checks.devices.steps import RUNNER, Cooling, DevicePlan
-from inkport.benchmarks.checks.kit.make import KitOptions
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.progress import Progress
 from inkport.benchmarks.run.request import Request
 from inkport.commands._options import Seconds
 from inkport.core.errors import UsageError
 from inkport.lines.line import Line
+
+
+if TYPE_CHECKING:
+    # Loaded where a device is used: a verification here does without.
+    from inkport.benchmarks.checks.devices.steps import Cooling
+
+
+RUNNER = "inkport kit run"
+"""What runs a kit on a device unless another command is named."""
+LINES = 64
+"""Most lines of a kit."""
+TIMEOUT_S = 3600.0
+"""Seconds that one target may run on a device."""
+COOL_TIMEOUT_S = 600.0
+"""Seconds to wait for a device to cool."""
+COOL_ZONES = "*"
+"""Sensors that count for it."""
 
 
 @Parameter(name="*")
@@ -35,15 +49,15 @@ class DeviceOptions:
     """Command that runs a kit there; {kit}, {target}, {threads}, {out} and {files} are filled in, or appended."""
     device_files: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = ()
     """Files that the command needs there, such as the runner itself; {files} is the folder that they are put in."""
-    device_lines: int = KitOptions.lines
+    device_lines: int = LINES
     """Most lines that are read there, chosen so that they have the widths of all."""
-    device_timeout: Seconds = DevicePlan.timeout_s
+    device_timeout: Seconds = TIMEOUT_S
     """Seconds that one target may run there."""
     cool_below: float | None = None
     """Wait before each run until the machine's sensors are below this many degrees Celsius."""
-    cool_timeout: Seconds = Cooling.timeout_s
+    cool_timeout: Seconds = COOL_TIMEOUT_S
     """Seconds to wait for that."""
-    cool_zones: str = Cooling.zones
+    cool_zones: str = COOL_ZONES
     """Sensors that count for it: patterns of names, separated by commas."""
 
     def __post_init__(self) -> None:
@@ -62,6 +76,8 @@ class DeviceOptions:
         """How cool a device must be."""
         if self.cool_below is None:
             return None
+        from inkport.benchmarks.checks.devices.steps import Cooling
+
         return Cooling(below_c=self.cool_below, timeout_s=self.cool_timeout, zones=self.cool_zones)
 
 
@@ -86,6 +102,10 @@ def verify_on_devices(
         UsageError: If an address is none, or fits several devices.
         InkportError: If the kit cannot be made.
     """
+    from inkport.benchmarks.checks.devices.runs import name_devices, provide_kit, verify_on
+    from inkport.benchmarks.checks.devices.steps import DevicePlan
+    from inkport.benchmarks.checks.kit.make import KitOptions
+
     devices, cooling, lines = name_devices(options.device), options.cooling, options.device_lines
     wanted = replace(request, options=KitOptions(lines=lines, golden=min(lines, KitOptions.golden)))
     kit = provide_kit(wanted, (request.out or Path()) / "kit", progress=progress)

@@ -7,22 +7,23 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from inkport.benchmarks.run.options import Options
-from inkport.benchmarks.run.request import Request, check_targets
+from inkport.benchmarks.run.request import Options, Request, check_targets
 from inkport.commands._model import resolve_model
 from inkport.commands._options import say_skipped
-from inkport.core.artifact import Artifact, bundled_artifacts, find_lm
+from inkport.core.artifact import Artifact, bundled_artifacts
 from inkport.core.errors import ArtifactNotFoundError, ExportError, TargetError, UsageError
-from inkport.core.lm.files import lm_digests
 from inkport.core.registry import load_runtime, probe
 from inkport.core.target import Target, load_targets
-from inkport.export.plan import build, find_made, lacks_calibration
-from inkport.export.quantize.calibration import CALIBRATION_LINES, CalibrationSet, choose_calibration
 from inkport.lines.audit import Audit, Problem, audit_for
 from inkport.lines.line import Line
 from inkport.lines.roles import LEARNT, Role, name_lines, recorded, refuse_recorded, refuse_shared
 from inkport.lines.source import read_lines, source_name
+
+
+if TYPE_CHECKING:
+    from inkport.export.quantize.calibration import CalibrationSet
 
 
 def problems_of(skip: str) -> tuple[str, ...]:
@@ -66,18 +67,24 @@ def check_calibration(sources: Sequence[Path], calibration: Sequence[Path]) -> N
 
 
 def calibrate(
-    model: Artifact, sources: Sequence[Path], skip: Sequence[str], *, count: int = CALIBRATION_LINES
+    model: Artifact, sources: Sequence[Path], skip: Sequence[str], *, count: int | None = None
 ) -> CalibrationSet | None:
-    """Choose the lines that int8 takes its ranges from; None if there is no source.
+    """Choose the lines that int8 takes its ranges from, ``CALIBRATION_LINES`` or ``count``; None if there is no source.
 
     Raises:
         LineDataError: If there is no usable line, one is a test line, or the image of a chosen one is bad and this is
             not in ``skip``.
     """
+    from inkport.export.quantize.calibration import CALIBRATION_LINES, choose_calibration
+
     if not sources:
         return None
+
     chosen = choose_calibration(
-        read_lines(sources), model.spec.preprocess, count=count, skip_bad_images=Problem.BAD_IMAGE in skip
+        read_lines(sources),
+        model.spec.preprocess,
+        count=count or CALIBRATION_LINES,
+        skip_bad_images=Problem.BAD_IMAGE in skip,
     )
     if chosen.skipped:
         sys.stderr.write(f"left out of calibration: {len(chosen.skipped)} bad-image: {', '.join(chosen.skipped)}\n")
@@ -107,6 +114,8 @@ def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) 
     Raises:
         UsageError: If there is one.
     """
+    from inkport.export.plan import lacks_calibration
+
     reuse = shipped_artifacts()
     for target in targets:
         try:
@@ -129,9 +138,12 @@ def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) ->
         work: Folder of the artefacts.
         calibration: What int8 takes its ranges from, if it must be made.
     """
+    from inkport.export.plan import build
+
     reuse = shipped_artifacts()
 
     def provide(target: Target) -> Artifact:
+
         return build(
             model,
             format=load_runtime(target.runtime).formats[0],
@@ -243,6 +255,9 @@ def refuse_lm_lines(lines: Iterable[Line], lm: Path, model: Artifact | None = No
         LineDataError: If there is one.
         ArtifactError: If the language model cannot be read.
     """
+    from inkport.core.artifact import find_lm
+    from inkport.core.lm.files import lm_digests
+
     refuse_recorded(
         lm_digests(find_lm(lm), root=model.root if model else ""),
         lines,
@@ -256,6 +271,8 @@ def refuse_lm_lines(lines: Iterable[Line], lm: Path, model: Artifact | None = No
 def _made_before(
     model: Artifact, targets: Sequence[Target], work: Path, calibration: CalibrationSet | None
 ) -> list[Artifact]:
+    from inkport.export.plan import find_made
+
     found = []
     for target in targets:
         # What is no target here, or cannot be made, is for the run to say.

@@ -12,8 +12,7 @@ from inkport.benchmarks.checks.bench.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
-from inkport.benchmarks.run.scenarios.queries import Scenario
-from inkport.benchmarks.run.scenarios.stopping import StopRule
+from inkport.benchmarks.run.scenarios import Scenario, StopRule
 from inkport.commands._options import OutFolder, Seconds, Skip, Threads
 from inkport.commands._output import deliver, warn_of_sharing
 from inkport.commands._request import prepare_request, problems_of

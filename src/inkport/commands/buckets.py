@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from inkport.benchmarks.measure.buckets import Plan, plan_buckets
-from inkport.benchmarks.measure.width_cost import CostModel
+from inkport.benchmarks.measure.width_cost import CostModel, Plan, plan_buckets
 from inkport.benchmarks.report.text import aligned
 from inkport.commands._model import resolve_model
 from inkport.commands._options import Skip, say_skipped

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from inkport.benchmarks.measure.flip_prediction import PROBES
+from inkport.benchmarks.measure.gaps import PROBES
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
 from inkport.commands._options import Count, Most, OutArtifact, OutFile, Skip, Threads

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from inkport.benchmarks.checks.verify import verify as run_harness
+from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.files import write_report
+from inkport.benchmarks.report.rows import flips_by_line
 from inkport.benchmarks.report.sections import present
 from inkport.benchmarks.report.text import render_text
-from inkport.benchmarks.run.options import VerifyOptions
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
-from inkport.benchmarks.run.request import Request, check_targets
+from inkport.benchmarks.run.request import Request, VerifyOptions, check_targets
 from inkport.commands._device import HERE, DeviceOptions, verify_on_devices
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutFolder, Skip, Threads
@@ -30,11 +32,17 @@ from inkport.commands._request import (
     require_calibration,
     sample_lines,
 )
-from inkport.core.beam import load_beam
+from inkport.core.artifact import Artifact
 from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
+from inkport.lines.line import Line
 from inkport.lines.source import source_name
+
+
+if TYPE_CHECKING:
+    from inkport.benchmarks.report.flips import Picture
+    from inkport.core.beam import BeamDecoder
 
 
 @results_only()
@@ -105,13 +113,29 @@ def verify(
         if on.device:
             report, read = verify_on_devices(on, request, progress=terminal_progress())
         else:
-            request = replace(request, beam=load_beam(lm, artifact))
+            request = replace(request, beam=_beam(lm, artifact))
             report, read = run_harness(request, progress=terminal_progress()), tuple(audit.lines)
     finally:
         clear_progress()
     return deliver(
         json_for_stdout(report.to_json()) if json_ else render_text(present(report)),
-        files=lambda: write_report(report, read, out),
+        files=lambda: write_report(report, lambda: _pictures(report, read), out),
         where=f"{out / 'report.html'} (also .md, .txt, .xml and .json)",
         code=report.exit_code,
     )
+
+
+def _beam(lm: Path | None, artifact: Artifact) -> BeamDecoder | None:
+    if lm is None:
+        return None
+    from inkport.core.beam import load_beam
+
+    return load_beam(lm, artifact)
+
+
+def _pictures(report: Report, lines: Iterable[Line]) -> dict[str, Picture]:
+    """Return the pictures of the flipped lines, for the page."""
+    from inkport.benchmarks.report.flips import picture
+
+    flipped = flips_by_line(report)
+    return {line.id: picture(line.gray()) for line in lines if line.id in flipped}

@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inkport.benchmarks.measure.pareto import dominated_by
-from inkport.benchmarks.report.describe import describe_model
 from inkport.benchmarks.run.environment import read_environment
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import ArtifactInfo
-from inkport.benchmarks.run.request import check_targets
+from inkport.benchmarks.run.record import ArtifactInfo, Outcome
+from inkport.benchmarks.run.request import check_targets, describe_model
 from inkport.compress.lines import refuse_known
 from inkport.compress.measure import Judged, LineSetRun, Measurer, Member, Standing, judge_member, standing
 from inkport.compress.recipe import CompressRecipe, TargetRow

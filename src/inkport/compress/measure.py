@@ -12,16 +12,12 @@ from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.measure.equivalence import Equivalence, Verdict, judge_equivalence
 from inkport.benchmarks.measure.estimate import estimate
 from inkport.benchmarks.measure.units import units_of
-from inkport.benchmarks.report.describe import describe_data
-from inkport.benchmarks.report.envelope import DataInfo, ReferenceInfo
 from inkport.benchmarks.run.environment import Environment, read_environment, without_folders
+from inkport.benchmarks.run.fresh import start_fresh
 from inkport.benchmarks.run.latency import Speed
-from inkport.benchmarks.run.machine.fresh import start_fresh
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.outcome import Outcome
 from inkport.benchmarks.run.progress import Progress
-from inkport.benchmarks.run.record import TargetRecord
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.record import Outcome, TargetRecord
+from inkport.benchmarks.run.request import DataInfo, ReferenceInfo, Request, VerifyOptions, describe_data
 from inkport.benchmarks.run.targets import session_options
 from inkport.compress.recipe import MeasureRecipe
 from inkport.compress.store import kept

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from inkport.benchmarks.run.options import VerifyOptions
+from inkport.benchmarks.run.request import VerifyOptions
 from inkport.compress.lines import LineSets
 from inkport.compress.stage import START, RecipeStage, check_names, find_kind, sorted_stages, suggestion
 from inkport.core.config import MOST_THREADS, parse_config, require_seed

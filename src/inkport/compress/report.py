@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from inkport.benchmarks.report.envelope import DataInfo, Document, ModelInfo, ReferenceInfo
+from inkport.benchmarks.report.envelope import Document
 from inkport.benchmarks.run.environment import Environment
 from inkport.benchmarks.run.latency import Speed
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import ArtifactInfo
+from inkport.benchmarks.run.record import ArtifactInfo, Outcome
+from inkport.benchmarks.run.request import DataInfo, ModelInfo, ReferenceInfo
 from inkport.compress.measure import Judged, Standing
 from inkport.compress.recipe import MeasureRecipe
 from inkport.compress.run import Status

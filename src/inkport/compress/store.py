@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from inkport import __version__
-from inkport.benchmarks.measure.per_line import to_json_text
+from inkport.benchmarks.measure.parity import to_json_text
 from inkport.compress.lines import LineIndex
 from inkport.core.artifact import SIDECAR, Artifact, Provenance, load_artifact, new_artifact, refuse_to_replace
 from inkport.core.config import parse_config, to_plain

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from inkport.benchmarks.measure.pareto import dominated_by
 from inkport.benchmarks.report import svg
+from inkport.benchmarks.report.html import STYLE
 from inkport.benchmarks.report.rows import NONE, between, milliseconds, percent, points
-from inkport.benchmarks.report.style import STYLE
 from inkport.benchmarks.report.text import aligned, wrap
 from inkport.benchmarks.run.environment import threads_on
 from inkport.compress.measure import Compared, Standing

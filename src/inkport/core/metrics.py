@@ -61,19 +61,33 @@ def plain_edit_distance(a: Sequence[object], b: Sequence[object], *, gap: int = 
     return last[-1]
 
 
-def edit_costs(a: Sequence[object], b: Sequence[object], *, gap: int, substitution: int) -> Iterator[list[int]]:
+def edit_costs(
+    a: Sequence[object], b: Sequence[object], *, gap: int, substitution: int, band: int | None = None
+) -> Iterator[list[int]]:
     """Yield, for each start of ``a``, the empty one first, what it costs to get from there to each start of ``b``.
 
+    Args:
+        a: Text, or symbols.
+        b: Likewise.
+        gap: Cost of an insertion or a deletion.
+        substitution: Cost of a substitution.
+        band: Looks only at starts whose lengths are at most this far apart, and says of the others that they cost more
+            than anything; a cost of less than ``band + 1`` edits is exact. Without it, all are.
+
     Source:
-        Wagner & Fischer, *The String-to-String Correction Problem* (1974).
+        Wagner & Fischer, *The String-to-String Correction Problem* (1974); Ukkonen, *Algorithms for Approximate String
+        Matching* (1985): a script of k edits stays within k of the diagonal.
     """
-    row = [j * gap for j in range(len(b) + 1)]
+    reach = max(len(a), len(b)) if band is None else band
+    never = (len(a) + len(b) + 1) * max(gap, substitution)
+    row = [j * gap if j <= reach else never for j in range(len(b) + 1)]
     yield row
     for i, left in enumerate(a, start=1):
-        above, row = row, [i * gap]
-        for j, right in enumerate(b, start=1):
-            diagonal = above[j - 1] + (0 if left == right else substitution)
-            row.append(min(diagonal, above[j] + gap, row[j - 1] + gap))
+        above, row = row, [never] * (len(b) + 1)
+        row[0] = i * gap if i <= reach else never
+        for j in range(max(1, i - reach), min(len(b), i + reach) + 1):
+            diagonal = above[j - 1] + (0 if left == b[j - 1] else substitution)
+            row[j] = min(diagonal, above[j] + gap, row[j - 1] + gap)
         yield row
 
 

@@ -62,6 +62,11 @@ class Audit:
     findings: list[Finding] = field(default_factory=list)
     """The unusable ones, in order."""
 
+    @property
+    def widths(self) -> list[int]:
+        """Padded width of each prepared image, in pixels."""
+        return [image.shape[3] for image in self.inputs]
+
     def pick(self, indices: Sequence[int]) -> Audit:
         """Return some of the usable lines, without the findings."""
         return Audit(lines=[self.lines[i] for i in indices], inputs=[self.inputs[i] for i in indices])

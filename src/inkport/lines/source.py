@@ -18,7 +18,6 @@ from inkport.core.reading import read_bytes
 from inkport.lines.fields import PLAIN, Meaning
 from inkport.lines.folder import SUFFIX, read_description, read_folder, read_manifest
 from inkport.lines.line import Line
-from inkport.lines.parquet import read_parquet
 
 
 def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
@@ -72,6 +71,8 @@ def _open_plain(path: Path, meaning: Meaning) -> Iterator[Line]:
     if not is_there:
         raise LineDataError(f"{path}: no such file or folder", remedy="check the path")
     if path.suffix.lower() == ".parquet":
+        from inkport.lines.parquet import read_parquet
+
         return read_parquet(path, meaning)
     if path.suffix.lower() == ".tsv":
         return read_manifest(path, meaning)

@@ -17,8 +17,7 @@ from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.html import render_html
 from inkport.benchmarks.report.presentation import Presentation
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.request import Request, VerifyOptions
 from inkport.core import registry
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.charset import Charset

@@ -13,22 +13,18 @@ from mlperf_logging.compliance_checker.mlp_parser.ruleset_610 import parse_gener
 from inkport.benchmarks.checks.bench.measure import Bench, Measured
 from inkport.benchmarks.checks.bench.sections import _scenario
 from inkport.benchmarks.checks.kit.sections import _times
-from inkport.benchmarks.measure.quantiles import Percentiles, Quantile
-from inkport.benchmarks.report.devices import devices
+from inkport.benchmarks.measure.quantiles import Percentiles
 from inkport.benchmarks.report.html import render_html
 from inkport.benchmarks.report.junit import junit_xml
-from inkport.benchmarks.report.markdown import render_markdown
 from inkport.benchmarks.report.mllog import render_mllog
+from inkport.benchmarks.report.rows import devices
 from inkport.benchmarks.report.sections import present
-from inkport.benchmarks.report.text import render_text
+from inkport.benchmarks.report.text import render_markdown, render_text
 from inkport.benchmarks.run.device_record import DeviceReport, DeviceRun
 from inkport.benchmarks.run.kit.manifest import KitStage
 from inkport.benchmarks.run.kit.open import RunnerInfo
 from inkport.benchmarks.run.record import Proof
-from inkport.benchmarks.run.scenarios.figures import figures
-from inkport.benchmarks.run.scenarios.queries import Query, Scenario
-from inkport.benchmarks.run.scenarios.running import Run
-from inkport.benchmarks.run.scenarios.stopping import Stop
+from inkport.benchmarks.run.scenarios import Query, Run, Scenario, Stop, figures
 from inkport.core.tables import markdown_table
 from inkport.runtimes.devices.describe import Sensors
 
@@ -108,11 +104,8 @@ def test_times_of_a_scenario():
         stop={"it": Stop.MOST_QUERIES},
     )  # fmt: skip
     found = figures(run, None)["it"]
-    assert [q.value for q in (found.p50_ms, found.p90_ms, found.p99_ms)] == pytest.approx(
-        np.percentile(np.arange(1, 101), [50, 90, 99])
-    )
-    exact = {name: Quantile(value=value, low=value, high=value) for name, value in TIMES.items()}
-    sections = {Bench: Bench(), Measured: Measured(scenarios=(replace(found, **exact),))}
+    assert [found.p50_ms, found.p90_ms, found.p99_ms] == pytest.approx(np.percentile(np.arange(1, 101), [50, 90, 99]))
+    sections = {Bench: Bench(), Measured: Measured(scenarios=(replace(found, **TIMES),))}
     target = SimpleNamespace(name="it", section=sections.get)
     report = SimpleNamespace(targets=[target], section=sections.get)
     assert_in_order(markdown_table(_scenario(report, Scenario.SINGLE_STREAM)))

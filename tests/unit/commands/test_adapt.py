@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from PIL import Image
 
-from inkport.benchmarks.measure.student import mean_interval
+from inkport.benchmarks.measure.quantiles import mean_interval
 from inkport.benchmarks.report.schema import schema_of
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from inkport.benchmarks.checks.kit import runner
-from inkport.benchmarks.run import reference
+from inkport.benchmarks.run import request as reference
 from inkport.benchmarks.run.kit.open import open_result
 from inkport.core.preprocess import prepare
 

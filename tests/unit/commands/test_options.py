@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import pytest
 
+from inkport.benchmarks.checks.devices.steps import RUNNER, Cooling, DevicePlan
+from inkport.benchmarks.checks.kit.make import KitOptions
 from inkport.cli import COMMANDS, app
-from inkport.commands import _options
+from inkport.commands import _device, _options
+from inkport.commands._device import DeviceOptions
 
 
 FILES = {"out", "select_out", "junit"}
@@ -177,3 +181,12 @@ def test_numbers_out_of_range_are_named(inkport, arguments, words, tmp_path, mon
     assert done.code == 2
     assert words in said(done.err)
     assert not list(tmp_path.iterdir())
+
+
+def test_defaults_of_devices_are_those_of_what_runs_there():
+    """The command names them itself, so that a verification without a device loads nothing of them."""
+    cooling = DeviceOptions(device=("ssh://a",), cool_below=40).cooling
+    request = {f.name: f for f in fields(DevicePlan)}
+    assert cooling == Cooling(below_c=40)
+    assert (request["timeout_s"].default, RUNNER) == (_device.TIMEOUT_S, _device.RUNNER)
+    assert KitOptions.lines == _device.LINES

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from inkport.core import metrics
 from inkport.core.charset import normalise_text
-from inkport.core.metrics import ErrorRate, cer, edit_distance, htr_words, plain_edit_distance, wer, wer_htr
+from inkport.core.metrics import ErrorRate, cer, edit_costs, edit_distance, htr_words, plain_edit_distance, wer, wer_htr
 
 
 short = st.text("abé' ", max_size=8)
@@ -153,3 +153,14 @@ def test_htr_protocol_makes_each_mark_a_word(text, words):
 def test_htr_protocol_counts_a_wrong_mark_as_one_of_the_words():
     assert wer_htr(["l'an, fin"], ["l'an. fin"]) == ErrorRate(1, 5)
     assert wer(["l'an, fin"], ["l'an. fin"]) == ErrorRate(1, 2)
+
+
+@given(st.text("abc", max_size=12), st.text("abc", max_size=12), st.integers(0, 14))
+def test_costs_within_a_band_are_exact_and_beyond_it_never_too_low(a, b, band):
+    whole = list(edit_costs(a, b, gap=1, substitution=1))
+    banded = list(edit_costs(a, b, gap=1, substitution=1, band=band))
+    for i, (exact, found) in enumerate(zip(whole, banded, strict=True)):
+        assert len(found) == len(exact)
+        for j, (cost, bounded) in enumerate(zip(exact, found, strict=True)):
+            assert bounded >= cost
+            assert bounded == cost or cost > band, (i, j)

@@ -13,8 +13,8 @@ from inkport.benchmarks.measure import RESAMPLES
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.report.rows import NOT_RUN
 from inkport.benchmarks.run.latency import BLOCK
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import Outcome
+from inkport.benchmarks.run.request import VerifyOptions
 from inkport.commands.verify import verify
 from inkport.core.runtime import Evidence
 from inkport.core.target import Budget, load_targets

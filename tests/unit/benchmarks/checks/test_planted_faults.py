@@ -16,10 +16,9 @@ from inkport import benchmarks
 from inkport.benchmarks.checks.invariance.relations import InvarianceOptions, Relations, check_relations
 from inkport.benchmarks.checks.invariance.sections import describe
 from inkport.benchmarks.checks.verify import verify
+from inkport.benchmarks.run.fresh import measure_ready
 from inkport.benchmarks.run.kit.judge import name_tensor_fault
-from inkport.benchmarks.run.machine.fresh_child import measure_ready
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.request import Request, VerifyOptions
 from inkport.commands._request import check_calibration
 from inkport.core.artifact import bundled_artifacts
 from inkport.core.errors import LineDataError

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from inkport.benchmarks.checks.verify import verify
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.request import Request, VerifyOptions
 from inkport.core.errors import (
     ArtifactCorruptError,
     Ended,

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from inkport.benchmarks.measure.changes import Effects, find_changes, sum_effects
-from inkport.benchmarks.measure.edits import Edits, count_edits, edit_script
+from inkport.benchmarks.measure.edits import Edits, Effects, count_edits, edit_script, find_changes, sum_effects
 from inkport.core.ctc import Emission, Transcription
 from inkport.core.metrics import edit_distance
 
@@ -40,9 +39,9 @@ def test_each_edit_has_its_effect_and_place(text, reference, target, expected):
 
 def test_margins_are_those_of_the_changed_symbols():
     (change,) = find_changes("chat", read("chat", 1.0), read("chot", 7.0))
-    assert (change.margin_reference, change.margin, change.last_frame) == (3.0, 9.0, 7)
+    assert (change.gap_reference, change.gap, change.last_frame) == (3.0, 9.0, 7)
     (gone,) = find_changes("chat", read("chat"), read("cht"))
-    assert (gone.margin_reference, gone.margin) == (3.0, None)
+    assert (gone.gap_reference, gone.gap) == (3.0, None)
 
 
 def test_effects_are_counted():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inkport.benchmarks.measure.estimate import _unskewed, estimate, limits, moments
-from inkport.benchmarks.measure.student import t_quantile
+from inkport.benchmarks.measure.quantiles import t_quantile
 from inkport.benchmarks.measure.units import Units, numbered
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkport.benchmarks.measure.changes import Effects
-from inkport.benchmarks.measure.edits import Edits
+from inkport.benchmarks.measure.edits import Edits, Effects
 from inkport.benchmarks.measure.equivalence import LEVEL, judge_equivalence
 from inkport.benchmarks.measure.estimate import estimate
 from inkport.benchmarks.measure.parity import DatasetScore, Parity
 from inkport.benchmarks.measure.units import units_of
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.verdict import judge
+from inkport.benchmarks.run.record import Outcome, judge
 from inkport.core.target import Budget
 from inkport.lines.line import Line
 

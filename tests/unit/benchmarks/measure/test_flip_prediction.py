@@ -9,10 +9,8 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from inkport.benchmarks.measure.flip_model import ErrorModel, logit_errors
-from inkport.benchmarks.measure.flip_prediction import Probe, predict
-from inkport.benchmarks.measure.fragile import choose_fragile
-from inkport.benchmarks.measure.gaps import FrameMargins, find_margins
+from inkport.benchmarks.measure.gaps import ErrorModel, FrameGaps, Probe, find_gaps, logit_errors, predict
+from inkport.benchmarks.measure.parity import choose_fragile
 
 
 def collapse(labels):
@@ -42,7 +40,7 @@ def flips(logits, port):
 def test_a_frame_matters_exactly_if_its_rival_changes_the_text(rng, classes):
     for _ in range(60):
         logits = draw_line(rng, frames=12, classes=classes)
-        found = find_margins(logits)
+        found = find_gaps(logits)
         labels = logits.argmax(axis=1)
         for frame in range(len(labels)):
             rival = logits[frame].argsort()[-2]
@@ -50,40 +48,40 @@ def test_a_frame_matters_exactly_if_its_rival_changes_the_text(rng, classes):
             changed[frame] = rival
             assert found.rival[frame] == rival
             assert found.matters[frame] == (collapse(changed) != collapse(labels))
-            assert np.isclose(found.margins[frame], logits[frame, labels[frame]] - logits[frame, rival])
+            assert np.isclose(found.gaps[frame], logits[frame, labels[frame]] - logits[frame, rival])
 
 
 def test_no_error_at_one_frame_below_the_threshold_changes_the_text(rng):
     for _ in range(40):
         logits = draw_line(rng, frames=15)
-        found = find_margins(logits)
+        found = find_gaps(logits)
         for frame in range(len(logits)):
-            for size, flipped in ((0.99, False), (1.01, found.margins[frame] <= 1.01 * found.threshold)):
+            for size, flipped in ((0.99, False), (1.01, found.gaps[frame] <= 1.01 * found.threshold)):
                 port = logits.copy()
                 port[frame, found.rival[frame]] += np.float32(size * found.threshold)
                 if found.matters[frame] or not flipped:
                     assert flips(logits, port) == (flipped and bool(found.matters[frame]))
 
 
-def test_an_error_above_the_margin_is_a_change_of_label(rng):
+def test_an_error_above_the_gap_is_a_change_of_label(rng):
     logits = draw_line(rng)
     port = logits.copy()
-    frames = find_margins(logits)
+    frames = find_gaps(logits)
     port[3, frames.rival[3]] = port[3].max() + 1
-    port[5, frames.rival[5]] += np.float32(0.5 * frames.margins[5])
+    port[5, frames.rival[5]] += np.float32(0.5 * frames.gaps[5])
     errors = logit_errors(frames, port)
-    assert (errors[3] > frames.margins[3], errors[5] > frames.margins[5]) == (True, False)
+    assert (errors[3] > frames.gaps[3], errors[5] > frames.gaps[5]) == (True, False)
     assert np.abs(np.delete(errors, [3, 5])).max() < 1e-5
 
 
-def test_the_scale_of_the_errors_is_found_where_it_falls_with_the_margin(rng):
-    """Normal errors whose deviation is known at every margin: the chance is that of the normal distribution."""
-    margins = rng.uniform(0, 4, 20_000)
-    deviations = np.exp(-0.4 - 0.5 * margins)
-    model = ErrorModel.fit([rng.normal(0, deviations)], [margins])
+def test_the_scale_of_the_errors_is_found_where_it_falls_with_the_gap(rng):
+    """Normal errors whose deviation is known at every gap: the chance is that of the normal distribution."""
+    gaps = rng.uniform(0, 4, 20_000)
+    deviations = np.exp(-0.4 - 0.5 * gaps)
+    model = ErrorModel.fit([rng.normal(0, deviations)], [gaps])
     assert model.slope == pytest.approx(-0.5, abs=0.03)
     asked = np.array([0.05, 0.2, 0.5, 0.8, 1.0])
-    expected = [1 - NormalDist(0, math.exp(-0.4 - 0.5 * margin)).cdf(margin) for margin in asked]
+    expected = [1 - NormalDist(0, math.exp(-0.4 - 0.5 * gap)).cdf(gap) for gap in asked]
     assert model.exceeds(asked) == pytest.approx(expected, abs=0.015)
 
 
@@ -98,13 +96,13 @@ def test_the_exponent_of_a_power_law_is_found(rng, exponent):
 def test_a_rival_as_good_as_the_best_is_the_other_one(rng):
     """Whole numbers tie often: the first of the best wins, as in ``argmax``, and the next of them is its rival."""
     logits = rng.integers(0, 3, (400, 5)).astype(np.float32)
-    found = find_margins(logits)
+    found = find_gaps(logits)
     assert (found.best == logits.argmax(axis=1)).all()
     assert (found.rival != found.best).all()
     seconds = np.sort(logits, axis=1)[:, -2]
     assert (logits[np.arange(400), found.rival] == seconds).all()
-    assert (found.margins == logits.max(axis=1) - seconds).all()
-    assert (found.margins == 0).sum() > 100
+    assert (found.gaps == logits.max(axis=1) - seconds).all()
+    assert (found.gaps == 0).sum() > 100
 
 
 def test_errors_of_one_size_never_exceed_it():
@@ -131,7 +129,7 @@ def test_predictions_are_calibrated(rng, scale):
     for seed in range(40):
         lines = [draw_line(rng) for _ in range(120)]
         ports = [draw_port(rng, line, scale) for line in lines]
-        frames = [find_margins(line) for line in lines]
+        frames = [find_gaps(line) for line in lines]
         probes = [Probe(errors=logit_errors(f, p), frames=f) for f, p in zip(frames[:15], ports[:15], strict=True)]
         prediction = predict(probes, frames[15:], seed=seed, resamples=60)
         came = sum(flips(line, port) for line, port in zip(lines[15:], ports[15:], strict=True))
@@ -143,10 +141,8 @@ def test_predictions_are_calibrated(rng, scale):
 
 
 def coin_flips(lines):
-    """Lines that flip with a probability of exactly one half: the only frame has no margin at all."""
-    frame = FrameMargins(
-        margins=np.zeros(1), best=np.array([1]), rival=np.array([2]), matters=np.ones(1, dtype=np.bool_)
-    )
+    """Lines that flip with a probability of exactly one half: the only frame has no gap at all."""
+    frame = FrameGaps(gaps=np.zeros(1), best=np.array([1]), rival=np.array([2]), matters=np.ones(1, dtype=np.bool_))
     return [frame] * lines
 
 
@@ -158,8 +154,8 @@ def binomial_quantile(share, draws):
 
 def test_the_interval_leaves_a_fortieth_at_either_end(rng):
     """Fair coins: 95 % of the series of 64 tosses have 24 to 40 heads, 90 % have 25 to 39."""
-    frames = find_margins(draw_line(rng))
-    probe = Probe(errors=rng.normal(0, 0.2, len(frames.margins)), frames=frames)
+    frames = find_gaps(draw_line(rng))
+    probe = Probe(errors=rng.normal(0, 0.2, len(frames.gaps)), frames=frames)
     found = predict([probe], coin_flips(64), resamples=500)
     assert found.expected == 32
     assert (binomial_quantile(0.025, 64), binomial_quantile(0.975, 64)) == (24, 40)
@@ -169,8 +165,8 @@ def test_the_interval_leaves_a_fortieth_at_either_end(rng):
 
 def test_probe_lines_that_disagree_widen_the_interval(rng):
     """With the same errors in all, chance alone is left; what single lines add is what another draw of them would."""
-    lines = [find_margins(draw_line(rng)) for _ in range(40)]
-    frames = [find_margins(draw_line(rng)) for _ in range(6)]
+    lines = [find_gaps(draw_line(rng)) for _ in range(40)]
+    frames = [find_gaps(draw_line(rng)) for _ in range(6)]
     sizes = [0.02, 0.02, 0.02, 0.02, 0.02, 1.5]
     noise = rng.normal(0, 1, 60)
     probes = [Probe(errors=size * noise, frames=f) for size, f in zip(sizes, frames, strict=True)]
@@ -181,7 +177,7 @@ def test_probe_lines_that_disagree_widen_the_interval(rng):
 def test_lines_of_like_probability_flip_that_often(rng):
     lines = [draw_line(rng) for _ in range(1500)]
     ports = [draw_port(rng, line, 0.03) for line in lines]
-    frames = [find_margins(line) for line in lines]
+    frames = [find_gaps(line) for line in lines]
     probes = [Probe(errors=logit_errors(f, p), frames=f) for f, p in zip(frames[:100], ports[:100], strict=True)]
     found = predict(probes, frames[100:], resamples=2).probabilities
     flipped = np.array([flips(a, b) for a, b in zip(lines[100:], ports[100:], strict=True)])
@@ -194,15 +190,15 @@ def test_lines_of_like_probability_flip_that_often(rng):
 
 
 def test_a_port_without_errors_flips_nothing(rng):
-    frames = [find_margins(draw_line(rng)) for _ in range(30)]
-    probes = [Probe(errors=np.zeros(len(f.margins)), frames=f) for f in frames[:5]]
+    frames = [find_gaps(draw_line(rng)) for _ in range(30)]
+    probes = [Probe(errors=np.zeros(len(f.gaps)), frames=f) for f in frames[:5]]
     prediction = predict(probes, frames[5:], resamples=5)
     assert (prediction.expected, prediction.interval) == (0.0, (0.0, 0.0))
 
 
-def test_the_chance_falls_with_the_margin_and_is_a_half_at_zero(rng):
-    margins = rng.gamma(2, 1, 4000)
-    model = ErrorModel.fit([rng.normal(0, 0.3, 4000)], [margins])
+def test_the_chance_falls_with_the_gap_and_is_a_half_at_zero(rng):
+    gaps = rng.gamma(2, 1, 4000)
+    model = ErrorModel.fit([rng.normal(0, 0.3, 4000)], [gaps])
     chances = model.exceeds(np.array([0.0, 0.1, 0.3, 0.6, 1.0, 3.0]))
     assert np.isclose(chances[0], 0.5)
     assert (np.diff(chances) < 0).all()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inkport.benchmarks.measure.equivalence import Verdict
-from inkport.benchmarks.measure.fragile import choose_fragile, fragile_reason, without_claims
-from inkport.benchmarks.measure.parity import compare, score
+from inkport.benchmarks.measure.parity import choose_fragile, compare, fragile_reason, score, without_claims
 from inkport.core.ctc import Transcription
 from inkport.lines.line import Line
 

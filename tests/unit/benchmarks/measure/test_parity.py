@@ -59,7 +59,7 @@ def test_flips_are_differences_to_the_reference_not_to_the_text(parity):
         "ce natin",
         "ce matin",
     )
-    assert (flip.margin_reference, flip.margin) == (1.5, 0.25)
+    assert (flip.gap_reference, flip.gap) == (1.5, 0.25)
 
 
 def test_data_sets_and_seen_writers_have_rows_of_their_own(parity):
@@ -82,7 +82,7 @@ def test_a_flip_by_white_space_alone_is_a_flip_but_no_error(lines):
 def test_a_margin_without_frames_is_absent(lines):
     reference = score(lines, read(TEXTS))
     parity = compare(lines, reference, score(lines, read(["", *TEXTS[1:]], math.inf)), margin=0.005, resamples=10)
-    assert parity.flips[0].margin is None
+    assert parity.flips[0].gap is None
 
 
 def test_every_line_must_have_been_read(lines):

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from inkport.benchmarks.measure.edits import Edits
-from inkport.benchmarks.measure.parity import Reading
-from inkport.benchmarks.measure.per_line import line_edits, per_line, to_json_text
+from inkport.benchmarks.measure.parity import Reading, line_edits, per_line, to_json_text
 from inkport.core.ctc import Transcription
 from inkport.lines.line import Line
 
@@ -34,7 +33,7 @@ def test_figures_of_lines_without_names_of_writers():
     assert found.documents == (2,)
     assert found.symbols == (3, 2, 4, 3, 3)
     assert found.edits_reference == (3, 3, 0, 1, 0)
-    assert found.margin_reference == (None, 0.3333, 0.3333, 0.3333, 0.3333)
+    assert found.gap_reference == (None, 0.3333, 0.3333, 0.3333, 0.3333)
 
 
 def test_edits_stand_where_their_lines_do():

@@ -5,7 +5,7 @@ from math import atan, pi, sqrt
 import numpy as np
 import pytest
 
-from inkport.benchmarks.measure.student import MANY, mean_interval, t_cdf, t_quantile
+from inkport.benchmarks.measure.quantiles import MANY, mean_interval, t_cdf, t_quantile
 
 
 # Abramowitz & Stegun (1964), table 26.10: one-sided 95 % and 97.5 % points.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from inkport.benchmarks.measure.unseen import CREDITS, STAKES, evidence, log_evidence_below, unseen_limit
+from inkport.benchmarks.measure.equivalence import CREDITS, STAKES, evidence, log_evidence_below, unseen_limit
 
 
 LARGE = 1e6

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkport.benchmarks.measure.units import units_of
-from inkport.benchmarks.measure.worst import _largest_deviations, _own_spread, worst_writer
+from inkport.benchmarks.measure.units import _largest_deviations, _own_spread, units_of, worst_writer
 from inkport.lines.line import Line
 
 
@@ -97,7 +96,7 @@ def test_seed_decides_and_chunks_change_nothing_but_the_draws(monkeypatch):
     lines, difference = make_lines([10] * 8), [1, 0, 0, -1, 0, 2, 0, 0, 0, 0] * 8
     assert find(lines, difference, seed=1) == find(lines, difference, seed=1)
     whole = find(lines, difference, seed=1, resamples=4000).interval
-    monkeypatch.setattr("inkport.benchmarks.measure.worst.CHUNK", 80 * 7)
+    monkeypatch.setattr("inkport.benchmarks.measure.units.CHUNK", 80 * 7)
     assert find(lines, difference, seed=1, resamples=4000).interval == pytest.approx(whole, abs=0.01)
     residual = np.asarray(difference, dtype=float)
     drawn = _largest_deviations(residual, np.ones(80), units_of(lines), np.random.default_rng(0), 100)

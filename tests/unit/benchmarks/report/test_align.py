@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, strategies as st
 
 from inkport.benchmarks.measure.edits import edit_script
-from inkport.benchmarks.report.align import align
+from inkport.benchmarks.report.flips import align
 from inkport.core.metrics import edit_distance
 
 

@@ -5,24 +5,23 @@ from dataclasses import replace
 
 import pytest
 
-from inkport.benchmarks.measure.changes import Change, Effect
-from inkport.benchmarks.report.flips import INSIDE, PART_BYTES, flip_evidence
-from inkport.benchmarks.report.pictures import Picture
+from inkport.benchmarks.measure.edits import Change, Effect
+from inkport.benchmarks.report.flips import INSIDE, PART_BYTES, Picture, flip_evidence
 from inkport.benchmarks.run.record import Proof
 
 
 PICTURE = Picture(uri="data:image/webp;base64,AA", aspect=4.0)
 
 
-def change(old, new, effect, frame, margin=0.5):
+def change(old, new, effect, frame, gap=0.5):
     return Change(
         reference=old,
         target=new,
         effect=effect,
         first_frame=frame,
         last_frame=frame,
-        margin_reference=margin,
-        margin=0.1,
+        gap_reference=gap,
+        gap=0.1,
     )
 
 

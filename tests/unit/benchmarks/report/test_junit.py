@@ -7,9 +7,9 @@ import junitparser
 import pytest
 
 from inkport.benchmarks.measure.equivalence import Verdict
-from inkport.benchmarks.report.junit import RESULTS, Case, Result, cases, junit_xml
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import Proof
+from inkport.benchmarks.report.junit import RESULTS, Case, Result, junit_xml
+from inkport.benchmarks.report.sections import cases
+from inkport.benchmarks.run.record import Outcome, Proof
 
 
 def render(report):

@@ -9,18 +9,14 @@ import pytest
 
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.report import flips
-from inkport.benchmarks.report.conclusion import LABELS, REQUIRED, SIGNS, conclusions, too_few
 from inkport.benchmarks.report.files import write_report
-from inkport.benchmarks.report.flips import INSIDE
-from inkport.benchmarks.report.html import HERE, render_html
-from inkport.benchmarks.report.markdown import render_markdown
-from inkport.benchmarks.report.pictures import Picture
+from inkport.benchmarks.report.flips import INSIDE, Picture
+from inkport.benchmarks.report.html import HERE, STYLE, render_html
 from inkport.benchmarks.report.presentation import Sign
 from inkport.benchmarks.report.rows import SAME, by_dataset
-from inkport.benchmarks.report.sections import present
-from inkport.benchmarks.report.style import STYLE
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.record import Proof
+from inkport.benchmarks.report.sections import LABELS, REQUIRED, SIGNS, conclusions, present, too_few
+from inkport.benchmarks.report.text import render_markdown
+from inkport.benchmarks.run.record import Outcome, Proof
 from inkport.core.target import LineChoice
 
 
@@ -36,7 +32,7 @@ def proven(target, parity):
 
 
 @pytest.fixture
-def large(report, monkeypatch):
+def large(report):
     """Return a report in which every line was flipped by every target, in two ways, and its pictures."""
     target = report.targets[1]
     flip = target.parity.flips[0]
@@ -53,15 +49,12 @@ def large(report, monkeypatch):
         for n in range(TARGETS)
     )
     images = {f"line-{n:06}": f"data:image/webp;base64,{n:08}{'A' * (IMAGE_BYTES * 4 // 3)}" for n in range(LINES)}
-    monkeypatch.setattr(
-        "inkport.benchmarks.report.sections.pictures",
-        lambda _, ids: {name: Picture(uri=images[name], aspect=12.0) for name in ids},
-    )
-    return replace(report, targets=targets)
+    pictures = {name: Picture(uri=uri, aspect=12.0) for name, uri in images.items()}
+    return replace(report, targets=targets), lambda: pictures
 
 
 def test_a_page_of_two_thousand_lines_and_twenty_targets(large, page):
-    shown = present(large)
+    shown = present(*large)
     pages = render_html(shown)
     assert all(len(content.encode()) < 2_000_000 for content in [*pages.values(), render_markdown(shown)])
     parsed = page(pages["report.html"])
@@ -93,16 +86,16 @@ def test_without_its_folder_a_page_says_so(parted):
     assert not re.search(r"\.missing", STYLE)
 
 
-def test_parts_of_an_earlier_page_go_when_no_page_leads_to_them(parted, fake_lines, tmp_path):
+def test_parts_of_an_earlier_page_go_when_no_page_leads_to_them(parted, tmp_path):
     folder = tmp_path / "report-lines"
-    write_report(parted, fake_lines, tmp_path)
+    write_report(parted, dict, tmp_path)
     assert len(list(folder.iterdir())) > 1
     (folder / "notes.txt").write_text("somebody's own")
-    write_report(replace(parted, targets=parted.targets[:1]), fake_lines, tmp_path)
+    write_report(replace(parted, targets=parted.targets[:1]), dict, tmp_path)
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
-    write_report(parted, fake_lines, tmp_path)
+    write_report(parted, dict, tmp_path)
     (folder / "notes.txt").unlink()
-    write_report(replace(parted, targets=parted.targets[:1]), fake_lines, tmp_path)
+    write_report(replace(parted, targets=parted.targets[:1]), dict, tmp_path)
     assert not folder.exists()
 
 

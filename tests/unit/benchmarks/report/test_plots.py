@@ -92,13 +92,13 @@ def test_bars_are_as_long_as_their_counts(report):
         assert width == pytest.approx(sum(bars.values()) * count / total, abs=0.2)
 
 
-def test_flips_are_shared_out_by_margin(report):
-    """Lines with small margins flip, the others do not: the curve falls from 100 to 0 %."""
+def test_flips_are_shared_out_by_gap(report):
+    """Lines with small gaps flip, the others do not: the curve falls from 100 to 0 %."""
     target = report.targets[1]
-    margins = tuple(0.01 * 2**index for index in range(16))
+    gaps = tuple(0.01 * 2**index for index in range(16))
     flip = target.parity.flips[0]
-    flips = tuple(replace(flip, id=str(m), margin_reference=m) for m in margins[:8])
-    lines = replace(report.section(Together), per_line=replace(report.per_line, margin_reference=margins))
+    flips = tuple(replace(flip, id=str(m), gap_reference=m) for m in gaps[:8])
+    lines = replace(report.section(Together), per_line=replace(report.per_line, gap_reference=gaps))
     proof = replace(target.section(Proof), parity=replace(target.parity, flips=flips), line_edits=(0,) * 16)
     changed = target.having(proof)
     dots = elements(plots.flips_and_gaps(replace(report.having(lines), targets=(changed,))), "circle")

@@ -7,14 +7,14 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from inkport.benchmarks.report.envelope import SkippedLine
 from inkport.benchmarks.report.files import write_report
+from inkport.benchmarks.report.flips import picture
 from inkport.benchmarks.report.html import render_html
-from inkport.benchmarks.report.markdown import render_markdown
 from inkport.benchmarks.report.schema import schema_of
 from inkport.benchmarks.report.sections import present
-from inkport.benchmarks.report.text import render_text
+from inkport.benchmarks.report.text import render_markdown, render_text
 from inkport.benchmarks.run.record import Proof
+from inkport.benchmarks.run.request import SkippedLine
 
 
 NASTY = '<script>alert("x")</script> & | `a` *b* '
@@ -135,7 +135,7 @@ def test_markdown_escapes_cells(report):
 
 def test_written_page_shows_flipped_lines_and_needs_no_network(report, fake_lines, tmp_path, page):
     folder = tmp_path / "out"
-    write_report(report, fake_lines, folder)
+    write_report(report, lambda: {line.id: picture(line.gray()) for line in fake_lines}, folder)
     assert {p.name for p in folder.iterdir()} == {
         f"report.{suffix}" for suffix in ("html", "json", "md", "mllog", "txt", "xml")
     }

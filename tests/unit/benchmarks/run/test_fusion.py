@@ -12,8 +12,7 @@ from inkport.benchmarks.report.schema import schema_of
 from inkport.benchmarks.report.sections import present
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.fusion import measure_gain, tune
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.request import Request, VerifyOptions
 from inkport.core.beam import BeamDecoder
 from inkport.core.charset import Charset
 from inkport.core.lm.estimate import estimate

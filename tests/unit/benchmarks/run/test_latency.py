@@ -9,7 +9,7 @@ import pytest
 
 from inkport.benchmarks.run import latency
 from inkport.benchmarks.run.latency import choose_lines, cold_start, measure, schedule, summarise
-from inkport.benchmarks.run.machine.noise import Noise
+from inkport.benchmarks.run.noise import Noise
 
 
 def make_inputs(widths):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inkport.benchmarks.run.outcome import Outcome, exit_code
+from inkport.benchmarks.run.record import Outcome, exit_code
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from inkport.benchmarks.measure.width_cost import POINTS
-from inkport.benchmarks.run.scenarios.loadgen import P99_QUERIES
-from inkport.benchmarks.run.scenarios.queries import BATCH, LINES, Scenario
-from inkport.benchmarks.run.scenarios.stopping import GROWTH, StopRule
+from inkport.benchmarks.run.loadgen import P99_QUERIES
+from inkport.benchmarks.run.scenarios import BATCH, GROWTH, LINES, Scenario, StopRule
 from inkport.commands.bench import bench
 from inkport.commands.buckets import buckets
 

@@ -7,7 +7,7 @@ import pytest
 
 from inkport.benchmarks.checks.bench.efficiency import Operations, count_operations, efficiency
 from inkport.benchmarks.measure.width_cost import fit_curve
-from inkport.benchmarks.run.machine.peaks import Peak, Peaks
+from inkport.benchmarks.run.peaks import Peak, Peaks
 from inkport.core.errors import DataError
 from inkport.core.target import Precision
 

@@ -6,9 +6,8 @@ import pytest
 
 from inkport.benchmarks.checks.compare.document import read_report
 from inkport.benchmarks.checks.verify import verify
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.record import Outcome
+from inkport.benchmarks.run.request import Request, VerifyOptions
 from inkport.core.errors import DataError
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import audit_lines

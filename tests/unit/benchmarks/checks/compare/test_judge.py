@@ -10,7 +10,7 @@ from inkport.benchmarks.checks.compare.judge import ORDER, Tolerance, compare_ru
 from inkport.benchmarks.measure.equivalence import Verdict
 from inkport.benchmarks.measure.estimate import estimate
 from inkport.benchmarks.measure.units import units_of
-from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import Outcome
 from inkport.core.errors import DataError
 from inkport.lines.line import Line
 

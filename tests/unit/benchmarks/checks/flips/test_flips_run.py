@@ -14,8 +14,7 @@ from inkport.benchmarks.checks.verify import verify
 from inkport.benchmarks.report.schema import schema_of
 from inkport.benchmarks.report.sections import present
 from inkport.benchmarks.report.text import render_text
-from inkport.benchmarks.run.options import VerifyOptions
-from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.request import Request, VerifyOptions
 from inkport.core.errors import LineDataError, RecipeError
 from inkport.core.target import Budget, LineChoice, Precision, Target
 from inkport.lines.audit import audit_lines

@@ -20,7 +20,7 @@ from inkport.benchmarks.run.kit.archive import to_npy
 from inkport.benchmarks.run.kit.judge import State
 from inkport.benchmarks.run.kit.manifest import KitStage
 from inkport.benchmarks.run.kit.open import RunnerInfo, open_result
-from inkport.benchmarks.run.outcome import Outcome
+from inkport.benchmarks.run.record import Outcome
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, SpecMismatchError
 from inkport.core.runtime import Evidence
 from inkport.core.target import Budget, Precision, Target

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from inkport.benchmarks.measure.quantiles import Quantile
-from inkport.benchmarks.run.machine.noise import Difference, Noise, NoiseMeter, calibration_load, noise_floor
-from inkport.benchmarks.run.machine.sensors import Conditions, EnergyCounter, read_conditions
+from inkport.benchmarks.run.environment import Conditions, EnergyCounter, read_conditions
+from inkport.benchmarks.run.noise import Difference, Noise, NoiseMeter, calibration_load, noise_floor
 
 
 STILL = Conditions(governor="performance", frequency_mhz=None, temperature_c=None, load_1min=None)

@@ -4,14 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from inkport.benchmarks.measure.changes import Effects
-from inkport.benchmarks.measure.edits import Edits
+from inkport.benchmarks.measure.edits import Edits, Effects
 from inkport.benchmarks.measure.equivalence import Equivalence, Verdict
 from inkport.benchmarks.measure.parity import DatasetScore, Flip, Parity
-from inkport.benchmarks.measure.worst import WorstWriter
+from inkport.benchmarks.measure.units import WorstWriter
 from inkport.benchmarks.run.latency import Latency
-from inkport.benchmarks.run.outcome import Outcome
-from inkport.benchmarks.run.verdict import judge
+from inkport.benchmarks.run.record import Outcome, judge
 from inkport.core.runtime import Placement
 from inkport.core.target import Budget
 
@@ -44,7 +42,7 @@ SCORE = {
     "wer_htr_reference": 0.0,
 }
 FLIP = Flip(
-    id="page-7", dataset="b", text="x", reading_reference="x", reading="y", margin_reference=0.1, margin=0.1, changes=()
+    id="page-7", dataset="b", text="x", reading_reference="x", reading="y", gap_reference=0.1, gap=0.1, changes=()
 )
 
 

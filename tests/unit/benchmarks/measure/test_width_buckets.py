@@ -7,8 +7,7 @@ from itertools import combinations, pairwise
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from inkport.benchmarks.measure.buckets import evaluate_plan, plan_buckets
-from inkport.benchmarks.measure.width_cost import CostModel
+from inkport.benchmarks.measure.width_cost import CostModel, evaluate_plan, plan_buckets
 from inkport.core.errors import DataError, UsageError
 
 

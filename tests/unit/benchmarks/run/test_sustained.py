@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from inkport.benchmarks.run.machine.noise import Difference, Noise
-from inkport.benchmarks.run.scenarios.overhead import measure_overhead
-from inkport.benchmarks.run.scenarios.sustained import MINUTE_NS, run_sustained
+from inkport.benchmarks.run.noise import Difference, Noise
+from inkport.benchmarks.run.sustained import MINUTE_NS, measure_overhead, run_sustained
 from inkport.core.errors import UsageError
 
 
@@ -27,7 +26,7 @@ def test_a_planted_drift_is_found_and_none_is_invented(world, inputs, rng):
     assert drift.verdict is Difference.SLOWER
     assert found.targets["steady"].verdict is Difference.NONE
     assert found.targets["steady"].change.low < 1 < found.targets["steady"].change.high
-    assert len(drift.p50_ms) == 4
+    assert len(drift.minute_p50_ms) == 4
     assert len(found.moments) == 5
     assert found.moments[-1].at_s == pytest.approx(240, abs=15)
 

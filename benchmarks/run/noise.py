@@ -12,7 +12,7 @@ from math import exp, log
 import numpy as np
 
 from inkport.benchmarks.measure.quantiles import Quantile
-from inkport.benchmarks.run.machine.sensors import Conditions, read_conditions
+from inkport.benchmarks.run.environment import Conditions, read_conditions
 
 
 RUNS = 15

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from inkport.benchmarks.report.describe import describe_data
+from inkport.benchmarks.run.request import describe_data
 from inkport.lines.audit import Audit
 from inkport.lines.roles import Role, record_lines
 from inkport.lines.source import read_lines

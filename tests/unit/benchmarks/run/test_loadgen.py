@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from inkport.benchmarks.run.scenarios.loadgen import SUMMARY, read_summary, run_loadgen
-from inkport.benchmarks.run.scenarios.queries import LINES, Scenario
+from inkport.benchmarks.run.loadgen import SUMMARY, read_summary, run_loadgen
+from inkport.benchmarks.run.scenarios import LINES, Scenario
 from inkport.core.errors import RuntimeExecutionError, RuntimeUnavailableError
 
 

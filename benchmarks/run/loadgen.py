@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inkport.benchmarks.run.scenarios.queries import LINES, Query, Scenario, group_by_width
-from inkport.benchmarks.run.timing import Image
+from inkport.benchmarks.run.latency import Image
+from inkport.benchmarks.run.scenarios import LINES, Query, Scenario, group_by_width
 from inkport.core.errors import RuntimeExecutionError, RuntimeUnavailableError, failure_of
 from inkport.core.runtime import Session
 

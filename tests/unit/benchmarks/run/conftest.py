@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from inkport.benchmarks.run.machine.noise import NoiseMeter
-from inkport.benchmarks.run.machine.sensors import Conditions
+from inkport.benchmarks.run.environment import Conditions
+from inkport.benchmarks.run.noise import NoiseMeter
 
 
 STILL = Conditions(governor=None, frequency_mhz=None, temperature_c=None, load_1min=None)

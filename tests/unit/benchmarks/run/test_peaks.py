@@ -5,10 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from inkport.benchmarks.run.machine import peaks
-from inkport.benchmarks.run.machine.kernels import KERNELS, PRODUCT, Kernel, Work
-from inkport.benchmarks.run.machine.memory import peak_mib
-from inkport.benchmarks.run.machine.peaks import measure_peaks
+from inkport.benchmarks.run import peaks
+from inkport.benchmarks.run.fresh import peak_mib
+from inkport.benchmarks.run.peaks import KERNELS, PRODUCT, Kernel, Work, measure_peaks
 from inkport.core.errors import RuntimeUnavailableError
 from inkport.core.target import Precision
 

@@ -1,4 +1,4 @@
-"""Whether targets become slower when they run for minutes: the last minute against the first."""
+"""What is timed beside the scenarios: minutes on end, and a bare loop that tells what timing costs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ import numpy as np
 
 from inkport.benchmarks.measure import CONFIDENCE
 from inkport.benchmarks.measure.quantiles import Quantile, quantile
-from inkport.benchmarks.run.latency import collection_paused
-from inkport.benchmarks.run.machine.noise import Difference, Moment, Noise, NoiseMeter
-from inkport.benchmarks.run.machine.sensors import EnergyCounter
+from inkport.benchmarks.run.environment import EnergyCounter
+from inkport.benchmarks.run.latency import Clock, Image, clock_ns, collection_paused
+from inkport.benchmarks.run.noise import Difference, Moment, Noise, NoiseMeter
 from inkport.benchmarks.run.progress import Progress, silent
-from inkport.benchmarks.run.scenarios.queries import TURN, Scenario, make_queries
-from inkport.benchmarks.run.scenarios.running import Run, ScenarioRunner
-from inkport.benchmarks.run.scenarios.stopping import StopRule
-from inkport.benchmarks.run.timing import Clock, Image, clock_ns
+from inkport.benchmarks.run.scenarios import TURN, Run, Scenario, ScenarioRunner, StopRule, make_queries
 from inkport.core.errors import UsageError
 from inkport.core.runtime import Session
 
@@ -29,7 +26,7 @@ MINUTE_NS = 60_000_000_000
 class Drift:
     """One target over the minutes."""
 
-    p50_ms: tuple[float, ...]
+    minute_p50_ms: tuple[float, ...]
     """Median time per line in each minute."""
     change: Quantile
     """Time in the last minute over that in the first, line by line, and its 95 % interval: 1.05 is 5 % slower."""
@@ -115,7 +112,7 @@ def _drift(times: np.ndarray, lines: np.ndarray, minute: np.ndarray, noise: Nois
     last = quantile(relative[minute == present[-1]], 0.5, confidence=sure)
     change = _ratio(last, first)
     return Drift(
-        p50_ms=tuple(float(np.median(times[minute == m])) for m in present),
+        minute_p50_ms=tuple(float(np.median(times[minute == m])) for m in present),
         change=change,
         verdict=noise.difference(_ratio(first, last)),
     )
@@ -127,3 +124,70 @@ def _ratio(above: Quantile, below: Quantile) -> Quantile:
         low=None if above.low is None or below.high is None else above.low / below.high,
         high=None if above.high is None or below.low is None else above.high / below.low,
     )
+
+
+ROUNDS = 60
+"""Rounds of eight lines with each of the two."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overhead:
+    """How the harness's figures compare with a bare loop's."""
+
+    ratio: Quantile
+    """Time that the harness measured over the bare loop's, median over the rounds: 1.00 if timing costs nothing."""
+    harness_ms: float
+    """Mean time of a line as the harness measured it."""
+    bare_ms: float
+    """Mean time of a line in the bare loop: one reading of the clock before it, and one after."""
+    rounds: int
+    """Rounds; each runs the same lines both ways."""
+
+
+def measure_overhead(
+    session: Session, inputs: Sequence[Image], *, rounds: int = ROUNDS, clock: Clock = clock_ns
+) -> Overhead:
+    """Compare the harness with a bare loop.
+
+    A round runs the next eight lines both ways, and which goes first alternates. The harness is the very code
+    of the single-stream scenario. An engine in another process is timed there by the harness, and from here
+    by the loop: its ratio is below 1 by the transport.
+
+    Args:
+        session: An open session.
+        inputs: Prepared lines, each float32 (1, 1, h, w); every width is run once before anything is timed.
+        rounds: How many rounds.
+        clock: What both are timed with.
+    """
+    for image in {image.shape[3]: image for image in inputs}.values():
+        session.run(image)
+    size = TURN[Scenario.SINGLE_STREAM]
+    harness: list[int] = []
+    bare: list[int] = []
+    runner = ScenarioRunner({"session": session}, inputs, rule=StopRule(), clock=clock)
+    run = Run(Scenario.SINGLE_STREAM, make_queries(inputs, Scenario.SINGLE_STREAM, seed=0), ns={"session": []})
+    with collection_paused():
+        for number in range(rounds):
+            draws = [(number * size + place) % len(inputs) for place in range(size)]
+            if number % 2:
+                bare.append(_bare_ns(session, [inputs[draw] for draw in draws], clock))
+            runner.take_turns(run, draws, EnergyCounter())
+            if run.errors:
+                raise run.errors["session"]
+            harness.append(sum(run.ns["session"][-size:]))
+            if not number % 2:
+                bare.append(_bare_ns(session, [inputs[draw] for draw in draws], clock))
+    return Overhead(
+        ratio=quantile([a / b for a, b in zip(harness, bare, strict=True)], 0.5),
+        harness_ms=sum(harness) / rounds / size / 1e6,
+        bare_ms=sum(bare) / rounds / size / 1e6,
+        rounds=rounds,
+    )
+
+
+def _bare_ns(session: Session, lines: Sequence[Image], clock: Clock) -> int:
+    session.run(lines[0])
+    start = clock()
+    for image in lines:
+        session.run(image)
+    return clock() - start

@@ -1,1 +1,0 @@
-"""Statistics and sequences of timing: intervals, the stop rule, scenarios, drift, overhead."""
