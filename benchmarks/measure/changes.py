@@ -77,8 +77,8 @@ def find_changes(text: str, reference: Transcription, target: Transcription) -> 
             effect=_effect(after - before),
             first_frame=place.first_frame if place else 0,
             last_frame=place.last_frame if place else 0,
-            margin_reference=old.margin if old else None,
-            margin=new.margin if new else None,
+            margin_reference=old.gap if old else None,
+            margin=new.gap if new else None,
         )
 
     symbols = [e.symbol for e in reference.emissions], [e.symbol for e in target.emissions]

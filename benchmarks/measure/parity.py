@@ -234,8 +234,8 @@ def _flip(line: Line, reference: Transcription, target: Transcription) -> Flip:
         text=normalise_text(line.text),
         reading_reference=reference.text,
         reading=target.text,
-        margin_reference=_finite(reference.margin),
-        margin=_finite(target.margin),
+        margin_reference=_finite(reference.gap),
+        margin=_finite(target.gap),
         changes=find_changes(normalise_text(line.text), reference, target),
     )
 

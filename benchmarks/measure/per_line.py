@@ -57,7 +57,7 @@ def per_line(lines: Sequence[Line], reference: Reading) -> PerLine:
         writer=tuple(units[unit] if (unit := line.unit) else None for line in lines),
         symbols=tuple(len(normalise_text(line.text)) for line in lines),
         edits_reference=tuple(edits.total for edits in reference.edits),
-        margin_reference=tuple(_rounded(read.margin) for read in reference.transcriptions),
+        margin_reference=tuple(_rounded(read.gap) for read in reference.transcriptions),
         documents=tuple(number for (_, kind, _), number in units.items() if kind == "document"),
     )
 

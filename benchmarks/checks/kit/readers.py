@@ -18,7 +18,7 @@ from inkport.core.preprocess import prepare
 from inkport.core.registry import open_session, probe
 from inkport.core.runtime import CheckedSession, Evidence, Session, SessionOptions
 from inkport.lines.line import Line
-from inkport.runtimes.child import TIMEOUT_S, Answer, SelfTimed, start_child
+from inkport.runtimes.child import TIMEOUT_S, Answer, SelfTimed, open_child
 from inkport.runtimes.tensor_files import read_tensor, write_tensor
 
 
@@ -139,7 +139,7 @@ class ChildReader:
     ) -> None:
         self._label = Path(command[0]).name
         model = artifact.path / next(iter(artifact.files)) if len(artifact.files) == 1 else artifact.path
-        self._child, hello = start_child(
+        session = open_child(
             command,
             artifact,
             model=model,
@@ -148,6 +148,7 @@ class ChildReader:
             label=self._label,
             timeout_s=timeout_s,
         )
+        self._child, hello = session.child, session.hello
         self._preprocess = artifact.spec.preprocess
         try:
             self.start, self.shown = _abilities(hello, self._label)
