@@ -211,10 +211,11 @@ class ChildSession:
 
     Args:
         child: The process, in which a model is open; closed with the session.
+        hello: How it greeted.
     """
 
-    def __init__(self, child: Child) -> None:
-        self._child = child
+    def __init__(self, child: Child, hello: Answer) -> None:
+        self.child, self.hello = child, hello
         self._last_run_ns: int | None = None
 
     @property
@@ -228,23 +229,23 @@ class ChildSession:
         Raises:
             RuntimeExecutionError: If the child fails, or answers with something else than a tensor and a time.
         """
-        source, target = self._child.folder / "input.f32", self._child.folder / "output.f32"
-        if self._child.alive:
+        source, target = self.child.folder / "input.f32", self.child.folder / "output.f32"
+        if self.child.alive:
             write_tensor(source, images)
             target.unlink(missing_ok=True)
-        answer = self._child.ask("run", input={"file": str(source), "shape": list(images.shape)}, output=str(target))
+        answer = self.child.ask("run", input={"file": str(source), "shape": list(images.shape)}, output=str(target))
         shape, elapsed = answer.get("shape"), answer.get("run_ns")
         if not is_shape(shape) or type(elapsed) is not int or elapsed < 0:
             raise RuntimeExecutionError(
-                f"{self._child.label}: answered 'run' with shape {shape!r} and run_ns {elapsed!r}, "
+                f"{self.child.label}: answered 'run' with shape {shape!r} and run_ns {elapsed!r}, "
                 "expected a list of lengths and a number of nanoseconds"
             )
         self._last_run_ns = elapsed
-        return read_tensor(target, shape, label=self._child.label)
+        return read_tensor(target, shape, label=self.child.label)
 
     def close(self) -> None:
         """End the child; calling it twice is fine."""
-        self._child.close()
+        self.child.close()
 
 
 def open_child(
@@ -277,31 +278,6 @@ def open_child(
         RuntimeExecutionError: If it dies, hangs or breaks the protocol while opening, or computes with other
             than the threads asked for.
     """
-    child, _ = start_child(
-        command,
-        artifact,
-        model=model,
-        device=device,
-        options=options,
-        label=label,
-        timeout_s=timeout_s,
-        environment=environment,
-    )
-    return ChildSession(child)
-
-
-def start_child(
-    command: Sequence[str],
-    artifact: Artifact,
-    *,
-    model: Path,
-    device: str,
-    options: SessionOptions,
-    label: str,
-    timeout_s: float = TIMEOUT_S,
-    environment: Mapping[str, str] | None = None,
-) -> tuple[Child, Answer]:
-    """Do what ``open_child`` does; return the child itself, and its answer to ``hello``."""
     extra = dict(options.extra)
     child = Child(
         command, label=label, timeout_s=_timeout(extra.pop(TIMEOUT_OPTION, str(timeout_s))), environment=environment
@@ -325,7 +301,7 @@ def start_child(
     except BaseException:
         child.close()
         raise
-    return child, hello
+    return ChildSession(child, hello)
 
 
 def _greet(child: Child) -> Answer:

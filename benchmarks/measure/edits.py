@@ -170,8 +170,8 @@ def find_changes(text: str, reference: Transcription, target: Transcription) -> 
             effect=_effect(after - before),
             first_frame=place.first_frame if place else 0,
             last_frame=place.last_frame if place else 0,
-            gap_reference=old.margin if old else None,
-            gap=new.margin if new else None,
+            gap_reference=old.gap if old else None,
+            gap=new.gap if new else None,
         )
 
     symbols = [e.symbol for e in reference.emissions], [e.symbol for e in target.emissions]

@@ -235,8 +235,8 @@ def _flip(line: Line, reference: Transcription, target: Transcription) -> Flip:
         text=normalise_text(line.text),
         reading_reference=reference.text,
         reading=target.text,
-        gap_reference=_finite(reference.margin),
-        gap=_finite(target.margin),
+        gap_reference=_finite(reference.gap),
+        gap=_finite(target.gap),
         changes=find_changes(normalise_text(line.text), reference, target),
     )
 
@@ -290,7 +290,7 @@ def per_line(lines: Sequence[Line], reference: Reading) -> PerLine:
         writer=tuple(units[unit] if (unit := line.unit) else None for line in lines),
         symbols=tuple(len(normalise_text(line.text)) for line in lines),
         edits_reference=tuple(edits.total for edits in reference.edits),
-        gap_reference=tuple(_rounded(read.margin) for read in reference.transcriptions),
+        gap_reference=tuple(_rounded(read.gap) for read in reference.transcriptions),
         documents=tuple(number for (_, kind, _), number in units.items() if kind == "document"),
     )
 

@@ -184,7 +184,7 @@ def _readings(kit: Kit, result: Result) -> list[Transcription]:
 def _bare(text: str) -> Transcription:
     """Return a transcription of which nothing but the text is known."""
     unknown = [
-        Emission(symbol=symbol, first_frame=0, last_frame=0, confidence=math.nan, margin=math.nan) for symbol in text
+        Emission(symbol=symbol, first_frame=0, last_frame=0, confidence=math.nan, gap=math.nan) for symbol in text
     ]
     return Transcription(text, tuple(unknown), math.inf)
 

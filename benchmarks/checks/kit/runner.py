@@ -22,7 +22,7 @@ from inkport.core.registry import load_runtime, open_session, probe
 from inkport.core.runtime import CheckedSession, Evidence, Session, SessionOptions
 from inkport.core.scratch import scratch
 from inkport.lines.line import Line
-from inkport.runtimes.child import TIMEOUT_S, Answer, SelfTimed, start_child
+from inkport.runtimes.child import TIMEOUT_S, Answer, SelfTimed, open_child
 from inkport.runtimes.tensor_files import read_tensor, write_tensor
 
 
@@ -143,7 +143,7 @@ class ChildReader:
     ) -> None:
         self._label = Path(command[0]).name
         model = artifact.path / next(iter(artifact.files)) if len(artifact.files) == 1 else artifact.path
-        self._child, hello = start_child(
+        session = open_child(
             command,
             artifact,
             model=model,
@@ -152,6 +152,7 @@ class ChildReader:
             label=self._label,
             timeout_s=timeout_s,
         )
+        self._child, hello = session.child, session.hello
         self._preprocess = artifact.spec.preprocess
         try:
             self.start, self.shown = _abilities(hello, self._label)

@@ -37,6 +37,12 @@ def deliver(text: str, *, files: Callable[[], object], where: str = "", code: in
     return code
 
 
+def say(text: str) -> None:
+    """Write news on the way, in place of a progress line if the terminal shows one."""
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{clear}{text}\n")
+
+
 def warn(text: str) -> None:
     """Write a warning."""
     sys.stderr.write(f"warning: {text}\n")

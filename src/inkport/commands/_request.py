@@ -13,7 +13,7 @@ from inkport.benchmarks.run.request import Options, Request, check_targets
 from inkport.commands._model import resolve_model
 from inkport.commands._options import say_skipped
 from inkport.core.artifact import Artifact, bundled_artifacts
-from inkport.core.errors import ArtifactNotFoundError, ExportError, TargetError, UsageError
+from inkport.core.errors import ArtifactNotFoundError, ExportError, LineDataError, TargetError, UsageError
 from inkport.core.registry import load_runtime, probe
 from inkport.core.target import Target, load_targets
 from inkport.lines.audit import Audit, Problem, audit_for
@@ -47,6 +47,22 @@ def audit_sources(artifact: Artifact, sources: Sequence[Path], skip: Sequence[st
     audit = audit_for(read_lines(sources), artifact.spec, skip=[Problem(name) for name in skip])
     say_skipped(audit.findings)
     return audit
+
+
+def first_lines(audit: Audit, most: int) -> Audit:
+    """Return the first ``most`` lines of each data set in an audit, all of them if it is 0.
+
+    Raises:
+        LineDataError: If there is no line.
+    """
+    if not audit.lines:
+        raise LineDataError("there is no usable line", remedy="pass line sets with --lines")
+    if not most:
+        return audit
+    places: dict[str, list[int]] = {}
+    for index, line in enumerate(audit.lines):
+        places.setdefault(line.dataset, []).append(index)
+    return audit.pick(sorted(index for found in places.values() for index in found[:most]))
 
 
 def check_calibration(sources: Sequence[Path], calibration: Sequence[Path]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkport.commands._options import Jobs, OutFolder, Threads
-from inkport.commands._output import deliver
+from inkport.commands._output import deliver, say
 from inkport.core.errors import UsageError
 from inkport.core.files import write_atomically
 from inkport.train.ablation.ablation_report import AblationReport, ArmInfo, gather, render_ablation, rows_of
@@ -39,7 +38,7 @@ def ablate(ablation: Path, *, out: OutFolder, jobs: Jobs = 1, threads: Threads =
     runs = plan_runs(settings, ablation.parent)
     check_roles(settings, runs, ablation.parent)
     place = Place(folder=ablation.parent, out=out, jobs=jobs, threads=threads)
-    report = _report(settings, runs, run_all(settings, runs, place, _say))
+    report = _report(settings, runs, run_all(settings, runs, place, say))
     text = render_ablation(report)
 
     def write() -> None:
@@ -76,7 +75,3 @@ def _report(ablation: Ablation, runs: Sequence[AblationRun], found: Mapping[str,
         skipped={role: sum(part["skipped"] for part in parts) for role, parts in first.items()},
         rows=tuple(row for role, lines in evaluated.items() for row in rows_of(role, lines, ablation.reference)),
     )
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")

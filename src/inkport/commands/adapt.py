@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 
 from inkport.benchmarks.run.environment import read_environment
 from inkport.commands._options import Jobs, OutFile, OutFolder, Seed, Skip, Threads
-from inkport.commands._output import deliver
+from inkport.commands._output import deliver, say
 from inkport.commands._request import problems_of
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_toml
@@ -83,7 +83,7 @@ def run(
         rehearse=list(refuse_test_lines(read_lines(rehearse), purpose="adaptation")),
         settings=_settings(settings, extend_charset=extend_charset, freeze=freeze, skip=skip, steps=steps, seed=seed),
     )
-    adapted = adapt_weights(request, say=_say)
+    adapted = adapt_weights(request, say=say)
     result = adapted.weights
     if version is not None:
         result = replace(result, spec=replace(result.spec, version=version))
@@ -155,7 +155,7 @@ def curve(
         settings=_settings(settings, extend_charset=extend_charset, freeze=freeze, skip=skip, steps=steps, seed=seed),
     )
     exposure = _check_exposure(experiment.weights, [*pool, *test], [*experiment.pool, *experiment.test], base_lines)
-    cells = run_experiment(experiment, out / "cells", jobs=jobs, threads=threads, say=_say)
+    cells = run_experiment(experiment, out / "cells", jobs=jobs, threads=threads, say=say)
     report = AdaptReport(
         model=_describe_model(experiment.weights, exposure),
         data={
@@ -215,7 +215,7 @@ def _check_exposure(weights: Path, held: Sequence[Path], lines: Sequence[Line], 
             remedy="take weights that were trained without it",
         )
     if exposure.verdict is Verdict.UNDECIDED:
-        _say(f"not decided whether the weights have seen the hand: {'; '.join(exposure.reasons)}")
+        say(f"not decided whether the weights have seen the hand: {'; '.join(exposure.reasons)}")
     return exposure
 
 
@@ -243,7 +243,3 @@ def _first(lines: Any, most: int) -> list[Line]:
         if not most or taken[line.dataset] <= most:
             kept.append(line)
     return kept
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")

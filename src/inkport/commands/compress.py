@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutArtifact, OutFolder, Threads
-from inkport.commands._output import deliver
+from inkport.commands._output import deliver, say
 from inkport.compress.compress import Compressed, CompressRequest, compress as run_compress, parse_budget
 from inkport.compress.lines import LineIndex
 from inkport.compress.recipe import load_compress_recipe
@@ -60,7 +60,7 @@ def compress(
         index=LineIndex(),
         exports=out / "exports",
         threads=threads,
-        say=_say,
+        say=say,
         progress=terminal_progress(),
     )
     request = CompressRequest(
@@ -91,8 +91,3 @@ def _select(done: Compressed, out: Path) -> None:
         return
     artifact = copy_artifact(done.artifacts[choice.member], out)
     sys.stderr.write(f"{choice.member}: {artifact.path} ({artifact.digest})\n")
-
-
-def _say(text: str) -> None:
-    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
-    sys.stderr.write(f"{clear}{text}\n")

@@ -12,11 +12,26 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from inkport.benchmarks.run.environment import read_environment
-from inkport.benchmarks.run.fusion import Trial, measure_cost, measure_gain, read_logits, tune as choose, with_digests
+from inkport.benchmarks.run.fusion import (
+    Logits,
+    Trial,
+    measure_cost,
+    measure_gain,
+    read_logits,
+    tune as choose,
+    with_digests,
+)
 from inkport.commands._model import resolve_model
 from inkport.commands._options import Most, OutFile, Skip, Threads, say_skipped
 from inkport.commands._output import deliver
-from inkport.commands._request import audit_sources, problems_of, refuse_lm_lines, refuse_made_by, refuse_tuning
+from inkport.commands._request import (
+    audit_sources,
+    first_lines,
+    problems_of,
+    refuse_lm_lines,
+    refuse_made_by,
+    refuse_tuning,
+)
 from inkport.core.artifact import Artifact, bundled_artifacts, find_lm
 from inkport.core.beam import BeamDecoder
 from inkport.core.charset import Charset
@@ -150,13 +165,10 @@ def tune(
     # so is a folder that cannot be written to.
     read_fusions(lm)
     require_file(fusion_path(lm))
-    audit = _audit(artifact, lines, skip, most_lines)
+    audit = first_lines(audit_sources(artifact, lines, problems_of(skip)), most_lines)
     _check_tuning(audit.lines, lm, artifact)
     chosen_runtime = choose_runtime(artifact) if runtime is None else runtime
-    with open_session(
-        artifact, runtime=chosen_runtime, device="cpu", options=SessionOptions(threads=threads)
-    ) as session:
-        logits = read_logits(session, audit)
+    logits = _logits(artifact, chosen_runtime, threads, audit)
     fusion, trials = choose(language, logits, audit.lines, charset, beam=beam)
     tuned = replace(
         with_digests(fusion, sha256_file(lm), artifact), line_digests=record_lines({Role.TUNING: audit.lines})
@@ -196,14 +208,11 @@ def measure(
     lm = find_lm(lm)
     fusion = load_fusion(lm, charset, root=artifact.root)
     decode = BeamDecoder(load_model(lm, charset), fusion)
-    audit = _audit(artifact, lines, skip, most_lines)
+    audit = first_lines(audit_sources(artifact, lines, problems_of(skip)), most_lines)
     refuse_made_by(audit.lines, [artifact])
     refuse_lm_lines(audit.lines, lm, artifact)
     chosen_runtime = choose_runtime(artifact) if runtime is None else runtime
-    with open_session(
-        artifact, runtime=chosen_runtime, device="cpu", options=SessionOptions(threads=threads)
-    ) as session:
-        logits = read_logits(session, audit)
+    logits = _logits(artifact, chosen_runtime, threads, audit)
     gains = measure_gain(decode, logits, audit.lines, charset)
     report = {
         "model": {"name": artifact.spec.name, "version": artifact.spec.version, "root": artifact.root},
@@ -233,19 +242,10 @@ def _artifact(model: str | None) -> Artifact:
     return bundled_artifacts()[0] if model is None else resolve_model(model)
 
 
-def _audit(artifact: Artifact, sources: Sequence[Path], skip: str, most_lines: int) -> Audit:
-    audit = audit_sources(artifact, sources, problems_of(skip))
-    if not audit.lines:
-        raise LineDataError("there is no usable line", remedy="pass line sets with --lines")
-    if not most_lines:
-        return audit
-    taken: dict[str, int] = {}
-    indices = []
-    for index, line in enumerate(audit.lines):
-        taken[line.dataset] = taken.get(line.dataset, 0) + 1
-        if taken[line.dataset] <= most_lines:
-            indices.append(index)
-    return audit.pick(indices)
+def _logits(artifact: Artifact, runtime: str, threads: int, audit: Audit) -> list[Logits]:
+    options = SessionOptions(threads=threads)
+    with open_session(artifact, runtime=runtime, device="cpu", options=options) as session:
+        return read_logits(session, audit)
 
 
 def _check_tuning(lines: Sequence[Line], lm: Path, artifact: Artifact) -> None:

@@ -13,7 +13,14 @@ from inkport.benchmarks.measure.gaps import PROBES
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
 from inkport.commands._options import Count, Most, OutArtifact, OutFile, Skip, Threads
-from inkport.commands._request import audit_sources, calibrate, check_calibration, problems_of, refuse_tuning
+from inkport.commands._request import (
+    audit_sources,
+    calibrate,
+    check_calibration,
+    first_lines,
+    problems_of,
+    refuse_tuning,
+)
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.target import Precision
@@ -137,7 +144,7 @@ def sensitivity(
     threads: Threads = 1,
     options: Settings = Int8Options(),  # noqa: B008 - frozen
 ) -> None:
-    """Measure the harm of every operator in int8, by CER and by margins; an interrupted scan is taken up again.
+    """Measure the harm of every operator in int8, by CER and by gaps; an interrupted scan is taken up again.
 
     Args:
         model: As in `apply`.
@@ -147,7 +154,7 @@ def sensitivity(
         mode: Quantise each operator alone (only), or everything but it (all-but).
         group: Every operator by itself (node), or the parts of the network (part).
         timed: Time each too, on a machine that does nothing else; a search then weighs harm against time saved.
-        probes: Lines that margins learn from.
+        probes: Lines that the forecast of flips learns from.
         calibration_lines: As in `apply`.
         most_lines: Most lines per line set, the first ones; 0 for all.
         skip: Problems whose lines are left out and counted, instead of refused.
@@ -262,16 +269,16 @@ def blank_bias(
         skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
     """
-    quantised = resolve_model(str(artifact))
-    if quantised.format != "onnx":
-        raise UsageError(f"{artifact}: expected an ONNX artefact, found {quantised.format}")
+    quantized = resolve_model(str(artifact))
+    if quantized.format != "onnx":
+        raise UsageError(f"{artifact}: expected an ONNX artefact, found {quantized.format}")
     source = _onnx(fp32, out)
-    if source.spec != quantised.spec:
+    if source.spec != quantized.spec:
         raise UsageError(f"{artifact} is not of this recogniser", remedy="name the model that it was made from: --fp32")
     audit = _audit(source, lines, skip, most_lines)
-    refuse_tuning(audit.lines, quantised, name=str(artifact))
+    refuse_tuning(audit.lines, quantized, name=str(artifact))
     meter = Meter(source, audit, probes=1, threads=threads)
-    made, found = correct_blank_bias(quantised, out, meter=meter)
+    made, found = correct_blank_bias(quantized, out, meter=meter)
     _print(made)
     for name, rate, edits in (("before", found.cer_before, found.edits_before), ("after", found.cer, found.edits)):
         sys.stdout.write(
@@ -300,14 +307,7 @@ def _audit(source: Artifact, lines: Sequence[Path], skip: str, most_lines: int) 
     audit = audit_sources(source, lines, problems_of(skip))
     audit.lines[:] = refuse_test_lines(audit.lines, purpose="a choice by CER")
     refuse_tuning(audit.lines, source, name=str(source.path))
-    if not audit.lines:
-        raise LineDataError("there is no usable line", remedy="pass line sets with --lines")
-    if not most_lines:
-        return audit
-    places: dict[str, list[int]] = {}
-    for index, line in enumerate(audit.lines):
-        places.setdefault(line.dataset, []).append(index)
-    return audit.pick(sorted(index for found in places.values() for index in found[:most_lines]))
+    return first_lines(audit, most_lines)
 
 
 def _print(artifact: Artifact) -> None:

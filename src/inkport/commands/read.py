@@ -63,7 +63,7 @@ def read(
             the weights of `inkport lm tune` beside it.
         max_megapixels: Largest image that is decoded, in millions of pixels, up to 100; formats whose decoders take
             more for a pixel (JPEG 2000, PPM of 16 bits or as text) get a half or a quarter.
-        json_: Print a JSON list with confidence, margin, frames and place of every symbol.
+        json_: Print a JSON list with confidence, gap, frames and place of every symbol.
     """
     if threads < 1:
         raise UsageError(f"threads must be at least 1, found {threads}")
@@ -117,7 +117,7 @@ def _record(path: Path, shape: tuple[int, ...], reading: Transcription, spec: Re
         {
             "symbol": emission.symbol,
             "confidence": round(emission.confidence, 6),
-            "margin": round(emission.margin, 6),
+            "gap": round(emission.gap, 6),
             "first_frame": emission.first_frame,
             "last_frame": emission.last_frame,
             "x0_px": round(min(emission.first_frame * frame_px, width), 2),

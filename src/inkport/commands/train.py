@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from inkport.commands._options import OutFolder, Threads
+from inkport.commands._output import say
 from inkport.core.errors import needing
 
 
@@ -57,12 +58,12 @@ def train(
         if group.leads:
             for name, audit in (("train", data.train), ("unlabelled", data.unlabelled), ("val", data.val)):
                 if audit is not None:
-                    _say(f"{name}: {_audit_report(audit)}")
+                    say(f"{name}: {_audit_report(audit)}")
             if warning := _unlearnt(data):
-                _say(f"val: warning: {warning}")
+                say(f"val: warning: {warning}")
         trainer = Trainer(settings, data, out, group=group, report=show)
         if group.leads and trainer.step:
-            _say(f"continuing after step {trainer.step}")
+            say(f"continuing after step {trainer.step}")
         best = trainer.run()
     finally:
         leave(group)
@@ -91,7 +92,7 @@ def _progress(steps: int) -> Callable[[dict[str, Any]], None]:
         head = f"step {entry['step']}/{steps}"
         if "val_cer" in entry:
             rates = ", ".join(f"{name} {rate:.4f}" for name, rate in entry["val_cer"].items())
-            _say(f"{head}  validation CER: {rates}")
+            say(f"{head}  validation CER: {rates}")
         else:
             rate, wait = f"{entry['lines_per_s']:.0f} lines/s", f"data wait {entry['data_wait']:.1%}"
             text = f"{head}  loss {entry['loss']:.3f}  {rate}  {wait}"
@@ -99,11 +100,6 @@ def _progress(steps: int) -> Callable[[dict[str, Any]], None]:
                 sys.stderr.write(f"\r\x1b[K{text}")
                 sys.stderr.flush()
             else:
-                _say(text)
+                say(text)
 
     return show
-
-
-def _say(text: str) -> None:
-    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
-    sys.stderr.write(f"{clear}{text}\n")

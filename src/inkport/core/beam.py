@@ -28,7 +28,7 @@ def align(logits: npt.NDArray[np.float32], labels: Sequence[int], charset: Chars
         charset: The recogniser's charset.
 
     Returns:
-        The text; a symbol's confidence is its own best probability, its margin the smallest difference of the two
+        The text; a symbol's confidence is its own best probability, its gap the smallest difference of the two
         best logits over its frames, as in ``greedy``.
 
     Source:

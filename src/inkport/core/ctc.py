@@ -1,4 +1,4 @@
-"""Greedy (best-path) CTC decoding that keeps what a comparison needs: frames and margins.
+"""Greedy (best-path) CTC decoding that keeps what a comparison needs: frames and gaps.
 
 The frames a target may have for a text are counted here too, because CTC needs one frame per symbol and
 one more between equal neighbours.
@@ -29,7 +29,7 @@ class Emission:
     """Last frame of its run, included."""
     confidence: float
     """Softmax probability of the symbol at its best frame, 0..1."""
-    margin: float
+    gap: float
     """Smallest top-1 minus top-2 logit over the run, >= 0: how far the reading is from changing here."""
 
 
@@ -41,7 +41,7 @@ class Transcription:
     """The text, as decoded."""
     emissions: tuple[Emission, ...]
     """One entry per symbol, in reading order."""
-    margin: float
+    gap: float
     """Smallest top-1 minus top-2 logit over all frames, blank frames included; infinity without frames."""
 
 
@@ -108,31 +108,31 @@ def transcribe(
     peaks = logits.max(axis=1)
     chosen = logits[np.arange(len(path)), path]
     probability = np.exp(chosen - peaks) / np.exp(logits - peaks[:, None]).sum(axis=1)
-    margins = top_margins(logits)
+    gaps = top_gaps(logits)
     runs = zip(
         path[starts].tolist(),
         starts.tolist(),
         [*starts[1:].tolist(), len(path)],
         np.maximum.reduceat(probability, starts).tolist(),
-        np.minimum.reduceat(margins, starts).tolist(),
+        np.minimum.reduceat(gaps, starts).tolist(),
         strict=True,
     )
     emissions = tuple(
-        Emission(charset.symbols[label - 1], start, end - 1, confidence, margin)
-        for label, start, end, confidence, margin in runs
+        Emission(charset.symbols[label - 1], start, end - 1, confidence, gap)
+        for label, start, end, confidence, gap in runs
         if label != BLANK
     )
-    return Transcription("".join(e.symbol for e in emissions), emissions, float(margins.min()))
+    return Transcription("".join(e.symbol for e in emissions), emissions, float(gaps.min()))
 
 
-def top_margins(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def top_gaps(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return top-1 minus top-2 logit per frame, float32 (t,), for logits float32 (t, k) with k at least 2."""
     frames = np.arange(len(logits))
     best = logits.argmax(axis=1)
     others = logits.copy()
     others[frames, best] = -np.inf
-    margins: npt.NDArray[np.float32] = logits[frames, best] - others.max(axis=1)
-    return margins
+    gaps: npt.NDArray[np.float32] = logits[frames, best] - others.max(axis=1)
+    return gaps
 
 
 def _path(logits: npt.NDArray[np.float32], charset: Charset) -> npt.NDArray[np.intp]:

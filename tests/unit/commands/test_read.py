@@ -64,7 +64,7 @@ def test_json_says_what_was_read_where_and_with_what(inkport, images, onnx_artif
     assert (symbol["x0_px"], symbol["x1_px"]) == BLOCK
     assert (symbol["first_frame"], symbol["last_frame"]) == (60, 69)
     assert first["confidence"] == symbol["confidence"] == pytest.approx(np.e / (np.e + 7), abs=1e-5)
-    assert symbol["margin"] == 1
+    assert symbol["gap"] == 1
 
 
 def test_json_of_an_empty_line_has_no_confidence(inkport, tmp_path):

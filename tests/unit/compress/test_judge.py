@@ -70,7 +70,7 @@ def test_as_inkport_verify_judges_the_same_readings(rng):
         for text in texts:
             symbols = np.array(list(text))
             symbols[rng.random(len(symbols)) < 0.1] = "x"
-            read.append(Transcription(text="".join(symbols), emissions=(), margin=1.0))
+            read.append(Transcription(text="".join(symbols), emissions=(), gap=1.0))
         return score(some, read)
 
     reference, target = readings(), readings()

@@ -183,7 +183,7 @@ def test_the_language_model_decides_what_the_image_leaves_open():
     reading = BeamDecoder(model, Fusion(alpha=1.0, beta=0.0))(logits, CHARSET)
     assert reading.text == "ab"
     assert [(e.symbol, e.first_frame, e.last_frame) for e in reading.emissions] == [("a", 0, 0), ("b", 2, 2)]
-    assert reading.margin == pytest.approx(0.1, abs=1e-5)
+    assert reading.gap == pytest.approx(0.1, abs=1e-5)
 
 
 def test_the_alignment_is_the_best_of_all_paths(rng):

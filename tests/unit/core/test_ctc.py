@@ -36,13 +36,13 @@ def test_agrees_with_a_collapse_by_groupby(labels, seed):
         gaps = [(top := sorted(map(float, logits[f]), reverse=True))[0] - top[1] for f in frames]
         assert emission.symbol == CHARSET.symbols[label - 1]
         assert emission.confidence == pytest.approx(max(probabilities), rel=1e-5)
-        assert emission.margin == pytest.approx(min(gaps), rel=1e-5)
+        assert emission.gap == pytest.approx(min(gaps), rel=1e-5)
 
 
 def test_line_margin_counts_blank_frames():
     logits = logits_of([1, 0, 2])
     logits[1] = [1.0, 0.75, 0.0, 0.0]
-    assert greedy(logits, CHARSET).margin == pytest.approx(0.25)
+    assert greedy(logits, CHARSET).gap == pytest.approx(0.25)
 
 
 def test_repeats_need_a_blank_between():
@@ -56,7 +56,7 @@ def test_large_logits_do_not_overflow():
 
 def test_no_frames_read_as_nothing():
     read = greedy(np.zeros((0, 4), dtype=np.float32), CHARSET)
-    assert (read.text, read.emissions, read.margin) == ("", (), math.inf)
+    assert (read.text, read.emissions, read.gap) == ("", (), math.inf)
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 3), (1, 2, 4)])

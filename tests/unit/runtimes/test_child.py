@@ -125,7 +125,7 @@ def test_errors_keep_their_kind(start, kind, error):
 )
 def test_a_child_at_fault_is_ended_and_its_fault_named(start, changes, message):
     session = start(f"{changes}\nHANDLERS['run'] = run", timeout_s="4.5" if "4\\.5" in message else "20")
-    process = session._child._process
+    process = session.child._process
     began = time.monotonic()
     with pytest.raises(RuntimeExecutionError, match=message):
         session.run(images())
@@ -178,7 +178,7 @@ def test_a_child_that_speaks_without_being_asked_is_ended(start):
     """
     session = start(changes)
     session.run(images())
-    while not (session._child.folder / "said").exists() or session._child._answers.empty():
+    while not (session.child.folder / "said").exists() or session.child._answers.empty():
         time.sleep(0.01)
     with pytest.raises(RuntimeExecutionError, match=r"'by the way.*without being asked"):
         session.run(images())
@@ -198,7 +198,7 @@ def test_a_child_that_floods_its_stdout_fills_no_memory(start):
 
 def test_a_child_that_died_between_two_runs_is_noticed(start):
     session = start()
-    os.kill(session._child._process.pid, signal.SIGKILL)
+    os.kill(session.child._process.pid, signal.SIGKILL)
     with pytest.raises(RuntimeExecutionError, match="ended by signal 9"):
         session.run(images())
 
@@ -279,13 +279,13 @@ def test_a_child_that_does_not_close_is_killed(start, monkeypatch):
     began = time.monotonic()
     session.close()
     assert time.monotonic() - began < 5
-    assert session._child._process.returncode == -signal.SIGKILL
+    assert session.child._process.returncode == -signal.SIGKILL
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_a_session_that_nobody_closes_ends_with_its_last_reference(start):
     session = start()
-    pid = session._child._process.pid
+    pid = session.child._process.pid
     del session
     gc.collect()
     assert gone(pid)
@@ -321,7 +321,7 @@ def test_a_child_ends_when_its_parent_is_killed(command, tmp_path):
 @pytest.mark.usefixtures("temporary")
 def test_a_child_session_wraps_a_child_that_the_caller_has_opened(command):
     child = Child(command(), label="stand-in", timeout_s=20)
-    session = ChildSession(child)
+    session = ChildSession(child, {})
     assert session.run(images()).shape == (2, 8, 64)
     session.close()
     assert not child.alive
