@@ -150,7 +150,7 @@ class RuntimeConformance:
     def test_it_keeps_the_relation(
         self, relation: Relation, adapter: Runtime, artifact: Artifact, golden: Golden, tolerance: Tolerance
     ) -> None:
-        """Nothing that must not change a line's text does (docs/metamorphic.md); a failure shows the smallest example.
+        """Nothing that must not change a line's text does (docs/invariance.md); a failure shows the smallest example.
 
         There is no reference to run: what extra paper and other widths do to the text is not judged.
         """

@@ -1,4 +1,4 @@
-"""The table in docs/quantisation.md is the one that its report makes."""
+"""The table in docs/quantization.md is the one that its report makes."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ MOST = 12
 def test_the_table_is_that_of_the_report():
     report = load_report(DOCS / "results" / "quantise.json")
     table = render_scan(report.scan, len(report.identity.validation.ids), most=MOST)
-    assert table in (DOCS / "quantisation.md").read_text(encoding="utf-8")
+    assert table in (DOCS / "quantization.md").read_text(encoding="utf-8")

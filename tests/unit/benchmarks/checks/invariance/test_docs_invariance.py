@@ -1,4 +1,4 @@
-"""docs/metamorphic.md and docs/margins.md name every relation, kind and option, and their example is a targets file."""
+"""docs/invariance.md and docs/flip-forecast.md name every relation, kind and option, and their example is a targets file."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def rows(text, heading):
 
 
 def test_relations_and_kinds():
-    text = (DOCS / "metamorphic.md").read_text(encoding="utf-8")
+    text = (DOCS / "invariance.md").read_text(encoding="utf-8")
     assert sorted(rows(text, "## Relations")) == sorted(relation.name for relation in RELATIONS)
     assert rows(text, "## Violations") == [str(kind) for kind in Kind]
 
 
-@pytest.mark.parametrize("command", [margins, metamorphic])
-def test_options_that_verify_does_not_have(command):
-    text = (DOCS / f"{command.__name__}.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("command", "page"), [(margins, "flip-forecast.md"), (metamorphic, "invariance.md")])
+def test_options_that_verify_does_not_have(command, page):
+    text = (DOCS / page).read_text(encoding="utf-8")
     own = set(inspect.signature(command).parameters) - set(inspect.signature(verify).parameters)
     assert set(re.findall(r"^\| `--([a-z-]+)` \|", text, flags=re.MULTILINE)) == {n.replace("_", "-") for n in own}
 
 
 def test_the_example_is_a_targets_file(tmp_path):
-    text = (DOCS / "margins.md").read_text(encoding="utf-8")
+    text = (DOCS / "flip-forecast.md").read_text(encoding="utf-8")
     example = inspect.cleandoc("    [[target]]" + text.split("    [[target]]")[1].split("Fragile lines are")[0])
     (tmp_path / "targets.toml").write_text(example, encoding="utf-8")
     (target,) = load_targets(tmp_path / "targets.toml")
