@@ -1,4 +1,4 @@
-"""Whether int8 reads better after quantisation-aware training than after calibration alone.
+"""Whether int8 reads better after quantization-aware training than after calibration alone.
 
     python scripts/qat_against_ptq.py --parent PARENT --qat QAT --calibration data/lines/train-*.parquet \
       --lines data/lines/val-*.parquet --out out/qat-val
@@ -119,7 +119,7 @@ def main() -> None:
     )
     report = {
         "schema": 1,
-        "artefacts": {f"{n} {p}": {"sha256": a.digest, "root": a.root} for (n, p), a in made.items()},
+        "artifacts": {f"{n} {p}": {"sha256": a.digest, "root": a.root} for (n, p), a in made.items()},
         "calibration": asdict(calibration.record),
         "data": {"sha256": digest_lines(audit.lines), "lines": len(audit.lines)},
         "rows": [*rows, trained],

@@ -163,7 +163,7 @@ def worst_writers(report: Report) -> Table:
 
 def speeds(report: Report) -> Table:
     """Return one row per target that was timed, with what the summary leaves out."""
-    head = ("target", "runtime", "version", "cold start ms", "lines/s", "lines timed", "artefact")
+    head = ("target", "runtime", "version", "cold start ms", "lines/s", "lines timed", "artifact")
     rows = tuple(
         (
             t.name,
@@ -319,7 +319,7 @@ def facts(report: Report) -> Mapping[str, str]:
         "load before the run": NONE if e.load_1min is None else f"{e.load_1min:g}",
         "model": report.model.artifact.sha256,
         "data": report.data.sha256,
-        "reference artefact": report.reference.artifact.sha256 if report.reference else NONE,
+        "reference artifact": report.reference.artifact.sha256 if report.reference else NONE,
     }
 
 

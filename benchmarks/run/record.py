@@ -28,9 +28,9 @@ class Outcome(StrEnum):
     UNAVAILABLE = "unavailable"
     """The runtime, its device, or a package that its exporter needs is not there."""
     EXPORT_FAILED = "export-failed"
-    """There is no artefact for it, and making one failed."""
+    """There is no artifact for it, and making one failed."""
     LOAD_FAILED = "load-failed"
-    """The runtime refused the artefact."""
+    """The runtime refused the artifact."""
     RUN_FAILED = "run-failed"
     """A run failed, or returned something that breaks the contract."""
     VIOLATED = "violated"
@@ -65,7 +65,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactInfo:
-    """Which artefact was run."""
+    """Which artifact was run."""
 
     sha256: str
     """Its digest (``Artifact.digest``)."""
@@ -82,7 +82,7 @@ class ArtifactInfo:
 
     @classmethod
     def of(cls, artifact: Artifact) -> ArtifactInfo:
-        """Describe an artefact."""
+        """Describe an artifact."""
         calibration = artifact.provenance.calibration
         return cls(
             sha256=artifact.digest,
@@ -143,7 +143,7 @@ class TargetRecord:
     machine: str | None = None
     """Name of the device that it ran on, one of the report's ``devices``; absent if it ran here."""
     sections: tuple[Any, ...] = ()
-    """What the check found out: dataclasses, whose fields stand beside these in the document."""
+    """What the check found out: dataclasses, whose fields are next to these in the document."""
 
     @classmethod
     def of(cls, target: Target) -> TargetRecord:
@@ -228,7 +228,7 @@ def judge(parity: Parity, latency: Latency | None, placement: Placement | None, 
         latency: Its speed, if it was measured.
         placement: Where its operators ran, if the runtime tells.
         budget: What it may lose; each data set must keep the CER margin by itself, and no writer may be proven to
-            lose more than verdicts reckon with.
+            lose more than verdicts allow for.
     """
     reasons = _proven(parity)
     worst, allowed = parity.worst_writer, parity.equivalence.writer_may_lose

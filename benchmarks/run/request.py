@@ -58,7 +58,7 @@ class VerifyOptions(Options):
     """What `inkport verify` is asked for."""
 
     latency_lines: int = 200
-    """Most lines timed per target; 0 leaves the latency out."""
+    """Maximum number of lines timed per target; 0 skips the latency."""
     resamples: int = RESAMPLES
     """Draws for the interval of the worst writer."""
 
@@ -68,7 +68,7 @@ class VerifyOptions(Options):
 
 
 Provide = Callable[[Target], Artifact]
-"""Returns the artefact that a target runs, exporting it if needed; raises ``ExportError`` if that fails."""
+"""Returns the artifact that a target runs, exporting it if needed; raises ``ExportError`` if that fails."""
 
 CANDIDATES = (
     Target(name="reference", runtime="torch", precision=Precision.FP32),
@@ -113,7 +113,7 @@ def open_reference(provide: Provide, options: SessionOptions) -> Reference:
         return Reference(target=target, artifact=artifact, session=session, note=note)
     raise RuntimeUnavailableError(
         f"there is no reference to compare with ({'; '.join(missing)})",
-        remedy="pip install 'inkport[export]' and pass the trained weights, or pass an ONNX fp32 artefact as the model",
+        remedy="pip install 'inkport[export]' and pass the trained weights, or pass an ONNX fp32 artifact as the model",
     )
 
 
@@ -130,7 +130,7 @@ class Request:
     sources: Sequence[str] = ()
     """Names of the line sets."""
     provide: Provide
-    """Returns the artefact of a target."""
+    """Returns the artifact of a target."""
     options: Any = field(default_factory=VerifyOptions)
     """Settings, in the class of the check."""
     out: Path | None = None

@@ -33,7 +33,7 @@ export function readZip(bytes) {
     if (method !== 0 && method !== 8) throw new Error(`${name}: packed by method ${method}`);
     const content = method === 8 && size ? inflateRawSync(data, { maxOutputLength: size }) : data;
     if (content.length !== size || crc32(content) !== crc) throw new Error(`${name}: damaged`);
-    if (members.has(name)) throw new Error(`${name} stands twice in the archive`);
+    if (members.has(name)) throw new Error(`${name} appears twice in the archive`);
     members.set(name, content);
     at += 46 + nameLength + extra + comment;
   }

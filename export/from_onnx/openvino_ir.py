@@ -17,11 +17,11 @@ STAGE = "openvino_from_onnx"
 
 
 def openvino_from_onnx(source: Artifact, out: Path) -> Artifact:
-    """Convert an fp32 ONNX artefact; batch and width stay dynamic, weights stay fp32, equal input gives equal bytes.
+    """Convert an fp32 ONNX artifact; batch and width stay dynamic, weights stay fp32, equal input gives equal bytes.
 
     Args:
-        source: An ONNX artefact in fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: An ONNX artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
         ExportError: If OpenVINO cannot convert it, or its logits differ from ONNX Runtime's.
@@ -59,11 +59,11 @@ def bf16_openvino_from_openvino(source: Artifact, out: Path) -> Artifact:
     """Declare that the fp32 IR is to be computed in bfloat16; the files are the same to the byte.
 
     IR has no weights in bfloat16: OpenVINO rounds them when it compiles for that precision, which it does only
-    when told so, and only where the processor can. The artefact's precision is what tells it.
+    when told so, and only where the processor can. The artifact's precision is what tells it.
 
     Args:
-        source: An OpenVINO artefact in fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: An OpenVINO artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
     """
     with derived_artifact(
         out,
@@ -84,8 +84,8 @@ def fp16_openvino_from_openvino(source: Artifact, out: Path) -> Artifact:
     """Store the weights in fp16; equal input gives equal bytes.
 
     Args:
-        source: An OpenVINO artefact in fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: An OpenVINO artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
         ExportError: If OpenVINO cannot read the IR, or the rounded weights change the logits too much.

@@ -1,4 +1,4 @@
-"""What the exporters that start from torch share: weights as an artefact, the network as deployed, what it computes."""
+"""What the exporters that start from torch share: weights as an artifact, the network as deployed, what it computes."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def edge_widths(pre: PreprocessSpec) -> list[int]:
 
 
 def safetensors_from_weights(weights: Path, out: Path) -> Artifact:
-    """Wrap a weights file of `inkport train` as an artefact; its bytes are kept as they are.
+    """Wrap a weights file of `inkport train` as an artifact; its bytes are kept as they are.
 
     Args:
         weights: The ``.safetensors`` file.
-        out: The artefact's directory; replaced if it is there.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
         ArtifactNotFoundError: If there is no such file.

@@ -1,1 +1,1 @@
-"""Quantisation of exported networks: calibration, int8, palettes."""
+"""Quantization of exported networks: calibration, int8, palettes."""

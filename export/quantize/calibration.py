@@ -1,4 +1,4 @@
-"""Which lines a quantiser sees: chosen by their ids alone, so that every run chooses the same ones."""
+"""Which lines a quantizer sees: chosen by their ids alone, so that every run chooses the same ones."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from inkport.lines.source import take_turns
 
 
 CALIBRATION_LINES = 64
-"""How many lines a quantiser sees by default; 32 and 256 give the same errors (docs/export.md)."""
+"""How many lines a quantizer sees by default; 32 and 256 give the same errors (docs/export.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationSet:
-    """Prepared lines for a quantiser, and the record of which they are."""
+    """Prepared lines for a quantizer, and the record of which they are."""
 
     inputs: tuple[npt.NDArray[np.float32], ...]
     """Prepared images, each float32 (1, 1, h, w), widths as they come."""
     record: Calibration
-    """Ids and digest, for the artefact's provenance."""
+    """Ids and digest, for the artifact's provenance."""
     skipped: tuple[str, ...] = ()
     """Ids of chosen lines that were passed over because their image is bad."""
 
@@ -72,7 +72,7 @@ def choose_calibration(
             if not skip_bad_images:
                 raise LineDataError(
                     f"calibration line {line.id}: {error.message}",
-                    remedy="mend it, or pass --skip bad-image",
+                    remedy="fix it, or pass --skip bad-image",
                 ) from error
             skipped.append(line.id)
             continue
@@ -88,12 +88,12 @@ def choose_calibration(
 KEY = "qat"
 """Where provenance and settings of a stage hold ``LearnedRanges``."""
 LEARNED = "learned in training"
-"""What an int8 artefact records about its ranges."""
+"""What an int8 artifact records about its ranges."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LearnedRanges:
-    """Ranges that quantisation-aware training ended with.
+    """Ranges that quantization-aware training ended with.
 
     Raises:
         ExportError: If a range is empty or does not hold 0.
@@ -118,7 +118,7 @@ class LearnedRanges:
 
 
 def has_learned_ranges(artifact: Artifact) -> bool:
-    """Whether an artefact brings ranges from training with it, or was quantised with such."""
+    """Whether an artifact brings ranges from training with it, or was quantized with such."""
     return bool(artifact.provenance.options.get(KEY))
 
 
@@ -142,6 +142,6 @@ def learned_options(found: LearnedRanges | None) -> dict[str, Any]:
 
 
 def learned_calibration(found: LearnedRanges, spec: RecogniserSpec) -> CalibrationSet:
-    """Return what a quantiser that insists on an image gets: a blank one, and the record of where ranges began."""
+    """Return what a quantizer that insists on an image gets: a blank one, and the record of where ranges began."""
     blank = np.zeros((1, 1, spec.preprocess.height, spec.preprocess.min_width), np.float32)
     return CalibrationSet(inputs=(blank,), record=found.calibration)

@@ -97,7 +97,7 @@ def worst_sums(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
 
 
 def saturation_warning(artifact: Artifact) -> str:
-    """Return one line about an artefact whose int8 products can saturate; empty if they cannot."""
+    """Return one line about an artifact whose int8 products can saturate; empty if they cannot."""
     if (artifact.format, artifact.precision) != ("onnx", Precision.INT8):
         return ""
     if find_spec("onnx") is None:
@@ -111,7 +111,7 @@ def saturation_warning(artifact: Artifact) -> str:
     worst = max(found, key=lambda node: abs(node.worst))
     return (
         f"{artifact.path}: on x86 without VNNI, {len(found)} int8 operators can saturate ({pairs} of {total} pairs of "
-        f"weights, worst in {worst.node}); use onnx-fp32 there, or quantise with reduce_range (docs/export.md)"
+        f"weights, worst in {worst.node}); use onnx-fp32 there, or quantize with reduce_range (docs/export.md)"
     )
 
 
@@ -136,21 +136,21 @@ def _in_order_of_summation(weights: npt.NDArray[np.int8], operator: str) -> npt.
 
 
 LARGEST = {"uint8": 255, "int8": 127}
-"""Largest quantised value; int8 is symmetric here, so that -128 stays unused."""
+"""Largest quantized value; int8 is symmetric here, so that -128 stays unused."""
 
 
 def symmetric_model(model: Any) -> Any:
     """Return a copy of a QDQ model with signed activations around 0 and without int32 biases, as TensorRT takes it.
 
     A range ``low..high`` becomes ``-a..a`` with ``a`` the larger of both ends; one on a single side of 0 then has half
-    as many steps, which is the price of the form. ONNX Runtime's quantiser leaves out a Relu where a range that begins
+    as many steps, which is the price of the form. ONNX Runtime's quantizer leaves out a Relu where a range that begins
     at 0 cuts off what is below; it comes back here.
 
     Args:
         model: An ``onnx.ModelProto`` as ``int8_onnx_from_onnx`` makes it.
 
     Raises:
-        ExportError: If a pair's scale or zero point is no constant, or its type is neither uint8 nor int8.
+        ExportError: If a pair's scale or zero point is not a constant, or its type is neither uint8 nor int8.
     """
     import onnx
     from onnx import numpy_helper

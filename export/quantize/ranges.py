@@ -29,7 +29,7 @@ class Ranges(StrEnum):
     LEAST_SQUARES = "least-squares"
     """The range with the least squared error: coarser steps weighed against cut-off values."""
     ENTROPY = "entropy"
-    """The range whose quantised values keep the distribution best (``entropy_range``)."""
+    """The range whose quantized values keep the distribution best (``entropy_range``)."""
 
 
 def activation_ranges(
@@ -141,7 +141,7 @@ def watched(model: Any, tensors: Sequence[str]) -> Callable[[npt.NDArray[np.floa
     del copy.graph.output[:]
     copy.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in tensors)
     options = onnxruntime.SessionOptions()
-    # Fused operators would not show every value that will be quantised.
+    # Fused operators would not show every value that will be quantized.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = onnxruntime.InferenceSession(copy.SerializeToString(), options, providers=["CPUExecutionProvider"])
@@ -160,7 +160,7 @@ def watched(model: Any, tensors: Sequence[str]) -> Callable[[npt.NDArray[np.floa
 
 def _not_run(error: Exception) -> ExportError:
     said = f"the graph cannot be run to see its values ({first_line(error)})"
-    return ExportError(said, remedy="export the ONNX artefact again")
+    return ExportError(said, remedy="export the ONNX artifact again")
 
 
 Array = npt.NDArray[np.float64]
@@ -170,11 +170,11 @@ LEVELS = 256
 THRESHOLDS = 128
 """Evenly spaced thresholds that are tried."""
 ABSENT = 1e-4
-"""Count of a bin that has values, but none after quantising: the divergence would be infinite (as in MXNet)."""
+"""Count of a bin that has values, but none after quantizing: the divergence would be infinite (as in MXNet)."""
 
 
 def entropy_range(values: Array, counts: Array) -> tuple[float, float]:
-    """Return the range, 0 included, whose quantised values have the least divergence from the values themselves.
+    """Return the range, 0 included, whose quantized values have the least divergence from the values themselves.
 
     One threshold is chosen, and the range is what lies within it on both sides of 0: a tensor whose values are all on
     one side, as after a Relu, has all its steps there.
@@ -198,7 +198,7 @@ def entropy_range(values: Array, counts: Array) -> tuple[float, float]:
 
 
 def divergence(values: Array, counts: Array, threshold: float) -> float:
-    """Return the Kullback-Leibler divergence of the values quantised within ``-threshold..threshold`` from all values.
+    """Return the Kullback-Leibler divergence of the values quantized within ``-threshold..threshold`` from all values.
 
     Args:
         values: Centres of a histogram's bins, sorted and evenly spaced.

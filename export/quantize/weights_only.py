@@ -1,6 +1,6 @@
 """Quantized weights alone: Core ML in 8-bit integers or palettes of 64 or 16 values, LiteRT in dynamic-range int8.
 
-Core ML expands them before use and computes in fp16; LiteRT quantises activations while it runs.
+Core ML expands them before use and computes in fp16; LiteRT quantizes activations while it runs.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def w8_coreml_from_coreml(source: Artifact, out: Path) -> Artifact:
     """Store weights as signed 8-bit integers with one scale per output channel.
 
     Args:
-        source: A Core ML artefact in fp16; widths stay as they are.
-        out: The artefact's directory; replaced if it is there.
+        source: A Core ML artifact in fp16; widths stay as they are.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
         ExportError: If coremltools fails, or the logits move further than such weights explain.
@@ -105,16 +105,16 @@ STAGE = "int8_litert_from_litert"
 
 
 def int8_litert_from_litert(source: Artifact, out: Path) -> Artifact:
-    """Quantise the weights of an fp32 LiteRT artefact per output channel; equal input gives equal bytes.
+    """Quantize the weights of an fp32 LiteRT artifact per output channel; equal input gives equal bytes.
 
     Nothing is calibrated: activations get their range line by line, where the kernels compute in integers.
 
     Args:
-        source: A LiteRT artefact in fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: A LiteRT artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
-        ExportError: If the quantiser fails.
+        ExportError: If the quantizer fails.
     """
     with quiet_converter(STAGE, source.path):
         from ai_edge_quantizer import quantizer, recipe

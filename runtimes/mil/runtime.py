@@ -130,7 +130,7 @@ def _source(step: Step, name: str, value: Argument, constants: dict[str, Array])
 
 
 class MilReference:
-    """Evaluates Core ML packages in numpy, on any machine; what that proves stands in docs/runtimes/coreml.md."""
+    """Evaluates Core ML packages in numpy, on any machine; what that proves is described in docs/runtimes/coreml.md."""
 
     name = "coreml-mil"
     formats = ("coreml",)
@@ -146,7 +146,7 @@ class MilReference:
         return Availability(ok=True, version=found, devices=("cpu",), evidence=Evidence.REFERENCE)
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> MilSession:
-        """Read the artefact's package and expand its weights.
+        """Read the artifact's package and expand its weights.
 
         numpy decides about threads for the whole process; nothing of this runtime is timed.
 

@@ -19,7 +19,7 @@ READERS: Mapping[str, Reader] = {
 OWN_FILES: Mapping[str, str] = {
     "inkport.benchmarks.report.schema": "the sources of the package, and the schema that is made of them",
     "inkport.benchmarks.run.kit.judge": "images of a kit, which load_gray has opened before",
-    "inkport.benchmarks.checks.kit.make": "artefacts and lines that load_artifact and audit_lines have opened before",
+    "inkport.benchmarks.checks.kit.make": "artifacts and lines that load_artifact and audit_lines have opened before",
     "inkport.benchmarks.checks.kit.runner": "lines of a kit, whose digests were checked",
     "inkport.benchmarks.checks.peers.onnx_size": "files of another project, which its own package downloaded",
     "inkport.benchmarks.run.fresh": "a process of ours, in a temporary folder of ours, and the kernel's files",

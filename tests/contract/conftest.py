@@ -30,7 +30,7 @@ def export_toy(
     work = tmp_path_factory.mktemp("exports")
     calibration = choose_calibration(read_lines([lines_folder]), toy_artifact.spec.preprocess)
 
-    def export(format: str, precision: Precision) -> Artifact:  # noqa: A002 - the artefact's field
+    def export(format: str, precision: Precision) -> Artifact:  # noqa: A002 - the artifact's field
         return build(
             toy_artifact, format=format, precision=precision, work=work, calibration=calibration, reuse=[toy_onnx]
         )

@@ -169,7 +169,7 @@ def test_killed_resumed_and_asked_to_choose(recipe, compress, toy_artifact, tmp_
     assert not (tmp_path / "chosen").exists()
 
 
-def test_the_chosen_artefact_is_copied(compress, recipe, tmp_path, other_lines):
+def test_the_chosen_artifact_is_copied(compress, recipe, tmp_path, other_lines):
     # Few stages and many lines: enough of them to prove that the start reads what the start reads.
     text = recipe.read_text(encoding="utf-8")
     stages = text.split("[[stage]]")

@@ -34,7 +34,7 @@ INT8 = ROW.format(name="ort int8", runtime="onnxruntime", precision="int8", budg
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of artefacts that the tests share, so that each is exported once."""
+    """A folder of artifacts that the tests share, so that each is exported once."""
     return tmp_path_factory.mktemp("verify")
 
 
@@ -112,7 +112,7 @@ def test_json_is_all_there_is_on_standard_output(verify, exported):
     assert json.loads(out)["options"]["threads"] == 1
 
 
-def test_the_second_run_takes_up_the_artefacts(verify, exported):
+def test_the_second_run_takes_up_the_artifacts(verify, exported):
     verify(ORT)
     sidecar = exported / "artifacts" / "onnx-fp32" / "recogniser.json"
     before = sidecar.stat().st_mtime_ns
@@ -146,7 +146,7 @@ def test_a_runtime_that_is_not_there_is_exit_code_3(verify, monkeypatch):
 
 
 def test_int8_without_calibration_says_what_is_missing(verify, exported):
-    # What an earlier test has quantised would be taken up again.
+    # What an earlier test has quantized would be taken up again.
     rmtree(exported / "artifacts" / "onnx-int8", ignore_errors=True)
     code, out, complaint = verify(INT8)
     assert code == 2

@@ -48,7 +48,7 @@ else:
     verify.write_report = lambda *_: wait()
 main()
 """
-"""Runs the command line, but stops for good in a draft of an artefact, or before the report is written."""
+"""Runs the command line, but stops for good in a draft of an artifact, or before the report is written."""
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def kill_at(where: str, arguments: list[str], marker: Path) -> None:
 
 def test_killed_and_run_again(arguments, tmp_path):
     out = tmp_path / "out"
-    # Killed within the first export: no artefact, no report, and the next run makes both.
+    # Killed within the first export: no artifact, no report, and the next run makes both.
     kill_at("export", arguments, tmp_path / "exporting")
     assert not (out / "artifacts" / "openvino-fp32").exists()
     assert not (out / "report.json").exists()
@@ -94,7 +94,7 @@ def test_killed_and_run_again(arguments, tmp_path):
     sidecar = out / "artifacts" / "openvino-fp32" / "recogniser.json"
     made = sidecar.stat().st_mtime_ns
 
-    # Killed when everything is measured but not written: the old report stands, the artefact is taken up again.
+    # Killed when everything is measured but not written: the old report stands, the artifact is taken up again.
     kill_at("report", arguments, tmp_path / "reporting")
     assert {name: (out / name).read_bytes() for name in reports} == reports
     complete(arguments)

@@ -1,4 +1,4 @@
-"""Fine-tuning on a few lines of one hand, weighed against the weights it started from."""
+"""Fine-tuning on a few lines by one writer, weighed against the weights it started from."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def adapt(request: AdaptRequest, *, say: Say = lambda _: None) -> Adapted:
     start = fit_start(given, spec, extend=settings.extend_charset, where=request.start)
     own = audit_for(request.lines, spec, skip=settings.skip)
     if not own.lines:
-        raise LineDataError("there is no usable line to adapt to", remedy="pass lines of the hand with --lines")
+        raise LineDataError("there is no usable line to adapt to", remedy="pass lines by the writer with --lines")
     say(f"lines of the hand: {own.summary()}")
     rehearsal = _rehearsal(request, spec)
     if rehearsal.lines:

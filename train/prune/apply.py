@@ -67,7 +67,7 @@ def check_groups(ratios: Mapping[str, float], groups: Mapping[str, PruneGroup]) 
     """
     for name, ratio in ratios.items():
         if name not in groups:
-            raise UsageError(f"{name!r} is no group of this network", remedy=f"groups: {', '.join(groups)}")
+            raise UsageError(f"{name!r} is not a group of this network", remedy=f"groups: {', '.join(groups)}")
         if groups[name].block and ratio not in (0, 1):
             raise UsageError(f"{name} is a whole block, removed by 1 and kept by 0, found {ratio}")
         if not groups[name].block and ratio == 1:
@@ -97,7 +97,7 @@ def prune_weights(
         pruning: What to remove.
         calibration: Training lines; Taylor importance and statistics need them.
         gradients: Those of ``gradients_on`` these weights and lines, where they are known already.
-        statistics: Whether to take batch-norm statistics anew on the calibration lines.
+        statistics: Whether to re-estimate batch-norm statistics on the calibration lines.
         version: Version of the result; that of ``weights`` if left out.
 
     Raises:
@@ -259,7 +259,7 @@ def _layer(network: nn.Module, name: str, rank: int) -> nn.Linear | nn.Conv2d:
     fits = isinstance(layer, nn.Linear) or (isinstance(layer, nn.Conv2d) and layer.groups == 1)
     if not fits:
         raise UsageError(
-            f"{name!r} is no layer that can be factorised",
+            f"{name!r} is not a layer that can be factorised",
             remedy="name a linear layer or a 2-d convolution of the network, for example encoder.0.feed_in.0",
         )
     assert isinstance(layer, nn.Linear | nn.Conv2d)  # noqa: S101 - checked above

@@ -124,9 +124,9 @@ def _changes(comparison: Comparison) -> list[str]:
     sentences = []
     for target in comparison.targets:
         parts = [
-            f"{key} {_from_to(pair)}" for key, pair in target.identity.items() if key not in {"artefact", "calibration"}
+            f"{key} {_from_to(pair)}" for key, pair in target.identity.items() if key not in {"artifact", "calibration"}
         ]
-        parts += [f"another {key}" for key in ("artefact", "calibration") if key in target.identity]
+        parts += [f"another {key}" for key in ("artifact", "calibration") if key in target.identity]
         for what, lines in (
             ("flipped now", target.flips_gained),
             ("not flipped any more", target.flips_lost),

@@ -24,7 +24,7 @@ from inkport.core.target import Precision
 
 
 CLAMPS = frozenset({"Relu", "Clip"})
-"""Operators that a quantiser's range can do the work of."""
+"""Operators that a quantizer's range can do the work of."""
 
 
 class Fault(StrEnum):
@@ -32,8 +32,8 @@ class Fault(StrEnum):
 
     OPERATOR = "operator"
     """The operator's result is not what its inputs give."""
-    QUANTISER = "quantiser"
-    """A quantised value is further from the exact one than its steps explain."""
+    QUANTIZER = "quantizer"
+    """A quantized value is further from the exact one than its steps explain."""
     WEIGHT = "weight"
     """A weight is not the graph's."""
     SHAPE = "shape"
@@ -65,7 +65,7 @@ class Finding:
     ratio: float
     """The largest difference, in units of what precision explains."""
     allowed: float
-    """What precision explains where the ratio is largest; for a quantiser, of the root mean square."""
+    """What precision explains where the ratio is largest; for a quantizer, of the root mean square."""
     bounds: Array
     """What precision explains for each number; one number for all where ``allowed`` holds for all."""
 
@@ -95,7 +95,7 @@ class Judge:
             return
         leaves = self.side.leaves(match.name)
         yield from self._weights(operator, leaves)
-        yield from self._quantisers(operator, leaves)
+        yield from self._quantizers(operator, leaves)
         try:
             expected, allowed = self._computed(operator, leaves)
         except (ValueError, IndexError, RuntimeError):
@@ -106,11 +106,11 @@ class Judge:
     def _result(self, operator: Operator, name: str, leaves: Leaves, expected: Array, allowed: Array) -> Finding:
         found = np.asarray(self.side.items[name].value)
         if expected.dtype.kind == "f":
-            # Quantised or not, a target may keep less than it computes in.
+            # Quantized or not, a target may keep less than it computes in.
             found = widened(found)
         fault = Fault.OPERATOR if expected.shape == found.shape else Fault.SHAPE
         ratio, bound = (np.inf, 0.0) if fault is Fault.SHAPE else _worst(expected, found, allowed)
-        inputs = (*leaves.direct.values(), *leaves.quantised.values())
+        inputs = (*leaves.direct.values(), *leaves.quantized.values())
         return Finding(
             side=self.side,
             fault=fault,
@@ -125,20 +125,20 @@ class Judge:
             bounds=allowed + np.finfo(np.float32).tiny,
         )
 
-    def _quantisers(self, operator: Operator, leaves: Leaves) -> Iterator[Finding]:
+    def _quantizers(self, operator: Operator, leaves: Leaves) -> Iterator[Finding]:
         for tensor in operator.inputs:
-            name = self._quantised(tensor, leaves)
+            name = self._quantized(tensor, leaves)
             if name is None or name in self._seen:
                 continue
             self._seen.add(name)
-            source = self.side.quantiser(name).inputs[0]
-            exact, found = self._before_quantiser(tensor), np.asarray(self.side.items[name].value)
+            source = self.side.quantizer(name).inputs[0]
+            exact, found = self._before_quantizer(tensor), np.asarray(self.side.items[name].value)
             fits = exact.shape == found.shape
             levels = LEVELS.get(self.side.precision, LEVELS[Precision.INT8])
             ratio = activation_ratio(exact, found, levels) if fits else np.inf
             difference = float(np.sqrt(np.mean((exact - found) ** 2))) if fits else 0.0
             allowed = difference / ratio if ratio else 0.0
-            fault = Fault.QUANTISER if fits else Fault.SHAPE
+            fault = Fault.QUANTIZER if fits else Fault.SHAPE
             of = {"fault": fault, "operator": operator, "tensor": tensor, "value": name, "inputs": (source,)}
             yield self._against(exact, found, ratio, allowed, **of)
 
@@ -159,7 +159,7 @@ class Judge:
             ratio = weight_ratio(exact, found, self.side.precision, ROUNDOFF[self.side.precision])
             result = self.side.value(operator.outputs[0])
             if ratio > 1 and exact.ndim == 1 and self.side.precision in LEVELS and result is not None:
-                # Quantisers make up for the mean error of a product in the bias after it.
+                # Quantizers make up for the mean error of a product in the bias after it.
                 ratio = bias_ratio(exact, found, result, LEVELS[self.side.precision])
             allowed = float(np.abs(found - exact).max(initial=0)) / ratio if ratio else 0.0
             of = {"fault": Fault.WEIGHT, "operator": operator, "tensor": tensor, "value": name, "inputs": ()}
@@ -178,8 +178,8 @@ class Judge:
         items = self.side.items
         if tensor in leaves.direct:
             return np.asarray(items[leaves.direct[tensor]].value), None
-        if (quantised := self._quantised(tensor, leaves)) is not None:
-            return np.asarray(items[quantised].value), None
+        if (quantized := self._quantized(tensor, leaves)) is not None:
+            return np.asarray(items[quantized].value), None
         if tensor in self.graph.constants:
             exact = self.graph.constants[tensor]
             name = self._constant(tensor, leaves)
@@ -189,16 +189,16 @@ class Judge:
         result, allowed = self._computed(self.graph.producers[tensor], leaves)
         return result, allowed if result.dtype.kind == "f" else None
 
-    def _quantised(self, tensor: str, leaves: Leaves) -> str | None:
-        """Return the quantised value that a tensor was read through, its Relu left to the quantiser or not."""
-        if tensor in leaves.quantised:
-            return leaves.quantised[tensor]
+    def _quantized(self, tensor: str, leaves: Leaves) -> str | None:
+        """Return the quantized value that a tensor was read through, its Relu left to the quantizer or not."""
+        if tensor in leaves.quantized:
+            return leaves.quantized[tensor]
         producer = self.graph.producers.get(tensor)
         if producer is not None and producer.kind in CLAMPS and tensor not in self.side.matches:
-            return leaves.quantised.get(producer.inputs[0])
+            return leaves.quantized.get(producer.inputs[0])
         return None
 
-    def _before_quantiser(self, tensor: str) -> Array:
+    def _before_quantizer(self, tensor: str) -> Array:
         value = self.side.value(tensor)
         if value is not None:
             return widened(value)

@@ -13,8 +13,8 @@ from inkport.core.runtime import Intermediate
 from inkport.core.target import Precision
 
 
-QUANTISERS = frozenset({"QuantizeLinear", "DequantizeLinear", "FakeQuantize"})
-"""Operators that a quantiser puts into a graph, in the engines' words."""
+QUANTIZERS = frozenset({"QuantizeLinear", "DequantizeLinear", "FakeQuantize"})
+"""Operators that a quantizer puts into a graph, in the engines' words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +33,8 @@ class Leaves:
 
     direct: Mapping[str, str]
     """Tensors of the graph that were read as they are: the trace's names by the graph's."""
-    quantised: Mapping[str, str]
-    """Tensors of the graph that were read through a quantiser: the name of its result by the graph's."""
+    quantized: Mapping[str, str]
+    """Tensors of the graph that were read through a quantizer: the name of its result by the graph's."""
     constants: tuple[str, ...]
     """Names of values that do not depend on the image: weights as the target has them."""
 
@@ -82,7 +82,7 @@ class Side:
     def leaves(self, name: str) -> Leaves:
         """Walk back from a value of the trace to the nearest ones with a meaning."""
         direct: dict[str, str] = {}
-        quantised: dict[str, str] = {}
+        quantized: dict[str, str] = {}
         constants: list[str] = []
         for item in self._behind(name):
             if item.name in self.meanings:
@@ -90,8 +90,8 @@ class Side:
             elif item.name not in self.computed:
                 constants.append(item.name)
             else:
-                quantised.update(dict.fromkeys(self.meanings.get(self._source(item.name), ()), item.name))
-        return Leaves(direct=direct, quantised=quantised, constants=tuple(constants))
+                quantized.update(dict.fromkeys(self.meanings.get(self._source(item.name), ()), item.name))
+        return Leaves(direct=direct, quantized=quantized, constants=tuple(constants))
 
     def _behind(self, name: str) -> Iterator[Intermediate]:
         wanted, seen = list(self.items[name].inputs), {name}
@@ -101,29 +101,29 @@ class Side:
                 continue
             seen.add(item.name)
             known = item.name in self.meanings or item.name not in self.computed
-            if known or (item.kind in QUANTISERS and item.value.dtype.kind == "f"):
+            if known or (item.kind in QUANTIZERS and item.value.dtype.kind == "f"):
                 yield item
             else:
                 wanted += item.inputs
 
     def _source(self, name: str) -> str:
-        """Return what a chain of quantisers starts from."""
+        """Return what a chain of quantizers starts from."""
         item = self.items[name]
-        while item.kind in QUANTISERS and item.name not in self.meanings:
+        while item.kind in QUANTIZERS and item.name not in self.meanings:
             item = next(self.items[other] for other in item.inputs if other in self.computed)
         return item.name
 
-    def before_quantisers(self, name: str) -> str:
-        """Return what a quantised value was quantised from; the value itself if it was not."""
+    def before_quantizers(self, name: str) -> str:
+        """Return what a quantized value was quantized from; the value itself if it was not."""
         item = self.items[name]
-        return self._source(name) if item.kind in QUANTISERS and item.name in self.computed else name
+        return self._source(name) if item.kind in QUANTIZERS and item.name in self.computed else name
 
-    def quantiser(self, name: str) -> Intermediate:
-        """Return the first operator of the chain of quantisers that ends in a value."""
+    def quantizer(self, name: str) -> Intermediate:
+        """Return the first operator of the chain of quantizers that ends in a value."""
         item = self.items[name]
         while True:
             source = next((self.items[other] for other in item.inputs if other in self.computed), None)
-            if source is None or source.kind not in QUANTISERS or source.name in self.meanings:
+            if source is None or source.kind not in QUANTIZERS or source.name in self.meanings:
                 return item
             item = source
 
@@ -163,7 +163,7 @@ def pair(graph: Graph, exact: Mapping[str, Array], trace: Sequence[Intermediate]
 
 
 def _by_name(graph: Graph, trace: Sequence[Intermediate]) -> dict[str, Match]:
-    # An operator goes before a tensor: a quantiser that drops a Relu gives the Relu's name to what comes before it.
+    # An operator goes before a tensor: a quantizer that drops a Relu gives the Relu's name to what comes before it.
     results: dict[tuple[str, str], list[str]] = {}
     for item in trace:
         results.setdefault((item.operator, item.kind), []).append(item.name)

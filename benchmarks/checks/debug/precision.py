@@ -28,7 +28,7 @@ ROUNDOFF = {
     Precision.PAL6: FP16,
     Precision.PAL4: FP16,
 }
-"""Unit roundoff of what a precision computes in floating point; quantised values are judged apart."""
+"""Unit roundoff of what a precision computes in floating point; quantized values are judged apart."""
 SMALLEST = {FP16: 2.0**-14}
 """Smallest number that a format holds with full precision, by unit roundoff; others reach far below what occurs."""
 STANDARD_ERRORS = 6.0
@@ -77,7 +77,7 @@ def explained(
         float64 of the result's shape, 0 or more.
     """
     if result.dtype.kind != "f":
-        # Quantised: rounding may go either way where a value lies between two steps. Shapes are exact.
+        # Quantized: rounding may go either way where a value lies between two steps. Shapes are exact.
         return np.full(result.shape, 1.0 if operator.kind == "QuantizeLinear" else 0.0)
     unit = ROUNDOFF[precision]
     values = [widened(value) for value in inputs if value is not None and value.dtype.kind == "f"]
@@ -193,9 +193,9 @@ def _sensitivity(
 
 
 LEVELS = {Precision.INT8: 256, Precision.W8: 256, Precision.PAL6: 64, Precision.PAL4: 16}
-"""Values that a quantised number can take."""
+"""Values that a quantized number can take."""
 SLACK = 6.0
-"""How many times larger than the best possible the error of a quantised activation may be.
+"""How many times larger than the best possible the error of a quantized activation may be.
 
 One bit goes where signed steps cover what is never negative, and a range for all lines can be three times that of one.
 """
@@ -223,7 +223,7 @@ def best_error(values: Array, levels: int) -> float:
 
 
 def activation_ratio(exact: Array, found: Array, levels: int) -> float:
-    """Return the error of a quantised activation, in units of what its levels explain; above 1 is too much."""
+    """Return the error of a quantized activation, in units of what its levels explain; above 1 is too much."""
     found = found.astype(np.float64)
     noise = float(np.finfo(np.float32).eps) * float(np.abs(exact).max(initial=0))
     error = float(np.sqrt(np.mean((found - exact) ** 2)))
@@ -233,7 +233,7 @@ def activation_ratio(exact: Array, found: Array, levels: int) -> float:
 
 
 def bias_ratio(exact: Array, found: Array, result: Array, levels: int) -> float:
-    """Return the change of a bias, in units of the noise that quantising brings to the result that it is added to."""
+    """Return the change of a bias, in units of the noise that quantizing brings to the result that it is added to."""
     change = float(np.abs(found.astype(np.float64) - exact).max(initial=0))
     allowed = SLACK * best_error(result, levels)
     return change / allowed if allowed else np.inf
@@ -245,7 +245,7 @@ def _beside_the_steps(exact: Array, found: Array, noise: float) -> float:
     inner = (found > found.min()) & (found < found.max())
     if not inner.any() or not (steps := steps[steps > noise]).size:
         return 0.0
-    # The smallest step seen may be several of the quantiser's: then this allows too much, never too little.
+    # The smallest step seen may be several of the quantizer's: then this allows too much, never too little.
     return float(np.abs(found - exact)[inner].max() / (0.51 * steps.min() + 4 * noise))
 
 

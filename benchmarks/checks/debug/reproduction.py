@@ -92,7 +92,7 @@ class Reproduction:
 def write_reproduction(finding: Finding, session: Traced, folder: Path) -> Reproduction:
     """Write a divergence into a folder of its own and run it. A kill leaves the whole folder or none.
 
-    Where the operator alone is right, the quantisers before it are put in too: engines compute both as one.
+    Where the operator alone is right, the quantizers before it are put in too: engines compute both as one.
 
     Args:
         finding: The divergence.
@@ -100,7 +100,7 @@ def write_reproduction(finding: Finding, session: Traced, folder: Path) -> Repro
         folder: Where the folder goes; it is named after the tensor.
     """
     path = folder / (re.sub(r"[^A-Za-z0-9_.-]+", "-", finding.tensor).strip("-.") or "operator")
-    larger = tuple(dict.fromkeys(finding.side.before_quantisers(name) for name in finding.inputs))
+    larger = tuple(dict.fromkeys(finding.side.before_quantizers(name) for name in finding.inputs))
     for inputs in dict.fromkeys((finding.inputs, larger)):
         _write(finding, session, path, inputs)
         if _shows(path):
@@ -114,7 +114,7 @@ def _write(finding: Finding, session: Traced, path: Path, inputs: tuple[str, ...
         value = finding.tensor if finding.fault is Fault.FAILED else finding.value
         run = session.isolate(value, inputs, draft)
         np.savez(draft / "inputs.npz", **{name: values[name] for name in inputs})  # type: ignore[arg-type]
-        by_rms = finding.fault is Fault.QUANTISER
+        by_rms = finding.fault is Fault.QUANTIZER
         np.savez(draft / "expected.npz", expected=finding.expected, allowed=finding.bounds, by_rms=np.bool_(by_rms))
         (draft / "reproduce.py").write_text(_script(run), encoding="utf-8")
         text = README.format(

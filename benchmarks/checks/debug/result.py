@@ -63,9 +63,9 @@ class DivergenceRecord:
     target: str
     """Which target."""
     fault: str
-    """What is off: ``operator``, ``quantiser``, ``weight``, ``shape`` or ``failed``."""
+    """What is off: ``operator``, ``quantizer``, ``weight``, ``shape`` or ``failed``."""
     operator: str
-    """Name of the graph's operator; for a quantiser or weight, the one that reads it."""
+    """Name of the graph's operator; for a quantizer or weight, the one that reads it."""
     kind: str
     """Its type."""
     tensor: str
@@ -75,7 +75,7 @@ class DivergenceRecord:
     target_kind: str
     """Its type."""
     matched: str
-    """How the tensor was matched; empty for a weight or a quantised value, which stand between tensors."""
+    """How the tensor was matched; empty for a weight or a quantized value, which stand between tensors."""
     inputs: tuple[ValueRecord, ...]
     """What went in."""
     shape: tuple[int, ...]
@@ -83,7 +83,7 @@ class DivergenceRecord:
     difference: float | None
     """Largest absolute difference to what was to come out; absent where the shapes differ or nothing came out."""
     explained: float
-    """What precision explains where the ratio is largest; for a quantiser, of the root mean square."""
+    """What precision explains where the ratio is largest; for a quantizer, of the root mean square."""
     ratio: float | None
     """Difference in units of what precision explains; absent where the shapes differ or nothing came out."""
     reproduction: str | None
@@ -117,7 +117,7 @@ class Divergences:
     width: int
     """Prepared width of the line, in pixels."""
     checks: int
-    """Comparisons made: operators, quantisers and weights of both."""
+    """Comparisons made: operators, quantizers and weights of both."""
     divergences: tuple[DivergenceRecord, ...]
     """Where they part, the first one first."""
     tensors: tuple[TensorRecord, ...]
@@ -132,8 +132,8 @@ def divergence_record(finding: Finding, written: Reproduction | None) -> Diverge
     """Return a finding in the document's form."""
     side = finding.side
     own = side.items.get(finding.value)
-    if finding.fault is Fault.QUANTISER:
-        own = side.quantiser(finding.value)
+    if finding.fault is Fault.QUANTIZER:
+        own = side.quantizer(finding.value)
     match = side.matches.get(finding.tensor)
     return DivergenceRecord(
         target=side.label,

@@ -20,7 +20,7 @@ MOST = 5
 NEXT = {
     "operator": "compare the operator's attributes and weights with the graph's; where they agree, the kernel is at "
     "fault, and the folder is what its makers need",
-    "quantiser": "look at its scale and zero point; calibrate on lines like this one where they are what was measured",
+    "quantizer": "look at its scale and zero point; calibrate on lines like this one where they are what was measured",
     "weight": "the stored weight is not the model's: look at its scale, or export again",
     "shape": "look at the operator's axes, and at the shape that it is given",
     "failed": "the engine's own message is the best lead; the folder has the operator that it stops at",
@@ -29,7 +29,7 @@ NEXT = {
 
 WHAT = {
     "operator": "what it computes is off by {difference} from what its inputs give; {precision} explains {explained}",
-    "quantiser": "quantised values are off by up to {difference}; its steps explain an rms of {explained}",
+    "quantizer": "quantized values are off by up to {difference}; its steps explain an rms of {explained}",
     "weight": "the weight is off by up to {difference}; {precision} explains {explained}",
     "shape": "its result has the shape {shape}, which the graph's has not",
     "failed": "it does not run",
@@ -67,7 +67,7 @@ def present(report: Report) -> Presentation:
 
 
 def _table(report: Report) -> Table:
-    head = ("", "target", "outcome", "runtime", "precision", "artefact", "tensors matched", "without", "session")
+    head = ("", "target", "outcome", "runtime", "precision", "artifact", "tensors matched", "without", "session")
     rows = []
     for letter, target in zip("AB", report.targets, strict=True):
         traced = target.section(TracedTarget)
@@ -136,6 +136,6 @@ def _divergence(report: Report, first: DivergenceRecord) -> Iterator[str]:
 def _title(one: DivergenceRecord) -> str:
     own = f"{one.target_kind} {one.target_operator}"
     reader = (
-        f" (read by {one.kind} {one.operator})" if one.fault in {"quantiser", "weight"} else f" (tensor {one.tensor})"
+        f" (read by {one.kind} {one.operator})" if one.fault in {"quantizer", "weight"} else f" (tensor {one.tensor})"
     )
     return f"{own} of {one.target}{reader}"

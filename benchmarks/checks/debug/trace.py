@@ -150,7 +150,7 @@ def debug_targets(
 
     Args:
         targets: Both targets.
-        graph: The ONNX artefact whose operators both are judged by.
+        graph: The ONNX artifact whose operators both are judged by.
         audit: The one line.
         sources: Names of the line sets that it is from.
         out: Folder of the files.

@@ -39,7 +39,7 @@ def provide_kit(request: Request, folder: Path, *, progress: Progress) -> Kit:
     Args:
         request: What is to go in, with ``KitOptions``.
         folder: Folder of the kit.
-        progress: Told what is going on.
+        progress: Called with messages about the progress.
 
     Raises:
         InkportError: What making it raises.
@@ -117,7 +117,7 @@ def verify_on(devices: Sequence[NamedDevice], plan: DevicePlan, request: Request
         devices: The devices, one after the other.
         plan: What is to be done on each.
         request: What was asked for; the state and the results of a device lie in a folder of its own in ``out``.
-        progress: Told what is going on.
+        progress: Called with messages about the progress.
 
     Raises:
         UsageError: If an address fits several devices.

@@ -174,7 +174,7 @@ class Steps:
     folder: Path
     """Folder of the results here."""
     progress: Progress
-    """Told what is going on."""
+    """Called with messages about the progress."""
     sleep: Callable[[float], None] = time.sleep
     """Waits that many seconds."""
     clock: Callable[[], float] = time.monotonic

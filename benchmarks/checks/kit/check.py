@@ -45,8 +45,8 @@ def check_kit(kit: Kit, result: Result) -> Report:
     """Judge a result; a stage that is wrong is a failure even if the text is right.
 
     Raises:
-        SpecMismatchError: If the result is of another kit, artefact or line set, or lacks what it says that it shows.
-        ArtifactCorruptError: If a tensor of it is no tensor file, or the kit's artefact is not what its manifest says.
+        SpecMismatchError: If the result is of another kit, artifact or line set, or lacks what it says that it shows.
+        ArtifactCorruptError: If a tensor of it is no tensor file, or the kit's artifact is not what its manifest says.
     """
     refuse_stranger(kit, result)
     target = kit.target(result.document.target)
@@ -88,8 +88,8 @@ def judge_result(kit: Kit, result: Result, target: TargetRecord) -> TargetRecord
         target: What is known of the target.
 
     Raises:
-        SpecMismatchError: If the result is of another kit, artefact or line set, or lacks what it says that it shows.
-        ArtifactCorruptError: If a tensor of it is no tensor file.
+        SpecMismatchError: If the result is of another kit, artifact or line set, or lacks what it says that it shows.
+        ArtifactCorruptError: If a tensor of it is not a tensor file.
     """
     refuse_stranger(kit, result)
     runner, stages = result.document.runner, judge_stages(kit, result)
@@ -148,8 +148,8 @@ def refuse_stranger(kit: Kit, result: Result) -> None:
     wanted = kit.manifest.artifact_of(kit.target(document.target)).sha256
     if document.artifact != wanted:
         raise SpecMismatchError(
-            f"{where}: ran the artefact {document.artifact[:12]}, the kit's is {wanted[:12]}",
-            remedy="run the kit's own artefact, or what is made from it",
+            f"{where}: ran the artifact {document.artifact[:12]}, the kit's is {wanted[:12]}",
+            remedy="run the kit's own artifact, or what is made from it",
         )
     if [line.id for line in document.lines] != [line.id for line in kit.manifest.lines]:
         raise SpecMismatchError(

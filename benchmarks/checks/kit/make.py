@@ -74,10 +74,10 @@ def make_kit(request: Request, out: Path, *, key: Path | None = None, progress: 
     """Write a kit, atomically; the same request gives the same bytes.
 
     Args:
-        request: What is to go in, with ``KitOptions``; each artefact goes in once.
+        request: What is to go in, with ``KitOptions``; each artifact goes in once.
         out: The archive.
         key: PEM file of the Ed25519 private key that signs it; not signed if None.
-        progress: Told what is going on.
+        progress: Called with messages about the progress.
 
     Returns:
         The kit, as ``open_kit`` opens it.
@@ -85,7 +85,7 @@ def make_kit(request: Request, out: Path, *, key: Path | None = None, progress: 
     Raises:
         LineDataError: If there is no usable line.
         RuntimeUnavailableError: If there is no reference, or ``key`` is given and ``cryptography`` is not installed.
-        InkportError: If an export or the reference fails, or ``key`` is no key.
+        InkportError: If an export or the reference fails, or ``key`` is not a key.
     """
     request.refuse()
     options: KitOptions = request.options

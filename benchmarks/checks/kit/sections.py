@@ -28,7 +28,7 @@ def present(report: Report) -> Presentation:
         title="inkport kit check",
         about=target.name,
         subject=(
-            f"kit {kit.kit[:12]}, target {target.name} (artefact {about})",
+            f"kit {kit.kit[:12]}, target {target.name} (artifact {about})",
             kit.signature.sentence(),
             f"run by {runner.engine} {runner.version} on {device}{threads} ({runner.evidence})",
             report.note,

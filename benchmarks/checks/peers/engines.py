@@ -1,4 +1,4 @@
-"""The recognisers that read the same lines: an artefact of inkport, PP-OCR and Tesseract, each by itself."""
+"""The recognisers that read the same lines: an artifact of inkport, PP-OCR and Tesseract, each by itself."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Peer(Protocol):
     bytes: int
     """Size of its files."""
     sha256: str
-    """Digest of its recogniser: an artefact's, or that of the model's one file."""
+    """Digest of its recogniser: an artifact's, or that of the model's one file."""
     lm_sha256: str | None
     """Digest of the language model that it decodes with, if it does and lets it be told apart."""
 
@@ -83,14 +83,14 @@ RUNTIME = "onnxruntime"
 
 
 class Ours:
-    """An ONNX artefact: ``prepare``, the session, greedy decoding or a beam with a language model, for the text alone.
+    """An ONNX artifact: ``prepare``, the session, greedy decoding or a beam with a language model, for the text alone.
 
     Args:
         artifact: In ONNX.
         lm: Language model, with its weights beside it; greedy decoding without one.
 
     Raises:
-        InkportError: If the artefact cannot be opened.
+        InkportError: If the artifact cannot be opened.
     """
 
     def __init__(self, artifact: Artifact, *, lm: Path | None = None) -> None:

@@ -107,7 +107,7 @@ def open_archive(path: Path, *, what: str) -> Iterator[Archive]:
 
     Raises:
         ArtifactNotFoundError: If there is no such file.
-        ArtifactCorruptError: If it is no zip archive, or breaks one of the limits above.
+        ArtifactCorruptError: If it is not a zip archive, or breaks one of the limits above.
     """
     if not path.is_file():
         raise ArtifactNotFoundError(f"{path}: no such file", remedy=f"pass a {what} archive")

@@ -1,6 +1,6 @@
-"""Giving the blank back what quantising took from it: an offset on its logit, chosen by the CER on validation lines.
+"""Giving the blank back what quantizing took from it: an offset on its logit, chosen by the CER on validation lines.
 
-Quantising shifts logits a little, and where the blank's shifts against the symbols', symbols vanish or appear by the
+Quantizing shifts logits a little, and where the blank's shifts against the symbols', symbols vanish or appear by the
 hundred. One number undoes that.
 """
 
@@ -39,11 +39,11 @@ def head_bias_onnx_from_onnx(
     """Add ``offset`` to the logit of ``label`` at every frame.
 
     Args:
-        source: An ONNX artefact of any precision whose head's bias is fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: An ONNX artifact of any precision whose head's bias is fp32.
+        out: The artifact's directory; replaced if it is there.
         label: Index of the label; 0 is the blank.
         offset: What is added.
-        record: What else the artefact's provenance shall say.
+        record: What else the artifact's provenance shall say.
 
     Raises:
         ExportError: If the graph does not end in the addition of a bias in fp32, or there is no such label.
@@ -180,12 +180,12 @@ def correct_blank_bias(source: Artifact, out: Path, *, meter: Meter) -> tuple[Ar
     """Choose the offset on the meter's lines and fold it into the head's bias.
 
     Args:
-        source: A quantised ONNX artefact of the meter's recogniser.
-        out: The artefact's directory; replaced if it is there.
+        source: A quantized ONNX artifact of the meter's recogniser.
+        out: The artifact's directory; replaced if it is there.
         meter: Holds the validation lines.
 
     Returns:
-        The artefact, whose provenance records lines, offset, and errors before and after; and the same figures.
+        The artifact, whose provenance records lines, offset, and errors before and after; and the same figures.
 
     Raises:
         ExportError: If the graph does not end in a bias (``head_bias_onnx_from_onnx``).

@@ -1,4 +1,4 @@
-"""How much harm each operator does in int8: quantised alone, or alone left in fp32, measured by CER and by gaps."""
+"""How much harm each operator does in int8: quantized alone, or alone left in fp32, measured by CER and by gaps."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from inkport.runtimes.onnx_graph import load_onnx
 
 
 WEIGHTED = ("Conv", "MatMul")
-"""Operators that are quantised for their own sake; a Relu goes with the convolution before it."""
+"""Operators that are quantized for their own sake; a Relu goes with the convolution before it."""
 WIDTH = 1024
 """Width in pixels of the image that the products are counted on, or the widest that the recogniser takes."""
 
 
 class Grouping(StrEnum):
-    """What is quantised together."""
+    """What is quantized together."""
 
     NODE = "node"
     """Every operator by itself."""
@@ -44,7 +44,7 @@ class Grouping(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Operators that are quantised together, or stay in fp32 together."""
+    """Operators that are quantized together, or stay in fp32 together."""
 
     name: str
     """The node's name, or the part's."""
@@ -59,7 +59,7 @@ class Group:
 
 
 def find_groups(source: Artifact, grouping: Grouping = Grouping.NODE) -> tuple[Group, ...]:
-    """Return every convolution and matrix product of an ONNX artefact in groups, in the graph's order.
+    """Return every convolution and matrix product of an ONNX artifact in groups, in the graph's order.
 
     Raises:
         ArtifactCorruptError: If its graph is damaged.
@@ -125,7 +125,7 @@ def _products(model: Any, nodes: Sequence[Any], preprocess: PreprocessSpec) -> d
 
 
 class Mode(StrEnum):
-    """What is quantised to learn about an operator."""
+    """What is quantized to learn about an operator."""
 
     ONLY = "only"
     """It alone: the harm that it does."""
@@ -153,7 +153,7 @@ class GroupSensitivity(Group):
     """What one group of operators does."""
 
     effect: Effect
-    """What was measured with it alone quantised, or with everything else."""
+    """What was measured with it alone quantized, or with everything else."""
     saved_ns: int | None = None
     """Median time per line that int8 saves in it, in nanoseconds; below 0 if it costs; absent if not timed."""
 
@@ -163,11 +163,11 @@ class Scan:
     """The sensitivity of every group."""
 
     mode: Mode
-    """What was quantised."""
+    """What was quantized."""
     cer: float
     """CER of fp32."""
     everything: Effect
-    """Effect of quantising all groups."""
+    """Effect of quantizing all groups."""
     rows: tuple[GroupSensitivity, ...]
     """One per group, worst first."""
 
@@ -196,7 +196,7 @@ class Scan:
 
 
 def keep_all_but(options: Int8Options, groups: Sequence[Group], quantized: Sequence[Group]) -> Int8Options:
-    """Return settings under which only some of the groups are quantised, the rest as in ``options``."""
+    """Return settings under which only some of the groups are quantized, the rest as in ``options``."""
     wanted = {node for group in quantized for node in group.nodes}
     kept = (node for group in groups for node in group.nodes if node not in wanted)
     return replace(options, keep_fp32=(), keep_nodes=tuple(dict.fromkeys(kept)))
@@ -218,13 +218,13 @@ def scan(
     """Measure every group.
 
     Args:
-        source: An ONNX artefact in fp32.
+        source: An ONNX artifact in fp32.
         calibration: Lines that the ranges are taken from.
-        options: How is quantised; what is quantised (``keep_fp32``, ``keep_nodes``) is the scan's own choice.
+        options: How to quantize; what is quantized (``keep_fp32``, ``keep_nodes``) is the scan's own choice.
         meter: Measures on validation lines.
         groups: From ``find_groups``.
-        mode: What is quantised for each.
-        timed: Whether to time each too; only on a machine that does nothing else.
+        mode: What is quantized for each.
+        timed: Whether to time each too; only on an otherwise idle machine.
         known: Rows of an interrupted scan of the same settings, by name; they are taken over.
         save: Called with all rows so far after each.
         progress: Told how far it is.

@@ -93,7 +93,7 @@ def verify_on_devices(
     Args:
         options: Which devices, and how.
         request: What `inkport verify` was asked for.
-        progress: Told what is going on.
+        progress: Called with messages about the progress.
 
     Returns:
         The report, and the lines that it is about.

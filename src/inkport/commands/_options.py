@@ -44,7 +44,7 @@ def refuse_impossible_numbers(_: object, value: object) -> None:
 
 
 def convert_strictly(type_: Any, tokens: Sequence[Token]) -> Any:
-    """Convert what stands behind an option to its type, and repair nothing; the converter of every option.
+    """Convert the value of an option to its type, and repair nothing; the converter of every option.
 
     Raises:
         ValueError: If it is a fraction where a whole number is wanted, or an empty text where a path is, which a shell
@@ -66,12 +66,12 @@ def _leaves(hint: Any) -> set[Any]:
 
 
 def require_artifact(path: Path) -> None:
-    """Refuse a path that can be no artefact's folder: what it holds would be replaced, so it must be one or empty.
+    """Refuse a path that can be no artifact's folder: what it holds would be replaced, so it must be one or empty.
 
     Raises:
         UsageError: If so.
     """
-    # Artefacts need numpy, which --help must not load.
+    # Artifacts need numpy, which --help must not load.
     from inkport.core.artifact import refuse_to_replace
 
     require_folder(path)
@@ -140,7 +140,7 @@ OutFolder = Annotated[Path, _output(require_folder)]
 OutFile = Annotated[Path, _output(require_file)]
 """A file that is written, or replaced."""
 OutArtifact = Annotated[Path, _output(require_artifact)]
-"""A folder that becomes an artefact's, or is one that is replaced."""
+"""A folder that becomes an artifact's, or is one that is replaced."""
 
 
 Skip = Annotated[

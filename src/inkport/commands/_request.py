@@ -1,4 +1,4 @@
-"""What commands that run targets share: lines, what may be skipped, what is no proof, and where artefacts come from."""
+"""What commands that run targets share: lines, what may be skipped, what is no proof, and where artifacts come from."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def audit_sources(artifact: Artifact, sources: Sequence[Path], skip: Sequence[st
     """Read line sets, prepare them for a model, and count on stderr what was left out.
 
     Raises:
-        LineDataError: If a line has a problem that is not in ``skip``, or a source is no line set.
+        LineDataError: If a line has a problem that is not in ``skip``, or a source is not a line set.
     """
     audit = audit_for(read_lines(sources), artifact.spec, skip=[Problem(name) for name in skip])
     say_skipped(audit.findings)
@@ -77,7 +77,7 @@ def check_calibration(sources: Sequence[Path], calibration: Sequence[Path]) -> N
                 "--lines": name_lines(read_lines(sources), by_image=True),
                 "--calibration": name_lines(read_lines(calibration), by_image=True),
             },
-            because="an artefact must not be calibrated on its proof",
+            because="an artifact must not be calibrated on its proof",
             remedy="calibrate on lines that the model was trained on",
         )
 
@@ -124,7 +124,7 @@ def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) 
 
     Args:
         model: What everything descends from.
-        work: Folder of the artefacts.
+        work: Folder of the artifacts.
         targets: What is to be proven, the runtimes registered.
 
     Raises:
@@ -147,11 +147,11 @@ def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) 
 
 
 def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) -> Callable[[Target], Artifact]:
-    """Return a function that gives each target its artefact, exporting it into ``work`` where it is not there yet.
+    """Return a function that gives each target its artifact, exporting it into ``work`` where it is not there yet.
 
     Args:
-        model: What everything descends from; the shipped int8 artefacts are taken where they belong to it.
-        work: Folder of the artefacts.
+        model: What everything descends from; the shipped int8 artifacts are taken where they belong to it.
+        work: Folder of the artifacts.
         calibration: What int8 takes its ranges from, if it must be made.
     """
     from inkport.export.plan import build
@@ -173,7 +173,7 @@ def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) ->
 
 
 def shipped_artifacts() -> tuple[Artifact, ...]:
-    """Return the int8 artefacts that come with the package; none if this build has none."""
+    """Return the int8 artifacts that come with the package; none if this build has none."""
     try:
         return bundled_artifacts()
     except ArtifactNotFoundError:
@@ -194,16 +194,16 @@ def check_proof(
     calibration: CalibrationSet | None,
     lm: Path | None = None,
 ) -> None:
-    """Refuse lines that made the model, an artefact of an earlier run, or the language model; say which it has seen.
+    """Refuse lines that made the model, an artifact of an earlier run, or the language model; say which it has seen.
 
     Only what provenance records can be told: nothing of what was made before lines were recorded.
 
     Args:
         lines: The proof.
         model: The model as handed in.
-        targets: Targets whose artefacts may be there.
+        targets: Targets whose artifacts may be there.
         work: Folder that they are in.
-        calibration: What int8 is calibrated on, if it must be made; an artefact of other lines is not taken.
+        calibration: What int8 is calibrated on, if it must be made; an artifact of other lines is not taken.
         lm: The language model, if there is one.
 
     Raises:
@@ -221,7 +221,7 @@ def check_proof(
 
 
 def refuse_made_by(lines: Iterable[Line], artifacts: Iterable[Artifact]) -> None:
-    """Refuse lines that one of the artefacts was calibrated or tuned on.
+    """Refuse lines that one of the artifacts was calibrated or tuned on.
 
     Raises:
         LineDataError: If there is one.
@@ -233,13 +233,13 @@ def refuse_made_by(lines: Iterable[Line], artifacts: Iterable[Artifact]) -> None
             kept,
             NO_PROOF,
             owner=f"{artifact.path} ({artifact.format} {artifact.precision})",
-            because="an artefact must not be proven on lines that made it",
+            because="an artifact must not be proven on lines that made it",
             remedy=REMEDY,
         )
 
 
 def refuse_tuning(lines: Iterable[Line], artifact: Artifact, *, name: str) -> None:
-    """Refuse lines that are to choose a setting, if the artefact learnt from them: it knows them too well.
+    """Refuse lines that are to choose a setting, if the artifact learned from them: it knows them too well.
 
     Args:
         lines: The lines to choose by.

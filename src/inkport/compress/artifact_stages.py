@@ -1,4 +1,4 @@
-"""Stages that make artefacts: ``export`` with the measured defaults, ``quantise`` for int8 with one's own."""
+"""Stages that make artifacts: ``export`` with the measured defaults, ``quantise`` for int8 with one's own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ExportStage:
     """
 
     format: str
-    """Format of the artefact."""
+    """Format of the artifact."""
     precision: Precision
     """Its number format."""
     calibration_lines: int = CALIBRATION_LINES
@@ -43,7 +43,7 @@ class ExportStage:
             raise RecipeError(f"no exporter makes {self.format} {self.precision}", remedy=suggestion(wanted, known))
 
     def inputs(self, context: Context) -> Inputs:
-        """Return the lines to calibrate on, if the way there quantises."""
+        """Return the lines to calibrate on, if the way there quantizes."""
         return calibration_inputs(context) if self._calibrated else Inputs()
 
     def make(self, parent: Artifact, out: Path, *, work: Path, context: Context) -> Artifact:  # noqa: ARG002
@@ -101,7 +101,7 @@ class QuantizeStage:
     """
 
     onnx: Int8Options | None = None
-    """What is quantised in ONNX, and how."""
+    """What is quantized in ONNX, and how."""
     openvino: OpenVinoInt8Options | None = None
     """The same in OpenVINO; its accuracy control measures the CER on val."""
     blank_bias: bool = False
@@ -111,7 +111,7 @@ class QuantizeStage:
 
     def __post_init__(self) -> None:
         if (self.onnx is None) == (self.openvino is None):
-            raise RecipeError("a quantise stage has either a table 'onnx' or a table 'openvino'")
+            raise RecipeError("a quantize stage has either a table 'onnx' or a table 'openvino'")
         if self.blank_bias and self.onnx is None:
             raise RecipeError("blank_bias is for ONNX")
         if self.calibration_lines < 1:
@@ -125,7 +125,7 @@ class QuantizeStage:
         return Inputs(digests={**found.digests, "val": context.index.digests(context.found.val)})
 
     def make(self, parent: Artifact, out: Path, *, work: Path, context: Context) -> Artifact:
-        """Quantise the parent's fp32 graph."""
+        """Quantize the parent's fp32 graph."""
         chosen = choose_lines(parent, context, self.calibration_lines)
         audit = None
         if self._chooses:

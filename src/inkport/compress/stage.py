@@ -1,4 +1,4 @@
-"""What a stage is, settings that make an artefact of another one, and the order of stages: each after its parent."""
+"""What a stage is, settings that make an artifact of another one, and the order of stages: each after its parent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Context:
     base: Path
     """Folder that relative paths of the recipe start from."""
     lines: LineSets
-    """The recipe's line sets, paths as they stand there: they are recorded, and say nothing of the machine."""
+    """The recipe's line sets, paths as they are written there: they are recorded, and say nothing of the machine."""
     index: LineIndex
     """Ids and digests of line sets, each read once."""
     exports: Path
@@ -79,7 +79,7 @@ class RecipeStage(Protocol):
         """
 
     def make(self, parent: Artifact, out: Path, *, work: Path, context: Context) -> Artifact:
-        """Make the artefact.
+        """Make the artifact.
 
         Args:
             parent: What it is made from.
@@ -88,7 +88,7 @@ class RecipeStage(Protocol):
             context: Shared things.
 
         Returns:
-            The artefact at ``out``, digests checked.
+            The artifact at ``out``, digests checked.
 
         Raises:
             InkportError: If it cannot be made.
@@ -167,7 +167,7 @@ def sorted_stages(stages: Sequence[N], *, where: str) -> tuple[N, ...]:
 
 
 def check_names(what: str, names: Iterable[str], *, where: str) -> None:
-    """Refuse a name that stands twice.
+    """Refuse a name that appears twice.
 
     Raises:
         RecipeError: If one does.

@@ -143,7 +143,7 @@ def _stages(report: CompressReport) -> Table:
         (s.name, s.kind, s.parent, str(s.status), s.artifact.sha256[:12] if s.artifact else NONE, s.reason or NONE)
         for s in report.stages
     ]
-    return Table(("stage", "kind", "from", "status", "artefact", "reason"), tuple(rows), 6)
+    return Table(("stage", "kind", "from", "status", "artifact", "reason"), tuple(rows), 6)
 
 
 def _datasets(report: CompressReport) -> Table:

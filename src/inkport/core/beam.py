@@ -306,7 +306,7 @@ _SMALL, _LARGE = 1e-100, 1e100
 
 
 def load_beam(lm: Path | None, artifact: Artifact) -> BeamDecoder | None:
-    """Return a beam with a language model and the weights that stand beside it; None without a language model.
+    """Return a beam with a language model and the weights that are next to it; None without a language model.
 
     Args:
         lm: Its file, or the name of one that comes with inkport.

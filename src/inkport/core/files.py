@@ -40,7 +40,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
 
 
 def printable(name: str) -> str:
-    r"""Return a file name as text that every report can hold: a byte that is no UTF-8 becomes ``\xe9``.
+    r"""Return a file name as text that every report can hold: a byte that is not UTF-8 becomes ``\xe9``.
 
     Python holds such bytes as halves of surrogate pairs, which no encoding takes.
     """
@@ -195,7 +195,7 @@ def require_folder(path: Path) -> None:
     """Refuse a path that can be no folder to write to: there, or to be made. Nothing is made or changed.
 
     Raises:
-        UsageError: If it, or what it would be made in, is no folder or cannot be written to.
+        UsageError: If it, or what it would be made in, is not a folder or cannot be written to.
     """
     _require_name(path)
     _require_room(path, path)
@@ -212,7 +212,7 @@ def require_file(path: Path) -> None:
         raise UsageError(f"{path} cannot be written: it is a folder", remedy="name a file")
     if (path.exists() and not path.is_file()) or _is_device(path):
         # A file is replaced in one step, and so would be /dev/null or the link /dev/stdout, for everybody.
-        raise UsageError(f"{path} cannot be written: it is no regular file", remedy="name a file")
+        raise UsageError(f"{path} cannot be written: it is not a regular file", remedy="name a file")
     _require_room(path, path.parent)
 
 

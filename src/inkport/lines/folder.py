@@ -68,7 +68,7 @@ def read_folder(path: Path, *, dataset: str) -> Iterator[Line]:
         rest = f"\n  and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
         raise LineDataError(
             f"{path}: {len(faults)} images or texts that are not one pair:{named}{rest}",
-            remedy="complete the pairs, or move away what is no line; a .tsv manifest pairs other names",
+            remedy="complete the pairs, or move away what is not a line; a .tsv manifest pairs other names",
         )
     for image, text in sorted((image, texts[stem]) for stem, (image,) in pairs.items()):
         yield Line(id=image, image=path / image, text=read_text(path / text), dataset=dataset)
@@ -162,7 +162,7 @@ def read_manifest(path: Path, meaning: Meaning = PLAIN) -> Iterator[Line]:
         meaning: What is said about its columns.
 
     Raises:
-        LineDataError: If a required column is absent or one stands twice, a row has another number of fields, or a
+        LineDataError: If a required column is absent or one appears twice, a row has another number of fields, or a
             field is not what its column holds.
     """
     # Not splitlines(): texts may hold other line separators of Unicode.
@@ -205,8 +205,8 @@ def read_description(path: Path) -> Description:
     """Read a description; its line sets are given relative to the current folder.
 
     Raises:
-        LineDataError: If it cannot be read, is no description, names no line set or another description, or says both
-            who the writer is and which column names one.
+        LineDataError: If it cannot be read, is not a description, names no line set or another description, or says
+            both who the writer is and which column names one.
     """
     try:
         document = parse_toml(read_text(path, limit=TOML_BYTES), where=str(path))

@@ -1,6 +1,6 @@
 """A line has one role: what trains, calibrates or tunes a recogniser does not prove it.
 
-Lines are told apart by their content (``Line.content``), never by ids, paths or the names of files: a copy under
+Lines are distinguished by their content (``Line.content``), never by ids, paths or the names of files: a copy under
 another name, in another format or data set is the same line, and two files of one name are two lines. Where a role
 looks at images alone (calibration, training without transcriptions), equal images are enough. What is not caught is a
 copy whose pixels differ: scaled, cropped, or compressed again. A line that cannot be decoded has no content and cannot
@@ -35,9 +35,9 @@ class Role(StrEnum):
     VAL = "val"
     """A training was stopped, or its weights chosen, by it."""
     CALIBRATION = "calibration"
-    """Ranges of a quantised artefact come from its image."""
+    """Ranges of a quantized artifact come from its image."""
     TUNING = "tuning"
-    """A setting of an artefact or of a language model was chosen by it."""
+    """A setting of an artifact or of a language model was chosen by it."""
     TEXT = "text"
     """A language model was built on its text."""
 
@@ -45,7 +45,7 @@ class Role(StrEnum):
 BY_IMAGE = frozenset({Role.UNLABELLED, Role.CALIBRATION})
 """Roles that look at the image alone."""
 LEARNT = (Role.TRAIN, Role.UNLABELLED)
-"""What weights learnt from. Ports may be compared on such lines, but reading is easier there, and so is agreeing."""
+"""What weights learned from. Ports may be compared on such lines, but reading is easier there, and so is agreeing."""
 TEST_WORDS = frozenset({"test", "tests", "testing", "testset"})
 """A split is for testing if one of its words is among these, in any case: ``TEST``, ``test-clean``, ``unseen_test``.
 
@@ -142,7 +142,7 @@ def recorded(record: Mapping[str, str], lines: Iterable[Line], roles: Iterable[R
     """Return the lines that a record holds, by role; roles that it does not hold are left out.
 
     Args:
-        record: From the provenance of an artefact, of weights or of a language model; empty if nothing is recorded.
+        record: From the provenance of an artifact, of weights or of a language model; empty if nothing is recorded.
         lines: Lines to look for, such as those of a proof.
         roles: Roles to look at.
 
@@ -200,7 +200,7 @@ MADE_BY = {
 def flat_provenance(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Return a weights' provenance with all records of lines in it, at any depth, merged into one at the top.
 
-    Weights nest the provenance of those they were made from; each record would stand there again and again.
+    Weights nest the provenance of those they were made from; each record would appear there again and again.
 
     Raises:
         ArtifactCorruptError: If a record is malformed.
@@ -276,7 +276,7 @@ def is_listed(line: Line) -> bool:
     """Return whether a line has the image of a listed test line, whatever it is called and whatever its text.
 
     A copy whose pixels differ, because it was scaled or compressed again, is not recognised; nor is an image that
-    cannot be decoded, which cannot be learnt from either.
+    cannot be decoded, which cannot be learned from either.
     """
     try:
         return line.picture[:LIST_DIGITS] in listed_digests()
@@ -302,7 +302,7 @@ def refuse_test_lines(
         if not allow and (why := _why(line, listed=listed)):
             raise LineDataError(
                 f"{purpose}: {line.id!r} is a test line ({why})",
-                remedy="use lines of training or validation; a result on lines that were learnt from is worth nothing",
+                remedy="use lines of training or validation; a result on lines that were learned from is worth nothing",
             )
         yield line
 

@@ -10,7 +10,7 @@ from inkport.core.artifact import load_artifact
 from inkport.core.errors import ArtifactCorruptError, ExportError, LineDataError, UsageError
 
 
-def test_one_line_per_artefact_with_path_format_precision_size_and_digest(toy_onnx, lines_folder, tmp_path, capsys):
+def test_one_line_per_artifact_with_path_format_precision_size_and_digest(toy_onnx, lines_folder, tmp_path, capsys):
     arguments = {
         "to": ("openvino-fp32", "onnx-int8"),
         "calibration": (lines_folder,),
@@ -44,7 +44,7 @@ def test_widths_for_nothing_that_enumerates_them_are_refused(toy_onnx, tmp_path)
         export(str(toy_onnx.path), to=("openvino-fp32",), widths=(256,), out=tmp_path / "out")
 
 
-def test_a_tampered_artefact_is_refused(toy_onnx, tmp_path):
+def test_a_tampered_artifact_is_refused(toy_onnx, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(toy_onnx.path, copy)
     data = bytearray((copy / "model.onnx").read_bytes())

@@ -26,7 +26,7 @@ def shipped(toy_artifact, tmp_path, monkeypatch):
     return folder
 
 
-def test_a_weights_file_becomes_an_artefact_with_its_bytes_and_provenance(toy_artifact, tmp_path):
+def test_a_weights_file_becomes_an_artifact_with_its_bytes_and_provenance(toy_artifact, tmp_path):
     weights = tmp_path / "best.safetensors"
     shutil.copyfile(toy_artifact.file(".safetensors"), weights)
     found = resolve_model(str(weights), work=tmp_path / "work")
@@ -37,7 +37,7 @@ def test_a_weights_file_becomes_an_artefact_with_its_bytes_and_provenance(toy_ar
     assert resolve_model(str(weights)).digest == found.digest
 
 
-def test_a_directory_is_an_artefact(toy_onnx):
+def test_a_directory_is_an_artifact(toy_onnx):
     assert resolve_model(str(toy_onnx.path)) == toy_onnx
 
 
@@ -75,7 +75,7 @@ def test_a_weights_file_without_torch_says_what_to_install(toy_artifact, monkeyp
     assert "pip install 'inkport[export]'" in caught.value.remedy
 
 
-def test_the_bundled_artefacts_are_opened_or_reported_missing(toy_int8, toy_onnx, tmp_path, monkeypatch):
+def test_the_bundled_artifacts_are_opened_or_reported_missing(toy_int8, toy_onnx, tmp_path, monkeypatch):
     monkeypatch.setattr(bundle, "files", lambda _package: tmp_path)
     with pytest.raises(ArtifactNotFoundError):
         bundle.bundled_artifacts()

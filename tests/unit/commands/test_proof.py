@@ -31,7 +31,7 @@ def fake(register):
 
 @pytest.fixture
 def artifact(toy_spec):
-    """Make an ONNX artefact in a folder that has this record of lines."""
+    """Make an ONNX artifact in a folder that has this record of lines."""
 
     def make(folder: Path, record, *, precision=Precision.INT8, **more):
         provenance = Provenance(stage="test", line_digests=record, **more)
@@ -71,7 +71,7 @@ def ask(inkport, command, model, lines, out):
         ("metamorphic", Role.CALIBRATION),
     ],
 )
-def test_an_artefact_from_elsewhere_is_not_proven_on_lines_that_made_it(  # noqa: PLR0917 - fixtures
+def test_an_artifact_from_elsewhere_is_not_proven_on_lines_that_made_it(  # noqa: PLR0917 - fixtures
     inkport, artifact, lines_folder, copy, command, role
 ):
     tmp_path = copy.parent
@@ -83,7 +83,7 @@ def test_an_artefact_from_elsewhere_is_not_proven_on_lines_that_made_it(  # noqa
     assert not (tmp_path / "out" / "report.json").exists()
 
 
-def test_an_int8_artefact_of_an_earlier_run_is_not_proven_on_its_calibration_lines(
+def test_an_int8_artifact_of_an_earlier_run_is_not_proven_on_its_calibration_lines(
     inkport, artifact, lines_folder, copy, tmp_path
 ):
     model = artifact(tmp_path / "model", {}, precision=Precision.FP32)

@@ -1,4 +1,4 @@
-"""``inkport quantise``: from a model and line sets to artefacts and reports."""
+"""``inkport quantise``: from a model and line sets to artifacts and reports."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def calibration(other_lines):
     return other_lines
 
 
-def test_apply_makes_the_artefact_that_the_settings_ask_for(inkport, model, calibration, tmp_path):
+def test_apply_makes_the_artifact_that_the_settings_ask_for(inkport, model, calibration, tmp_path):
     run = inkport(
         *("quantise", "apply", model, "--calibration", calibration, "--calibration-lines", 2),
         *("--out", tmp_path / "int8", "--ranges", "entropy", "--keep-nodes", "head", "--operators", "MatMul", "Conv"),
@@ -71,7 +71,7 @@ def test_apply_makes_the_artefact_that_the_settings_ask_for(inkport, model, cali
     assert len(made.provenance.calibration.ids) == 2
 
 
-def test_from_a_scan_to_a_mixed_artefact_and_its_blank_bias(inkport, model, calibration, lines_folder, tmp_path):
+def test_from_a_scan_to_a_mixed_artifact_and_its_blank_bias(inkport, model, calibration, lines_folder, tmp_path):
     sets = ("--calibration", calibration, "--lines", lines_folder)
     report = tmp_path / "scan.json"
     run = inkport("quantise", "sensitivity", model, *sets, "--out", report, "--probes", 2, "--ranges", "min-max")

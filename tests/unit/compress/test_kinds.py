@@ -84,15 +84,15 @@ def test_a_training_has_one_recipe():
             TrainStage(**wrong)
 
 
-def test_only_what_quantises_depends_on_training_lines(context):
+def test_only_what_quantizes_depends_on_training_lines(context):
     assert digests(ExportStage(format="openvino", precision=Precision.BF16), context) == {}
     assert digests(ExportStage(format="onnx", precision=Precision.INT8), context)["train"]
-    # litert's int8 quantises weights alone, and the engine of int8 comes by way of calibrated ONNX.
+    # litert's int8 quantizes weights alone, and the engine of int8 comes by way of calibrated ONNX.
     assert digests(ExportStage(format="litert", precision=Precision.INT8), context) == {}
     assert digests(ExportStage(format="tensorrt", precision=Precision.INT8), context)["train"]
 
 
-def test_quantising_obeys_its_options(context, toy_onnx, lines_folder, tmp_path):
+def test_quantizing_obeys_its_options(context, toy_onnx, lines_folder, tmp_path):
     pytest.importorskip("onnxruntime", reason="ranges are measured with onnxruntime")
     context = replace(context, lines=LineSets(train=(lines_folder,), val=()))
     made = [
@@ -103,7 +103,7 @@ def test_quantising_obeys_its_options(context, toy_onnx, lines_folder, tmp_path)
         )
     ]
     assert made[1].provenance.options["keep_fp32"] == []
-    assert made[0].digest != made[1].digest, "the head of one is quantised"
+    assert made[0].digest != made[1].digest, "the head of one is quantized"
     assert all(len(artifact.provenance.calibration.ids) == 2 for artifact in made)
     assert {artifact.provenance.parent for artifact in made} == {toy_onnx.digest}
 
@@ -136,6 +136,6 @@ def test_the_blank_bias_is_corrected_on_val(context, toy_onnx, lines_folder, tmp
         ({"onnx": Int8Options(), "calibration_lines": 0}, "at least 1"),
     ],
 )
-def test_quantising_that_cannot_work_is_refused(settings, message):
+def test_quantizing_that_cannot_work_is_refused(settings, message):
     with pytest.raises(RecipeError, match=message):
         QuantizeStage(**settings)

@@ -106,7 +106,7 @@ def test_a_changed_setting_remakes_the_stage_and_its_descendants_alone(run):
     assert made["c"].artifact.file(".onnx").read_text() == "saBc"
 
 
-def test_a_changed_input_remakes_the_stage_and_nothing_below_if_its_artefact_is_the_same(run):
+def test_a_changed_input_remakes_the_stage_and_nothing_below_if_its_artifact_is_the_same(run):
     run(*TREE)
     calls, _ = run(row("a", outside="new lines"), row("b", "a"), row("c", "b"), row("d"))
     assert calls == ["a"]
@@ -142,15 +142,15 @@ def test_what_is_damaged_is_made_again(run, tmp_path, damage, how):
     assert second["b"].artifact.digest == first["b"].artifact.digest
 
 
-def test_what_is_no_artefact_any_more_is_not_ours_to_replace(run, tmp_path):
+def test_what_is_no_artifact_any_more_is_not_ours_to_replace(run, tmp_path):
     run(*TREE)
     (tmp_path / "out/stages/b/artifact/recogniser.json").unlink()
     _, made = run(*TREE)
     assert made["b"].status is Status.FAILED
-    assert "holds no artefact" in made["b"].reason
+    assert "holds no artifact" in made["b"].reason
 
 
-def test_an_artefact_of_other_content_is_not_taken_although_it_is_whole(run, tmp_path, toy_spec):
+def test_an_artifact_of_other_content_is_not_taken_although_it_is_whole(run, tmp_path, toy_spec):
     run(*TREE)
     write_artifact(tmp_path / "out/stages/b/artifact", toy_spec, "forged")
     calls, made = run(*TREE)

@@ -67,7 +67,7 @@ def test_a_folder_is_no_file_and_a_pipe_neither(tmp_path):
         require_file(tmp_path / "pipe")
 
 
-def test_a_folder_of_something_else_is_no_place_for_an_artefact(tmp_path):
+def test_a_folder_of_something_else_is_no_place_for_an_artifact(tmp_path):
     (tmp_path / "thesis.tex").write_text("kept")
     with pytest.raises(UsageError, match="would be replaced"):
         require_artifact(tmp_path)

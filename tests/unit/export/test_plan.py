@@ -124,7 +124,7 @@ def test_a_damaged_leftover_is_made_anew(calls, weights, tmp_path):
     assert calls == ["onnx-fp32", "onnx-fp32"]
 
 
-def test_artefacts_of_other_weights_are_replaced(calls, weights, toy_spec, tmp_path):
+def test_artifacts_of_other_weights_are_replaced(calls, weights, toy_spec, tmp_path):
     work = tmp_path / "work"
     make(make_weights(tmp_path / "other", toy_spec, "more training"), INT8, work, calibration=LINES)
     calls.clear()
@@ -132,7 +132,7 @@ def test_artefacts_of_other_weights_are_replaced(calls, weights, toy_spec, tmp_p
     assert calls == ["onnx-fp32", "onnx-int8"]
 
 
-def test_an_artefact_of_the_same_weights_but_another_parent_is_replaced(calls, weights, tmp_path):
+def test_an_artifact_of_the_same_weights_but_another_parent_is_replaced(calls, weights, tmp_path):
     work = tmp_path / "work"
     make(weights, INT8, work, calibration=LINES)
     calls.clear()
@@ -156,7 +156,7 @@ def test_other_calibration_lines_quantise_again_but_do_not_export_again(calls, w
     assert calls == ["onnx-int8"]
 
 
-def test_an_artefact_elsewhere_is_reused_if_it_is_of_these_weights(calls, weights, toy_spec, tmp_path):
+def test_an_artifact_elsewhere_is_reused_if_it_is_of_these_weights(calls, weights, toy_spec, tmp_path):
     bundled = make(weights, INT8, tmp_path / "bundle", calibration=LINES)
     foreign = make(make_weights(tmp_path / "other", toy_spec, "other"), INT8, tmp_path / "third", calibration=LINES)
     calls.clear()

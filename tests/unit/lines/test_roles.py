@@ -92,7 +92,7 @@ def test_a_record_does_not_depend_on_order_or_repetition():
     assert record_lines({Role.TRAIN: lines}) == record_lines({Role.TRAIN: [*reversed(lines), *lines[:4]]})
 
 
-def test_what_made_an_artefact_is_refused_with_its_name():
+def test_what_made_an_artifact_is_refused_with_its_name():
     record = record_lines({Role.TUNING: [make("a")]})
     with pytest.raises(LineDataError) as caught:
         refuse_recorded(

@@ -133,7 +133,7 @@ def test_batch_statistics_and_folded_ones_give_the_same_where_they_are_equal(toy
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
             module.momentum = 1.0
-    # The first quantised layer: later ones get roundings of roundings, which a tie sends another way.
+    # The first quantized layer: later ones get roundings of roundings, which a tie sends another way.
     seen = []
     network.cnn[2].body[0].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     network.train()

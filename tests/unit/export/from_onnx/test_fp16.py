@@ -66,7 +66,7 @@ def test_every_float_but_the_border_is_half(toy_onnx, toy_fp16):
     assert toy_fp16.bytes < 0.7 * toy_onnx.bytes
 
 
-def test_the_artefact_is_the_same_twice_and_records_its_origin(toy_artifact, toy_onnx, toy_fp16, tmp_path):
+def test_the_artifact_is_the_same_twice_and_records_its_origin(toy_artifact, toy_onnx, toy_fp16, tmp_path):
     again = fp16_onnx_from_onnx(toy_onnx, tmp_path / "again")
     assert again.files == toy_fp16.files
     assert (again.format, again.precision) == ("onnx", Precision.FP16)

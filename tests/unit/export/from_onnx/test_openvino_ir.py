@@ -49,7 +49,7 @@ def test_a_file_that_is_no_onnx_is_refused(toy_onnx, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_kill_while_writing_leaves_the_old_artefact_and_no_debris(toy_onnx, toy_openvino, tmp_path, monkeypatch):
+def test_a_kill_while_writing_leaves_the_old_artifact_and_no_debris(toy_onnx, toy_openvino, tmp_path, monkeypatch):
     import openvino
 
     out = tmp_path / "openvino-fp32"

@@ -74,7 +74,7 @@ def test_int8_for_x86_is_refused_and_its_symmetric_form_is_not(int8, which):
     model = onnx.load(artifact.file(".onnx"))
     problems = lint_tensorrt(model)
     expected = ["QuantizeLinear does not make UINT8", "DequantizeLinear does not take UINT8", "needs a zero point of 0"]
-    # The toy's quantised convolutions have no biases.
+    # The toy's quantized convolutions have no biases.
     expected += ["DequantizeLinear does not take INT32"] if which == "bundle" else []
     for words in expected:
         assert any(words in problem for problem in problems), problems
@@ -162,7 +162,7 @@ def test_the_symmetric_form_computes_what_int8_computes(int8, toy_onnx):
     assert 0 < error < 3 * np.abs(unsigned - exact).mean() / exact.std() < 0.5
 
 
-def test_a_relu_that_the_quantiser_left_to_the_range_comes_back():
+def test_a_relu_that_the_quantizer_left_to_the_range_comes_back():
     constants = [("s", np.float32(0.5)), ("z", np.uint8(0))]
     quantize = helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], name="q")
     dequantize = helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"], name="d")

@@ -36,7 +36,7 @@ def test_exporting_twice_gives_the_same_bytes_and_says_nothing(toy_artifact, toy
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_artefact_is_one_file_that_names_its_origin(toy_artifact, toy_onnx):
+def test_the_artifact_is_one_file_that_names_its_origin(toy_artifact, toy_onnx):
     assert set(toy_onnx.files) == {"model.onnx"}
     assert (toy_onnx.format, toy_onnx.precision, toy_onnx.spec) == ("onnx", Precision.FP32, toy_artifact.spec)
     provenance = toy_onnx.provenance
@@ -65,7 +65,7 @@ def test_the_graph_is_folded_and_only_batch_and_width_vary(toy_onnx):
 
 @pytest.fixture
 def earlier(toy_onnx: Artifact, tmp_path: Path) -> Artifact:
-    """An artefact that is there before an export fails."""
+    """An artifact that is there before an export fails."""
     folder = tmp_path / "onnx-fp32"
     folder.mkdir()
     for file in toy_onnx.path.iterdir():
@@ -87,7 +87,7 @@ def test_a_graph_that_computes_something_else_is_refused(toy_artifact, earlier, 
     assert load_artifact(earlier.path).files == earlier.files
 
 
-def test_a_converter_that_gives_up_is_one_sentence_and_leaves_the_old_artefact(toy_artifact, earlier, monkeypatch):
+def test_a_converter_that_gives_up_is_one_sentence_and_leaves_the_old_artifact(toy_artifact, earlier, monkeypatch):
     def fails(*_):
         raise RuntimeError("no rule for aten::frobnicate\nand twenty lines of trace")
 

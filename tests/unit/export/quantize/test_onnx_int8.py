@@ -41,7 +41,7 @@ def test_convolutions_and_products_run_in_int8(toy_onnx, toy_int8, tmp_path):
     kept_convs = len(nodes_of(before, [Part.STEM, Part.DEPTHWISE]))
     kept_products = len(nodes_of(before, [Part.ATTENTION, Part.HEAD]))
     run = kernels(toy_int8, tmp_path)
-    # ONNX Runtime itself quantises the weights of a convolution between int8 neighbours, so it may run more.
+    # ONNX Runtime itself quantizes the weights of a convolution between int8 neighbours, so it may run more.
     assert run["QLinearConv"] >= count["Conv"] - kept_convs > 0
     assert run["QLinearConv"] + run["Conv"] + run["FusedConv"] == count["Conv"]
     assert run["MatMulIntegerToFloat"] == count["MatMul"] - kept_products > 0
@@ -89,7 +89,7 @@ def test_other_calibration_lines_give_another_file(toy_onnx, toy_int8, lines_fol
     assert int8_onnx_from_onnx(toy_onnx, tmp_path / "other", calibration=other).files != toy_int8.files
 
 
-def test_the_artefact_records_lines_options_and_origin(toy_artifact, toy_onnx, toy_int8, toy_calibration):
+def test_the_artifact_records_lines_options_and_origin(toy_artifact, toy_onnx, toy_int8, toy_calibration):
     provenance = toy_int8.provenance
     assert toy_int8.precision == Precision.INT8
     assert provenance.calibration == toy_calibration.record
@@ -99,7 +99,7 @@ def test_the_artefact_records_lines_options_and_origin(toy_artifact, toy_onnx, t
 
 
 def steps(artifact) -> dict[str, tuple[float, int]]:
-    """Return scale and zero point of every activation that is quantised."""
+    """Return scale and zero point of every activation that is quantized."""
     graph = onnx.load(artifact.file(".onnx")).graph
     tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     return {
@@ -160,7 +160,7 @@ def test_an_impossible_percentile_is_refused():
 
 
 def quantized_operators(artifact) -> set[str]:
-    """Return the names of the operators whose weights or inputs are all quantised."""
+    """Return the names of the operators whose weights or inputs are all quantized."""
     graph = onnx.load(artifact.file(".onnx")).graph
     made = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
     return {n.name for n in graph.node if n.op_type in {"Conv", "MatMul"} and set(n.input[:2]) <= made}

@@ -74,7 +74,7 @@ def test_the_same_bytes_twice_no_chatter_and_nothing_sent(toy_onnx, toy_int8, to
     assert sys.modules["openvino_telemetry"] is None
 
 
-def test_the_artefact_records_lines_options_and_origin(toy_artifact, toy_onnx, toy_int8, toy_calibration):
+def test_the_artifact_records_lines_options_and_origin(toy_artifact, toy_onnx, toy_int8, toy_calibration):
     provenance = toy_int8.provenance
     assert (toy_int8.format, toy_int8.precision) == ("openvino", Precision.INT8)
     assert provenance.calibration == toy_calibration.record

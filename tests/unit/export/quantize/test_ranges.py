@@ -81,7 +81,7 @@ def test_a_tensor_that_is_always_zero_has_a_range(model, method):
     assert all(np.isfinite(ends).all() and ends[0] <= 0 <= ends[1] for ends in found.values())
 
 
-def test_the_values_are_those_of_the_graph_as_it_will_be_quantised(toy_onnx, toy_calibration):
+def test_the_values_are_those_of_the_graph_as_it_will_be_quantized(toy_onnx, toy_calibration):
     model = onnx.load(toy_onnx.file(".onnx"))
     ranges = measured(model, toy_calibration.inputs[:1], Ranges.MIN_MAX, operators=("MatMul",))
     session = onnxruntime.InferenceSession(toy_onnx.file(".onnx"))

@@ -151,7 +151,7 @@ def test_what_differs_is_named(compare, make):
     after["targets"][0]["runtime_version"] = "1.1"
     found = compare(before, after)
     assert list(found.differing) == ["model"]
-    assert found.targets[0].identity == {"runtime_version": ("1", "1.1"), "artefact": ("ab" * 32, "ef" * 32)}
+    assert found.targets[0].identity == {"runtime_version": ("1", "1.1"), "artifact": ("ab" * 32, "ef" * 32)}
     assert (found.targets[0].bytes_before, found.targets[0].bytes_after) == (4_700_000, 5)
 
 

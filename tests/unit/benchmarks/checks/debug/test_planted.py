@@ -59,12 +59,12 @@ SHAPES = {"node_Concat_25", "node_Concat_49", "node_Concat_84"}
 @pytest.mark.parametrize("factor", [1 / 8, 1 / 4, 64])
 @pytest.mark.parametrize("_draw", range(2))
 def test_a_wrong_scale_of_an_activation_is_found(_draw, factor, *, rng, debug_int8, planted, compared, scale_constant):
-    quantiser = rng.choice([node.name for node in nodes(debug_int8, "QuantizeLinear")])
-    scale = next(node.input[1] for node in nodes(debug_int8, "QuantizeLinear") if node.name == quantiser)
+    quantizer = rng.choice([node.name for node in nodes(debug_int8, "QuantizeLinear")])
+    scale = next(node.input[1] for node in nodes(debug_int8, "QuantizeLinear") if node.name == quantizer)
     found = compared(planted(debug_int8, lambda model: scale_constant(model, scale, factor))).divergences
-    # What was cut off can be missed by later quantisers too, whose ranges were measured with it.
-    assert found[0].fault == "quantiser"
-    assert found[0].side.quantiser(found[0].value).operator == quantiser
+    # What was cut off can be missed by later quantizers too, whose ranges were measured with it.
+    assert found[0].fault == "quantizer"
+    assert found[0].side.quantizer(found[0].value).operator == quantizer
 
 
 @pytest.mark.parametrize("_draw", range(3))
@@ -73,8 +73,8 @@ def test_a_wrong_scale_of_a_weight_is_found(_draw, *, rng, debug_int8, planted, 
     node = choices[rng.integers(len(choices))]
     found = compared(planted(debug_int8, lambda model: scale_constant(model, node.input[1], 0.5))).divergences
     assert (found[0].fault, found[0].value) == ("weight", node.output[0])
-    # Later quantisers may cut off what comes of it: their ranges were measured without the fault.
-    assert {one.fault for one in found[1:]} <= {"quantiser"}
+    # Later quantizers may cut off what comes of it: their ranges were measured without the fault.
+    assert {one.fault for one in found[1:]} <= {"quantizer"}
 
 
 def test_two_faults_are_two_findings_in_order(toy_onnx, planted, compared):

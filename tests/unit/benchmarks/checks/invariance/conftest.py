@@ -49,7 +49,7 @@ class BatchPadding(Right):
 
 
 class BatchScale(Right):
-    """Quantises with one scale for the whole batch: a small effect of the neighbours."""
+    """Quantizes with one scale for the whole batch: a small effect of the neighbours."""
 
     def run(self, images):
         scale = np.abs(images).max() / np.float32(127)

@@ -88,13 +88,13 @@ def test_writers_and_documents_stay_apart(request_kit, tmp_path):
     ]
 
 
-def test_artefacts_come_out_as_they_went_in(kit, fake_artifact, tmp_path):
+def test_artifacts_come_out_as_they_went_in(kit, fake_artifact, tmp_path):
     artifact = kit.extract_artifact(kit.target(), tmp_path / "out")
     assert (artifact.digest, artifact.provenance) == (fake_artifact.digest, fake_artifact.provenance)
     assert artifact.file(".fake").read_bytes() == b"12345"
 
 
-def test_targets_of_one_artefact_share_it(request_kit, tmp_path):
+def test_targets_of_one_artifact_share_it(request_kit, tmp_path):
     rows = [Target(name=n, runtime="acme", precision=Precision.FP32, options={"a": n}) for n in ("one", "two")]
     kit = make_kit(request_kit(targets=rows), tmp_path / "a.zip")
     assert len(kit.manifest.artifacts) == 1

@@ -80,7 +80,7 @@ def test_members_that_are_not_the_manifests_are_refused(tamper, change, message)
         (lambda d: d.pop("lines"), "'lines' is missing"),
         (lambda d: d.update(lines=[]), "at least one target and one line"),
         (lambda d: d["lines"].append(d["lines"][0]), "a line appears twice"),
-        (lambda d: d["targets"][0].update(artifact="artifacts/x"), "an artefact that is not in the kit"),
+        (lambda d: d["targets"][0].update(artifact="artifacts/x"), "an artifact that is not in the kit"),
         (lambda d: d["lines"][0].update(image="lines/9.png"), "lines/9.png is named, but no file of the kit"),
         (lambda d: d["spec"].update(stride=5), "stride 5 does not divide"),
         (lambda d: d["spec"]["charset"].update(digest="0"), "charset not as inkport"),
@@ -92,7 +92,7 @@ def test_manifests_that_cannot_be_are_refused(tamper, manifest, message):
         open_kit(tamper(manifest=manifest))
 
 
-def test_an_artefact_that_is_not_the_manifests_is_refused(tamper, tmp_path):
+def test_an_artifact_that_is_not_the_manifests_is_refused(tamper, tmp_path):
     def other_weights(members):
         members["artifacts/fake-fp32/weights.fake"] = b"54321"
 

@@ -13,7 +13,7 @@ from inkport.export.quantize.search.blank_bias import correct_blank_bias, fit_bl
 @pytest.fixture(scope="module")
 def quantized(source, calibration, tmp_path_factory):
     """In int8 but for the head, which int8 would ruin."""
-    out = tmp_path_factory.mktemp("quantised") / "int8"
+    out = tmp_path_factory.mktemp("quantized") / "int8"
     return int8_onnx_from_onnx(source, out, calibration=calibration, options=Int8Options(keep_fp32=(Part.HEAD,)))
 
 
