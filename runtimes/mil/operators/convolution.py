@@ -1,4 +1,4 @@
-"""Convolution and max pooling over one, two or three axes, and matrix products."""
+"""Convolution and pooling over one, two or three axes, and matrix products."""
 
 from __future__ import annotations
 
@@ -78,6 +78,36 @@ def max_pool(
     return np.asarray(windows.max(axis=tuple(range(-len(reach), 0))))
 
 
+def avg_pool(
+    x: Array,
+    *,
+    kernel_sizes: Array,
+    strides: Array | None = None,
+    pad_type: str = "valid",
+    pad: Array | None = None,
+    exclude_padding_from_average: Array | bool = False,
+    ceil_mode: Array | bool = False,
+) -> Array:
+    """Return the mean of each window of (n, c, *sizes).
+
+    Args:
+        x: The values.
+        kernel_sizes: Size of a window, per axis.
+        strides: Steps between windows, per axis; 1 if left out.
+        pad_type: ``valid``, ``custom``, ``same`` or ``same_lower``.
+        pad: For ``custom``, zeros before and after each axis.
+        exclude_padding_from_average: Whether these count; not supported where there are some.
+        ceil_mode: Whether windows may reach over the end; not supported.
+    """
+    reach = [int(size) for size in kernel_sizes]
+    steps = _per_axis(strides, reach)
+    margins = _margins(pad_type, pad, reach, steps)
+    if ceil_mode or (exclude_padding_from_average and any(map(any, margins))):
+        raise ValueError("ceil_mode True and exclude_padding_from_average True are not supported")
+    windows = _windows(_padded(x, margins, 0), reach, steps)
+    return np.asarray(windows.mean(axis=tuple(range(-len(reach), 0)), dtype=x.dtype))
+
+
 def _per_axis(given: Array | None, like: Sequence[int]) -> list[int]:
     return [1 for _ in like] if given is None else [int(value) for value in given]
 
@@ -123,6 +153,7 @@ def matmul(x: Array, y: Array, transpose_x: Array | bool = False, transpose_y: A
 OPERATORS: Mapping[str, Callable[..., Any]] = {
     "conv": conv,
     "max_pool": max_pool,
+    "avg_pool": avg_pool,
     "linear": linear,
     "matmul": matmul,
 }

@@ -84,6 +84,11 @@ def sigmoid(x: Array) -> Array:
     return positive
 
 
+def sigmoid_hard(x: Array, alpha: Array | float = 0.2, beta: Array | float = 0.5) -> Array:
+    """Return alpha * x + beta, within 0 .. 1."""
+    return np.asarray(np.clip(x * alpha + beta, 0, 1).astype(x.dtype))
+
+
 def tanh(x: Array) -> Array:
     """Return the hyperbolic tangent."""
     return np.tanh(x)
@@ -150,6 +155,7 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "rsqrt": rsqrt,
     "relu": relu,
     "sigmoid": sigmoid,
+    "sigmoid_hard": sigmoid_hard,
     "tanh": tanh,
     "silu": silu,
     "gelu": gelu,
