@@ -11,12 +11,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
+from inkport.core.attribution import attributions  # noqa: E402
 from inkport.core.charset import Charset  # noqa: E402
 from inkport.core.ctc import greedy  # noqa: E402
 from inkport.core.errors import CheckpointError, LineDataError, RecipeError, SpecMismatchError  # noqa: E402
 from inkport.core.files import sha256_file  # noqa: E402
 from inkport.core.preprocess import PreprocessSpec  # noqa: E402
-from inkport.model.weights import load_weights  # noqa: E402
+from inkport.model.weights import load_weights, save_weights  # noqa: E402
 from inkport.train.distil.readings import Readings  # noqa: E402
 from inkport.train.objectives import Step, ctc_of  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
@@ -273,6 +274,22 @@ def test_a_checkpoint_is_bound_to_its_teacher(recipe, trainer, save, toy_config)
     save("teacher.safetensors", seed=9, config=toy_config)
     with pytest.raises(CheckpointError, match="another recipe or teacher"):
         trainer(made)
+
+
+def test_what_a_teacher_descends_from_is_said_of_its_student(recipe, trainer, tmp_path):
+    teacher = load_weights(tmp_path / "teacher.safetensors")
+    credited = replace(teacher, provenance={"start": {"attribution": ["Descends from A."]}})
+    save_weights(tmp_path / "teacher.safetensors", credited)
+    trainer(recipe("frame = 1")).run()
+    assert attributions(load_weights(tmp_path / "run/last.safetensors").provenance) == ("Descends from A.",)
+
+
+def test_a_student_with_fewer_symbols_takes_the_others_from_its_teacher(recipe, save, tmp_path):
+    save("start.safetensors", charset=Charset(tuple(" abcd")))
+    data = prepare_data(recipe("frame = 1", top='charset = "teacher"'), tmp_path)
+    assert data.spec.charset.symbols == tuple(" abcdeé")
+    few = load_weights(tmp_path / "start.safetensors").tensors["head.weight"]
+    assert torch.equal(data.start.tensors["head.weight"][: len(few)], few)
 
 
 def test_the_charset_may_be_the_teachers(recipe, tmp_path, lines_folder):
