@@ -81,21 +81,23 @@ class Stem(nn.Module):
     def __init__(self, inner: int, outputs: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(1, inner, 3, 2, 1)
-        self.narrow = nn.Conv2d(inner, inner // 2, 2)
-        self.widen = nn.Conv2d(inner // 2, inner, 2)
+        self.narrow = nn.Conv2d(inner, inner // 2, 2, padding=1)
+        self.widen = nn.Conv2d(inner // 2, inner, 2, padding=1)
         self.join = nn.Conv2d(2 * inner, inner, 3, 2, 1)
         self.last = nn.Conv2d(inner, outputs, 1)
-        self.pool = nn.MaxPool2d(2, 1)
-        # "SAME_UPPER" of windows of two: one row below and one column to the right.
-        self.pad = nn.ZeroPad2d((0, 1, 0, 1))
+        self.pool = nn.MaxPool2d(2, 1, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, 1, h, w) to (n, outputs, h / 4, w / 4)."""
-        x = self.pad(torch.relu(self.first(x)))
-        branch = self.pad(torch.relu(self.narrow(x)))
-        # Nothing is below 0 here, so that zeros around the image never win the pooling.
-        x = torch.cat([self.pool(x), torch.relu(self.widen(branch))], dim=1)
+        x = torch.relu(self.first(x))
+        branch = torch.relu(_from_second(self.widen(torch.relu(_from_second(self.narrow(x))))))
+        x = torch.cat([_from_second(self.pool(x)), branch], dim=1)
         return torch.relu(self.last(torch.relu(self.join(x))))
+
+
+def _from_second(x: Tensor) -> Tensor:
+    """Drop the first row and column: windows of two then reach below and to the right, ONNX's ``SAME_UPPER``."""
+    return x[:, :, 1:, 1:]
 
 
 class SqueezeExcite(nn.Module):
@@ -108,8 +110,11 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, c, h, w) to the same shape."""
-        means = x.mean(dim=(2, 3), keepdim=True)
-        return x * F.hardsigmoid(self.up(torch.relu(self.down(means))))
+        return x * F.hardsigmoid(self.up(torch.relu(self.down(self.average(x)))))
+
+    def average(self, x: Tensor) -> Tensor:
+        """Return the mean of each channel, (n, c, 1, 1)."""
+        return x.mean(dim=(2, 3), keepdim=True)
 
 
 class Block(nn.Module):

@@ -2,8 +2,8 @@
 
 Padding a line further changes its logits, and often its text, because convolutions and attention see the
 padding. So what an engine with fixed shapes gets is the network with one input more, a mask of the columns
-that belong to the line. Every convolution finds zeros behind the line's
-end, which is what it finds behind the end of the image, and no frame attends to one behind it.
+that belong to the line. Every convolution finds zeros behind the line's end, which is what it finds behind the end of
+the image, no frame attends to one behind it, and means over the line are those of its columns.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from inkport.model.blocks import SelfAttention
+from inkport.model.ppocr import SqueezeExcite
 
 
 HIDDEN = -1e4
@@ -23,8 +24,9 @@ HIDDEN = -1e4
 class MaskedNetwork(nn.Module):
     """Copies a network; ``forward`` takes images of any width together with a mask of their columns.
 
-    It masks convolutions and ``SelfAttention``. A network that mixes columns in another way (recurrence,
-    pooling) gives logits that depend on the padding; the exporter's comparison with the network finds that.
+    It masks convolutions, max pooling of values that are not negative, ``SelfAttention`` and ``SqueezeExcite``. A
+    network that mixes columns in another way (recurrence) gives logits that depend on the padding; the exporter's
+    comparison with the network finds that.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -33,10 +35,12 @@ class MaskedNetwork(nn.Module):
         self.network = copy.deepcopy(network)
         for parent in list(self.network.modules()):
             for name, child in list(parent.named_children()):
-                if isinstance(child, nn.Conv1d | nn.Conv2d) and child.padding[-1]:
-                    setattr(parent, name, _MaskedConvolution(child, self._masks))
+                if isinstance(child, nn.Conv1d | nn.Conv2d | nn.MaxPool2d) and _pads(child):
+                    setattr(parent, name, _MaskedWindows(child, self._masks))
                 elif isinstance(child, SelfAttention):
                     child.attend = _masked(child.attend, self._masks)  # type: ignore[method-assign,assignment]
+                elif isinstance(child, SqueezeExcite):
+                    child.average = _mean_of(self._masks)  # type: ignore[method-assign,assignment]
 
     def forward(self, images: Tensor, columns: Tensor) -> Tensor:
         """Return logits, of which those behind the line's end mean nothing.
@@ -61,15 +65,29 @@ class _Masks:
         return self.columns if step == 1 else self.columns[..., ::step]
 
 
-class _MaskedConvolution(nn.Module):
-    def __init__(self, convolution: nn.Conv1d | nn.Conv2d, masks: _Masks) -> None:
+def _pads(layer: nn.Conv1d | nn.Conv2d | nn.MaxPool2d) -> bool:
+    return bool(layer.padding if isinstance(layer.padding, int) else layer.padding[-1])
+
+
+class _MaskedWindows(nn.Module):
+    """A layer whose windows find zeros behind the line's end."""
+
+    def __init__(self, layer: nn.Module, masks: _Masks) -> None:
         super().__init__()
-        self.convolution, self._masks = convolution, masks
+        self.layer, self._masks = layer, masks
 
     def forward(self, x: Tensor) -> Tensor:
         mask = self._masks.at(x.shape[-1])
-        visible: Tensor = self.convolution(x * (mask if x.dim() == 4 else mask.squeeze(2)))
+        visible: Tensor = self.layer(x * (mask if x.dim() == 4 else mask.squeeze(2)))
         return visible
+
+
+def _mean_of(masks: _Masks) -> Callable[[Tensor], Tensor]:
+    def mean(x: Tensor) -> Tensor:
+        mask = masks.at(x.shape[-1])
+        return (x * mask).mean(dim=(2, 3), keepdim=True) / mask.mean(dim=3, keepdim=True)
+
+    return mean
 
 
 def _masked(attend: Callable[[Tensor], Tensor], masks: _Masks) -> Callable[[Tensor], Tensor]:
