@@ -11,6 +11,7 @@ from typing import Any
 
 from inkport import __version__
 from inkport.core.artifact import Artifact, Calibration, Provenance, new_artifact
+from inkport.core.attribution import ATTRIBUTION, attributions
 from inkport.core.config import to_plain
 from inkport.core.target import Precision
 from inkport.lines.roles import LINE_DIGESTS, flat_provenance, merge_records
@@ -23,6 +24,8 @@ def tool_versions(*distributions: str) -> dict[str, str]:
 
 def with_line_digests(provenance: Provenance, *, inherited: Mapping[str, str] | None = None) -> Provenance:
     """Return a provenance with the digests of all lines in its settings and its calibration in their one place.
+
+    Attributions in its settings, which stay there, are gathered as well.
 
     Args:
         provenance: As a stage fills it in.
@@ -37,6 +40,7 @@ def with_line_digests(provenance: Provenance, *, inherited: Mapping[str, str] | 
         provenance,
         options=found["options"],
         calibration=None if calibration is None else replace(calibration, line_digests={}),
+        attribution=attributions({ATTRIBUTION: provenance.attribution, "options": provenance.options}),
         line_digests=merge_records(inherited or {}, found.get(LINE_DIGESTS, {})),
     )
 
@@ -72,6 +76,7 @@ def derived_artifact(
         tools=tool_versions(*tools),
         options=options,
         calibration=calibration,
+        attribution=source.provenance.attribution,
     )
     provenance = with_line_digests(provenance, inherited=source.provenance.line_digests)
     with new_artifact(out, spec=source.spec, format=format, precision=precision, provenance=provenance) as folder:

@@ -14,6 +14,7 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -81,13 +82,19 @@ def _describe(tensor: Tensor | None) -> str:
     return "absent" if tensor is None else f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
 
 
-def save_weights(path: Path, weights: Weights) -> None:
+def save_weights(path: Path, weights: Weights, *, half: bool = False) -> None:
     """Write ``weights`` to a safetensors file, atomically; equal weights give equal bytes.
 
     The digests of lines in the provenance of all that they descend from become one record (``inkport.lines.roles``).
 
+    Args:
+        path: The file.
+        weights: What to write.
+        half: Whether values are kept in half precision, in half the bytes; ``load_weights`` widens them again.
+
     Raises:
         ArtifactCorruptError: If such a record is malformed.
+        UsageError: If a value is too large for half precision.
     """
     metadata = {
         "schema": FORMAT_VERSION,
@@ -96,12 +103,27 @@ def save_weights(path: Path, weights: Weights) -> None:
         "provenance": flat_provenance(weights.provenance),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()}
+    if half:
+        tensors = {name: _halved(name, tensor) for name, tensor in tensors.items()}
     text = json.dumps(metadata, ensure_ascii=False, sort_keys=True)
     write_atomically(path, save(tensors, metadata={"inkport": text}))
 
 
+def _halved(name: str, tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    halved = tensor.half()
+    if bool((halved.isinf() & tensor.isfinite()).any()):
+        largest = torch.finfo(torch.float16).max
+        raise UsageError(
+            f"{name} has values up to {tensor.abs().max():.3g}, half precision reaches {largest:g}",
+            remedy="keep the weights in single precision",
+        )
+    return halved
+
+
 def load_weights(path: Path) -> Weights:
-    """Read weights that ``save_weights`` wrote.
+    """Read weights that ``save_weights`` wrote; those in half precision come back as float32, exactly.
 
     Raises:
         ArtifactNotFoundError: If there is no such file.
@@ -113,7 +135,8 @@ def load_weights(path: Path) -> Weights:
         check_head(path)
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("inkport")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        tensors = {name: t.float() if t.dtype is torch.float16 else t for name, t in stored.items()}
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise ArtifactCorruptError(f"{path}: not a readable safetensors file ({error})") from error
     if text is None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from inkport.core.config import parse_config
 from inkport.core.documents import shorten
 from inkport.core.errors import RecipeError
-from inkport.model import convtext, crnn, htr_convtext, htr_vt, resnet
+from inkport.model import convtext, crnn, htr_convtext, htr_vt, ppocr, resnet
 from inkport.model.recogniser import NetworkConfig, Recogniser
 
 
@@ -113,6 +113,7 @@ NETWORKS: Mapping[str, Entry[Any]] = {
     "convtext-tiny": _family(),
     "crnn": Entry(network=crnn.Crnn, config=crnn.CrnnConfig, stride=crnn.STRIDE),
     "htr-vt": Entry(network=htr_vt.HtrVt, config=htr_vt.HtrVtConfig, stride=resnet.STRIDE),
+    "ppocr-small": Entry(network=ppocr.PpOcr, config=ppocr.PpOcrConfig, stride=ppocr.STRIDE),
 }
 """Known networks; ``docs/networks.md`` describes them."""
 

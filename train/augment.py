@@ -1,9 +1,9 @@
 """Augmentation of a whole batch on its device, in one pass.
 
-One sampling grid does scale, slant, slope, shift, perspective and elastic distortion; then neighbouring lines, stroke
-width, blur, paper, contrast, gamma, shade, noise and masked spans. Every random number comes from the generators handed
-in, so a step's augmentation depends on the seed and the step alone. Widths are drawn on the host, which must know the
-shapes of what it asks for: it never waits for the device to tell them.
+One sampling grid does scale, slant, slope, shift, clipped ends, perspective and elastic distortion; then neighbouring
+lines, stroke width, blur, faint ink, rulings, paper, contrast, gamma, shade, noise and masked spans. Every random
+number comes from the generators handed in, so a step's augmentation depends on the seed and the step alone. Widths are
+drawn on the host, which must know the shapes of what it asks for: it never waits for the device to tell them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,19 @@ from torch import Tensor
 
 from inkport.train.device import send
 from inkport.train.draw import Draw, Generators
+from inkport.train.pencil import fade
 from inkport.train.recipe import AugmentRecipe
+from inkport.train.rulings import rule
 
 
 CANVAS_MULTIPLE = 64
 """Canvas widths are multiples of this: each new shape costs the CPU kernels a compilation."""
+WIDENED = 0.25
+"""Share of the batches that are widened, where some are."""
+CLIP_HEIGHT = 0.25
+"""Most columns that an end loses, as a share of the height: half a letter and the margin beside it."""
+CLIP_WIDTH = 0.1
+"""The same as a share of the width, for short lines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +56,7 @@ def augment(
     """Distort a batch.
 
     Args:
-        images: float32 (n, 1, h, w), 0 black .. 1 white, padded right.
+        images: float32 (n, 1, h, w), 0 black .. 1 white, padded right; a right end that is clipped leaves white.
         widths: int64 (n,) on the host, columns that belong to each line.
         least: int64 (n,) on the host, columns each line must keep so that CTC has a path.
         recipe: Strengths.
@@ -58,13 +66,22 @@ def augment(
             together, and differ in all else.
     """
     device = images.device
-    stretch = Draw(len(images), generators.host, widths.device).symmetric(recipe.scale_x)
-    scale = torch.maximum(1 + stretch, least / widths)
-    new_widths = (widths * scale).ceil().long()
-    new_widths = -(-new_widths // multiple) * multiple
+    draw = Draw(len(images), generators.host, widths.device)
+    stretch = _stretch(recipe, draw)
+    cut = _cuts(widths, images.shape[2], recipe, draw)
+    kept = widths - cut.sum(dim=0)
+    scale = torch.maximum(1 + stretch, least / kept)
+    content = (kept * scale).ceil().long()
+    new_widths = -(-content // multiple) * multiple
     canvas = -(-int(new_widths.max()) // CANVAS_MULTIPLE) * CANVAS_MULTIPLE
     draw = Draw(len(images), generators.device, device)
-    images = warp(images, send(widths, device), send(scale, device), recipe, draw, canvas=canvas)
+    images = warp(
+        images, send(widths, device), send(scale, device), recipe, draw, canvas=canvas, first=send(cut[0], device)
+    )
+    if recipe.clip > 0:
+        beyond = torch.arange(canvas, device=device) >= send(content, device)[:, None]
+        clipped = send(cut.sum(dim=0), device)[:, None] > 0
+        images = torch.where((beyond & clipped)[:, None, None], 1.0, images)
     if views > 1:
         draw = Draw(views * len(images), generators.device, device)
         images, new_widths = images.repeat(views, 1, 1, 1), new_widths.repeat(views)
@@ -72,12 +89,35 @@ def augment(
     if recipe.neighbours > 0:
         images = add_neighbours(images, recipe.neighbours, draw)
     images = _stroke(images, recipe, draw)
+    if recipe.faint > 0:
+        images = fade(images, recipe.faint, draw)
+    if recipe.ruling > 0:
+        images = rule(images, recipe.ruling, draw)
     if recipe.paper > 0:
         images = age(images, recipe.paper, draw)
     images = _tone(images, recipe, draw)
     if recipe.mask > 0:
         images = _mask(images, send(new_widths, device), recipe, draw)
     return Augmented(images=images.clamp(0, 1), moved=moved, widths=new_widths)
+
+
+def _stretch(recipe: AugmentRecipe, draw: Draw) -> Tensor:
+    """Return the relative change of width per line, (n,).
+
+    All lines of a batch are widened or none: a wide one among others would make a canvas that is mostly padding.
+    """
+    stretch = draw.symmetric(recipe.scale_x)
+    if recipe.widen > 0 and bool(draw.uniform(1) < WIDENED):
+        stretch = draw.uniform(draw.n) * recipe.widen
+    return stretch
+
+
+def _cuts(widths: Tensor, height: int, recipe: AugmentRecipe, draw: Draw) -> Tensor:
+    """Return how many columns go at the left and the right end of each line, (2, n)."""
+    if recipe.clip == 0:
+        return torch.zeros(2, draw.n, dtype=widths.dtype)
+    on = draw.uniform(2, draw.n) < recipe.clip
+    return on * draw.uniform(2, draw.n) * torch.minimum(widths * CLIP_WIDTH, torch.tensor(CLIP_HEIGHT * height))
 
 
 def _stroke(images: Tensor, recipe: AugmentRecipe, draw: Draw) -> Tensor:
@@ -118,7 +158,16 @@ def _mask(images: Tensor, widths: Tensor, recipe: AugmentRecipe, draw: Draw) -> 
     return torch.where(covered.view(draw.n, 1, 1, -1), images.mean(dim=(2, 3), keepdim=True), images)
 
 
-def warp(images: Tensor, widths: Tensor, scale: Tensor, recipe: AugmentRecipe, draw: Draw, *, canvas: int) -> Tensor:
+def warp(
+    images: Tensor,
+    widths: Tensor,
+    scale: Tensor,
+    recipe: AugmentRecipe,
+    draw: Draw,
+    *,
+    canvas: int,
+    first: Tensor | None = None,
+) -> Tensor:
     """Scale, slant, tilt, shift, foreshorten and distort a batch.
 
     Args:
@@ -128,6 +177,7 @@ def warp(images: Tensor, widths: Tensor, scale: Tensor, recipe: AugmentRecipe, d
         recipe: Strengths.
         draw: Random numbers.
         canvas: Columns of the result.
+        first: (n,), the column that becomes the left edge of each line; 0 if left out.
 
     Returns:
         float32 (n, 1, h, canvas); what lies outside an image continues its border.
@@ -142,6 +192,8 @@ def warp(images: Tensor, widths: Tensor, scale: Tensor, recipe: AugmentRecipe, d
         return values.view(n, 1, 1)
 
     source_x = x / per_line(scale) + per_line(draw.symmetric(recipe.shear)) * y
+    if first is not None:
+        source_x = source_x + per_line(first)
     slope = per_line(draw.symmetric(recipe.rotate)) * (x - canvas / 2)
     source_y = (
         y * per_line(1 + draw.symmetric(recipe.scale_y)) + slope + per_line(draw.symmetric(recipe.shift)) * height

@@ -167,15 +167,23 @@ class Sampler:
 
     Each epoch shuffles all lines, sorts them by width within pools of ``pool`` batches (little padding, still
     random neighbours), and shuffles the batches. With ``join``, a line may get a partner, as long as both together
-    are no wider than the widest line; it keeps its turn, and is sorted by the width of both.
+    are no wider than the widest line; it keeps its turn, and is sorted by the width of both. With ``times``, an epoch
+    holds each line that often; of a line that it holds one and a half times every other epoch holds two.
     """
 
     def __init__(
-        self, widths: npt.NDArray[np.int64], batch: int, seed: int, pool: int = 32, *, join: Join | None = None
+        self,
+        widths: npt.NDArray[np.int64],
+        batch: int,
+        seed: int,
+        pool: int = 32,
+        *,
+        join: Join | None = None,
+        times: npt.NDArray[np.float64] | None = None,
     ) -> None:
         self.widths, self.size, self.seed, self.pool = widths, min(batch, len(widths)), seed, pool
-        self.join = join
-        self.per_epoch = max(1, len(widths) // self.size)
+        self.join, self.times = join, times
+        self.per_epoch = max(1, (len(widths) if times is None else int(times.sum())) // self.size)
 
     def step(self, step: int) -> npt.NDArray[np.int64]:
         """Return the indices of the lines of a step (counted from 0), int64 (batch,)."""
@@ -192,7 +200,8 @@ class Sampler:
     @lru_cache(maxsize=1)  # noqa: B019 - one sampler lives as long as the run
     def _epoch(self, epoch: int) -> list[npt.NDArray[np.int64]]:
         rng = np.random.default_rng([self.seed, epoch])
-        order = rng.permutation(len(self.widths))[: self.per_epoch * self.size]
+        lines = len(self.widths) if self.times is None else self._repeated(self.times, epoch)
+        order = rng.permutation(lines)[: self.per_epoch * self.size]
         partners, widths = self._pair(order, epoch)
         pairs = np.stack([order, partners])
         batches: list[npt.NDArray[np.int64]] = []
@@ -201,6 +210,12 @@ class Sampler:
             chunk = chunk[:, np.argsort(widths[start : start + self.pool * self.size], kind="stable")]
             batches += np.split(chunk, chunk.shape[1] // self.size, axis=1)
         return [batches[i] for i in rng.permutation(len(batches))]
+
+    def _repeated(self, times: npt.NDArray[np.float64], epoch: int) -> npt.NDArray[np.int64]:
+        """Return each line as often as an epoch holds it: systematic sampling, whose counts are off by less than 1."""
+        start = np.random.default_rng([self.seed, epoch, 2]).random()
+        ends = np.floor(start + np.cumsum(times)).astype(np.int64)
+        return np.repeat(np.arange(len(times)), np.diff(ends, prepend=0))
 
     def _pair(self, order: npt.NDArray[np.int64], epoch: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return the partner of each line, or -1, and the width of both."""

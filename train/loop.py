@@ -26,7 +26,7 @@ from inkport.train.draw import generators
 from inkport.train.network import freeze, network_settings, rates_by_dataset, read_all, train_mode
 from inkport.train.objectives import Step, objectives, views
 from inkport.train.optim import MovingAverage, Optimiser, TrainedObjectives, at_worst_nearby, learning_rate
-from inkport.train.prepare import Prepared, join_lines
+from inkport.train.prepare import Prepared, join_lines, line_times
 from inkport.train.qat import advance, fake_quantized, learned_ranges, plain
 from inkport.train.recipe import Recipe
 
@@ -70,7 +70,13 @@ class Trainer:
         self.lines = data.lines
         if self.device.type == "cuda" and recipe.data.resident:
             self.lines.move(self.device, free=torch.cuda.mem_get_info(self.device)[0])
-        self.sampler = Sampler(self.lines.widths, recipe.optim.batch, recipe.seed, join=join_lines(recipe, data.lines))
+        self.sampler = Sampler(
+            self.lines.widths,
+            recipe.optim.batch,
+            recipe.seed,
+            join=join_lines(recipe, data.lines),
+            times=line_times(recipe, data),
+        )
         _check_shares(self.sampler.size, group)
         teaching = distillation(recipe, data, self.network, sampler=self.sampler, out=out, group=group)
         self.objectives = {**objectives(recipe, self.network), **teaching}

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from inkport.core.charset import Charset
 from inkport.core.errors import LineDataError, RecipeError, SpecMismatchError, UnknownSymbolError
 from inkport.core.spec import RecogniserSpec
@@ -23,10 +26,12 @@ from inkport.lines.roles import (
 )
 from inkport.lines.source import digest_lines, read_lines, source_name
 from inkport.model.grow import extend_weights, extended_charset
+from inkport.model.ppocr_weights import pretrained
 from inkport.model.weights import Weights, load_weights
 from inkport.model.zoo import find
 from inkport.train.dataset import Join, TrainingLines
-from inkport.train.recipe import CharsetSource, Recipe
+from inkport.train.recipe import CharsetSource, Pretrained, Recipe
+from inkport.train.symbols import read_symbols
 from inkport.train.teacher import Teacher, check_teacher, load_teacher
 
 
@@ -78,6 +83,8 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
         SpecMismatchError: If the weights to start from are those of another recogniser, or the teacher's frames,
             symbols or images are not the student's.
         UnknownSymbolError: If the charset is that of the weights to start from, and training texts have other symbols.
+        UsageError: If the recipe's file of symbols cannot be read.
+        RuntimeUnavailableError: If the package that brings the recipe's pretrained weights along is not installed.
     """
     allow = recipe.data.allow_test_lines
     sources = recipe.data.train, recipe.data.val
@@ -92,6 +99,8 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
     teacher = None if recipe.distil is None else load_teacher([base / path for path in recipe.distil.teachers])
     model = teacher.weights if teacher is not None and recipe.charset is CharsetSource.TEACHER else start
     charset = choose_charset(recipe, lines, model)
+    if recipe.symbols is not None:
+        charset = extended_charset(read_symbols(base / recipe.symbols), charset.symbols)
     stride = find(recipe.model).stride
     spec = RecogniserSpec(
         name=recipe.model, version=recipe.version, preprocess=recipe.preprocess, charset=charset, stride=stride
@@ -109,8 +118,12 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
     train.inputs.clear()  # float32 copies of what training_lines holds in a quarter of the memory
     if unlabelled is not None:
         unlabelled.inputs.clear()
-    if start is not None:
-        start = fit_start(start, spec, extend=recipe.charset is CharsetSource.EXTEND, where=recipe.start)
+    if recipe.init is Pretrained.PPOCR:
+        start = pretrained(spec)
+    elif start is not None:
+        # A teacher may know more symbols than the student that it teaches; these then come behind the student's own.
+        longer = recipe.charset in (CharsetSource.EXTEND, CharsetSource.TEACHER)
+        start = fit_start(start, spec, extend=longer, where=recipe.start)
     return Prepared(
         spec,
         training_lines,
@@ -260,3 +273,20 @@ def join_lines(recipe: Recipe, lines: TrainingLines) -> Join | None:
             "augment.join puts a space between two texts, and no text of the lines has one", remedy="set it to 0"
         )
     return Join(probability=recipe.augment.join, gap=lines.gap, labelled=len(lines) - lines.unlabelled)
+
+
+def line_times(recipe: Recipe, data: Prepared) -> npt.NDArray[np.float64] | None:
+    """Return how often an epoch shows each line; nothing where that is once for all.
+
+    Raises:
+        RecipeError: If the recipe names a data set that the training lines lack.
+    """
+    if not recipe.data.times:
+        return None
+    names = [line.dataset for line in data.train.lines]
+    if unknown := sorted(recipe.data.times.keys() - set(names)):
+        raise RecipeError(
+            f"data.times names {', '.join(unknown)}, the training lines are of {', '.join(sorted(set(names)))}"
+        )
+    times = [recipe.data.times.get(name, 1.0) for name in names]
+    return np.array(times + [1.0] * data.lines.unlabelled)

@@ -22,13 +22,21 @@ from inkport.train.recipe_sections import ConsistencyRecipe, ContextRecipe, Dist
 
 MOST_SPANS = 256
 """Most masked spans: of 8 columns each, they cover the widest line of ours."""
+MOST_WIDENING = 3.0
+"""Largest widening: a line of the widest hands is twice as wide as an ordinary one."""
+MOST_TIMES = 1000
+"""Most times that a line is seen while others are seen once: an epoch holds the index of each."""
 MOST_BATCH = 65_536
 """Most lines per step: a hundred times what any machine of ours holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataRecipe:
-    """Which lines to learn from, and which to select by."""
+    """Which lines to learn from, and which to select by.
+
+    Raises:
+        RecipeError: If a line is to be seen no time at all, or too often.
+    """
 
     train: tuple[Path, ...]
     """Line sets to train on; relative paths start at the recipe's folder."""
@@ -36,12 +44,18 @@ class DataRecipe:
     """Line sets that choose the best weights; never a test set."""
     skip: tuple[Problem, ...] = ()
     """Problems whose lines are left out (and counted) instead of refused."""
+    times: Mapping[str, float] = field(default_factory=dict)
+    """How often each line of a data set is seen in the time that others are seen once, by the data set's name."""
     unlabelled: tuple[Path, ...] = ()
     """Line sets whose transcriptions are not looked at: what a teacher says of them is all that they teach."""
     allow_test_lines: bool = False
     """Whether lines that are for testing may be learned from or selected by; the weights' provenance then says so."""
     resident: bool = True
     """Whether a GPU holds all images in its memory; else each batch is made on the host and copied."""
+
+    def __post_init__(self) -> None:
+        if wrong := {name: times for name, times in self.times.items() if not 0 < times <= MOST_TIMES}:
+            raise RecipeError(f"data.times must be above 0 and at most {MOST_TIMES}, found {wrong}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +102,24 @@ class AugmentRecipe:
     """Probability that strokes of another line reach into the image from above or below."""
     join: float = 0.0
     """Probability that a line is followed by another short one, with a space between their texts."""
+    widen: float = 0.0
+    """Largest relative widening of the batches that are widened, a quarter of them."""
+    clip: float = 0.0
+    """Probability that an end of the line is cut off, each end by itself, by at most a quarter of the height."""
+    faint: float = 0.0
+    """Probability that the ink is faint, as a pencil's."""
+    ruling: float = 0.0
+    """Probability that the paper is ruled: dotted, dashed, with whole lines, or squared."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.spans <= MOST_SPANS or not all(0 <= x <= 1 for x in (self.paper, self.neighbours, self.join)):
+        shares = (self.paper, self.neighbours, self.join, self.clip, self.faint, self.ruling)
+        if not 0 <= self.spans <= MOST_SPANS or not all(0 <= x <= 1 for x in shares):
             raise RecipeError(
-                f"augment: spans must be within 0..{MOST_SPANS}, paper, neighbours and join within 0..1: {self}"
+                f"augment: spans must be within 0..{MOST_SPANS}, paper, neighbours, join, clip, faint and ruling "
+                f"within 0..1: {self}"
             )
+        if not 0 <= self.widen <= MOST_WIDENING:
+            raise RecipeError(f"augment: widen must be within 0..{MOST_WIDENING}, found {self.widen}")
         if not 0 <= self.perspective < 1:
             raise RecipeError(f"augment: perspective must be at least 0 and below 1, found {self.perspective}")
 
@@ -164,6 +190,13 @@ class CharsetSource(StrEnum):
     """Those of the teacher; a text with another symbol is refused."""
 
 
+class Pretrained(StrEnum):
+    """Weights of others to start from, read from a package that is installed and is not ours."""
+
+    PPOCR = "ppocr"
+    """PP-OCRv6_rec_small, which rapidocr brings along (``inkport.model.ppocr_weights``), for ``ppocr-small``."""
+
+
 class Frozen(StrEnum):
     """A part of the network that stays as it is."""
 
@@ -179,7 +212,8 @@ class Recipe:
 
     Raises:
         RecipeError: If the charset is to come from weights, or training is quantization-aware, and the recipe names no
-            weights to start from; if a number of steps is below 1; or if the seed is out of range.
+            weights to start from; if it names two starts, or symbols beside those of weights; if a number of steps is
+            below 1; or if the seed is out of range.
     """
 
     model: str
@@ -190,8 +224,12 @@ class Recipe:
     """Seed of everything random."""
     start: Path | None = None
     """Weights to start from, relative to the recipe; fresh ones if left out."""
+    init: Pretrained | None = None
+    """Weights of others to start from, instead of ``start``; their head takes the charset of the recogniser to be."""
     charset: CharsetSource = CharsetSource.LINES
     """Where the symbols come from."""
+    symbols: Path | None = None
+    """UTF-8 text file of symbols that come first, in its order, relative to the recipe; then those of the lines."""
     freeze: tuple[Frozen, ...] = ()
     """Parts of the network that stay as they are."""
     data: DataRecipe
@@ -228,6 +266,13 @@ class Recipe:
             raise RecipeError(
                 f"charset {self.charset.value!r} takes symbols from the weights to start from, and start names none",
                 remedy="name them with start, or leave charset out",
+            )
+        if self.init is not None and self.start is not None:
+            raise RecipeError(f"start names {self.start} and init {self.init.value!r}", remedy="name one of them")
+        if self.symbols is not None and self.charset is not CharsetSource.LINES:
+            raise RecipeError(
+                f"charset {self.charset.value!r} takes all symbols from weights, and symbols names {self.symbols}",
+                remedy="leave one of them out",
             )
         if self.qat is not None and self.start is None:
             raise RecipeError(

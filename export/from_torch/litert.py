@@ -19,6 +19,7 @@ from inkport.export.from_torch.network import fold_batch_norms, torch_forward
 from inkport.export.quiet_converter import quiet_converter
 from inkport.export.record import derived_artifact
 from inkport.model.blocks import SelfAttention
+from inkport.model.ppocr import SqueezeExcite
 from inkport.model.weights import load_weights
 from inkport.runtimes.litert import COLUMNS, LiteRtSession
 
@@ -113,8 +114,9 @@ class MaskedNetwork(nn.Module):
     So ``forward`` takes images together with a mask of the columns that belong to the line. Every convolution finds
     zeros behind the line's end, as it does behind the end of the image, and no frame attends to one behind it.
 
-    It masks convolutions and ``SelfAttention``. A network that mixes columns in another way (recurrence,
-    pooling) gives logits that depend on the padding; the exporter's comparison with the network finds that.
+    It masks convolutions, max pooling of values that are not negative, ``SelfAttention`` and ``SqueezeExcite``. A
+    network that mixes columns in another way (recurrence) gives logits that depend on the padding; the exporter's
+    comparison with the network finds that.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -123,10 +125,12 @@ class MaskedNetwork(nn.Module):
         self.network = copy.deepcopy(network)
         for parent in list(self.network.modules()):
             for name, child in list(parent.named_children()):
-                if isinstance(child, nn.Conv1d | nn.Conv2d) and child.padding[-1]:
-                    setattr(parent, name, _MaskedConvolution(child, self._masks))
+                if isinstance(child, nn.Conv1d | nn.Conv2d | nn.MaxPool2d) and _pads(child):
+                    setattr(parent, name, _MaskedWindows(child, self._masks))
                 elif isinstance(child, SelfAttention):
                     child.attend = _masked(child.attend, self._masks)  # type: ignore[method-assign,assignment]
+                elif isinstance(child, SqueezeExcite):
+                    child.average = _mean_of(self._masks)  # type: ignore[method-assign,assignment]
 
     def forward(self, images: Tensor, columns: Tensor) -> Tensor:
         """Return logits, of which those behind the line's end mean nothing.
@@ -151,15 +155,29 @@ class _Masks:
         return self.columns if step == 1 else self.columns[..., ::step]
 
 
-class _MaskedConvolution(nn.Module):
-    def __init__(self, convolution: nn.Conv1d | nn.Conv2d, masks: _Masks) -> None:
+def _pads(layer: nn.Conv1d | nn.Conv2d | nn.MaxPool2d) -> bool:
+    return bool(layer.padding if isinstance(layer.padding, int) else layer.padding[-1])
+
+
+class _MaskedWindows(nn.Module):
+    """A layer whose windows find zeros behind the line's end."""
+
+    def __init__(self, layer: nn.Module, masks: _Masks) -> None:
         super().__init__()
-        self.convolution, self._masks = convolution, masks
+        self.layer, self._masks = layer, masks
 
     def forward(self, x: Tensor) -> Tensor:
         mask = self._masks.at(x.shape[-1])
-        visible: Tensor = self.convolution(x * (mask if x.dim() == 4 else mask.squeeze(2)))
+        visible: Tensor = self.layer(x * (mask if x.dim() == 4 else mask.squeeze(2)))
         return visible
+
+
+def _mean_of(masks: _Masks) -> Callable[[Tensor], Tensor]:
+    def mean(x: Tensor) -> Tensor:
+        mask = masks.at(x.shape[-1])
+        return (x * mask).mean(dim=(2, 3), keepdim=True) / mask.mean(dim=3, keepdim=True)
+
+    return mean
 
 
 def _masked(attend: Callable[[Tensor], Tensor], masks: _Masks) -> Callable[[Tensor], Tensor]:

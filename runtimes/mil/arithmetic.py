@@ -76,6 +76,11 @@ def layer_norm(
     return moved
 
 
+def sigmoid_hard(x: Array, alpha: Array | float = 0.2, beta: Array | float = 0.5) -> Array:
+    """Return alpha * x + beta, within 0 .. 1."""
+    return np.asarray(np.clip(x * alpha + beta, 0, 1).astype(x.dtype))
+
+
 def conv(
     x: Array,
     weight: Array,
@@ -140,6 +145,36 @@ def max_pool(
     steps = _per_axis(strides, reach)
     windows = _windows(_padded(x, _margins(pad_type, pad, reach, steps), -np.inf), reach, steps)
     return np.asarray(windows.max(axis=tuple(range(-len(reach), 0))))
+
+
+def avg_pool(
+    x: Array,
+    *,
+    kernel_sizes: Array,
+    strides: Array | None = None,
+    pad_type: str = "valid",
+    pad: Array | None = None,
+    exclude_padding_from_average: Array | bool = False,
+    ceil_mode: Array | bool = False,
+) -> Array:
+    """Return the mean of each window of (n, c, *sizes).
+
+    Args:
+        x: The values.
+        kernel_sizes: Size of a window, per axis.
+        strides: Steps between windows, per axis; 1 if left out.
+        pad_type: ``valid``, ``custom``, ``same`` or ``same_lower``.
+        pad: For ``custom``, zeros before and after each axis.
+        exclude_padding_from_average: Whether these count; not supported where there are some.
+        ceil_mode: Whether windows may reach over the end; not supported.
+    """
+    reach = [int(size) for size in kernel_sizes]
+    steps = _per_axis(strides, reach)
+    margins = _margins(pad_type, pad, reach, steps)
+    if ceil_mode or (exclude_padding_from_average and any(map(any, margins))):
+        raise ValueError("ceil_mode True and exclude_padding_from_average True are not supported")
+    windows = _windows(_padded(x, margins, 0), reach, steps)
+    return np.asarray(windows.mean(axis=tuple(range(-len(reach), 0)), dtype=x.dtype))
 
 
 def _per_axis(given: Array | None, like: Sequence[int]) -> list[int]:
@@ -279,6 +314,7 @@ ARITHMETIC: Mapping[str, Callable[..., Any]] = {
     "rsqrt": lambda x, epsilon=1e-12: 1 / np.sqrt(x + epsilon),
     "relu": lambda x: np.asarray(np.maximum(x, x.dtype.type(0))),
     "sigmoid": sigmoid,
+    "sigmoid_hard": sigmoid_hard,
     "tanh": _of_one(np.tanh),
     "silu": lambda x: x * sigmoid(x),
     "gelu": gelu,
@@ -287,6 +323,7 @@ ARITHMETIC: Mapping[str, Callable[..., Any]] = {
     "layer_norm": layer_norm,
     "conv": conv,
     "max_pool": max_pool,
+    "avg_pool": avg_pool,
     "linear": linear,
     "matmul": matmul,
     "lstm": lstm,

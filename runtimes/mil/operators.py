@@ -110,6 +110,14 @@ def constexpr_lut_to_dense(indices: Array, lut: Array, shape: Array) -> Array:
     return np.asarray(lut[places].reshape([int(size) for size in shape]))
 
 
+def pad(x: Array, pad: Array, mode: str = "constant", constant_val: Array | float = 0.0) -> Array:
+    """Put a value before and after the last axes; ``pad`` has two counts for each of them."""
+    if mode != "constant":
+        raise ValueError(f"mode {mode!r} is not supported")
+    margins = [(int(before), int(after)) for before, after in pad.reshape(-1, 2)]
+    return np.pad(x, [(0, 0)] * (x.ndim - len(margins)) + margins, constant_values=x.dtype.type(constant_val))
+
+
 OPERATORS: Mapping[str, Callable[..., Any]] = {
     **ARITHMETIC,
     "reshape": reshape,
@@ -117,6 +125,7 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "squeeze": squeeze,
     "expand_dims": expand_dims,
     "concat": concat,
+    "pad": pad,
     "slice_by_index": slice_by_index,
     "gather": gather,
     "shape": lambda x: np.array(x.shape, dtype=np.int32),

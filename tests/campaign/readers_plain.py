@@ -59,10 +59,10 @@ def read_adapt_settings(folder: Path) -> object:
 def read_corpus(folder: Path) -> object:
     from campaign.toys import SPEC
     from inkport.commands.lm import _texts
-    from inkport.commands.synth import _read_symbols
+    from inkport.train.symbols import read_symbols
     from inkport.train.synth.corpus import load_corpus
 
-    _read_symbols(folder / "corpus.txt")
+    read_symbols(folder / "corpus.txt")
     list(_texts([folder / "corpus.txt"], [], SPEC.charset, 50, ""))
     return load_corpus(folder / "corpus.txt")
 

@@ -18,6 +18,7 @@ def average(
     shares: Annotated[tuple[float, ...], Parameter(consume_multiple=True)],
     out: OutFile,
     version: str | None = None,
+    half: bool = False,
 ) -> None:
     """Average weights files of rounds that started from one another; often the average reads better than each.
 
@@ -28,8 +29,10 @@ def average(
         shares: One share per file; they sum to 1.
         out: The new weights file.
         version: Version of the result; that of the first file if left out.
+        half: Keep values in half precision: half the bytes, widened again where they are read.
     """
     with needing("averaging", extra="torch"):
         from inkport.model.weights import average_weights, save_weights
-    save_weights(out, average_weights(weights, shares, version=version))
+
+    save_weights(out, average_weights(weights, shares, version=version), half=half)
     sys.stdout.write(f"{out}\n")

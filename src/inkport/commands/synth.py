@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from inkport.commands._options import Jobs, OutFolder
-from inkport.core.charset import normalise_text
 from inkport.core.errors import UsageError
 from inkport.train.synth.look import Look
 
@@ -70,11 +69,12 @@ def synth(
         coverage: Render nothing; print which share of each text's words each font can draw.
         jobs: Processes.
     """
+    from inkport.train.symbols import read_symbols
     from inkport.train.synth.fonts import find_fonts, select_fonts
 
     found = find_fonts(fonts)
     chosen = select_fonts(found, only) if only else found
-    allowed = None if symbols is None else _read_symbols(symbols)
+    allowed = None if symbols is None else frozenset(read_symbols(symbols).symbols)
     if coverage:
         from inkport.train.synth.fonts import measure_coverage, render_coverage
 
@@ -137,14 +137,6 @@ def _without_mishaps(look: Look) -> Look:
     if look.shares() != Look().shares():
         raise UsageError("--plain-look is a look without mishaps, so it takes no share of any")
     return look.without_mishaps()
-
-
-def _read_symbols(path: Path) -> frozenset[str]:
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as UTF-8 text ({error})", remedy="pass a file of symbols") from error
-    return frozenset(normalise_text(content)) | {" "}
 
 
 def _progress(total: int) -> Callable[[int], None]:

@@ -203,6 +203,7 @@ def wrap_weights(weights: Path, out: Path, *, stage: str, parent: Artifact) -> A
         parent=parent.digest,
         tools=tool_versions("torch", "safetensors"),
         options=loaded.provenance,
+        attribution=parent.provenance.attribution,
     )
     provenance = with_line_digests(provenance, inherited=parent.provenance.line_digests)
     with new_artifact(

@@ -60,6 +60,8 @@ class Provenance:
     """Settings of the stage."""
     calibration: Calibration | None = None
     """Lines that a quantized artifact was calibrated on."""
+    attribution: tuple[str, ...] = ()
+    """Whose works it descends from, where their licences ask to be named (``inkport.core.attribution``)."""
     line_digests: Mapping[str, str] = field(default_factory=dict)
     """Digests of the lines that made it and what it descends from, by role (``inkport.lines.roles``).
 

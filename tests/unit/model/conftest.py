@@ -24,6 +24,10 @@ TOYS: dict[str, tuple[dict[str, Any], PreprocessSpec]] = {
         {"height": 32, "stem": 4, "channels": [8, 8, 12], "blocks": [1, 1, 1], "hidden": 6, "layers": 2},
         PreprocessSpec(height=32),
     ),
+    "ppocr-small": (
+        {"stem": 8, "channels": [8, 12, 16], "blocks": [2, 3, 1], "dim": 16, "heads": 2, "depth": 1},
+        PreprocessSpec(),
+    ),
     "htr-vt": ({"dim": 16, "heads": 2, "depth": 1}, PreprocessSpec(height=64, max_width=512)),
 }
 """Overrides and preprocessing by network."""

@@ -57,3 +57,24 @@ def test_weights_of_another_recogniser_are_refused(rounds, tmp_path):
     save_weights(rounds[1], other)
     with pytest.raises(SpecMismatchError, match=r"second\.safetensors"):
         average(rounds, shares=(0.5, 0.5), out=tmp_path / "out.safetensors")
+
+
+def test_half_precision_takes_half_the_bytes_and_reads_alike(rounds, tmp_path):
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    average(rounds, shares=(0.5, 0.5), out=whole)
+    average(rounds, shares=(0.5, 0.5), out=half, half=True)
+    first, second = load_weights(whole), load_weights(half)
+    values = sum(tensor.numel() for tensor in first.tensors.values() if tensor.is_floating_point())
+    assert whole.stat().st_size - half.stat().st_size == pytest.approx(2 * values, abs=64)
+    for name, tensor in second.tensors.items():
+        assert tensor.dtype == first.tensors[name].dtype
+        np.testing.assert_allclose(tensor, first.tensors[name], rtol=2**-11, atol=1e-7)
+    assert second.network().state_dict().keys() == first.tensors.keys()
+
+
+def test_values_beyond_half_precision_are_refused(rounds, tmp_path):
+    weights = load_weights(rounds[0])
+    huge = weights.tensors | {"head.bias": weights.tensors["head.bias"] + 70_000}
+    with pytest.raises(UsageError, match=r"head\.bias has values up to 7e\+04, half precision reaches 65504"):
+        save_weights(tmp_path / "half.safetensors", replace(weights, tensors=huge), half=True)
+    assert not (tmp_path / "half.safetensors").exists()

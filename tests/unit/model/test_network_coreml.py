@@ -18,7 +18,7 @@ from inkport.model.weights import Weights, deploy_tensors, save_weights
 from inkport.model.zoo import find
 
 
-@pytest.mark.parametrize("name", ["convtext", "crnn", "htr-vt"])
+@pytest.mark.parametrize("name", ["convtext", "crnn", "htr-vt", "ppocr-small"])
 def test_the_package_reads_as_the_network_does(make_toy, name, rng, tmp_path):
     toy = make_toy(name)
     spec = RecogniserSpec(

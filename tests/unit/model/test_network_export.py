@@ -40,7 +40,7 @@ def artifact(toy: Any, folder: Any) -> Artifact:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["convtext", "crnn", "htr-vt"])
+@pytest.mark.parametrize("name", ["convtext", "crnn", "htr-vt", "ppocr-small"])
 def test_one_graph_reads_every_batch_and_width(make_toy, folder, rng, name):
     source = artifact(make_toy(name), folder / name)
     exported = onnx_from_safetensors(source, folder / f"{name}-onnx")

@@ -91,11 +91,15 @@ def test_scaling_really_scales():
         "perspective",
         "paper",
         "neighbours",
+        "widen",
+        "clip",
+        "faint",
+        "ruling",
     ],
 )
 def test_every_part_does_something(batch, part):
     images, widths = batch
-    strength = {"mask": 1.0, "shear": 0.4, "elastic": 1.5}.get(part, 0.3)
+    strength = {"mask": 1.0, "shear": 0.4, "elastic": 1.5, "widen": 0.6, "faint": 1.0}.get(part, 0.3)
     recipe = AugmentRecipe(**(dict.fromkeys(AugmentRecipe.__dataclass_fields__, 0) | {part: strength, "spans": 3}))
     changed = [run(images, widths, recipe, seed=s)[0][..., :192] for s in range(5)]
     assert any((x - images).abs().max() > 0.01 for x in changed)
@@ -224,3 +228,83 @@ def test_neighbours_reach_in_from_above_or_below_only():
 def test_a_line_alone_has_no_neighbour(batch):
     images, widths = batch[0][:1], batch[1][:1]
     assert torch.equal(run(images, widths, only(neighbours=1))[0], run(images, widths, OFF)[0])
+
+
+def test_a_quarter_of_the_batches_is_widened_by_up_to_what_the_recipe_says():
+    images, widths = torch.ones(8, 1, 48, 320), torch.full((8,), 320)
+    found = torch.stack([run(images, widths, only(widen=0.6), seed=s)[1] for s in range(200)])
+    wide = (found > 320).any(dim=1)
+    assert 0.15 < wide.float().mean() < 0.35
+    assert (found[~wide] == 320).all()
+    assert found.min() == 320
+    assert 500 <= found.max() <= 320 * 1.6
+
+
+def test_a_clipped_end_loses_columns_and_what_is_left_stays():
+    # Every column has a gray of its own, so that each one that is left says where it came from.
+    images = (torch.arange(320) / 400).expand(64, 1, 48, 320).contiguous()
+    result, widths = run(images, torch.full((64,), 320), only(clip=0.5))
+    first = (result[:, 0, 24, 0] * 400).round()
+    assert set((first > 0).tolist()) == {True, False}
+    assert first.max() <= 12
+    for row, start, width in zip(result[:, 0, 24], first, widths, strict=True):
+        content = int((row < 0.9999).sum())
+        assert 320 - 24 <= content <= 320
+        assert width == -(-content // 16) * 16
+        # Half a column at most: what is cut is no whole number of columns.
+        wanted = (start + torch.arange(content - 1)) / 400
+        torch.testing.assert_close(row[: content - 1], wanted, atol=1.1 / 400, rtol=0)
+        assert (row[content:] == 1).all()
+
+
+def test_faint_ink_is_near_its_paper_and_fainter_ink_stays():
+    images = torch.full((64, 1, 48, 320), 0.9)
+    images[:, :, 20:28, 40:280] = torch.linspace(0.1, 0.88, 64).view(-1, 1, 1, 1)
+    result, _ = run(images, torch.full((64,), 320), only(faint=1))
+    before, after = 0.9 - images[:, 0, 24, 100], result[:, 0, 0, 0] - result[:, 0, 24, 100]
+    torch.testing.assert_close(result[:, 0, 0, 0], torch.full((64,), 0.9), atol=1e-4, rtol=0)
+    assert (after <= before + 1e-5).all()
+    assert (after <= 0.3 + 1e-5).all()
+    assert (after >= torch.minimum(before, torch.tensor(0.08)) - 1e-5).all()
+    assert after.std() > 0.03
+
+
+def rulings(seeds=16):
+    images = torch.ones(16, 1, 48, 640)
+    widths = torch.full((16,), 640)
+    return torch.cat([1 - run(images, widths, only(ruling=1), seed=s)[0][:, 0] for s in range(seeds)])
+
+
+def test_rulings_are_dotted_dashed_whole_and_squared():
+    kinds = {"dotted": 0, "dashed": 0, "whole": 0, "squared": 0}
+    for dark in rulings():
+        on = dark > 0.04
+        # Slopes move a ruling by up to six rows from end to end: short pieces are level.
+        piece = on[:, 200:264]
+        lit = piece[piece.any(dim=1)].float().mean(dim=1)
+        if on.all(dim=0).any():
+            # Upright strokes reach from top to bottom: squares.
+            kinds["squared"] += 1
+        elif lit.max() > 0.97:
+            kinds["whole"] += 1
+        else:
+            runs = (on[:, 1:] & ~on[:, :-1]).sum(dim=1)
+            length = on.sum(dim=1)[runs > 0] / runs[runs > 0]
+            kinds["dotted" if length.max() < 5 else "dashed"] += 1
+    assert min(kinds.values()) >= 30, kinds
+
+
+def test_rulings_never_hide_ink_and_stay_light():
+    images = torch.ones(32, 1, 48, 320)
+    images[:, :, 10:40, 50:54] = 0.0
+    result, _ = run(images, torch.full((32,), 320), only(ruling=1))
+    assert (result[images == 0] < 1e-3).all()
+    assert result[images == 1].min() >= 0.5 - 1e-5
+    assert ((result < 0.97) & (images == 1)).flatten(1).any(dim=1).all()
+
+
+def test_every_fifth_line_may_be_ruled():
+    ruled = torch.stack(
+        [(run(torch.ones(64, 1, 48, 64), torch.full((64,), 64), only(ruling=0.2), seed=s)[0] < 0.97) for s in range(6)]
+    )
+    assert 0.1 < ruled.flatten(2).any(dim=2).float().mean() < 0.3

@@ -126,3 +126,18 @@ def test_a_gpu_makes_the_same_batches(audit, toy_spec):
     after = lines.batch([4, 0, 2], [1, -1, -1])
     assert after.images.device.type == "cuda"
     assert torch.equal(after.images.cpu(), before.images)
+
+
+def test_an_epoch_holds_each_line_as_often_as_it_shall():
+    widths = np.random.default_rng(0).integers(32, 900, size=60)
+    times = np.repeat([3.0, 1.5, 1.0, 0.25], [10, 20, 18, 12])
+    sampler = Sampler(widths, batch=3, seed=5, times=times)
+    assert sampler.per_epoch == 27
+    counts = [np.bincount(np.concatenate([sampler.step(e * 27 + s) for s in range(27)]), minlength=60) for e in (0, 1)]
+    for count in counts:
+        assert count.sum() == 81
+        # At most one batch less one line is left over.
+        assert (np.abs(count - times) < 1).sum() >= 58
+        assert set(count[10:30]) <= {1, 2}
+    mean = np.mean([np.bincount(sampler._repeated(times, e), minlength=60) for e in range(200)], axis=0)
+    np.testing.assert_allclose(mean, times, atol=0.15)

@@ -11,12 +11,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
+from inkport.core.attribution import attributions  # noqa: E402
 from inkport.core.charset import Charset  # noqa: E402
 from inkport.core.ctc import greedy  # noqa: E402
 from inkport.core.errors import CheckpointError, LineDataError, RecipeError, SpecMismatchError  # noqa: E402
 from inkport.core.files import sha256_file  # noqa: E402
 from inkport.core.preprocess import PreprocessSpec  # noqa: E402
-from inkport.model.weights import load_weights  # noqa: E402
+from inkport.model.weights import load_weights, save_weights  # noqa: E402
 from inkport.train.objectives import Step, ctc_loss  # noqa: E402
 from inkport.train.prepare import prepare_data  # noqa: E402
 from inkport.train.teacher import Readings  # noqa: E402
@@ -277,6 +278,22 @@ def test_a_checkpoint_is_bound_to_its_teacher(make_recipe, make_trainer, save_to
     save_toy("teacher.safetensors", seed=9, config=toy_config)
     with pytest.raises(CheckpointError, match="another recipe or teacher"):
         make_trainer(made)
+
+
+def test_what_a_teacher_descends_from_is_said_of_its_student(make_recipe, make_trainer, tmp_path):
+    teacher = load_weights(tmp_path / "teacher.safetensors")
+    credited = replace(teacher, provenance={"start": {"attribution": ["Descends from A."]}})
+    save_weights(tmp_path / "teacher.safetensors", credited)
+    make_trainer(make_recipe("frame = 1")).run()
+    assert attributions(load_weights(tmp_path / "run/last.safetensors").provenance) == ("Descends from A.",)
+
+
+def test_a_student_with_fewer_symbols_takes_the_others_from_its_teacher(make_recipe, save_toy, tmp_path):
+    save_toy("start.safetensors", charset=Charset(tuple(" abcd")))
+    data = prepare_data(make_recipe("frame = 1", top='charset = "teacher"'), tmp_path)
+    assert data.spec.charset.symbols == tuple(" abcdeé")
+    few = load_weights(tmp_path / "start.safetensors").tensors["head.weight"]
+    assert torch.equal(data.start.tensors["head.weight"][: len(few)], few)
 
 
 def test_the_charset_may_be_the_teachers(make_recipe, tmp_path, lines_folder):

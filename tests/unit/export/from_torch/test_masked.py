@@ -13,9 +13,15 @@ from inkport.export.from_torch.litert import MaskedNetwork
 from inkport.model.zoo import build
 
 
-@pytest.fixture(scope="module")
-def network(toy_spec):
-    return seeded("convtext-tiny", toy_spec, stem=8, channels=[16, 16, 16], dim=24, heads=2, hidden=32, depth=2)
+SMALL = {
+    "convtext-tiny": {"stem": 8, "channels": [16, 16, 16], "dim": 24, "heads": 2, "hidden": 32, "depth": 2},
+    "ppocr-small": {"stem": 8, "channels": [8, 12, 16], "blocks": [2, 3, 1], "dim": 16, "heads": 2, "depth": 1},
+}
+
+
+@pytest.fixture(scope="module", params=SMALL)
+def network(toy_spec, request):
+    return seeded(request.param, toy_spec, **SMALL[request.param])
 
 
 def seeded(name, spec, **config):

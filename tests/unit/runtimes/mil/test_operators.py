@@ -37,6 +37,7 @@ def ints(*values):
     [
         ("relu", torch.relu),
         ("sigmoid", torch.sigmoid),
+        ("sigmoid_hard", lambda x: (0.2 * x + 0.5).clamp(0, 1)),
         ("tanh", torch.tanh),
         ("silu", functional.silu),
         ("gelu", functional.gelu),
@@ -188,6 +189,21 @@ def test_max_pool(rng, size, stride, pad):
     same(found, expected)
 
 
+@pytest.mark.parametrize(("size", "stride", "pad"), [((3, 1), (3, 1), 0), ((3, 3), (2, 1), 1)])
+def test_avg_pool(rng, size, stride, pad):
+    x = normal(rng, 2, 3, 9, 10)
+    expected = functional.avg_pool2d(tensor(x), size, stride, pad)
+    found = OPERATORS["avg_pool"](
+        x, kernel_sizes=ints(*size), strides=ints(*stride), pad_type="custom", pad=ints(*[pad] * 4)
+    )
+    same(found, expected)
+
+
+def test_pad(rng):
+    x = normal(rng, 2, 3, 4)
+    same(OPERATORS["pad"](x, ints(0, 1, 2, 3), constant_val=0.5), functional.pad(tensor(x), (2, 3, 0, 1), value=0.5))
+
+
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("sequence", [False, True])
 def test_lstm(rng, both, sequence):
@@ -310,6 +326,8 @@ W = np.zeros((2, 2, 3, 3), dtype=np.float32)
         ("conv", {"x": X, "weight": W, "pad_type": "custom"}, "pad_type 'custom' with pad None"),
         ("conv", {"x": X, "weight": W, "pad_type": "same", "strides": ints(2, 2)}, "odd windows and stride 1"),
         ("max_pool", {"x": X, "kernel_sizes": ints(2, 2), "ceil_mode": np.True_}, "ceil_mode True"),
+        ("avg_pool", {"x": X, "kernel_sizes": ints(2, 2), "ceil_mode": np.True_}, "ceil_mode True"),
+        ("pad", {"x": X, "pad": ints(1, 1), "mode": "reflect"}, "mode 'reflect'"),
     ],
 )
 def test_an_attribute_value_that_is_not_supported_is_named(name, arguments, message):
