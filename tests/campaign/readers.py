@@ -29,6 +29,7 @@ OWN_FILES: Mapping[str, str] = {
     "inkport.export.from_onnx.trt_lint": "a table in the package",
     "inkport.export.mlpackage": "what coremltools wrote in the call before",
     "inkport.lines.roles": "a list in the package",
+    "inkport.model.ppocr_weights": "a file of the package rapidocr, of one known digest",
     "inkport.model.weights": "weights that load_weights has opened before",
     "inkport.runtimes.ort_javascript": "package.json of inkport and of the packages that npm installed beside it",
     "inkport.runtimes.ort_arm64": "a note that scripts/arm64_root.sh left",

@@ -136,7 +136,7 @@ PLAIN_READERS = (
     Reader(name="pruning", modules=("train.prune.scan",), read=read_pruning),
     Reader(name="ablation", modules=("train.ablation.runs",), read=read_ablation),
     Reader(name="adapt-settings", modules=("commands.adapt",), read=read_adapt_settings),
-    Reader(name="corpus", modules=("commands.lm", "commands.synth", "train.synth.corpus"), read=read_corpus),
+    Reader(name="corpus", modules=("commands.lm", "train.symbols", "train.synth.corpus"), read=read_corpus),
     Reader(name="report", modules=("benchmarks.checks.compare.document",), read=read_report),
     Reader(name="curve", modules=("commands.buckets",), read=read_curve),
     Reader(name="sensitivity", modules=("export.quantize.search.scan_report",), read=read_sensitivity),
