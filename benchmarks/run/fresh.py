@@ -87,7 +87,7 @@ LATER = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChildRequest:
+class ChildTask:
     """What to run; the images are the files ``*.npy`` beside it, in the order of their names."""
 
     artifact: Path
@@ -127,7 +127,7 @@ def measure_ready(folder: Path, *, clock: Clock = clock_ns) -> Ready:
         InkportError: If the artifact cannot be opened or run, or the session changes its input.
     """
     request = parse_config(
-        ChildRequest, json.loads((folder / "request.json").read_text(encoding="utf-8")), where="request.json"
+        ChildTask, json.loads((folder / "request.json").read_text(encoding="utf-8")), where="request.json"
     )
     artifact = load_artifact(request.artifact)
     kept = [np.load(file) for file in sorted(folder.glob("*.npy"))]
@@ -275,7 +275,7 @@ def _run(artifact: Artifact, target: Target, options: SessionOptions, images: Se
         order = [0, *(1 + np.random.default_rng(seed).permutation(len(images) - 1))]
         for place, index in enumerate(order):
             np.save(folder / f"{place:03}.npy", images[index])
-        request = ChildRequest(
+        request = ChildTask(
             artifact=artifact.path.resolve(),
             runtime=target.runtime,
             device=target.device,
