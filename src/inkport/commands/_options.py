@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from cyclopts import Parameter, Token, convert
 
 from inkport.core.config import LARGEST, require_seed, require_threads
 from inkport.core.files import require_file, require_folder
-from inkport.lines.audit import Finding, Problem, summarise
 
 
 LONGEST_S = 10_000_000
@@ -141,19 +139,3 @@ OutFile = Annotated[Path, _output(require_file)]
 """A file that is written, or replaced."""
 OutArtifact = Annotated[Path, _output(require_artifact)]
 """A folder that becomes an artifact's, or is one that is replaced."""
-
-
-Skip = Annotated[
-    str,
-    Parameter(
-        help="Problems whose lines are left out and counted, instead of refused, separated by commas: "
-        f"{', '.join(Problem)}."
-    ),
-]
-"""Problems by name, separated by commas; ``problems_of`` reads it."""
-
-
-def say_skipped(findings: Sequence[Finding]) -> None:
-    """Count on stderr the lines that were left out by request."""
-    if findings:
-        sys.stderr.write(f"left out by --skip: {len(findings)} lines ({summarise(findings)})\n")

@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from inkport.benchmarks.run.request import Options, Request, check_targets
 from inkport.commands._model import resolve_model
-from inkport.commands._options import say_skipped
 from inkport.core.artifact import Artifact, bundled_artifacts
 from inkport.core.errors import ArtifactNotFoundError, ExportError, LineDataError, TargetError, UsageError
 from inkport.core.registry import load_runtime, probe
 from inkport.core.target import Target, load_targets
-from inkport.lines.audit import Audit, Problem, audit_for
+from inkport.lines.audit import Audit, Finding, Problem, audit_for, summarise
 from inkport.lines.line import Line
 from inkport.lines.roles import LEARNT, Role, name_lines, recorded, refuse_recorded, refuse_shared
 from inkport.lines.source import read_lines, source_name
@@ -24,6 +25,22 @@ from inkport.lines.source import read_lines, source_name
 
 if TYPE_CHECKING:
     from inkport.export.quantize.calibration import CalibrationSet
+
+
+Skip = Annotated[
+    str,
+    Parameter(
+        help="Problems whose lines are left out and counted, instead of refused, separated by commas: "
+        f"{', '.join(Problem)}."
+    ),
+]
+"""Problems by name, separated by commas; ``problems_of`` reads it."""
+
+
+def say_skipped(findings: Sequence[Finding]) -> None:
+    """Count on stderr the lines that were left out by request."""
+    if findings:
+        sys.stderr.write(f"left out by --skip: {len(findings)} lines ({summarise(findings)})\n")
 
 
 def problems_of(skip: str) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from inkport.benchmarks.run.environment import read_environment
-from inkport.commands._options import Jobs, OutFile, OutFolder, Seed, Skip, Threads
+from inkport.commands._options import Jobs, OutFile, OutFolder, Seed, Threads
 from inkport.commands._output import deliver, say
-from inkport.commands._request import problems_of
+from inkport.commands._request import Skip, problems_of
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_toml
 from inkport.core.errors import UsageError, needing

@@ -13,8 +13,7 @@ from cyclopts import Parameter
 from inkport.benchmarks.measure.width_cost import CostModel, Plan, plan_buckets
 from inkport.benchmarks.report.text import aligned
 from inkport.commands._model import resolve_model
-from inkport.commands._options import Skip, say_skipped
-from inkport.commands._request import problems_of
+from inkport.commands._request import Skip, problems_of, say_skipped
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_json
 from inkport.core.errors import DataError, RecipeError, UsageError

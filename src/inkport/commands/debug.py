@@ -13,9 +13,10 @@ from inkport.benchmarks.checks.debug.trace import DebugTarget, availability, deb
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFolder, Skip
+from inkport.commands._options import OutFolder
 from inkport.commands._output import deliver
 from inkport.commands._request import (
+    Skip,
     audit_sources,
     calibrate,
     check_calibration,

@@ -9,8 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
-from inkport.commands._options import Count, OutFolder, Skip
-from inkport.commands._request import calibrate, problems_of
+from inkport.commands._options import Count, OutFolder
+from inkport.commands._request import Skip, calibrate, problems_of
 from inkport.core.artifact import Artifact
 from inkport.core.errors import UsageError
 from inkport.core.target import Precision

@@ -9,8 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.commands._options import Skip, say_skipped
-from inkport.commands._request import problems_of
+from inkport.commands._request import Skip, problems_of, say_skipped
 from inkport.core.errors import UsageError
 from inkport.core.tables import Table, markdown_table
 from inkport.lines.audit import Finding

@@ -20,9 +20,10 @@ from inkport.benchmarks.run.kit.open import Kit, open_kit, open_result
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.benchmarks.run.request import Request
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFile, OutFolder, Seconds, Skip, Threads
+from inkport.commands._options import OutFile, OutFolder, Seconds, Threads
 from inkport.commands._output import deliver
 from inkport.commands._request import (
+    Skip,
     audit_sources,
     calibrate,
     check_calibration,

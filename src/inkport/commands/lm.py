@@ -22,15 +22,17 @@ from inkport.benchmarks.run.fusion import (
     with_digests,
 )
 from inkport.commands._model import resolve_model
-from inkport.commands._options import Most, OutFile, Skip, Threads, say_skipped
+from inkport.commands._options import Most, OutFile, Threads
 from inkport.commands._output import deliver
 from inkport.commands._request import (
+    Skip,
     audit_sources,
     first_lines,
     problems_of,
     refuse_lm_lines,
     refuse_made_by,
     refuse_tuning,
+    say_skipped,
 )
 from inkport.core.artifact import Artifact, bundled_artifacts, find_lm
 from inkport.core.beam import BeamDecoder

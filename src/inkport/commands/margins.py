@@ -12,9 +12,9 @@ from inkport.benchmarks.checks.flips.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
-from inkport.commands._options import OutFolder, Skip, Threads
+from inkport.commands._options import OutFolder, Threads
 from inkport.commands._output import deliver
-from inkport.commands._request import prepare_request, problems_of
+from inkport.commands._request import Skip, prepare_request, problems_of
 from inkport.core.console import json_for_stdout, results_only
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from inkport.commands._options import Count, OutFile, Skip, Threads, refuse_impossible_numbers, say_skipped
+from inkport.commands._options import Count, OutFile, Threads, refuse_impossible_numbers
+from inkport.commands._request import Skip, say_skipped
 from inkport.core.errors import LineDataError, UsageError, needing
 from inkport.core.files import sha256_file, write_atomically
 

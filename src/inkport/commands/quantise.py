@@ -12,8 +12,9 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.measure.gaps import PROBES
 from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.commands._model import resolve_model
-from inkport.commands._options import Count, Most, OutArtifact, OutFile, Skip, Threads
+from inkport.commands._options import Count, Most, OutArtifact, OutFile, Threads
 from inkport.commands._request import (
+    Skip,
     audit_sources,
     calibrate,
     check_calibration,

@@ -20,9 +20,10 @@ from inkport.benchmarks.run.progress import clear_progress, terminal_progress
 from inkport.benchmarks.run.request import Request, VerifyOptions, check_targets
 from inkport.commands._device import HERE, DeviceOptions, verify_on_devices
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFolder, Skip, Threads
+from inkport.commands._options import OutFolder, Threads
 from inkport.commands._output import deliver, warn_of_sharing
 from inkport.commands._request import (
+    Skip,
     audit_sources,
     calibrate,
     check_calibration,
