@@ -252,7 +252,7 @@ def fake_quantized(network: Recogniser, recipe: Recipe, data: Prepared | None = 
     quantized = FakeQuantized(network, recipe.qat, recipe.preprocess).to(device)
     if data is not None:
         chosen = calibration_lines(data.train.lines, recipe.qat.calibration_lines)
-        prepared = (prepare(line.gray(), recipe.preprocess) for line in chosen)
+        prepared = (prepare(line.pixels(), recipe.preprocess) for line in chosen)
         quantized.measure(torch.from_numpy(image).to(device) for image in prepared)
     return quantized
 

@@ -8,16 +8,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from inkport.benchmarks.run.environment import read_environment
-from inkport.benchmarks.run.kit.archive import Array
-from inkport.benchmarks.run.kit.manifest import TENSORS, KitLine, KitStage, KitTarget, can_be_shown
+from inkport.benchmarks.run.kit.archive import Array, Values
+from inkport.benchmarks.run.kit.manifest import (
+    TENSORS,
+    KitLine,
+    KitStage,
+    KitTarget,
+    are_bytes,
+    as_input,
+    can_be_shown,
+    gray_stage,
+    tensor_stage,
+)
 from inkport.benchmarks.run.kit.open import Kit, Result, ResultWriter, RunnerInfo
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.core.artifact import Artifact
 from inkport.core.config import to_plain
 from inkport.core.ctc import greedy
 from inkport.core.errors import RuntimeExecutionError, UnsupportedFormatError, UsageError
-from inkport.core.preprocess import prepare
 from inkport.core.registry import load_runtime, open_session, probe
 from inkport.core.runtime import CheckedSession, Evidence, Session, SessionOptions
 from inkport.core.scratch import scratch
@@ -34,7 +45,7 @@ class Output:
     """What it read, if it decodes."""
     run_ns: int | None = None
     """Time of the inference in nanoseconds, by its own clock, if it has one."""
-    tensors: Mapping[KitStage, Array] = field(default_factory=dict)
+    tensors: Mapping[KitStage, Values] = field(default_factory=dict)
     """The arrays that it was asked to show."""
 
 
@@ -105,12 +116,14 @@ class RuntimeReader:
             ImageError: If the image cannot be read here.
             RuntimeExecutionError: If the runtime fails or returns something that breaks its contract.
         """
-        gray = line.gray()
-        tensor = prepare(gray, self._spec.preprocess)
-        if (width := tensor.shape[3]) not in self._warm:
-            self._session.run(tensor)
+        pre = self._spec.preprocess
+        gray = gray_stage(line, pre)
+        tensor = tensor_stage(gray, pre)
+        images = as_input(tensor, pre)
+        if (width := images.shape[3]) not in self._warm:
+            self._session.run(images)
             self._warm.add(width)
-        logits = self._session.run(tensor)
+        logits = self._session.run(images)
         values = {KitStage.GRAY: gray, KitStage.TENSOR: tensor, KitStage.LOGITS: logits}
         return Output(
             text=greedy(logits[0], self._spec.charset).text,
@@ -169,8 +182,9 @@ class ChildReader:
         except BaseException:
             self._child.close()
             raise
+        self._reads = "start" in hello
         self._ask: Callable[[dict[str, Any], Collection[KitStage]], Output] = (
-            self._ask_read if "start" in hello else self._ask_run
+            self._ask_read if self._reads else self._ask_run
         )
 
     def read(self, line: Line, *, tensors: Collection[KitStage]) -> Output:
@@ -192,7 +206,11 @@ class ChildReader:
         if self.start is KitStage.IMAGE:
             file.write_bytes(line.image if isinstance(line.image, bytes) else line.image.read_bytes())
             return {"file": str(file)}
-        values = line.gray() if self.start is KitStage.GRAY else prepare(line.gray(), self._preprocess)
+        values = gray_stage(line, self._preprocess)
+        if self.start is KitStage.TENSOR:
+            values = tensor_stage(values, self._preprocess)
+            if not self._reads:
+                values = as_input(values, self._preprocess)
         write_tensor(file, values)
         return {"file": str(file), "shape": list(values.shape)}
 
@@ -218,7 +236,12 @@ class ChildReader:
             text=text,
             run_ns=_time(answer, self._label),
             tensors={
-                KitStage(stage): read_tensor(file, shapes.get(stage), label=self._label)
+                KitStage(stage): read_tensor(
+                    file,
+                    shapes.get(stage),
+                    label=self._label,
+                    dtype=np.uint8 if are_bytes(KitStage(stage), self._preprocess) else np.float32,
+                )
                 for stage, file in outputs.items()
             },
         )

@@ -9,10 +9,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from inkport.benchmarks.run.kit.archive import Values
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import parse_json
 from inkport.core.errors import ArtifactCorruptError, InkportError
+from inkport.core.preprocess import PreprocessSpec, normalise, prepare, prepare_bytes, to_bytes
 from inkport.core.target import Budget, Precision
+from inkport.lines.line import Line
 
 
 class KitStage(StrEnum):
@@ -21,9 +27,9 @@ class KitStage(StrEnum):
     IMAGE = "image"
     """The encoded file; only ever a start."""
     GRAY = "gray"
-    """The decoded image, float32 (h, w), 0 black .. 1 white."""
+    """The decoded image (h, w): bytes, 0 black .. 255 white; with triangle-v1 float32, 0 black .. 1 white."""
     TENSOR = "tensor"
-    """The prepared image, float32 (1, 1, height, w)."""
+    """The prepared image (1, 1, height, w): bytes; with triangle-v1 float32, the network's input."""
     LOGITS = "logits"
     """The network's output, float32 (1, t, k)."""
     TEXT = "text"
@@ -44,6 +50,39 @@ def can_be_shown(start: KitStage, shown: tuple[KitStage, ...]) -> bool:
     """Return whether a runner can start there and show these: each once, in order, and at least logits or text."""
     places = [ORDER.index(stage) for stage in (start, *shown)]
     return start in STARTS and places == sorted(set(places)) and (KitStage.LOGITS in shown or KitStage.TEXT in shown)
+
+
+def are_bytes(stage: KitStage, spec: PreprocessSpec) -> bool:
+    """Return whether the values of a stage are uint8."""
+    return spec.in_bytes and stage in (KitStage.GRAY, KitStage.TENSOR)
+
+
+def gray_stage(line: Line, spec: PreprocessSpec) -> Values:
+    """Return the decoded image of a line.
+
+    Raises:
+        ImageError: If the image is damaged or too small.
+    """
+    return to_bytes(line.pixels()) if spec.in_bytes else line.gray()
+
+
+def tensor_stage(gray: Values, spec: PreprocessSpec) -> Values:
+    """Return the prepared image of what ``gray_stage`` gave.
+
+    Raises:
+        ImageError: If no line of text can be in it.
+    """
+    return prepare_bytes(gray, spec) if spec.in_bytes else prepare(gray, spec)
+
+
+def as_gray(gray: Values) -> npt.NDArray[np.float32]:
+    """Return a decoded image as float32, 0 black .. 1 white."""
+    return gray.astype(np.float32) / np.float32(255) if gray.dtype == np.uint8 else gray
+
+
+def as_input(tensor: Values, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
+    """Return the network's input of a prepared image."""
+    return normalise(tensor, spec) if tensor.dtype == np.uint8 else tensor
 
 
 FORMAT_VERSION = 1
@@ -114,9 +153,9 @@ class GoldenFiles:
     """Members with the golden values of one line, ``.npy``."""
 
     gray: str
-    """The decoded image, float32 (h, w), 0 black .. 1 white."""
+    """The decoded image: uint8 (h, w), 0 black .. 255 white; with triangle-v1 float32, 0 black .. 1 white."""
     tensor: str
-    """The prepared image, float32 (1, 1, height, w)."""
+    """The prepared image (1, 1, height, w): uint8; with triangle-v1 float32."""
     logits: str
     """The reference's logits, float32 (1, t, k)."""
 
@@ -150,9 +189,9 @@ class Tolerances:
     """How far values may lie from the golden ones."""
 
     gray_levels: float
-    """Root mean square difference of decoded images, in gray levels of 1/255."""
+    """Root mean square difference of decoded images, in gray levels of 1/255; 0 where they are bytes."""
     tensor_levels: float
-    """The same of prepared images, before normalisation."""
+    """The same of prepared images, before normalisation; 0 where they are bytes."""
     logits: Mapping[str, float]
     """Largest difference of logits, as a share of the golden ones' standard deviation, by precision of the artifact."""
 

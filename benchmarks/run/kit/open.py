@@ -10,7 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from inkport.benchmarks.run.kit.archive import Archive, Array, from_npy, open_archive, to_npy, write_archive
+from inkport.benchmarks.run.kit.archive import (
+    BYTES,
+    FLOATS,
+    Archive,
+    Values,
+    from_npy,
+    open_archive,
+    to_npy,
+    write_archive,
+)
 from inkport.benchmarks.run.kit.manifest import (
     MANIFEST,
     MANIFEST_BYTES,
@@ -23,6 +32,7 @@ from inkport.benchmarks.run.kit.manifest import (
     KitStage,
     KitTarget,
     Manifest,
+    are_bytes,
     can_be_shown,
     parse_document,
     parse_manifest,
@@ -84,7 +94,7 @@ class Kit:
         names = ", ".join(target.name for target in self.manifest.targets)
         raise UsageError(f"{self.path}: no target {name!r} in this kit", remedy=f"its targets: {names}")
 
-    def golden(self, line: KitLine) -> dict[KitStage, Array]:
+    def golden(self, line: KitLine) -> dict[KitStage, Values]:
         """Return the golden arrays of a line; empty if it has none."""
         if line.golden is None:
             return {}
@@ -93,7 +103,14 @@ class Kit:
             KitStage.TENSOR: line.golden.tensor,
             KitStage.LOGITS: line.golden.logits,
         }
-        return {stage: from_npy(self.members[name], name=f"{self.path}: {name}") for stage, name in names.items()}
+        return {
+            stage: from_npy(
+                self.members[name],
+                name=f"{self.path}: {name}",
+                dtypes=(BYTES if are_bytes(stage, self.spec.preprocess) else FLOATS,),
+            )
+            for stage, name in names.items()
+        }
 
     def extract_artifact(self, target: KitTarget, folder: Path) -> Artifact:
         """Write the artifact of a target into an empty folder, and open it.
@@ -260,14 +277,18 @@ class Result:
     members: Mapping[str, bytes]
     """Content by name."""
 
-    def tensor(self, line: LineResult, stage: KitStage) -> Array | None:
+    def tensor(self, line: LineResult, stage: KitStage) -> Values | None:
         """Return what the runner shows of a stage, or None.
 
         Raises:
             ArtifactCorruptError: If the member is not a tensor file.
         """
         name = line.tensors.get(stage)
-        return None if name is None else from_npy(self.members[name], name=f"{self.path}: {name}")
+        if name is None:
+            return None
+        # Whether gray and tensor are to be bytes is the kit's to say.
+        dtypes = (FLOATS,) if stage is KitStage.LOGITS else (FLOATS, BYTES)
+        return from_npy(self.members[name], name=f"{self.path}: {name}", dtypes=dtypes)
 
 
 class ResultWriter:
@@ -277,7 +298,7 @@ class ResultWriter:
         self._members: dict[str, bytes] = {}
         self._lines: list[LineResult] = []
 
-    def add(self, id: str, *, text: str | None, run_ns: int | None, tensors: Mapping[KitStage, Array]) -> None:  # noqa: A002
+    def add(self, id: str, *, text: str | None, run_ns: int | None, tensors: Mapping[KitStage, Values]) -> None:  # noqa: A002
         """Add a line.
 
         Args:

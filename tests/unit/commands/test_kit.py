@@ -8,8 +8,8 @@ import pytest
 
 from inkport.benchmarks.checks.kit import runner
 from inkport.benchmarks.run import request as reference
+from inkport.benchmarks.run.kit.manifest import tensor_stage
 from inkport.benchmarks.run.kit.open import open_result
-from inkport.core.preprocess import prepare
 
 
 TARGET = '[[target]]\nname = "{name}"\nruntime = "onnxruntime"\nprecision = "int8"\nbudget = {{ cer_margin = 9.0 }}\n'
@@ -69,7 +69,7 @@ def test_wrong_stages_are_exit_code_1_and_strangers_2(inkport, made, files, tmp_
     kit, result = files["--out"], tmp_path / "r.zip"
     made()
     with monkeypatch.context() as patched:
-        patched.setattr(runner, "prepare", lambda gray, spec: 1 - prepare(gray, spec))
+        patched.setattr(runner, "tensor_stage", lambda gray, spec: 255 - tensor_stage(gray, spec))
         assert inkport("kit", "run", kit, "--out", result).code == 0
     code, out, _ = inkport("kit", "check", kit, result)
     assert code == 1
