@@ -14,7 +14,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from inkport.model.blocks import SelfAttention
-from inkport.model.ppocr import SqueezeExcite
+from inkport.model.ppocr import SameUpper, SqueezeExcite
 
 
 HIDDEN = -1e4
@@ -24,9 +24,9 @@ HIDDEN = -1e4
 class MaskedNetwork(nn.Module):
     """Copies a network; ``forward`` takes images of any width together with a mask of their columns.
 
-    It masks convolutions, max pooling of values that are not negative, ``SelfAttention`` and ``SqueezeExcite``. A
-    network that mixes columns in another way (recurrence) gives logits that depend on the padding; the exporter's
-    comparison with the network finds that.
+    It masks convolutions, ``SameUpper``, ``SelfAttention`` and ``SqueezeExcite``. A network that mixes columns in
+    another way (recurrence) gives logits that depend on the padding; the exporter's comparison with the network finds
+    that.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -35,7 +35,7 @@ class MaskedNetwork(nn.Module):
         self.network = copy.deepcopy(network)
         for parent in list(self.network.modules()):
             for name, child in list(parent.named_children()):
-                if isinstance(child, nn.Conv1d | nn.Conv2d | nn.MaxPool2d) and _pads(child):
+                if isinstance(child, SameUpper) or (isinstance(child, nn.Conv1d | nn.Conv2d) and child.padding[-1]):
                     setattr(parent, name, _MaskedWindows(child, self._masks))
                 elif isinstance(child, SelfAttention):
                     child.attend = _masked(child.attend, self._masks)  # type: ignore[method-assign,assignment]
@@ -63,10 +63,6 @@ class _Masks:
         """Return the mask as (1, 1, 1, width)."""
         step = self.columns.shape[-1] // width
         return self.columns if step == 1 else self.columns[..., ::step]
-
-
-def _pads(layer: nn.Conv1d | nn.Conv2d | nn.MaxPool2d) -> bool:
-    return bool(layer.padding if isinstance(layer.padding, int) else layer.padding[-1])
 
 
 class _MaskedWindows(nn.Module):
