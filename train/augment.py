@@ -78,7 +78,7 @@ def augment(
     images = warp(
         images, send(widths, device), send(scale, device), recipe, draw, canvas=canvas, first=send(cut[0], device)
     )
-    if recipe.clip > 0:
+    if recipe.cut > 0:
         beyond = torch.arange(canvas, device=device) >= send(content, device)[:, None]
         clipped = send(cut.sum(dim=0), device)[:, None] > 0
         images = torch.where((beyond & clipped)[:, None, None], 1.0, images)
@@ -114,9 +114,9 @@ def _stretch(recipe: AugmentRecipe, draw: Draw) -> Tensor:
 
 def _cuts(widths: Tensor, height: int, recipe: AugmentRecipe, draw: Draw) -> Tensor:
     """Return how many columns go at the left and the right end of each line, (2, n)."""
-    if recipe.clip == 0:
+    if recipe.cut == 0:
         return torch.zeros(2, draw.n, dtype=widths.dtype)
-    on = draw.uniform(2, draw.n) < recipe.clip
+    on = draw.uniform(2, draw.n) < recipe.cut
     return on * draw.uniform(2, draw.n) * torch.minimum(widths * CLIP_WIDTH, torch.tensor(CLIP_HEIGHT * height))
 
 

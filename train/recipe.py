@@ -105,7 +105,7 @@ class AugmentRecipe:
     """Probability that a line is followed by another short one, with a space between their texts."""
     widen: float = 0.0
     """Largest relative widening of the batches that are widened, a quarter of them."""
-    clip: float = 0.0
+    cut: float = 0.0
     """Probability that an end of the line is cut off, each end by itself, by at most a quarter of the height."""
     faint: float = 0.0
     """Probability that the ink is faint, as a pencil's."""
@@ -113,10 +113,10 @@ class AugmentRecipe:
     """Probability that the paper is ruled: dotted, dashed, with whole lines, or squared."""
 
     def __post_init__(self) -> None:
-        shares = (self.paper, self.neighbours, self.join, self.clip, self.faint, self.ruling)
+        shares = (self.paper, self.neighbours, self.join, self.cut, self.faint, self.ruling)
         if not 0 <= self.spans <= MOST_SPANS or not all(0 <= x <= 1 for x in shares):
             raise RecipeError(
-                f"augment: spans must be within 0..{MOST_SPANS}, paper, neighbours, join, clip, faint and ruling "
+                f"augment: spans must be within 0..{MOST_SPANS}, paper, neighbours, join, cut, faint and ruling "
                 f"within 0..1: {self}"
             )
         if not 0 <= self.widen <= MOST_WIDENING:

@@ -92,7 +92,7 @@ def test_scaling_really_scales():
         "paper",
         "neighbours",
         "widen",
-        "clip",
+        "cut",
         "faint",
         "ruling",
     ],
@@ -243,7 +243,7 @@ def test_a_quarter_of_the_batches_is_widened_by_up_to_what_the_recipe_says():
 def test_a_clipped_end_loses_columns_and_what_is_left_stays():
     # Every column has a gray of its own, so that each one that is left says where it came from.
     images = (torch.arange(320) / 400).expand(64, 1, 48, 320).contiguous()
-    result, widths = run(images, torch.full((64,), 320), only(clip=0.5))
+    result, widths = run(images, torch.full((64,), 320), only(cut=0.5))
     first = (result[:, 0, 24, 0] * 400).round()
     assert set((first > 0).tolist()) == {True, False}
     assert first.max() <= 12
