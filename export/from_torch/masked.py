@@ -81,7 +81,9 @@ class _MaskedWindows(nn.Module):
 def _mean_of(masks: _Masks) -> Callable[[Tensor], Tensor]:
     def mean(x: Tensor) -> Tensor:
         mask = masks.at(x.shape[-1])
-        return (x * mask).mean(dim=(2, 3), keepdim=True) / mask.mean(dim=3, keepdim=True)
+        # One axis after the other: short sums round less, and engines add up in float32.
+        means = (x * mask).mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
+        return means / mask.mean(dim=3, keepdim=True)
 
     return mean
 
