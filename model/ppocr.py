@@ -75,29 +75,37 @@ class PpOcrConfig(NetworkConfig):
         return 4 * 2 ** (len(self.channels) - 1)
 
 
+class SameUpper(nn.Module):
+    """A layer of windows of two, which reach one row below and one column to the right, into zeros."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same height and width."""
+        return self.layer(F.pad(x, (0, 1, 0, 1)))
+
+
 class Stem(nn.Module):
     """A quarter of the rows and columns: a 3x3 convolution, two branches at half size, 3x3 and 1x1 again."""
 
     def __init__(self, inner: int, outputs: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(1, inner, 3, 2, 1)
-        self.narrow = nn.Conv2d(inner, inner // 2, 2, padding=1)
-        self.widen = nn.Conv2d(inner // 2, inner, 2, padding=1)
+        self.narrow = SameUpper(nn.Conv2d(inner, inner // 2, 2))
+        self.widen = SameUpper(nn.Conv2d(inner // 2, inner, 2))
+        # Nothing is below 0 here, so that zeros around the image never win the pooling.
+        self.pool = SameUpper(nn.MaxPool2d(2, 1))
         self.join = nn.Conv2d(2 * inner, inner, 3, 2, 1)
         self.last = nn.Conv2d(inner, outputs, 1)
-        self.pool = nn.MaxPool2d(2, 1, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, 1, h, w) to (n, outputs, h / 4, w / 4)."""
         x = torch.relu(self.first(x))
-        branch = torch.relu(_from_second(self.widen(torch.relu(_from_second(self.narrow(x))))))
-        x = torch.cat([_from_second(self.pool(x)), branch], dim=1)
+        branch = torch.relu(self.widen(torch.relu(self.narrow(x))))
+        x = torch.cat([self.pool(x), branch], dim=1)
         return torch.relu(self.last(torch.relu(self.join(x))))
-
-
-def _from_second(x: Tensor) -> Tensor:
-    """Drop the first row and column: windows of two then reach below and to the right, ONNX's ``SAME_UPPER``."""
-    return x[:, :, 1:, 1:]
 
 
 class SqueezeExcite(nn.Module):

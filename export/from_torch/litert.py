@@ -19,7 +19,7 @@ from inkport.export.from_torch.network import fold_batch_norms, torch_forward
 from inkport.export.quiet_converter import quiet_converter
 from inkport.export.record import derived_artifact
 from inkport.model.blocks import SelfAttention
-from inkport.model.ppocr import SqueezeExcite
+from inkport.model.ppocr import SameUpper, SqueezeExcite
 from inkport.model.weights import load_weights
 from inkport.runtimes.litert import COLUMNS, LiteRtSession
 
@@ -114,9 +114,9 @@ class MaskedNetwork(nn.Module):
     So ``forward`` takes images together with a mask of the columns that belong to the line. Every convolution finds
     zeros behind the line's end, as it does behind the end of the image, and no frame attends to one behind it.
 
-    It masks convolutions, max pooling of values that are not negative, ``SelfAttention`` and ``SqueezeExcite``. A
-    network that mixes columns in another way (recurrence) gives logits that depend on the padding; the exporter's
-    comparison with the network finds that.
+    It masks convolutions, ``SameUpper``, ``SelfAttention`` and ``SqueezeExcite``. A network that mixes columns in
+    another way (recurrence) gives logits that depend on the padding; the exporter's comparison with the network finds
+    that.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -125,7 +125,7 @@ class MaskedNetwork(nn.Module):
         self.network = copy.deepcopy(network)
         for parent in list(self.network.modules()):
             for name, child in list(parent.named_children()):
-                if isinstance(child, nn.Conv1d | nn.Conv2d | nn.MaxPool2d) and _pads(child):
+                if isinstance(child, SameUpper) or (isinstance(child, nn.Conv1d | nn.Conv2d) and child.padding[-1]):
                     setattr(parent, name, _MaskedWindows(child, self._masks))
                 elif isinstance(child, SelfAttention):
                     child.attend = _masked(child.attend, self._masks)  # type: ignore[method-assign,assignment]
@@ -155,10 +155,6 @@ class _Masks:
         return self.columns if step == 1 else self.columns[..., ::step]
 
 
-def _pads(layer: nn.Conv1d | nn.Conv2d | nn.MaxPool2d) -> bool:
-    return bool(layer.padding if isinstance(layer.padding, int) else layer.padding[-1])
-
-
 class _MaskedWindows(nn.Module):
     """A layer whose windows find zeros behind the line's end."""
 
@@ -175,7 +171,9 @@ class _MaskedWindows(nn.Module):
 def _mean_of(masks: _Masks) -> Callable[[Tensor], Tensor]:
     def mean(x: Tensor) -> Tensor:
         mask = masks.at(x.shape[-1])
-        return (x * mask).mean(dim=(2, 3), keepdim=True) / mask.mean(dim=3, keepdim=True)
+        # One axis after the other: short sums round less, and engines add up in float32.
+        means = (x * mask).mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
+        return means / mask.mean(dim=3, keepdim=True)
 
     return mean
 
