@@ -47,6 +47,8 @@ class BundleRequest:
     """Lines to make golden values of."""
     lm: Path | None = None
     """A language model's file, its weights beside it."""
+    skip_bad_images: bool = False
+    """Whether lines whose images cannot be used are left out."""
 
     def __post_init__(self) -> None:
         if self.platform not in PLATFORMS:
@@ -65,6 +67,7 @@ def make_bundle(request: BundleRequest, out: Path) -> None:
         UsageError: If ``out`` holds something else than a bundle.
         SpecError: If the model's images are not prepared by triangle-v2.
         RuntimeUnavailableError: If no runtime here opens the model, to compute golden values.
+        ImageError: If a line's image cannot be used, and these are not to be left out.
         LineDataError: If no line can be read.
     """
     if out.exists() and not (out / RECORD).is_file() and not (out.is_dir() and not any(out.iterdir())):
@@ -80,7 +83,7 @@ def make_bundle(request: BundleRequest, out: Path) -> None:
         if request.lm is not None:
             (draft / LM).write_bytes(lm_bytes(request.lm, model))
         with open_session(model, runtime=runtime) as session:
-            write_golden(draft / FOLDER, request.lines, session)
+            write_golden(draft / FOLDER, request.lines, session, skip_bad_images=request.skip_bad_images)
         (draft / "LICENSE").write_text(licence_text(), encoding="utf-8")
         (draft / "ATTRIBUTION.md").write_text(attribution_text(model), encoding="utf-8")
         PLATFORMS[request.platform](draft)

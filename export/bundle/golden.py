@@ -38,7 +38,9 @@ class Golden:
     """What greedy decoding reads."""
 
 
-def write_golden(folder: Path, lines: Iterable[Line], session: CheckedSession) -> None:
+def write_golden(
+    folder: Path, lines: Iterable[Line], session: CheckedSession, *, skip_bad_images: bool = False
+) -> None:
     """Write the golden lines of a recogniser.
 
     Texts of int8 differ between engines and processors in lines that are close to changing, so of a few lines the one
@@ -48,11 +50,13 @@ def write_golden(folder: Path, lines: Iterable[Line], session: CheckedSession) -
         folder: Where to; made here.
         lines: Lines to choose from; those with symbols beyond ASCII come first, which bytes are not.
         session: The recogniser, open.
+        skip_bad_images: Whether lines whose images cannot be used are left out.
 
     Raises:
+        ImageError: If a line's image cannot be used and these are not left out.
         LineDataError: If there is no line that can be read.
     """
-    sources = _candidates(lines)
+    sources = _candidates(lines, skip_bad_images=skip_bad_images)
     rows: list[str] = []
     for name, kind in KINDS.items():
         golden = _choose(kind, sources, session)
@@ -79,14 +83,14 @@ def _row(values: Iterable[object]) -> str:
     return " ".join(map(str, values)) + "\n"
 
 
-def _candidates(lines: Iterable[Line]) -> list[Pixels]:
+def _candidates(lines: Iterable[Line], *, skip_bad_images: bool) -> list[Pixels]:
     found: list[tuple[bool, Pixels]] = []
     for line in islice(lines, 10 * CANDIDATES):
         try:
             found.append((line.text.isascii(), to_bytes(line.pixels())))
         except ImageError:
-            # What cannot be read is no golden line; the other lines are many.
-            continue
+            if not skip_bad_images:
+                raise
     if not found:
         raise LineDataError("no line for golden values", remedy="pass line sets with images that can be read")
     found.sort(key=lambda entry: entry[0])

@@ -10,7 +10,8 @@ from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutFolder
-from inkport.commands._request import sample_lines
+from inkport.commands._request import problems_of, sample_lines
+from inkport.commands._skip import Skip
 from inkport.core.artifact import Artifact
 from inkport.core.bundle import bundled_artifacts, find_lm
 from inkport.core.scratch import scratch
@@ -18,6 +19,7 @@ from inkport.core.target import Precision
 from inkport.export.bundle.bundle import BundleRequest, make_bundle
 from inkport.export.bundle.specification import SUFFIXES
 from inkport.export.plan import build
+from inkport.lines.audit import Problem
 from inkport.lines.source import read_lines
 
 
@@ -27,6 +29,7 @@ def bundle(
     for_: Annotated[str, Parameter(name="--for")],
     lm: Path | None = None,
     lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    skip: Skip = "",
     out: OutFolder = Path("out/bundle"),
 ) -> None:
     """Write all that an application needs of a model into one folder: docs/embed says how to use it.
@@ -42,6 +45,7 @@ def bundle(
             `inkport lm tune` beside it.
         lines: Line sets to make golden values of: Parquet files, TSV manifests, folders; the shipped sample lines if
             left out.
+        skip: Problems whose lines are left out; only bad-image matters here.
         out: The folder; an older bundle there is replaced.
     """
     artifact = bundled_artifacts()[0] if model is None else resolve_model(model)
@@ -51,6 +55,7 @@ def bundle(
             platform=for_,
             lines=read_lines(lines or (sample_lines(),)),
             lm=None if lm is None else find_lm(lm),
+            skip_bad_images=Problem.BAD_IMAGE in problems_of(skip),
         )
         make_bundle(request, out)
     sys.stdout.write(f"{out}\n")
