@@ -20,11 +20,13 @@ test: .venv/.test .venv/.web .venv/.arm64 .venv/.cpp .venv/.ssh
 
 # All that there is to check without new weights: `make test`, then what takes half an hour each. Each says how far it is.
 check-full:
-	@echo "check-full, 1 of 3: make test"
+	@echo "check-full, 1 of 4: make test"
 	@$(MAKE) test
-	@echo "check-full, 2 of 3: make mutants, 300 faults one at a time"
+	@echo "check-full, 2 of 4: bundles, built as their READMEs say, on all sample lines"
+	@$(BIN)/pytest tests/embed
+	@echo "check-full, 3 of 4: make mutants, 300 faults one at a time"
 	@$(MAKE) mutants
-	@echo "check-full, 3 of 3: make campaign"
+	@echo "check-full, 4 of 4: make campaign"
 	@$(MAKE) campaign
 
 # Small faults planted in the modules that measure and decide: nine of ten must make a test fail, and the rest be explained.

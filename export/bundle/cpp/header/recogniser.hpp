@@ -15,6 +15,7 @@ struct inkport_model {
   const char* output;   // name of its output, float32 (1, frames, classes)
   const char* library;  // the engine's shared library where it is loaded at run time; may be null
   int threads;          // for the computation, at least 1
+  float background;     // value of the input's padding, for engines that pad further
 };
 
 // An inference engine: three functions, in C so that any language can supply one. Faults are written to `error`, a
@@ -56,7 +57,8 @@ class Recogniser {
     char error[512] = "";
     const std::string model = folder + "/" + spec_.model;
     const inkport_model wanted{model.c_str(), spec_.input.c_str(), spec_.output.c_str(),
-                               library.empty() ? nullptr : library.c_str(), threads};
+                               library.empty() ? nullptr : library.c_str(), threads,
+                               (static_cast<float>(spec_.background) / 255.0f - spec_.mean) / spec_.std};
     session_ = engine_.open(&wanted, error, sizeof error);
     if (!session_) throw Error(std::string(engine_.name) + ": " + error);
   }

@@ -66,7 +66,7 @@ void write_tensors(const Options& options) {
 
 int test_itself(const inkport::Recogniser& recogniser, const std::string& bundle) {
   const auto start = std::chrono::steady_clock::now();
-  const inkport::Fault fault = inkport::self_test(recogniser, bundle + "/golden", sample::open_image);
+  const inkport::Fault fault = inkport::self_test(recogniser, bundle + "/golden", sample::open_golden());
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
   if (fault)
     std::printf("%s\t%s\t%s\n", fault.stage.c_str(), fault.line.c_str(), fault.detail.c_str());
