@@ -42,7 +42,7 @@ def untrained(name: str, *, height: int, max_width: int, lines: Sequence[Path], 
     handle = head.register_forward_hook(lambda _module, _inputs, output: outputs.append(output[0]))
     with torch.no_grad():
         for line in list(read_lines(lines))[:count]:
-            network(torch.from_numpy(prepare(line.gray(), preprocess)))
+            network(torch.from_numpy(prepare(line.pixels(), preprocess)))
         logits = torch.cat(outputs)
         head.bias.copy_((head.bias - logits.mean(0)) / logits.std(0))
         head.weight.div_(logits.std(0)[:, None])

@@ -61,7 +61,7 @@ class TrainingLines:
     def __init__(
         self, audit: Audit, charset: Charset, spec: PreprocessSpec, *, unlabelled: Audit | None = None
     ) -> None:
-        self.background = round(255 * spec.background)
+        self.background = spec.background_level
         self.gap = spec.width_multiple
         self.space = charset.symbols.index(" ") + 1 if " " in charset.symbols else None
         self.labels = [np.array(charset.encode(line.text), dtype=np.int64) for line in audit.lines]

@@ -242,7 +242,7 @@ def fake_quantized(network: Recogniser, recipe: Recipe, data: Prepared | None = 
     quantised = FakeQuantized(network, recipe.qat, recipe.preprocess).to(device)
     if data is not None:
         chosen = calibration_lines(data.train.lines, recipe.qat.calibration_lines)
-        prepared = (prepare(line.gray(), recipe.preprocess) for line in chosen)
+        prepared = (prepare(line.pixels(), recipe.preprocess) for line in chosen)
         quantised.measure(torch.from_numpy(image).to(device) for image in prepared)
     return quantised
 

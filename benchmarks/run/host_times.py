@@ -20,7 +20,7 @@ class HostTimes:
     """Median times of the parts that run in numpy, with numpy's own choice of threads."""
 
     prepare_p50_ms: float
-    """``prepare()``, from the gray image to the network's input."""
+    """``prepare()``, from the decoded pixels to the network's input."""
     decode_p50_ms: float
     """``greedy()``, from the logits to the text."""
     n: int
@@ -33,9 +33,9 @@ def host_times(lines: Sequence[Line], spec: RecogniserSpec, session: Session, be
     """Time ``prepare``, ``greedy`` and ``beam`` on ``lines``; the session makes the logits and is not timed."""
     prepare_ns, decode_ns, beam_ns = [], [], []
     for line in lines:
-        gray = line.gray()
+        pixels = line.pixels()
         start = time.perf_counter_ns()
-        image = prepare(gray, spec.preprocess)
+        image = prepare(pixels, spec.preprocess)
         prepare_ns.append(time.perf_counter_ns() - start)
         logits = session.run(image)[0]
         start = time.perf_counter_ns()

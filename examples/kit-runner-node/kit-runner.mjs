@@ -12,7 +12,7 @@ import { decode } from "./decode.mjs";
 import { about, open } from "./engine.mjs";
 import { fromBytes, toBytes, toNpy } from "./npy.mjs";
 import { decodePng } from "./png.mjs";
-import { prepare } from "./prepare.mjs";
+import { normalise, prepare } from "./prepare.mjs";
 import { readZip, writeZip } from "./zip.mjs";
 
 const STAGES = ["gray", "tensor", "logits", "text"];
@@ -29,7 +29,7 @@ const refusal = (kind, message) => Object.assign(new Error(message), { kind });
 async function readLine(image, spec, run) {
   const gray = decodePng(image);
   const tensor = prepare(gray, spec.preprocess);
-  const { logits, ns } = await run(tensor);
+  const { logits, ns } = await run(normalise(tensor, spec.preprocess));
   return { tensors: { gray, tensor, logits }, text: decode(logits, [...spec.charset.symbols]), ns };
 }
 

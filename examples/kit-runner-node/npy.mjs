@@ -1,9 +1,10 @@
-// Tensors: float32 values with a shape; as .npy files of version 1.0, and as files without a header.
+// Tensors: bytes or float32 values with a shape; as .npy files of version 1.0, and as files without a header.
 
 /** Returns the bytes of an .npy file. */
 export function toNpy({ shape, data }) {
   const axes = shape.map((length) => `${length},`).join(" ");
-  const dictionary = `{'descr': '<f4', 'fortran_order': False, 'shape': (${axes}), }`;
+  const type = data instanceof Uint8Array ? "|u1" : "<f4";
+  const dictionary = `{'descr': '${type}', 'fortran_order': False, 'shape': (${axes}), }`;
   const header = dictionary.padEnd(Math.ceil((dictionary.length + 11) / 64) * 64 - 11) + "\n";
   const lead = Buffer.from("\x93NUMPY\x01\x00\x00\x00", "latin1");
   lead.writeUInt16LE(header.length, 8);

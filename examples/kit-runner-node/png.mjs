@@ -6,7 +6,7 @@ import { crc32 } from "./zip.mjs";
 
 const CHANNELS = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
-/** Returns { shape: [h, w], data }, 0 black .. 1 white. */
+/** Returns { shape: [h, w], data }, bytes, 0 black .. 255 white. */
 export function decodePng(bytes) {
   const { header, palette, alpha, packed } = readChunks(bytes);
   const { width, height, depth, colour } = header;
@@ -14,7 +14,7 @@ export function decodePng(bytes) {
   const channels = CHANNELS[colour];
   const stride = Math.ceil((width * channels * depth) / 8);
   const rows = unfilter(inflateSync(packed), height, stride, Math.max(1, (channels * depth) >> 3));
-  const gray = new Float32Array(width * height);
+  const gray = new Uint8Array(width * height);
   const sample = reader(rows, stride, depth);
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {
@@ -81,12 +81,12 @@ function reader(rows, stride, depth) {
 
 function toGray(values, { colour, depth, palette, alpha }) {
   const white = 2 ** depth - 1;
-  if (colour === 0) return values[0] / white;
+  if (colour === 0) return Math.floor((values[0] * 510 + white) / (2 * white));
   if (depth === 16) values = values.map((value) => value >> 8);
   const opacity = { 3: alpha?.[values[0]] ?? 255, 4: values[1], 6: values[3] }[colour] ?? 255;
   let [red, green, blue] = values;
   if (colour === 3) [red, green, blue] = palette.subarray(3 * values[0]);
   if (colour === 4) green = blue = red;
   const paper = (value) => Math.round((value * opacity + 255 * (255 - opacity)) / 255);
-  return ((19595 * paper(red) + 38470 * paper(green) + 7471 * paper(blue) + 32768) >> 16) / 255;
+  return (19595 * paper(red) + 38470 * paper(green) + 7471 * paper(blue) + 32768) >> 16;
 }

@@ -1,7 +1,7 @@
 """No test line was seen in training, calibration or selection: by content, by ids, and by what provenance says.
 
-What ships was calibrated before contents were recorded, and names its lines by ids: ``test-line-ids.json`` has the
-hashes of those of the test lines.
+What was made before contents were recorded names its lines by ids: ``test-line-ids.json`` has the hashes of those of
+the test lines.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def walk(value, key):
 @pytest.mark.parametrize("path", ARTIFACTS, ids=lambda path: path.parent.name)
 def test_no_artifact_was_calibrated_on_a_test_line(path):
     sidecar = json.loads(path.read_text(encoding="utf-8"))
-    ids = [name for record in walk(sidecar, "calibration") if record for name in record["ids"]]
+    ids = [name for record in walk(sidecar, "calibration") if isinstance(record, dict) for name in record["ids"]]
     assert ids or "int8" not in path.parent.name
     assert not list(filter(is_test_line, ids))
 

@@ -168,7 +168,7 @@ def read_edits(weights: Weights, lines: Sequence[Line]) -> tuple[int, ...]:
     Raises:
         ImageError: If an image cannot be read.
     """
-    audit = Audit(lines=[*lines], inputs=[prepare(line.gray(), weights.spec.preprocess) for line in lines])
+    audit = Audit(lines=[*lines], inputs=[prepare(line.pixels(), weights.spec.preprocess) for line in lines])
     readings = read_all(weights.network(), audit, weights.spec.charset)
     return tuple(cer([line.text], [text]).edits for line, text in zip(lines, readings, strict=True))
 

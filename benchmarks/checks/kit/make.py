@@ -13,6 +13,7 @@ from PIL import Image
 from inkport import __version__
 from inkport.benchmarks.run.environment import without_folders
 from inkport.benchmarks.run.kit.archive import write_archive
+from inkport.benchmarks.run.kit.faults import GRAY_LEVELS, TENSOR_LEVELS
 from inkport.benchmarks.run.kit.manifest import (
     MANIFEST,
     PUBLIC_KEY,
@@ -28,6 +29,7 @@ from inkport.benchmarks.run.kit.manifest import (
 )
 from inkport.benchmarks.run.kit.open import Kit, open_kit
 from inkport.benchmarks.run.kit.signature import public_key_of, sign
+from inkport.benchmarks.run.kit.stages import gray_stage, tensor_stage
 from inkport.benchmarks.run.kit.tensors import to_npy
 from inkport.benchmarks.run.latency import choose_lines
 from inkport.benchmarks.run.progress import Progress, silent
@@ -43,16 +45,6 @@ from inkport.core.target import Target
 from inkport.lines.audit import Audit
 from inkport.lines.source import digest_lines
 from inkport.runtimes.faults import TOLERANCES
-
-
-GRAY_LEVELS = 1.0
-"""Allowed root mean square difference of decoded images, in levels of 1/255: the rounding of luma may differ by one."""
-TENSOR_LEVELS = 0.5
-"""The same of prepared images.
-
-On the golden sample lines, pixels rounded to 8 bits differ by up to 0.34; bilinear resizing without antialiasing, or
-padding with 240 instead of 255, by 1.07 and more (``tests/unit/benchmarks/run/kit/test_kit_faults.py``).
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +102,8 @@ def make_kit(request: KitRequest, out: Path, *, key: Path | None = None, progres
         lines = _add_lines(reference, audit, request.golden, members, progress)
     finally:
         reference.session.close()
+    # Bytes are the same everywhere, so nothing else will do.
+    in_bytes = request.model.spec.preprocess.in_bytes
     manifest = Manifest(
         maker=f"inkport {__version__}",
         spec=request.model.spec.to_dict(),
@@ -117,8 +111,8 @@ def make_kit(request: KitRequest, out: Path, *, key: Path | None = None, progres
         data_sha256=digest_lines(audit.lines),
         reference=_reference_info(reference),
         tolerances=Tolerances(
-            gray_levels=GRAY_LEVELS,
-            tensor_levels=TENSOR_LEVELS,
+            gray_levels=0.0 if in_bytes else GRAY_LEVELS,
+            tensor_levels=0.0 if in_bytes else TENSOR_LEVELS,
             logits={str(name): found.reference for name, found in TOLERANCES.items()},
         ),
         artifacts=artifacts,
@@ -170,18 +164,20 @@ def _choose(audit: Audit, count: int) -> Audit:
 def _add_lines(
     reference: Reference, audit: Audit, golden: int, members: dict[str, bytes], progress: Progress
 ) -> tuple[KitLine, ...]:
+    pre = reference.artifact.spec.preprocess
     with_golden = set(choose_lines(audit.inputs, golden, seed=0))
     lines: list[KitLine] = []
-    for index, (line, tensor) in enumerate(zip(audit.lines, audit.inputs, strict=True)):
+    for index, (line, images) in enumerate(zip(audit.lines, audit.inputs, strict=True)):
         progress("reference: reading", index, len(audit.lines))
         data = line.image if isinstance(line.image, bytes) else line.image.read_bytes()
-        logits = reference.session.run(tensor)
+        logits = reference.session.run(images)
         stem = f"{index:04d}"
         image = f"lines/{stem}.{_suffix(data)}"
         members[image] = data
         files = None
         if index in with_golden:
-            arrays = {"gray": line.gray(), "tensor": tensor, "logits": logits}
+            gray = gray_stage(line, pre)
+            arrays = {"gray": gray, "tensor": tensor_stage(gray, pre), "logits": logits}
             names = {stage: f"golden/{stem}.{stage}.npy" for stage in arrays}
             members |= {names[stage]: to_npy(np.asarray(array)) for stage, array in arrays.items()}
             files = GoldenFiles(**names)

@@ -8,13 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from inkport.benchmarks.run.kit.result import RunnerInfo
-from inkport.benchmarks.run.kit.stages import TENSORS, Stage, can_be_shown
+from inkport.benchmarks.run.kit.stages import (
+    TENSORS,
+    Stage,
+    Values,
+    are_bytes,
+    as_input,
+    can_be_shown,
+    gray_stage,
+    tensor_stage,
+)
 from inkport.benchmarks.run.kit.tensors import Array
 from inkport.core.artifact import Artifact
 from inkport.core.ctc import greedy
 from inkport.core.errors import RuntimeExecutionError
-from inkport.core.preprocess import prepare
 from inkport.core.registry import open_session, probe
 from inkport.core.runtime import CheckedSession, Evidence, Session, SessionOptions
 from inkport.lines.line import Line
@@ -30,7 +40,7 @@ class Output:
     """What it read, if it decodes."""
     run_ns: int | None = None
     """Time of the inference in nanoseconds, by its own clock, if it has one."""
-    tensors: Mapping[Stage, Array] = field(default_factory=dict)
+    tensors: Mapping[Stage, Values] = field(default_factory=dict)
     """The arrays that it was asked to show."""
 
 
@@ -101,12 +111,14 @@ class RuntimeReader:
             ImageError: If the image cannot be read here.
             RuntimeExecutionError: If the runtime fails or returns something that breaks its contract.
         """
-        gray = line.gray()
-        tensor = prepare(gray, self._spec.preprocess)
-        if (width := tensor.shape[3]) not in self._warm:
-            self._session.run(tensor)
+        pre = self._spec.preprocess
+        gray = gray_stage(line, pre)
+        tensor = tensor_stage(gray, pre)
+        images = as_input(tensor, pre)
+        if (width := images.shape[3]) not in self._warm:
+            self._session.run(images)
             self._warm.add(width)
-        logits = self._session.run(tensor)
+        logits = self._session.run(images)
         values = {Stage.GRAY: gray, Stage.TENSOR: tensor, Stage.LOGITS: logits}
         return Output(
             text=greedy(logits[0], self._spec.charset).text,
@@ -164,8 +176,9 @@ class ChildReader:
         except BaseException:
             self._child.close()
             raise
+        self._reads = "start" in hello
         self._ask: Callable[[dict[str, Any], Collection[Stage]], Output] = (
-            self._ask_read if "start" in hello else self._ask_run
+            self._ask_read if self._reads else self._ask_run
         )
 
     def read(self, line: Line, *, tensors: Collection[Stage]) -> Output:
@@ -187,7 +200,11 @@ class ChildReader:
         if self.start is Stage.IMAGE:
             file.write_bytes(line.image if isinstance(line.image, bytes) else line.image.read_bytes())
             return {"file": str(file)}
-        values = line.gray() if self.start is Stage.GRAY else prepare(line.gray(), self._preprocess)
+        values = gray_stage(line, self._preprocess)
+        if self.start is Stage.TENSOR:
+            values = tensor_stage(values, self._preprocess)
+            if not self._reads:
+                values = as_input(values, self._preprocess)
         write_tensor(file, values)
         return {"file": str(file), "shape": list(values.shape)}
 
@@ -213,7 +230,13 @@ class ChildReader:
             text=text,
             run_ns=_time(answer, self._label),
             tensors={
-                Stage(stage): read_tensor(file, shapes.get(stage), label=self._label) for stage, file in outputs.items()
+                Stage(stage): read_tensor(
+                    file,
+                    shapes.get(stage),
+                    label=self._label,
+                    dtype=np.uint8 if are_bytes(Stage(stage), self._preprocess) else np.float32,
+                )
+                for stage, file in outputs.items()
             },
         )
 

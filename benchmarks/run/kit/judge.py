@@ -12,10 +12,10 @@ from inkport.benchmarks.run.kit.faults import distance, name_gray_fault, name_te
 from inkport.benchmarks.run.kit.manifest import KitLine
 from inkport.benchmarks.run.kit.open import Kit
 from inkport.benchmarks.run.kit.result import LineResult, Result
-from inkport.benchmarks.run.kit.stages import ORDER, Stage
+from inkport.benchmarks.run.kit.stages import ORDER, Stage, Values, as_gray, as_input, tensor_stage
 from inkport.benchmarks.run.kit.tensors import Array
 from inkport.core.errors import ImageError
-from inkport.core.preprocess import prepare
+from inkport.core.preprocess import PreprocessSpec
 from inkport.core.runtime import contract_fault
 from inkport.core.target import Precision
 from inkport.lines.line import Line
@@ -23,7 +23,7 @@ from inkport.runtimes.faults import name_fault
 
 
 ROUNDED_INPUT = 0.05
-"""Gray levels from which on a prepared image counts as rounded otherwise than the golden one.
+"""Gray levels from which on a prepared image of triangle-v1 counts as rounded otherwise than the golden one.
 
 Sums in another order differ by less than 0.001 levels, pixels rounded to 8 bits by 0.12 to 0.34.
 """
@@ -121,29 +121,46 @@ def _faults(
     if broken and not input_wrong:
         yield Stage.LOGITS, broken
     elif golden and not input_wrong:
-        rounded = tensor is not None and _is_rounded(tensor, golden[Stage.TENSOR], spec.preprocess.std)
+        rounded = tensor is not None and _is_rounded(tensor, golden[Stage.TENSOR], spec.preprocess)
         yield Stage.LOGITS, name_fault(logits, golden[Stage.LOGITS], _tolerance(kit, result, rounded=rounded))
     if found.text is not None and is_decodable(logits, spec.charset.size):
         yield Stage.TEXT, name_text_fault(found.text, logits[0], spec.charset)
 
 
 def _input_faults(
-    kit: Kit, result: Result, entry: KitLine, found: LineResult, golden: Mapping[Stage, Array]
+    kit: Kit, result: Result, entry: KitLine, found: LineResult, golden: Mapping[Stage, Values]
 ) -> Iterator[tuple[Stage, str | None]]:
     """Yield the stages before the network: the image against the golden one, the tensor against what it came from."""
-    allowed, image = kit.manifest.tolerances, kit.members[entry.image]
+    spec, allowed, image = kit.spec.preprocess, kit.manifest.tolerances, kit.members[entry.image]
     gray, tensor = result.tensor(found, Stage.GRAY), result.tensor(found, Stage.TENSOR)
     if gray is not None:
-        yield Stage.GRAY, name_gray_fault(gray, golden[Stage.GRAY], allowed.gray_levels, image=image)
+        yield (
+            Stage.GRAY,
+            _type_fault(gray, golden[Stage.GRAY])
+            or name_gray_fault(as_gray(gray), as_gray(golden[Stage.GRAY]), allowed.gray_levels, image=image),
+        )
     if tensor is not None:
-        given = golden[Stage.GRAY] if gray is None else gray
+        usable = gray is not None and not _type_fault(gray, golden[Stage.GRAY])
+        given = gray if gray is not None and usable else golden[Stage.GRAY]
         hidden = gray is None and result.document.start is Stage.IMAGE
         levels = max(allowed.gray_levels, allowed.tensor_levels) if hidden else allowed.tensor_levels
         try:
-            expected = prepare(given, kit.spec.preprocess)
+            expected = tensor_stage(given, spec)
         except ImageError:
             given, expected = golden[Stage.GRAY], golden[Stage.TENSOR]
-        yield Stage.TENSOR, name_tensor_fault(tensor, expected, levels, gray=given, spec=kit.spec.preprocess)
+        yield (
+            Stage.TENSOR,
+            _type_fault(tensor, expected)
+            or name_tensor_fault(
+                as_input(tensor, spec), as_input(expected, spec), levels, gray=as_gray(given), spec=spec
+            ),
+        )
+
+
+def _type_fault(found: Values, expected: Values) -> str | None:
+    if found.dtype == expected.dtype:
+        return None
+    return f"holds {found.dtype} values, expected {expected.dtype}"
 
 
 def is_decodable(logits: Array, classes: int) -> bool:
@@ -151,8 +168,10 @@ def is_decodable(logits: Array, classes: int) -> bool:
     return logits.ndim == 3 and len(logits) == 1 and logits.shape[2] == classes and bool(np.isfinite(logits).all())
 
 
-def _is_rounded(tensor: Array, golden: Array, std: float) -> bool:
-    return tensor.shape != golden.shape or distance(tensor, golden, scale=std) > ROUNDED_INPUT
+def _is_rounded(tensor: Values, golden: Values, spec: PreprocessSpec) -> bool:
+    if spec.in_bytes:
+        return False
+    return tensor.shape != golden.shape or distance(tensor, golden, scale=spec.std) > ROUNDED_INPUT
 
 
 def _tolerance(kit: Kit, result: Result, *, rounded: bool) -> float:

@@ -82,9 +82,9 @@ class GoldenFiles:
     """Members with the golden values of one line, ``.npy``."""
 
     gray: str
-    """The decoded image, float32 (h, w), 0 black .. 1 white."""
+    """The decoded image: uint8 (h, w), 0 black .. 255 white; with triangle-v1 float32, 0 black .. 1 white."""
     tensor: str
-    """The prepared image, float32 (1, 1, height, w)."""
+    """The prepared image (1, 1, height, w): uint8; with triangle-v1 float32."""
     logits: str
     """The reference's logits, float32 (1, t, k)."""
 
@@ -118,9 +118,9 @@ class Tolerances:
     """How far values may lie from the golden ones."""
 
     gray_levels: float
-    """Root mean square difference of decoded images, in gray levels of 1/255."""
+    """Root mean square difference of decoded images, in gray levels of 1/255; 0 where they are bytes."""
     tensor_levels: float
-    """The same of prepared images, before normalisation."""
+    """The same of prepared images, before normalisation; 0 where they are bytes."""
     logits: Mapping[str, float]
     """Largest difference of logits, as a share of the golden ones' standard deviation, by precision of the artefact."""
 

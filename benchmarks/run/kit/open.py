@@ -22,8 +22,8 @@ from inkport.benchmarks.run.kit.manifest import (
     parse_manifest,
 )
 from inkport.benchmarks.run.kit.signature import KEY_BYTES, KitSignature, check_signature
-from inkport.benchmarks.run.kit.stages import Stage
-from inkport.benchmarks.run.kit.tensors import Array, from_npy
+from inkport.benchmarks.run.kit.stages import Stage, Values, are_bytes
+from inkport.benchmarks.run.kit.tensors import BYTES, FLOATS, from_npy
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ArtifactCorruptError, SpecError, UsageError
 from inkport.core.spec import RecogniserSpec
@@ -78,7 +78,7 @@ class Kit:
         names = ", ".join(target.name for target in self.manifest.targets)
         raise UsageError(f"{self.path}: no target {name!r} in this kit", remedy=f"its targets: {names}")
 
-    def golden(self, line: KitLine) -> dict[Stage, Array]:
+    def golden(self, line: KitLine) -> dict[Stage, Values]:
         """Return the golden arrays of a line; empty if it has none."""
         if line.golden is None:
             return {}
@@ -87,7 +87,14 @@ class Kit:
             Stage.TENSOR: line.golden.tensor,
             Stage.LOGITS: line.golden.logits,
         }
-        return {stage: from_npy(self.members[name], name=f"{self.path}: {name}") for stage, name in names.items()}
+        return {
+            stage: from_npy(
+                self.members[name],
+                name=f"{self.path}: {name}",
+                dtypes=(BYTES if are_bytes(stage, self.spec.preprocess) else FLOATS,),
+            )
+            for stage, name in names.items()
+        }
 
     def extract_artifact(self, target: KitTarget, folder: Path) -> Artifact:
         """Write the artefact of a target into an empty folder, and open it.

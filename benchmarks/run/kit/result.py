@@ -11,8 +11,8 @@ from typing import Any
 from inkport.benchmarks.run.kit.archive import open_archive, write_archive
 from inkport.benchmarks.run.kit.manifest import MANIFEST_BYTES, FileInfo, parse_document
 from inkport.benchmarks.run.kit.open import read_listed
-from inkport.benchmarks.run.kit.stages import TENSORS, Stage, can_be_shown
-from inkport.benchmarks.run.kit.tensors import Array, from_npy, to_npy
+from inkport.benchmarks.run.kit.stages import TENSORS, Stage, Values, can_be_shown
+from inkport.benchmarks.run.kit.tensors import BYTES, FLOATS, from_npy, to_npy
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import ArtifactCorruptError, InkportError
 from inkport.core.runtime import Evidence
@@ -89,14 +89,18 @@ class Result:
     members: Mapping[str, bytes]
     """Content by name."""
 
-    def tensor(self, line: LineResult, stage: Stage) -> Array | None:
+    def tensor(self, line: LineResult, stage: Stage) -> Values | None:
         """Return what the runner shows of a stage, or None.
 
         Raises:
             ArtifactCorruptError: If the member is no tensor file.
         """
         name = line.tensors.get(stage)
-        return None if name is None else from_npy(self.members[name], name=f"{self.path}: {name}")
+        if name is None:
+            return None
+        # Whether gray and tensor are to be bytes is the kit's to say.
+        dtypes = (FLOATS,) if stage is Stage.LOGITS else (FLOATS, BYTES)
+        return from_npy(self.members[name], name=f"{self.path}: {name}", dtypes=dtypes)
 
 
 class ResultWriter:
@@ -106,7 +110,7 @@ class ResultWriter:
         self._members: dict[str, bytes] = {}
         self._lines: list[LineResult] = []
 
-    def add(self, id: str, *, text: str | None, run_ns: int | None, tensors: Mapping[Stage, Array]) -> None:  # noqa: A002
+    def add(self, id: str, *, text: str | None, run_ns: int | None, tensors: Mapping[Stage, Values]) -> None:  # noqa: A002
         """Add a line.
 
         Args:

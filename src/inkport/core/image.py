@@ -76,6 +76,27 @@ def load_gray(
         ImageError: If there is no such file, it is not one image, is damaged, has too many pixels, or has
             pixels whose white is not defined.
     """
+    pixels = load_pixels(source, name=name, max_pixels=max_pixels)
+    gray = pixels.astype(np.float32, copy=False)
+    return gray / np.float32(255) if pixels.dtype == np.uint8 else gray
+
+
+def load_pixels(
+    source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS
+) -> npt.NDArray[np.uint8] | npt.NDArray[np.float32]:
+    """Decode an image file to gray as ``load_gray`` does, but leave 8-bit gray as it is.
+
+    Args:
+        source: A path, or the file's bytes.
+        name: What to call the image in errors; the path by default.
+        max_pixels: Most pixels that are decoded.
+
+    Returns:
+        uint8 (h, w), 0 black .. 255 white; of 16-bit gray, float32, 0 black .. 1 white.
+
+    Raises:
+        ImageError: As for ``load_gray``.
+    """
     label = name or (str(source) if isinstance(source, Path) else "image")
     most = PIXEL_BYTES * max_pixels + REST_BYTES
     data = _read(source, label, most) if isinstance(source, Path) else source
@@ -163,7 +184,7 @@ def _tiff_fault(tags: ImageFileDirectory_v2, max_pixels: int) -> str | None:
     return f"{strips} strips or tiles, at most {MAX_STRIPS} are decoded" if strips > MAX_STRIPS else None
 
 
-def _to_gray(image: Image.Image, label: str) -> npt.NDArray[np.float32]:
+def _to_gray(image: Image.Image, label: str) -> npt.NDArray[np.uint8] | npt.NDArray[np.float32]:
     if image.mode.startswith("I"):
         return _deep_gray(image)
     try:
@@ -174,7 +195,7 @@ def _to_gray(image: Image.Image, label: str) -> npt.NDArray[np.float32]:
             image = image.convert("L") if image.mode == "1" else image.convert("RGB").convert("L")
     except ValueError as error:
         raise ImageError(f"{label}: pixels that cannot be turned gray ({error})", remedy=SAVE_AS_PNG) from error
-    return np.asarray(image, dtype=np.float32) / np.float32(255)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _deep_gray(image: Image.Image) -> npt.NDArray[np.float32]:

@@ -1,13 +1,16 @@
 """The exact definition of what a line image becomes before the network sees it.
 
-Every device follows these steps, in this order, in plain arithmetic::
+Every device follows these steps, in this order::
 
-    gray (h, w) in 0..1  ->  resample to (H, round(w * H / h))  ->  pad right to a multiple with background
-                         ->  (x - mean) / std  ->  float32 (1, 1, H, W)
+    gray, bytes (h, w)  ->  resample to (H, round(w * H / h))  ->  pad right to a multiple with background
+                        ->  bytes (1, 1, H, W), the tensor stage  ->  (x / 255 - mean) / std  ->  float32 (1, 1, H, W)
 
-Resampling is a separable triangle filter, defined as two matrix products: ``rows @ image @ columns.T``.
-When the image shrinks, the triangle widens with the scale (antialiasing), which is what Pillow calls
-BILINEAR. Padding depends on the line alone, never on the batch that it happens to be in.
+Resampling is a separable triangle filter. When the image shrinks, the triangle widens with the scale (antialiasing),
+which is what Pillow calls BILINEAR. Padding depends on the line alone, never on the batch that it happens to be in.
+
+``triangle-v2`` computes in integers (``inkport.core.triangle``), so up to the tensor stage every device has the same
+bytes, and from there on a table of 256 values. ``triangle-v1``, which artefacts keep that were made for it, does all of
+it in float32: two matrix products, ``rows @ image @ columns.T``, whose last bits depend on the order of sums.
 """
 
 from __future__ import annotations
@@ -19,10 +22,15 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.errors import ImageError, SpecError
+from inkport.core.triangle import CHUNK, MOST_SAMPLES, resample_bytes
 
 
-RESAMPLING = "triangle-v1"
-"""Name and version of the only resampling defined so far."""
+TRIANGLE_V1 = "triangle-v1"
+"""Resampling in float32, for artefacts made before there was another."""
+TRIANGLE_V2 = "triangle-v2"
+"""Resampling in integers."""
+RESAMPLINGS = (TRIANGLE_V1, TRIANGLE_V2)
+"""All names and versions."""
 MIN_SIDE_PX = 8
 """A line of text below 8 px in either direction cannot be read by anyone; refused rather than guessed at."""
 MAX_INPUT_PIXELS = 8_000_000
@@ -52,14 +60,20 @@ class PreprocessSpec:
     """Divides what is left."""
     background: float = 1.0
     """Gray value (0..1) of the padding, before normalisation."""
-    resampling: str = RESAMPLING
+    resampling: str = TRIANGLE_V2
     """Name and version of the resampling."""
 
     def __post_init__(self) -> None:
-        if self.resampling != RESAMPLING:
+        if self.resampling not in RESAMPLINGS:
             raise SpecError(
-                f"resampling {self.resampling!r} is unknown, this inkport defines only {RESAMPLING!r}",
+                f"resampling {self.resampling!r} is unknown, this inkport defines {' and '.join(RESAMPLINGS)}",
                 remedy="upgrade inkport to the version that made the artefact",
+            )
+        if self.in_bytes and max(self.height, self.max_width) > MOST_SAMPLES:
+            raise SpecError(
+                f"{TRIANGLE_V2} is defined for sides of at most {MOST_SAMPLES} px, inputs may have {self.height} x "
+                f"{self.max_width} px",
+                remedy="lower max_width",
             )
         if min(self.height, self.width_multiple, self.min_width) < 1:
             raise SpecError(f"height, width_multiple and min_width must be at least 1: {self}")
@@ -74,6 +88,16 @@ class PreprocessSpec:
             )
         if not self.std > 0 or not 0 <= self.background <= 1:
             raise SpecError(f"std must be above 0 and background within 0..1: {self}")
+
+    @property
+    def in_bytes(self) -> bool:
+        """Whether the image is bytes until it is normalised, so that every device has the same ones."""
+        return self.resampling == TRIANGLE_V2
+
+    @property
+    def background_level(self) -> int:
+        """The padding as a byte."""
+        return math.floor(255 * self.background + 0.5)
 
     def content_width(self, height: int, width: int) -> int:
         """Return the width, in pixels, of an image of ``height`` x ``width`` once it has our height."""
@@ -146,8 +170,90 @@ def prepare(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32], spec: Prepro
         ImageError: If the array is not a gray image, too small or too narrow to hold a line, not finite, or
             too wide.
     """
-    gray = _as_unit_float(image)
-    height, width = gray.shape
+    if spec.in_bytes:
+        return normalise(prepare_bytes(image, spec), spec)
+    _check_array(image)
+    content, padded = _checked_widths(image.shape[0], image.shape[1], spec)
+    gray = image.astype(np.float32, copy=False)
+    if image.dtype == np.uint8:
+        gray /= np.float32(255)
+    canvas = np.full((spec.height, padded), spec.background, dtype=np.float32)
+    canvas[:, :content] = resample(gray, spec.height, content)
+    canvas -= np.float32(spec.mean)
+    canvas /= np.float32(spec.std)
+    return canvas[None, None]
+
+
+def prepare_bytes(
+    image: npt.NDArray[np.uint8] | npt.NDArray[np.float32], spec: PreprocessSpec
+) -> npt.NDArray[np.uint8]:
+    """Turn one gray line image into the tensor stage of ``triangle-v2``, from which ``normalise`` makes the input.
+
+    Args:
+        image: As for ``prepare``.
+        spec: The recogniser's preprocessing, with ``triangle-v2``.
+
+    Returns:
+        uint8 (1, 1, spec.height, W), W a multiple of ``spec.width_multiple``.
+
+    Raises:
+        SpecError: If the resampling is not ``triangle-v2``.
+        ImageError: As for ``prepare``.
+    """
+    if not spec.in_bytes:
+        raise SpecError(f"{spec.resampling} has no tensor of bytes", remedy="use prepare()")
+    pixels = to_bytes(image)
+    content, padded = _checked_widths(pixels.shape[0], pixels.shape[1], spec)
+    canvas = np.full((spec.height, padded), spec.background_level, dtype=np.uint8)
+    canvas[:, :content] = resample_bytes(pixels, spec.height, content)
+    return canvas[None, None]
+
+
+def normalise(tensor: npt.NDArray[np.uint8], spec: PreprocessSpec) -> npt.NDArray[np.float32]:
+    """Turn bytes into the network's input: each of the 256 has one value, ``(x / 255 - mean) / std`` in float32.
+
+    This is the first step of the network and not of the preparing. It stands outside the exported graphs because not
+    every format has an input of bytes (ncnn and Core ML have none), and 256 values cannot differ between devices.
+
+    Args:
+        tensor: uint8 of any shape.
+        spec: The recogniser's preprocessing.
+
+    Returns:
+        float32 of the same shape.
+    """
+    values = tensor.astype(np.float32)
+    values /= np.float32(255)
+    # Most recognisers take 0..1, and a pass over the image that changes nothing takes its time.
+    if spec.mean != 0:
+        values -= np.float32(spec.mean)
+    if spec.std != 1:
+        values /= np.float32(spec.std)
+    return values
+
+
+def to_bytes(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Return a gray image as bytes, the gray stage of ``triangle-v2``; 16-bit gray is rounded, ``(v + 128) / 257``.
+
+    Args:
+        image: As for ``prepare``.
+
+    Raises:
+        ImageError: If the array is no gray image of a line.
+    """
+    _check_array(image)
+    if image.dtype == np.uint8:
+        return image.astype(np.uint8, copy=False)
+    pixels = np.empty(image.shape, np.uint8)
+    # A block of columns at a time, which stays in the cache as in resample_bytes.
+    for start in range(0, image.shape[1], CHUNK):
+        levels = image[:, start : start + CHUNK] * np.float32(255)
+        pixels[:, start : start + CHUNK] = np.rint(levels, out=levels)
+    return pixels
+
+
+def _checked_widths(height: int, width: int, spec: PreprocessSpec) -> tuple[int, int]:
+    """Return the width of the content and of the padded image, in pixels."""
     content = spec.content_width(height, width)
     padded = spec.padded_width(height, width)
     if content < MIN_SIDE_PX:
@@ -162,14 +268,10 @@ def prepare(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32], spec: Prepro
             f"this recogniser takes at most {spec.max_width}",
             remedy="cut the image into shorter lines; one image must hold one line of text",
         )
-    canvas = np.full((spec.height, padded), spec.background, dtype=np.float32)
-    canvas[:, :content] = resample(gray, spec.height, content)
-    canvas -= np.float32(spec.mean)
-    canvas /= np.float32(spec.std)
-    return canvas[None, None]
+    return content, padded
 
 
-def _as_unit_float(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _check_array(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> None:
     if image.ndim != 2:
         raise ImageError(f"expected a gray image of shape (h, w), found shape {image.shape}")
     if min(image.shape) < MIN_SIDE_PX:
@@ -178,11 +280,9 @@ def _as_unit_float(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> np
             remedy="pass the crop of one whole text line",
         )
     if image.dtype == np.uint8:
-        gray = image.astype(np.float32)
-        gray /= np.float32(255)
-        return gray
+        return
     if image.dtype != np.float32:
         raise ImageError(f"expected uint8 or float32 pixels, found {image.dtype}")
-    if not np.isfinite(image).all() or image.min() < 0 or image.max() > 1:
+    # A NaN is the least and the largest of any pixels that it is among, and fails both comparisons.
+    if not (image.min() >= 0 and image.max() <= 1):
         raise ImageError("float32 pixels must be finite and within 0..1 (0 black, 1 white)")
-    return image.astype(np.float32, copy=False)

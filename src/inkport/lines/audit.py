@@ -113,7 +113,7 @@ def check_line(
     if unknown := charset.unknown(text):
         return Finding(line.id, Problem.UNKNOWN_SYMBOL, f"the charset lacks {list(unknown)}")
     try:
-        prepared = prepare(line.gray(), preprocess)
+        prepared = prepare(line.pixels(), preprocess)
     except ImageError as error:
         return Finding(line.id, Problem.BAD_IMAGE, error.message)
     needed, frames = frames_needed(charset.encode(text)), prepared.shape[3] // stride

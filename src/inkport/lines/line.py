@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.charset import normalise_text
-from inkport.core.image import load_gray
+from inkport.core.image import load_gray, load_pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,3 +84,11 @@ class Line:
             ImageError: If the image is damaged; the line's id is named.
         """
         return load_gray(self.image, name=self.id)
+
+    def pixels(self) -> npt.NDArray[np.uint8] | npt.NDArray[np.float32]:
+        """Return the image for ``prepare``: uint8 (h, w), 0 black .. 255 white; of 16-bit gray, float32 as ``gray``.
+
+        Raises:
+            ImageError: If the image is damaged; the line's id is named.
+        """
+        return load_pixels(self.image, name=self.id)

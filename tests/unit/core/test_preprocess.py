@@ -6,10 +6,20 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from inkport.core.errors import ImageError, SpecError
-from inkport.core.preprocess import MIN_SIDE_PX, PreprocessSpec, prepare, resample, triangle_taps
+from inkport.core.preprocess import (
+    MIN_SIDE_PX,
+    RESAMPLINGS,
+    TRIANGLE_V1,
+    TRIANGLE_V2,
+    PreprocessSpec,
+    prepare,
+    resample,
+    triangle_taps,
+)
 
 
 SPEC = PreprocessSpec()
+"""The default, triangle-v2; what it resamples to is in test_triangle.py."""
 SIZES = [(64, 684), (64, 400), (48, 300), (30, 200), (47, 301), (49, 299), (12, 90), (333, 2100), (900, 4001), (8, 8)]
 
 
@@ -27,12 +37,14 @@ def matrix(source: int, target: int) -> np.ndarray:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.parametrize(("resampling", "levels"), [(TRIANGLE_V1, 1e-3), (TRIANGLE_V2, 3)])
 @pytest.mark.parametrize("size", SIZES)
-def test_prepared_pixels_are_pillows(size, rng):
+def test_prepared_pixels_are_pillows(size, resampling, levels, rng):
+    """Up to rounding: v2 rounds pixels three times, and weights, which is up to a level and a half."""
     image = rng.random(size, dtype=np.float32)
-    prepared = prepare(image, SPEC)
+    prepared = prepare(image, PreprocessSpec(resampling=resampling))
     width = SPEC.content_width(*size)
-    np.testing.assert_allclose(prepared[0, 0, :, :width], pillow(image, SPEC.height, width), atol=1e-6)
+    np.testing.assert_allclose(prepared[0, 0, :, :width], pillow(image, SPEC.height, width), atol=levels / 255)
     assert (prepared[0, 0, :, width:] == 1).all()
 
 
@@ -67,25 +79,32 @@ def test_a_sharp_edge_keeps_its_place():
     assert abs(float((1 - left[0]) @ (np.arange(300) + 0.5) / (1 - left[0]).sum()) - 152.5 * 0.75) < 0.02
 
 
-def test_uint8_and_float_agree(rng):
+@pytest.mark.parametrize("resampling", RESAMPLINGS)
+def test_uint8_and_float_agree(resampling, rng):
     image = rng.integers(0, 256, (64, 333), dtype=np.uint8)
-    np.testing.assert_array_equal(prepare(image, SPEC), prepare(image.astype(np.float32) / np.float32(255), SPEC))
+    spec = PreprocessSpec(resampling=resampling)
+    np.testing.assert_array_equal(prepare(image, spec), prepare(image.astype(np.float32) / np.float32(255), spec))
 
 
 @pytest.mark.parametrize("layout", [np.asfortranarray, lambda image: np.repeat(image, 2, axis=1)[:, ::2]])
-def test_the_result_does_not_depend_on_the_memory_layout(layout, rng):
-    image = rng.random((64, 333), dtype=np.float32)
-    np.testing.assert_array_equal(prepare(layout(image), SPEC), prepare(image, SPEC))
+@pytest.mark.parametrize("resampling", RESAMPLINGS)
+def test_the_result_does_not_depend_on_the_memory_layout(layout, resampling, rng):
+    spec = PreprocessSpec(resampling=resampling)
+    for image in (rng.random((64, 333), dtype=np.float32), rng.integers(0, 256, (64, 333), dtype=np.uint8)):
+        np.testing.assert_array_equal(prepare(layout(image), spec), prepare(image, spec))
 
 
-def test_the_input_is_not_written_to(rng):
-    image = rng.random((48, 320), dtype=np.float32)
-    image.setflags(write=False)
-    assert prepare(image, SPEC).flags.writeable
+@pytest.mark.parametrize("resampling", RESAMPLINGS)
+def test_the_input_is_not_written_to(resampling, rng):
+    for image in (rng.random((48, 320), dtype=np.float32), rng.integers(0, 256, (48, 320), dtype=np.uint8)):
+        before = image.copy()
+        image.setflags(write=False)
+        assert prepare(image, PreprocessSpec(resampling=resampling)).flags.writeable
+        np.testing.assert_array_equal(image, before)
 
 
 def test_padding_is_the_background_up_to_the_next_multiple():
-    spec = PreprocessSpec(mean=0.5, std=0.25, background=0.75)
+    spec = PreprocessSpec(mean=0.5, std=0.25, background=0.75, resampling=TRIANGLE_V1)
     prepared = prepare(np.zeros((48, 65), dtype=np.uint8), spec)
     assert prepared.shape == (1, 1, 48, 80)
     assert prepared.dtype == np.float32
@@ -163,7 +182,7 @@ def test_other_dtypes_are_refused():
         {"std": 0.0},
         {"std": -1.0},
         {"background": 1.5},
-        {"resampling": "triangle-v2"},
+        {"resampling": "triangle-v3"},
     ],
 )
 def test_impossible_settings_are_refused(wrong):

@@ -139,7 +139,7 @@ def test_a_child_at_fault_is_ended_and_its_fault_named(start, changes, message):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ("shape=[2, 8, 64], run_ns=17", "wrote no bytes, shape .* has 4096"),
+        ("shape=[2, 8, 64], run_ns=17", "wrote no bytes, float32 of shape .* has 4096"),
         ("shape=[2, 8, 64.0], run_ns=17", "shape .*expected a list of lengths"),
         ("shape=[2, 8, -64], run_ns=17", "expected a list of lengths"),
         ("shape='2x8', run_ns=17", "expected a list of lengths"),

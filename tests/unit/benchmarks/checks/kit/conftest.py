@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,33 @@ from inkport.benchmarks.run.kit.archive import write_archive
 from inkport.benchmarks.run.kit.manifest import MANIFEST, FileInfo
 from inkport.benchmarks.run.kit.open import Kit, open_kit
 from inkport.benchmarks.run.kit.result import Result, ResultWriter, RunnerInfo, open_result
-from inkport.benchmarks.run.kit.stages import Stage
+from inkport.benchmarks.run.kit.stages import Stage, as_gray, as_input, gray_stage, tensor_stage
+from inkport.core.artifact import Artifact, load_artifact, new_artifact
 from inkport.core.ctc import greedy
 from inkport.core.errors import SpecMismatchError
-from inkport.core.preprocess import prepare
+from inkport.core.preprocess import TRIANGLE_V2
 from inkport.core.target import Budget, Precision, Target
 from inkport.lines.audit import audit_lines
 
 
 ALL = (Stage.GRAY, Stage.TENSOR, Stage.LOGITS, Stage.TEXT)
+
+
+@pytest.fixture
+def resampling() -> str:
+    """The recogniser's; a test that is about images of floats is parametrized with the other one."""
+    return TRIANGLE_V2
+
+
+@pytest.fixture
+def fake_artifact(fake_artifact, resampling, tmp_path) -> Artifact:
+    if fake_artifact.spec.preprocess.resampling == resampling:
+        return fake_artifact
+    spec = replace(fake_artifact.spec, preprocess=replace(fake_artifact.spec.preprocess, resampling=resampling))
+    fields = {"format": "fake", "precision": Precision.FP32, "provenance": fake_artifact.provenance}
+    with new_artifact(tmp_path / "other-artifact", spec=spec, **fields) as folder:
+        (folder / "weights.fake").write_bytes(b"12345")
+    return load_artifact(tmp_path / "other-artifact")
 
 
 @pytest.fixture
@@ -56,17 +75,17 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
-def made() -> list[bytes]:
-    """The bytes of the kit, once a test has made it."""
-    return []
+def made() -> dict[str, bytes]:
+    """The bytes of the kits by resampling, once a test has made one."""
+    return {}
 
 
 @pytest.fixture
-def kit(request_kit, made, tmp_path) -> Kit:
+def kit(request_kit, made, resampling, tmp_path) -> Kit:
     path = tmp_path / "a.inkport-kit.zip"
-    if not made:
-        made.append(make_kit(request_kit(), path).path.read_bytes())
-    path.write_bytes(made[0])
+    if resampling not in made:
+        made[resampling] = make_kit(request_kit(), path).path.read_bytes()
+    path.write_bytes(made[resampling])
     return open_kit(path)
 
 
@@ -109,7 +128,14 @@ def decoded(logits, kit) -> str:
 
 @pytest.fixture
 def answer(kit, faithful, tmp_path):
-    """Run the kit with a runner of ours; each stage named in ``wrong`` is changed, and what follows builds on that."""
+    """Run the kit with a runner of ours; each stage named in ``wrong`` is changed, and what follows builds on that.
+
+    A change gets values of 0..1, whether the stage is bytes or not.
+    """
+    pre = kit.spec.preprocess
+
+    def stored(values):
+        return np.rint(255 * values).clip(0, 255).astype(np.uint8) if pre.in_bytes else values
 
     def run(
         wrong: Mapping[Stage, Callable] | None = None,
@@ -123,9 +149,9 @@ def answer(kit, faithful, tmp_path):
         alter = {stage: (wrong or {}).get(stage, lambda value: value) for stage in ALL}
         writer = ResultWriter()
         for index, (entry, line) in enumerate(zip(kit.manifest.lines, kit.lines, strict=True)):
-            gray = alter[Stage.GRAY](line.gray())
-            tensor = alter[Stage.TENSOR](prepare(gray, kit.spec.preprocess))
-            logits = alter[Stage.LOGITS](faithful(tensor))
+            gray = stored(alter[Stage.GRAY](as_gray(gray_stage(line, pre))))
+            tensor = stored(alter[Stage.TENSOR](as_input(tensor_stage(gray, pre), pre)))
+            logits = alter[Stage.LOGITS](faithful(as_input(tensor, pre)))
             text = alter[Stage.TEXT](decoded(logits, kit))
             values = {Stage.GRAY: gray, Stage.TENSOR: tensor, Stage.LOGITS: logits}
             writer.add(

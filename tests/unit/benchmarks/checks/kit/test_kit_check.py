@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
@@ -18,6 +19,7 @@ from inkport.benchmarks.run.kit.stages import Stage
 from inkport.benchmarks.run.kit.tensors import to_npy
 from inkport.benchmarks.run.outcome import Outcome
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, SpecMismatchError
+from inkport.core.preprocess import TRIANGLE_V1
 from inkport.core.runtime import Evidence
 from inkport.core.target import Budget, Precision, Target
 
@@ -52,12 +54,14 @@ def test_a_faithful_runner_passes(kit, answer, page):
     assert {case.result for case in shown.cases} == {Result.PASSED}
 
 
+FLOATS = pytest.mark.parametrize("resampling", [TRIANGLE_V1])
+"""With images of floats, of which some difference is allowed."""
 FAULTS = [
     # A stage, what a runner does to it, what is said about it, and what is known about all stages.
     (Stage.GRAY, lambda gray: 1 - gray, "has ink and paper swapped", [WRONG, RIGHT, NOT_JUDGED, RIGHT]),
     (Stage.GRAY, lambda gray: gray[:, :-16].copy(), "has shape", [WRONG, RIGHT, NOT_JUDGED, RIGHT]),
     (Stage.TENSOR, lambda t: np.clip(t + 0.02, 0, 0.9), "gray levels", [RIGHT, WRONG, NOT_JUDGED, RIGHT]),
-    (Stage.TENSOR, lambda t: (t - 0.5) / 0.5, "normalised otherwise: 2 times", [RIGHT, WRONG, NOT_JUDGED, RIGHT]),
+    (Stage.TENSOR, lambda t: 0.5 * t + 0.25, "normalised otherwise: 0.5", [RIGHT, WRONG, NOT_JUDGED, RIGHT]),
     (Stage.TENSOR, lambda t: np.pad(t, [(0, 0)] * 3 + [(0, 16)]), "px wide, expected", [RIGHT, WRONG, NOT_JUDGED]),
     (Stage.LOGITS, lambda x: np.roll(x, 1, axis=1), "off by one frame (late)", [RIGHT, RIGHT, WRONG, RIGHT]),
     (Stage.LOGITS, lambda x: x * 2, "differs by", [RIGHT, RIGHT, WRONG, RIGHT]),
@@ -99,11 +103,39 @@ def test_a_fault_on_a_line_that_is_not_golden_is_seen_too(kit, answer):
     assert (logits.state, logits.line, logits.wrong_lines, logits.lines) == (WRONG, kit.lines[plain].id, 1, 5)
 
 
+def test_of_bytes_one_level_of_one_pixel_is_a_fault(kit, answer):
+    tolerances = kit.manifest.tolerances
+    assert (tolerances.gray_levels, tolerances.tensor_levels) == (0, 0)
+
+    def nudge(values):
+        values = values.copy()
+        values[..., 3, 5] -= 1 / 255
+        return values
+
+    assert states(check_kit(kit, answer({Stage.GRAY: nudge})))[:2] == [WRONG, RIGHT]
+    assert states(check_kit(kit, answer({Stage.TENSOR: nudge})))[:2] == [RIGHT, WRONG]
+    assert states(check_kit(kit, answer({Stage.TENSOR: nudge}, shown=(Stage.TENSOR, Stage.LOGITS))))[1] == WRONG
+
+
+@pytest.mark.parametrize("stage", ["gray", "tensor"])
+def test_of_bytes_floats_with_the_same_values_are_a_fault(kit, answer, rewrite, stage):
+    result = answer()
+    name = next(line.tensors[stage] for line in result.document.lines if stage in line.tensors)
+    values = np.load(io.BytesIO(result.members[name]))
+    assert values.dtype == np.uint8
+    floats = to_npy((values / np.float32(255)).astype(np.float32))
+    found = check_kit(kit, open_result(rewrite(result, members=lambda m: m.update({name: floats}))))
+    assert found.first_wrong == stage
+    assert "holds float32 values, expected uint8" in next(f.fault for f in found.stages if f.stage == stage)
+
+
+@FLOATS
 def test_rounding_to_eight_bits_is_no_fault(kit, answer):
     found = check_kit(kit, answer({Stage.TENSOR: lambda t: np.round(t * 255).astype(np.float32) / np.float32(255)}))
     assert states(found)[:2] == [RIGHT, RIGHT]
 
 
+@FLOATS
 @pytest.mark.parametrize(
     "case",
     [
@@ -251,6 +283,7 @@ def test_results_that_were_changed_are_refused(kit, answer, rewrite, tmp_path):
         open_result(tmp_path / "nosuch.zip")
 
 
+@FLOATS
 @pytest.mark.parametrize("case", [(0.8, True, RIGHT), (1.5, True, WRONG), (0.8, False, WRONG)])
 def test_a_runner_that_hides_its_gray_image_is_allowed_the_rounding_of_both(kit, answer, case):
     levels, hidden, state = case

@@ -15,6 +15,7 @@ from PIL import Image
 from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
 from inkport.benchmarks.run.kit.stages import Stage
 from inkport.core.errors import LineDataError, RuntimeUnavailableError, UnknownRuntimeError, UsageError
+from inkport.core.preprocess import TRIANGLE_V1
 from inkport.core.target import Budget, Precision, Target
 from inkport.lines.audit import Audit
 from inkport.lines.source import digest_lines
@@ -56,15 +57,27 @@ def test_golden_values_are_those_of_each_stage(kit, faithful):
     assert len(golden) == 4
     for entry, values in golden:
         # Pillow and plain arithmetic instead of our own code: these lines have the network's height already.
-        pixels = np.asarray(Image.open(io.BytesIO(kit.members[entry.image])), dtype=np.float32) / 255
-        np.testing.assert_allclose(values[Stage.GRAY], pixels, atol=1e-7)
+        pixels = np.asarray(Image.open(io.BytesIO(kit.members[entry.image])), dtype=np.uint8)
         height, width = pixels.shape
-        tensor = np.ones((1, 1, height, -(-width // 16) * 16), np.float32)
+        tensor = np.full((1, 1, height, -(-width // 16) * 16), 255, np.uint8)
         tensor[0, 0, :, :width] = pixels
-        np.testing.assert_allclose(values[Stage.TENSOR], tensor, atol=1e-6)
-        np.testing.assert_array_equal(values[Stage.LOGITS], faithful(values[Stage.TENSOR]))
+        for stage, expected in ((Stage.GRAY, pixels), (Stage.TENSOR, tensor)):
+            assert values[stage].dtype == np.uint8
+            np.testing.assert_array_equal(values[stage], expected)
+        images = tensor.astype(np.float32) / np.float32(255)
+        np.testing.assert_array_equal(values[Stage.LOGITS], faithful(images))
         assert entry.reading == entry.text
     assert [kit.golden(entry) for entry in kit.manifest.lines if not entry.golden] == [{}] * 6
+
+
+@pytest.mark.parametrize("resampling", [TRIANGLE_V1])
+def test_a_recogniser_of_triangle_v1_has_golden_values_in_float32(kit, faithful):
+    values = next(kit.golden(entry) for entry in kit.manifest.lines if entry.golden)
+    line = next(line for entry, line in zip(kit.manifest.lines, kit.lines, strict=True) if entry.golden)
+    np.testing.assert_array_equal(values[Stage.GRAY], line.gray())
+    assert {array.dtype for array in values.values()} == {np.dtype(np.float32)}
+    np.testing.assert_array_equal(values[Stage.LOGITS], faithful(values[Stage.TENSOR]))
+    assert (kit.manifest.tolerances.gray_levels, kit.manifest.tolerances.tensor_levels) == (1.0, 0.5)
 
 
 def test_it_chooses_lines_of_all_widths_and_keeps_their_order(kit, request_kit):

@@ -83,8 +83,8 @@ import numpy as np
 from inkport.benchmarks.run.kit.stages import Stage
 from inkport.core.charset import Charset
 from inkport.core.ctc import greedy
-from inkport.core.image import load_gray
-from inkport.core.preprocess import prepare, PreprocessSpec
+from inkport.core.image import load_pixels
+from inkport.core.preprocess import normalise, prepare_bytes, PreprocessSpec
 
 SHOWS, START = ["gray", "tensor", "logits", "text"], "image"
 
@@ -110,12 +110,12 @@ def read(request):
     values = {}
     if START == "image":
         assert shape is None
-        values["gray"] = load_gray(open(file, "rb").read())
+        values["gray"] = load_pixels(open(file, "rb").read())
     else:
-        values[START] = np.fromfile(file, "<f4").reshape(shape)
+        values[START] = np.fromfile(file, np.uint8).reshape(shape)
     if START != "tensor":
-        values["tensor"] = prepare(values["gray"], PreprocessSpec())
-    values["logits"] = logits_of(values["tensor"])
+        values["tensor"] = prepare_bytes(values["gray"], PreprocessSpec())
+    values["logits"] = logits_of(normalise(values["tensor"], PreprocessSpec()))
     for stage, output in request["outputs"].items():
         values[stage].tofile(output)
     shapes = {stage: list(values[stage].shape) for stage in request["outputs"]}

@@ -10,14 +10,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.benchmarks.checks.kit.make import GRAY_LEVELS, TENSOR_LEVELS
-from inkport.benchmarks.run.kit.faults import distance, name_gray_fault, name_tensor_fault, name_text_fault
+from inkport.benchmarks.run.kit.faults import (
+    GRAY_LEVELS,
+    TENSOR_LEVELS,
+    distance,
+    name_gray_fault,
+    name_tensor_fault,
+    name_text_fault,
+)
 from inkport.core.charset import Charset
 from inkport.core.image import load_gray
-from inkport.core.preprocess import PreprocessSpec, prepare
+from inkport.core.preprocess import TRIANGLE_V1, PreprocessSpec, prepare
 
 
-SPEC = PreprocessSpec()
+SPEC = PreprocessSpec(resampling=TRIANGLE_V1)
+"""Images of floats, of which some difference is allowed."""
+BYTES = PreprocessSpec()
+"""Images of bytes, of which none is."""
 
 
 def png(array):
@@ -122,7 +131,7 @@ def test_preparing_mistakes_are_named(lines):
 
 
 def test_levels_are_counted_before_normalisation(lines):
-    spec = PreprocessSpec(mean=0.5, std=0.25)
+    spec = PreprocessSpec(mean=0.5, std=0.25, resampling=TRIANGLE_V1)
     gray = lines[0]
     expected = prepare(gray, spec)
     assert fault_of(expected + np.float32(0.4 / 255 / 0.25), gray, spec=spec) is None
@@ -143,6 +152,40 @@ def test_every_golden_sample_line_tells_rounding_from_a_mistake():
         assert distance(padded(np.asarray(rounded) / np.float32(255), expected), expected) < TENSOR_LEVELS
         mistake = padded(pillow_resize(gray, Image.Resampling.BILINEAR, antialias=False), expected)
         assert distance(mistake, expected) > 2 * TENSOR_LEVELS
+
+
+def level(image, by):
+    """The image with one pixel that is not white a level lighter or darker."""
+    changed = image.copy()
+    changed[np.unravel_index(int(image.argmin()), image.shape)] += np.float32(by / 255)
+    return changed
+
+
+def test_of_bytes_no_level_may_differ_and_mistakes_keep_their_names(lines, blue_ink):
+    for gray in lines:
+        expected = prepare(gray, BYTES)
+        content = BYTES.content_width(*gray.shape)
+        assert fault_of(expected, gray, 0, BYTES) is None
+        assert "differs by" in fault_of(level(expected, 1), gray, 0, BYTES)
+        for how, words in ((Image.Resampling.BILINEAR, "without antialiasing"), (Image.Resampling.NEAREST, "nearest")):
+            mistake = np.rint(pillow_resize(gray, how, antialias=False) * 255) / np.float32(255)
+            assert words in fault_of(padded(mistake, expected), gray, 0, BYTES)
+        assert "pads with 0.941, expected 1" in fault_of(
+            padded(expected[0, 0, :, :content], expected, 240 / 255), gray, 0, BYTES
+        )
+        old = np.rint(prepare(gray, SPEC) * 255).astype(np.float32) / np.float32(255)
+        assert "as triangle-v1 defines, expected triangle-v2" in fault_of(old, gray, 0, BYTES)
+    right = load_gray(blue_ink)
+    assert name_gray_fault(right, right, 0, image=blue_ink) is None
+    assert "differs by" in name_gray_fault(level(right, 1), right, 0, image=blue_ink)
+    swapped = (np.rint(channels(blue_ink) @ [0.114, 0.587, 0.299]) / 255).astype(np.float32)
+    assert "red and blue swapped" in name_gray_fault(swapped, right, 0, image=blue_ink)
+
+
+def test_of_paper_alone_no_mistake_is_guessed():
+    """Every mistake leaves an empty line as it should be, so that what is wrong with one has another name."""
+    gray = np.ones((64, 300), np.float32)
+    assert "differs by" in fault_of(level(prepare(gray, BYTES), -1), gray, 0, BYTES)
 
 
 CHARSET = Charset(tuple("abcd"))

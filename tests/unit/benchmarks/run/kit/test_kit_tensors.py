@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 
-from inkport.benchmarks.run.kit.tensors import from_npy, to_npy
+from inkport.benchmarks.run.kit.tensors import BYTES, FLOATS, from_npy, to_npy
 from inkport.core.errors import ArtifactCorruptError
 
 
@@ -32,6 +32,20 @@ def test_values_that_are_not_finite_are_kept_for_the_judgement():
     found = from_npy(to_npy(np.array([1, np.nan, np.inf], np.float32)), name="x")
     assert np.isnan(found[1])
     assert np.isinf(found[2])
+
+
+def test_bytes_stay_bytes_where_they_are_taken(rng):
+    array = rng.integers(0, 256, (48, 64), dtype=np.uint8)
+    data = to_npy(array)
+    assert np.load(io.BytesIO(data)).dtype == np.uint8
+    for dtypes in ((BYTES,), (FLOATS, BYTES)):
+        found = from_npy(data, name="x", dtypes=dtypes)
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found, array)
+    with pytest.raises(ArtifactCorruptError, match="expected little-endian float32 values in an"):
+        from_npy(data, name="x")
+    with pytest.raises(ArtifactCorruptError, match="expected bytes in an"):
+        from_npy(to_npy(array.astype(np.float32)), name="x", dtypes=(BYTES,))
 
 
 def saved(array):
