@@ -61,9 +61,10 @@ def _scaled(pixels: Pixels, height: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _coloured(pixels: Pixels) -> npt.NDArray[np.uint8]:
+def _coloured(pixels: Pixels) -> Pixels:
     share = pixels[..., None].astype(np.float64) / 255
-    return np.rint(share * np.array(PAPER) + (1 - share) * np.array(INK)).astype(np.uint8)
+    mixed: Pixels = np.rint(share * np.array(PAPER) + (1 - share) * np.array(INK)).astype(np.uint8)
+    return mixed
 
 
 def _low_contrast(pixels: Pixels) -> bytes:

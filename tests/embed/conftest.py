@@ -6,46 +6,33 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from inkport.core.artifact import load_artifact, new_artifact
+from inkport.core.artifact import load_artifact
 from inkport.core.bundle import bundled_artifacts, find_lm
+from inkport.core.target import Precision
 from inkport.export.bundle.bundle import BundleRequest, make_bundle
 from inkport.lines.source import read_lines
 
 
-def in_integers(artifact, path):
-    """Return the artefact, prepared for by triangle-v2."""
-    spec = replace(artifact.spec, preprocess=replace(artifact.spec.preprocess, resampling="triangle-v2"))
-    with new_artifact(
-        path, spec=spec, format=artifact.format, precision=artifact.precision, provenance=artifact.provenance
-    ) as folder:
-        for name in artifact.files:
-            shutil.copyfile(artifact.path / name, folder / name)
-    return load_artifact(path)
-
-
 @pytest.fixture(scope="session")
-def int8(tmp_path_factory):
+def int8():
     """The shipped int8 artefact."""
-    return in_integers(bundled_artifacts()[0], tmp_path_factory.mktemp("int8") / "model")
+    return bundled_artifacts()[0]
 
 
 @pytest.fixture(scope="session")
 def fp32(tmp_path_factory):
     """The shipped weights in ONNX."""
     pytest.importorskip("torch", reason="the weights are exported with torch")
-    from inkport.core.target import Precision
     from inkport.export.plan import build
 
-    work = tmp_path_factory.mktemp("fp32")
     weights = load_artifact(Path(str(files("inkport.model"))) / "shipped" / "convtext-tiny")
-    return in_integers(build(weights, format="onnx", precision=Precision.FP32, work=work), work / "model")
+    return build(weights, format="onnx", precision=Precision.FP32, work=tmp_path_factory.mktemp("fp32"))
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inkport.benchmarks.checks.kit.check import check_kit
+from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
+from inkport.benchmarks.checks.kit.run import run_kit
 from inkport.core.bundle import find_lm
 from inkport.core.ctc import greedy
 from inkport.core.decoder import load_beam
 from inkport.core.image import load_pixels
 from inkport.core.preprocess import normalise, prepare_bytes, to_bytes
 from inkport.core.registry import open_session
+from inkport.core.target import Precision, Target
 from inkport.export.bundle.pictures import KINDS
+from inkport.lines.audit import audit_for
 
 
 QEMU = ("qemu-aarch64-static", "-cpu", "cortex-a53")
@@ -136,6 +141,23 @@ def test_the_c_interface_reads_and_tests_itself(bundle, library):
     assert stage.value == b"gray"
     assert c.inkport_self_test(recogniser, b"/nowhere", None, None, 0, stage, 20, error, 200) == 2
     c.inkport_close(recogniser)
+
+
+@pytest.fixture
+def engine_library(library, monkeypatch):
+    """What children find the engine by."""
+    monkeypatch.setenv("INKPORT_ENGINE_LIBRARY", str(library))
+
+
+@pytest.mark.usefixtures("engine_library")
+def test_a_kit_finds_every_stage_right(bundle, int8, lines, tmp_path):
+    audit = audit_for(lines[:20], int8.spec, skip=[])
+    target = Target(name="int8", runtime="onnxruntime", precision=Precision.INT8)
+    made = KitRequest(model=int8, targets=[target], audit=audit, provide=lambda _: int8, lines=20, golden=6)
+    kit = make_kit(made, tmp_path / "kit.zip")
+    result = run_kit(kit, tmp_path / "result.zip", runner=[str(bundle / "build" / "inkport-child")])
+    assert list(result.document.shown) == ["gray", "tensor", "logits", "text"]
+    assert check_kit(kit, result).exit_code == 0
 
 
 def test_an_installed_header_is_found_by_cmake(bundle, tmp_path):

@@ -128,6 +128,7 @@ inline Fault self_test(const Recogniser& recogniser, const std::string& golden, 
     if (fault.empty() || place >= least) continue;
     least = place;
     first = {stage, name, fault};
+    if (place == 0) break;
   }
   return first;
 }

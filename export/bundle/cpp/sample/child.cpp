@@ -63,11 +63,14 @@ std::vector<float> read_floats(const std::string& path) {
   return values;
 }
 
-void write_floats(const std::string& path, const float* values, std::size_t count) {
+template <class Value>
+void write_values(const std::string& path, const std::vector<Value>& values) {
   std::ofstream out(path, std::ios::binary);
-  out.write(reinterpret_cast<const char*>(values), static_cast<std::streamsize>(4 * count));
+  out.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(sizeof(Value) * values.size()));
   if (!out.flush()) throw inkport::Error(path + ": cannot be written");
 }
+
+std::string shape_of(int a, int b) { return std::to_string(a) + "," + std::to_string(b); }
 
 class Child {
  public:
@@ -138,7 +141,7 @@ class Child {
       frames = logits.frames;
       all.insert(all.end(), logits.values.begin(), logits.values.end());
     }
-    write_floats(request.at("output").text, all.data(), all.size());
+    write_values(request.at("output").text, all);
     return ",\"shape\":[" + std::to_string(lines) + "," + std::to_string(frames) + "," +
            std::to_string(recogniser_->spec().classes()) + "],\"run_ns\":" + std::to_string(elapsed.count());
   }
@@ -156,13 +159,17 @@ class Child {
     const std::chrono::nanoseconds elapsed = std::chrono::steady_clock::now() - start;
     std::string shapes;
     for (const auto& [stage, file] : request.at("outputs").object) {
-      std::vector<float> plain;
-      for (const std::uint8_t level : gray.pixels) plain.push_back(static_cast<float>(level) / 255.0f);
-      const std::vector<float>& out = stage == "gray" ? plain : stage == "tensor" ? values : logits.values;
-      const std::string shape = stage == "gray"     ? std::to_string(gray.height) + "," + std::to_string(gray.width)
-                                : stage == "tensor" ? "1,1," + std::to_string(tensor.height) + "," + std::to_string(tensor.width)
-                                                    : "1," + std::to_string(logits.frames) + "," + std::to_string(logits.classes);
-      write_floats(file.text, out.data(), out.size());
+      std::string shape;
+      if (stage == "gray") {
+        write_values(file.text, gray.pixels);
+        shape = shape_of(gray.height, gray.width);
+      } else if (stage == "tensor") {
+        write_values(file.text, tensor.pixels);
+        shape = "1,1," + shape_of(tensor.height, tensor.width);
+      } else {
+        write_values(file.text, logits.values);
+        shape = "1," + shape_of(logits.frames, logits.classes);
+      }
       shapes += (shapes.empty() ? "" : ",") + sample::quoted(stage) + ":[" + shape + "]";
     }
     return ",\"shapes\":{" + shapes + "},\"text\":" + sample::quoted(recogniser_->decode(logits).text) +

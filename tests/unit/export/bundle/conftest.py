@@ -5,17 +5,27 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import replace
+import tomllib
 from importlib.resources import files
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from inkport.core.artifact import load_artifact, new_artifact
 from inkport.core.bundle import bundled_artifacts, find_lm
 from inkport.export.bundle.bundle import BundleRequest, make_bundle
 from inkport.lines.source import read_lines
+
+
+FAULTS = tomllib.loads(Path(__file__).with_name("faults.toml").read_text(encoding="utf-8"))
+PLANTED = """
+inline bool planted(const char* name) {
+  const char* fault = std::getenv("FAULT");
+  return fault && !std::strcmp(fault, name);
+}
+namespace inkport {
+"""
 
 
 def need(*programs: str) -> None:
@@ -25,17 +35,9 @@ def need(*programs: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory):
-    """The shipped int8 artefact, prepared for by triangle-v2."""
-    shipped = bundled_artifacts()[0]
-    spec = replace(shipped.spec, preprocess=replace(shipped.spec.preprocess, resampling="triangle-v2"))
-    path = tmp_path_factory.mktemp("model") / "int8"
-    with new_artifact(
-        path, spec=spec, format=shipped.format, precision=shipped.precision, provenance=shipped.provenance
-    ) as folder:
-        for name in shipped.files:
-            shutil.copyfile(shipped.path / name, folder / name)
-    return load_artifact(path)
+def model():
+    """The shipped int8 artefact."""
+    return bundled_artifacts()[0]
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +50,10 @@ def bundle(model, samples, tmp_path_factory):
     """The C++ bundle of the model, with its language model."""
     pytest.importorskip("onnxruntime", reason="golden values are computed with it")
     out = tmp_path_factory.mktemp("bundle") / "cpp"
-    make_bundle(BundleRequest(model=model, platform="cpp", lines=read_lines([samples]), lm=find_lm(Path("fr-en"))), out)
+    make_bundle(
+        BundleRequest(model=model, platform="cpp", lines=islice(read_lines([samples]), 6), lm=find_lm(Path("fr-en"))),
+        out,
+    )
     return out
 
 
@@ -61,40 +66,50 @@ def library():
     return next(iter(Path(found.origin).parent.glob("capi/libonnxruntime.so.*")))
 
 
+def with_faults(header: str) -> str:
+    """Return the header with every fault of faults.toml in it, each only where the variable FAULT names it."""
+    for name, fault in FAULTS.items():
+        right, wrong = fault["right"], fault["wrong"]
+        assert header.count(right) == 1, f"{name}: {right!r} stands {header.count(right)} times in inkport.hpp"
+        if right.endswith(";"):
+            header = header.replace(right, f'if (planted("{name}")) {{ {wrong} }} else {{ {right} }}')
+        else:
+            header = header.replace(right, f'(planted("{name}") ? ({wrong}) : ({right}))')
+    return header.replace("namespace inkport {\n", PLANTED, 1)
+
+
 @pytest.fixture(scope="session")
-def compile_sample(bundle):
-    """Start the compiler on the sample of the bundle: an output file, and a folder whose headers come first."""
+def compiler(bundle):
+    """Return the compiler's command for the sample of the bundle, and what it links."""
     need("g++")
-    flags, libraries = ["-std=c++17", "-O1", "-DINKPORT_ENGINE_HEADER=<inkport/onnxruntime.hpp>"], ["-ldl"]
+    flags, libraries = ["-std=c++17", "-DINKPORT_ENGINE_HEADER=<inkport/onnxruntime.hpp>"], ["-ldl"]
     for name, header, link in (("PNG", "png.h", "-lpng"), ("JPEG", "jpeglib.h", "-ljpeg")):
         if not any(Path(place, header).exists() for place in ("/usr/include", "/usr/local/include")):
             pytest.skip(f"{header} is not installed")
         flags.append(f"-DINKPORT_WITH_{name}")
         libraries.append(link)
-
-    def start(program: Path, *options: str, first: Path | None = None) -> subprocess.Popen[bytes]:
-        include = [f"-I{folder}" for folder in (first, bundle / "include") if folder]
-        source = str(bundle / "sample" / "read.cpp")
-        return subprocess.Popen(["g++", *flags, *options, *include, source, "-o", str(program), *libraries])
-
-    return start
+    return ["g++", *flags, str(bundle / "sample" / "read.cpp")], libraries
 
 
 @pytest.fixture(scope="session")
-def run_sample(library):
-    """Run a compiled sample; returns exit code, standard output and standard error."""
+def read(bundle, compiler, library, tmp_path_factory):
+    """Run the sample with its arguments; returns exit code, standard output and standard error.
 
-    def run(program: Path, *arguments: object, fault: str = "") -> tuple[int, str, str]:
+    Compiled once for all tests, so its header is a copy in which faults can be asked for.
+    """
+    folder = tmp_path_factory.mktemp("sample")
+    (folder / "inkport.hpp").write_text(with_faults((bundle / "include" / "inkport.hpp").read_text()))
+    (folder / "inkport").mkdir()
+    shutil.copy2(bundle / "include" / "inkport" / "onnxruntime.hpp", folder / "inkport")
+    command, libraries = compiler
+    program = str(folder / "read")
+    subprocess.run(
+        [*command, "-O1", "-w", f"-I{folder}", f"-I{bundle / 'include'}", "-o", program, *libraries], check=True
+    )
+
+    def run(*arguments: object, fault: str = "") -> tuple[int, str, str]:
         variables = {**os.environ, "INKPORT_ENGINE_LIBRARY": str(library), "FAULT": fault}
-        done = subprocess.run([str(program), *map(str, arguments)], env=variables, capture_output=True, check=False)
+        done = subprocess.run([program, *map(str, arguments)], env=variables, capture_output=True, check=False)
         return done.returncode, done.stdout.decode(errors="backslashreplace"), done.stderr.decode()
 
     return run
-
-
-@pytest.fixture(scope="session")
-def read(compile_sample, run_sample, tmp_path_factory):
-    """Run the sample as it is shipped, compiled without a warning."""
-    program = tmp_path_factory.mktemp("sample") / "read"
-    assert compile_sample(program, "-Wall", "-Wextra", "-Wpedantic", "-Werror").wait() == 0
-    return lambda *arguments: run_sample(program, *arguments)

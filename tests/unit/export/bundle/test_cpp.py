@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from itertools import islice
 from pathlib import Path
 
@@ -97,6 +98,12 @@ def test_texts_with_a_language_model_are_pythons(read, bundle, model, lines, log
     expected = [beam(rows, model.spec.charset) for rows in logits]
     assert sum(a.text != greedy(rows, model.spec.charset).text for a, rows in zip(expected, logits, strict=True)) > 2
     check(parse(said), expected)
+
+
+def test_the_shipped_header_compiles_without_a_warning(compiler, bundle):
+    command, _ = compiler
+    strict = ["-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror", f"-I{bundle / 'include'}"]
+    assert subprocess.run([*command, *strict], check=False, capture_output=True).stderr == b""
 
 
 def test_the_self_test_finds_nothing_wrong(read, bundle):
