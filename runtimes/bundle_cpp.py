@@ -24,7 +24,7 @@ LIBRARY = "INKPORT_ENGINE_LIBRARY"
 
 
 class BundleCpp:
-    """Opens ONNX artefacts with the child of a C++ bundle; any bundle's does, it holds no model."""
+    """Opens ONNX artifacts with the child of a C++ bundle; any bundle's does, it holds no model."""
 
     name = "bundle-cpp"
     formats = ("onnx",)
@@ -47,7 +47,7 @@ class BundleCpp:
         return Availability(ok=True, version=_version(), devices=("cpu",))
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> ChildSession:
-        """Start the child and load the artefact's ONNX file.
+        """Start the child and load the artifact's ONNX file.
 
         Raises:
             RuntimeUnavailableError: If the device is not ``cpu``, or the child does not start.

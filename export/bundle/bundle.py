@@ -26,7 +26,7 @@ RECORD = "bundle.json"
 SUMS = "SHA256SUMS"
 """Name of the file with the digests of all others, as ``sha256sum --check`` takes it."""
 MODEL = "model"
-"""Name of the model's folder, an artefact as it is."""
+"""Name of the model's folder, an artifact as it is."""
 LM = "lm.inklm"
 """Name of the language model's file."""
 
@@ -55,7 +55,7 @@ class BundleRequest:
             raise UsageError(f"--for {self.platform!r}: no such platform", remedy=f"choose {', '.join(PLATFORMS)}")
         if self.model.format not in SUFFIXES:
             raise UsageError(
-                f"{self.model.path}: {self.model.format} artefacts cannot be bundled",
+                f"{self.model.path}: {self.model.format} artifacts cannot be bundled",
                 remedy=f"bundle one of {', '.join(SUFFIXES)}",
             )
 

@@ -9,7 +9,7 @@ from inkport.core.errors import SpecError
 FORMAT = 1
 """Version of specification, golden values and language model's file; headers and modules read exactly one."""
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml", "ncnn": ".param", "litert": ".tflite"}
-"""Which file of an artefact its engine opens, by format; these formats can be bundled."""
+"""Which file of an artifact its engine opens, by format; these formats can be bundled."""
 
 
 def specification_text(artifact: Artifact, *, folder: str) -> str:

@@ -21,7 +21,7 @@ from inkport.lines.source import read_lines
 
 @pytest.fixture(scope="session")
 def int8():
-    """The shipped int8 artefact."""
+    """The shipped int8 artifact."""
     return bundled_artifacts()[0]
 
 
@@ -42,7 +42,7 @@ def lines():
 
 @pytest.fixture(scope="session")
 def make(lines, tmp_path_factory):
-    """Return what makes a C++ bundle of an artefact."""
+    """Return what makes a C++ bundle of an artifact."""
     if missing := [program for program in ("g++", "cmake") if shutil.which(program) is None]:
         pytest.skip(f"{', '.join(missing)} is not installed")
 

@@ -38,8 +38,8 @@ def bundle(
     commands end with the text of a line.
 
     Args:
-        model: An artefact's directory, a weights file (which is exported to ONNX in fp32), or the name of a shipped
-            model; the int8 artefact that comes with inkport if left out.
+        model: An artifact's directory, a weights file (which is exported to ONNX in fp32), or the name of a shipped
+            model; the int8 artifact that comes with inkport if left out.
         for_: Platform whose sources come along: cpp.
         lm: Language model to bring along: fr-en, which comes with inkport, or a file with the weights of
             `inkport lm tune` beside it.
@@ -62,7 +62,7 @@ def bundle(
 
 
 def _bundled_format(artifact: Artifact, work: Path) -> Artifact:
-    """Return the artefact itself if its format can be bundled, else the same weights in ONNX."""
+    """Return the artifact itself if its format can be bundled, else the same weights in ONNX."""
     if artifact.format in SUFFIXES:
         return artifact
     return build(artifact, format="onnx", precision=Precision.FP32, work=work)

@@ -1,4 +1,4 @@
-// LiteRT (TensorFlow Lite) as an engine, by its C interface; linked. For bundles of litert artefacts.
+// LiteRT (TensorFlow Lite) as an engine, by its C interface; linked. For bundles of litert artifacts.
 //
 // The file has a signature per width, "w<width>", with two inputs: the line, and the mask of the columns that belong to it.
 #pragma once

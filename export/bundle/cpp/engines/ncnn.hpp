@@ -1,4 +1,4 @@
-// ncnn as an engine, in fp32; linked (CMake: find_package(ncnn)). For bundles of ncnn artefacts.
+// ncnn as an engine, in fp32; linked (CMake: find_package(ncnn)). For bundles of ncnn artifacts.
 #pragma once
 
 #include <ncnn/net.h>

@@ -25,7 +25,7 @@ std::string usual_library() {
   return found ? found : "";
 }
 
-// The specification as the artefact's sidecar holds it.
+// The specification as the artifact's sidecar holds it.
 inkport::Spec spec_of(const Json& sidecar) {
   const Json &spec = sidecar.at("spec"), &prepare = spec.at("preprocess");
   auto whole = [](const Json& value) { return static_cast<int>(value.number); };

@@ -36,7 +36,7 @@ def need(*programs: str) -> None:
 
 @pytest.fixture(scope="session")
 def model():
-    """The shipped int8 artefact."""
+    """The shipped int8 artifact."""
     return bundled_artifacts()[0]
 
 

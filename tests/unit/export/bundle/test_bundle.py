@@ -39,7 +39,7 @@ def test_the_digests_are_of_every_other_file(bundle):
     assert all(hashlib.sha256(found[name].read_bytes()).hexdigest() == digest for name, digest in sums.items())
 
 
-def test_the_model_is_the_artefact_and_the_record_names_it(bundle, model):
+def test_the_model_is_the_artifact_and_the_record_names_it(bundle, model):
     record = json.loads((bundle / "bundle.json").read_text())
     assert load_artifact(bundle / "model").digest == model.digest == record["model"]["sha256"]
     assert (record["platform"], record["golden"]["runtime"]) == ("cpp", "onnxruntime")
