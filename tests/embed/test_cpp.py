@@ -17,6 +17,7 @@ from PIL import Image
 from inkport.benchmarks.checks.kit.check import check_kit
 from inkport.benchmarks.checks.kit.make import KitRequest, make_kit
 from inkport.benchmarks.checks.kit.run import run_kit
+from inkport.commands._request import provider
 from inkport.core.bundle import find_lm
 from inkport.core.ctc import greedy
 from inkport.core.decoder import load_beam
@@ -150,11 +151,13 @@ def engine_library(library, monkeypatch):
 
 
 @pytest.mark.usefixtures("engine_library")
-def test_a_kit_finds_every_stage_right(bundle, int8, lines, tmp_path):
-    audit = audit_for(lines[:20], int8.spec, skip=[])
-    target = Target(name="int8", runtime="onnxruntime", precision=Precision.INT8)
-    made = KitRequest(model=int8, targets=[target], audit=audit, provide=lambda _: int8, lines=20, golden=6)
-    kit = make_kit(made, tmp_path / "kit.zip")
+def test_a_kit_finds_every_stage_right(bundle, fp32, lines, tmp_path):
+    audit = audit_for(lines[:20], fp32.spec, skip=[])
+    target = Target(name="fp32", runtime="onnxruntime", precision=Precision.FP32)
+    provide = provider(fp32, tmp_path / "work", None)
+    kit = make_kit(
+        KitRequest(model=fp32, targets=[target], audit=audit, provide=provide, lines=20, golden=6), tmp_path / "kit.zip"
+    )
     result = run_kit(kit, tmp_path / "result.zip", runner=[str(bundle / "build" / "inkport-child")])
     assert list(result.document.shown) == ["gray", "tensor", "logits", "text"]
     assert check_kit(kit, result).exit_code == 0
