@@ -11,7 +11,7 @@ demo: .venv/.demo
 	$(BIN)/inkport verify
 
 # Everything that must hold before a change is merged.
-test: .venv/.test .venv/.web .venv/.arm64 .venv/.ssh
+test: .venv/.test .venv/.web .venv/.arm64 .venv/.cpp .venv/.ssh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -20,11 +20,13 @@ test: .venv/.test .venv/.web .venv/.arm64 .venv/.ssh
 
 # All that there is to check without new weights: `make test`, then what takes half an hour each. Each says how far it is.
 check-full:
-	@echo "check-full, 1 of 3: make test"
+	@echo "check-full, 1 of 4: make test"
 	@$(MAKE) test
-	@echo "check-full, 2 of 3: make mutants, 300 faults one at a time"
+	@echo "check-full, 2 of 4: bundles, built as their READMEs say, on all sample lines"
+	@$(BIN)/pytest tests/embed
+	@echo "check-full, 3 of 4: make mutants, 300 faults one at a time"
 	@$(MAKE) mutants
-	@echo "check-full, 3 of 3: make campaign"
+	@echo "check-full, 4 of 4: make campaign"
 	@$(MAKE) campaign
 
 # Small faults planted in the modules that measure and decide: nine of ten must make a test fail, and the rest be explained.
@@ -75,6 +77,11 @@ release: .venv/.test
 # An emulated arm64 machine is made of Debian packages; elsewhere the tests that need it are skipped and say so.
 .venv/.arm64: .venv/.base scripts/arm64_root.sh
 	@if grep -qs '^ID=debian$$' /etc/os-release; then PYTHON=$(BIN)/python scripts/arm64_root.sh; fi
+	@touch $@
+
+# A C++ bundle, built, for the runtime bundle-cpp; without a compiler the tests that need it are skipped and say so.
+.venv/.cpp: .venv/.test scripts/bundle_cpp.sh $(wildcard export/bundle/*.py export/bundle/cpp/* export/bundle/cpp/*/*)
+	@if command -v cmake >/dev/null && command -v c++ >/dev/null; then PYTHON=$(BIN)/python scripts/bundle_cpp.sh; fi
 	@touch $@
 
 # The tests of devices over ssh use the system's client; where there is none and none can be got, they are skipped and say so.

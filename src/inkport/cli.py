@@ -31,6 +31,7 @@ COMMANDS = {
     "lm": "Build a character language model, choose its weights, measure its gain and cost.",
     "runtimes": "List what can run here, and why the rest cannot.",
     "export": "Make artifacts (ONNX, int8, OpenVINO) from trained weights.",
+    "bundle": "Write all that an application needs of a model into one folder.",
     "quantise": "Make int8 artifacts, find the operators that do harm, and undo what can be undone.",
     "average": "Average the weights of several rounds of training.",
     "grow": "Grow weights into a larger network, as the start of a training.",

@@ -25,6 +25,8 @@ OWN_FILES: Mapping[str, str] = {
     "inkport.benchmarks.run.fresh": "a process of ours, in a temporary folder of ours, and the kernel's files",
     "inkport.benchmarks.run.environment": "the kernel's files",
     "inkport.core.processors": "the kernel's files",
+    "inkport.export.bundle.credits": "texts in the package, and sidecars of its artifacts",
+    "inkport.export.bundle.sources": "sources in the package",
     "inkport.export.from_onnx.tensorrt_engine": "what the other readers of ONNX files open; needs TensorRT and a GPU",
     "inkport.export.from_onnx.trt_lint": "a table in the package",
     "inkport.export.mlpackage": "what coremltools wrote in the call before",

@@ -99,6 +99,14 @@ class TestOrtNodeInt8(OnToy):
     runtime, format, precision = "ort-node", "onnx", Precision.INT8
 
 
+class TestBundleCpp(OnToy):
+    runtime, format = "bundle-cpp", "onnx"
+
+
+class TestBundleCppInt8(OnToy):
+    runtime, format, precision = "bundle-cpp", "onnx", Precision.INT8
+
+
 class TestOrtWeb(OnToy):
     runtime, device, format = "ort-web", "wasm", "onnx"
 

@@ -21,6 +21,8 @@ from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionO
 
 GROUP = "inkport.runtimes"
 """Entry-point group of runtimes: ``name = "package.module:Class"``, the class taking no arguments."""
+APPLICATION = "bundle-"
+"""Begins the names of applications' own readers, which are chosen unasked only where no engine itself is here."""
 
 
 def runtime_names() -> tuple[str, ...]:
@@ -149,12 +151,14 @@ def _registered() -> dict[str, list[EntryPoint]]:
 def choose_runtime(artifact: Artifact) -> str:
     """Return the first runtime, in the order of their names, that opens the artifact's format and can run here.
 
+    Applications' readers (``APPLICATION``) come after all others.
+
     Raises:
         RuntimeUnavailableError: If there is none; says why for each that might have been it.
     """
     reasons: list[str] = []
     remedies: list[str] = []
-    for name in runtime_names():
+    for name in sorted(runtime_names(), key=lambda name: name.startswith(APPLICATION)):
         try:
             if artifact.format not in load_runtime(name).formats:
                 continue

@@ -1,0 +1,136 @@
+// selfTest: which stage is the first that is wrong on this device?
+#pragma once
+
+#include <functional>
+
+#include "recogniser.hpp"
+
+namespace inkport {
+
+// The first stage that is wrong; empty if all are right.
+struct Fault {
+  std::string stage;   // gray, tensor, ids, confidence or text
+  std::string line;    // name of the golden line
+  std::string detail;  // what was found, for a person
+
+  explicit operator bool() const { return !stage.empty(); }
+};
+
+// How the application opens an image file: the pixels that it would hand to Recogniser::read.
+using OpenFile = std::function<Gray(const std::string& path)>;
+
+// A binary PGM file of 8 bits, as golden/ holds gray and tensors.
+inline Gray parse_pgm(const std::string& bytes) {
+  std::istringstream in(bytes);
+  std::string magic;
+  int width = 0, height = 0, most = 0;
+  if (!(in >> magic >> width >> height >> most) || magic != "P5" || most != 255 || width < 1 || height < 1)
+    throw Error("no binary PGM file of 8 bits");
+  const std::size_t at = static_cast<std::size_t>(in.tellg()) + 1;
+  const std::size_t size = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
+  if (bytes.size() != at + size) throw Error("a PGM file that is cut off");
+  return {width, height, {bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end()}};
+}
+
+namespace detail {
+
+// Confidences of a wrong softmax are wrong by more than engines differ, which in int8 is a lot.
+inline float confidence_tolerance(const Spec& spec) { return spec.precision == "fp32" ? 0.001f : 0.2f; }
+
+inline std::string differs(const Gray& found, const Gray& wanted, int tolerance) {
+  if (found.width != wanted.width || found.height != wanted.height)
+    return std::to_string(found.width) + " x " + std::to_string(found.height) + " px, expected " +
+           std::to_string(wanted.width) + " x " + std::to_string(wanted.height);
+  int worst = 0;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < found.pixels.size(); ++i) {
+    const int difference = std::abs(int(found.pixels[i]) - int(wanted.pixels[i]));
+    worst = std::max(worst, difference);
+    count += difference > tolerance;
+  }
+  return count ? std::to_string(count) + " pixels differ, by up to " + std::to_string(worst) + " levels" : "";
+}
+
+template <class Value>
+std::vector<Value> numbers(const std::string& text) {
+  std::istringstream in(text);
+  in.imbue(std::locale::classic());
+  std::vector<Value> found;
+  for (Value value; in >> value;) found.push_back(value);
+  return found;
+}
+
+inline std::string check_stages(const Recogniser& recogniser, const std::string& folder, std::string& stage) {
+  const Spec& spec = recogniser.spec();
+  const Gray gray = parse_pgm(read_file(folder + "/gray.pgm")), tensor = parse_pgm(read_file(folder + "/tensor.pgm"));
+  stage = "tensor";
+  if (std::string fault = differs(prepare(gray, spec), tensor, 0); !fault.empty()) return fault;
+  stage = "ids";
+  const Reading reading = greedy(recogniser.run(tensor), spec);
+  const auto ids = numbers<int>(read_file(folder + "/ids.txt"));
+  if (reading.labels() != ids)
+    return std::to_string(reading.symbols.size()) + " labels that are not the " + std::to_string(ids.size()) +
+           " expected";
+  stage = "confidence";
+  const auto confidences = numbers<float>(read_file(folder + "/confidences.txt"));
+  for (std::size_t i = 0; i < reading.symbols.size(); ++i)
+    if (i >= confidences.size() ||
+        !(std::fabs(reading.symbols[i].confidence - confidences[i]) <= confidence_tolerance(spec)))
+      return "symbol " + std::to_string(i) + " has confidence " + std::to_string(reading.symbols[i].confidence);
+  stage = "text";
+  const std::string wanted = read_file(folder + "/text.txt");
+  const std::string text = text_of(ids, spec);
+  if (text == wanted && reading.text == wanted) return "";
+  return "\"" + (text == wanted ? reading.text : text) + "\", expected \"" + wanted + "\"";
+}
+
+}  // namespace detail
+
+// Compare this device, stage by stage, with a bundle's folder golden/. Each stage is given the golden values of the
+// one before, so that the stage named is the one at fault. Always greedy, whatever language model is in use.
+//   open            the application's own way from a file to gray; without one, files are not tested
+//   jpeg_tolerance  levels by which gray of a JPEG file may differ: 0 with libjpeg-turbo, 1 with other decoders
+// Throws Error if golden/ cannot be read.
+inline Fault self_test(const Recogniser& recogniser, const std::string& golden, const OpenFile& open = nullptr,
+                       int jpeg_tolerance = 0) {
+  std::istringstream names(read_file(golden + "/lines.txt"));
+  std::vector<std::pair<std::string, std::string>> lines;
+  for (std::string row; std::getline(names, row);) {
+    const auto tab = row.find('\t');
+    if (tab == std::string::npos) throw Error(golden + "/lines.txt: a row without a file");
+    lines.emplace_back(row.substr(0, tab), row.substr(tab + 1, row.find('\t', tab + 1) - tab - 1));
+  }
+  if (lines.empty()) throw Error(golden + "/lines.txt: no lines");
+  // All files first: "gray" is the first stage, whichever line shows that it is wrong.
+  for (const auto& [name, file] : lines) {
+    if (!open) break;
+    const std::string folder = golden + "/" + name + "/";
+    const bool jpeg = file.size() > 4 && file.substr(file.size() - 4) == ".jpg";
+    std::string fault;
+    try {
+      fault = detail::differs(open(folder + file), parse_pgm(read_file(folder + "gray.pgm")), jpeg ? jpeg_tolerance : 0);
+    } catch (const std::exception& error) {
+      fault = error.what();
+    }
+    if (!fault.empty()) return {"gray", name, file + ": " + fault};
+  }
+  Fault first;
+  std::size_t least = 5;
+  const std::vector<std::string> order{"tensor", "ids", "confidence", "text"};
+  for (const auto& [name, file] : lines) {
+    std::string stage = "tensor", fault;
+    try {
+      fault = detail::check_stages(recogniser, golden + "/" + name, stage);
+    } catch (const std::exception& error) {
+      fault = error.what();
+    }
+    const auto place = static_cast<std::size_t>(std::find(order.begin(), order.end(), stage) - order.begin());
+    if (fault.empty() || place >= least) continue;
+    least = place;
+    first = {stage, name, fault};
+    if (place == 0) break;
+  }
+  return first;
+}
+
+}  // namespace inkport

@@ -1,0 +1,49 @@
+"""The sources that a bundle brings along, by platform."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from inkport.export.bundle.specification import FORMAT
+
+
+CPP = Path(__file__).parent / "cpp"
+"""Sources in C++."""
+PARTS = ("spec", "gray", "prepare", "decode", "lm", "beam", "recogniser", "selftest")
+"""Files of ``cpp/header``, in the order in which they make ``inkport.hpp``."""
+
+
+def header_text() -> str:
+    """Return ``inkport.hpp``: one file to copy, made of the parts."""
+    system: set[str] = set()
+    body: list[str] = []
+    for part in PARTS:
+        for row in (CPP / "header" / f"{part}.hpp").read_text(encoding="utf-8").splitlines():
+            if row.startswith("#include <"):
+                system.add(row)
+            elif not row.startswith(("#include", "#pragma once")):
+                body.append(row)
+    head = (
+        "// inkport.hpp: from an image of a line to its text, in C++17 and without dependencies.\n"
+        f"// Format {FORMAT}; made by `inkport bundle`, README.md says how to use it. Licence: Apache-2.0.\n"
+        "#pragma once\n"
+    )
+    return "\n".join([head, *sorted(system), "", *body]) + "\n"
+
+
+def write_cpp(folder: Path) -> None:
+    """Write the C++ sources into a bundle: header, engines, C interface, CMake files and the sample."""
+    include = folder / "include" / "inkport"
+    shutil.copytree(CPP / "engines", include)
+    (folder / "include" / "inkport.hpp").write_text(header_text(), encoding="utf-8")
+    shutil.copy2(CPP / "include" / "inkport.h", folder / "include")
+    for part in ("src", "sample", "cmake"):
+        shutil.copytree(CPP / part, folder / part)
+    for file in ("CMakeLists.txt", "README.md"):
+        shutil.copy2(CPP / file, folder)
+
+
+PLATFORMS: Mapping[str, Callable[[Path], None]] = {"cpp": write_cpp}
+"""What writes the sources of each platform into a bundle's folder."""
