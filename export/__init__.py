@@ -1,1 +1,1 @@
-"""Exporters: artefact in, artefact out, named ``<target>_from_<source>``."""
+"""Exporters: artifact in, artifact out, named ``<target>_from_<source>``."""

@@ -1,4 +1,4 @@
-"""From one artefact to another format and precision, stage by stage, repeating nothing that is already there."""
+"""From one artifact to another format and precision, stage by stage, repeating nothing that is already there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from inkport.export.quantize.learned_ranges import KEY, is_learned
 
 @dataclass(frozen=True)
 class Stage:
-    """One exporter: artefact in, artefact out."""
+    """One exporter: artifact in, artifact out."""
 
     source: tuple[str, Precision]
     """Format and precision that it reads."""
@@ -136,23 +136,23 @@ def build(
 ) -> Artifact:
     """Return ``source`` in another format and precision, exporting only what is missing.
 
-    An artefact that is already there is taken instead of exporting again if it descends from the same weights
+    An artifact that is already there is taken instead of exporting again if it descends from the same weights
     (and, one stage away, from this very ``source``), and, where ``calibration`` is given, was calibrated on
     those lines. One in ``work`` must also have been made with the default settings, which are what this function
-    exports with; a damaged one there is made anew. So a second run after a kill completes what is missing.
+    exports with; a damaged one there is made again. So a second run after a kill completes what is missing.
 
     Args:
         source: Where to start, usually the weights.
         format: Wanted format, for example ``onnx``.
         precision: Wanted precision.
-        work: Folder of artefacts, each in ``<format>-<precision>``; made if needed.
-        calibration: Lines for the stages that quantise; not needed when their result is already there.
+        work: Folder of artifacts, each in ``<format>-<precision>``; made if needed.
+        calibration: Lines for the stages that quantize; not needed when their result is already there.
         widths: Image widths in pixels for the stages that make files of enumerated widths; where one is on the
-            way, everything from there on is made anew. The exporters' own if left out.
-        reuse: Artefacts elsewhere that may be taken as they are, for example the bundled one.
+            way, everything from there on is made again. The exporters' own if left out.
+        reuse: Artifacts elsewhere that may be taken as they are, for example the bundled one.
 
     Returns:
-        The artefact, digests checked; ``source`` itself if it is what is wanted.
+        The artifact, digests checked; ``source`` itself if it is what is wanted.
 
     Raises:
         ExportRequestError: If no chain of stages leads there, or one needs calibration lines and ``calibration`` is
@@ -181,7 +181,7 @@ def find_made(
     calibration: CalibrationSet | None = None,
     reuse: Sequence[Artifact] = (),
 ) -> Artifact:
-    """Return the artefact that ``build`` would take as it is on its way; arguments are those of ``build``.
+    """Return the artifact that ``build`` would take as it is on its way; arguments are those of ``build``.
 
     Returns:
         The one nearest to what is wanted, ``source`` if there is none.
@@ -269,10 +269,10 @@ def _existing(
 
 
 def has_default_settings(artifact: Artifact, stage: Stage) -> bool:
-    """Whether the settings that an artefact records are the defaults of the stage that made it.
+    """Whether the settings that an artifact records are the defaults of the stage that made it.
 
-    A setting that is not recorded is newer than the artefact and was at its default; what is recorded beyond the
-    settings, such as a corrected bias, makes an artefact that no default makes.
+    A setting that is not recorded is newer than the artifact and was at its default; what is recorded beyond the
+    settings, such as a corrected bias, makes an artifact that no default makes.
     """
     defaults = to_plain(getattr(stage.module, stage.settings)())
     told = {key: value for key, value in artifact.provenance.options.items() if key not in (KEY, *stage.facts)}

@@ -1,4 +1,4 @@
-"""Writing an artefact that was made from another one, with the record of how."""
+"""Writing an artifact that was made from another one, with the record of how."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def with_line_digests(provenance: Provenance, *, inherited: Mapping[str, str] | 
 
     Args:
         provenance: As a stage fills it in.
-        inherited: Those of what the artefact is made from.
+        inherited: Those of what the artifact is made from.
 
     Raises:
         ArtifactCorruptError: If a record of lines is malformed.
@@ -53,10 +53,10 @@ def derived_artifact(
     options: Mapping[str, Any],
     calibration: Calibration | None = None,
 ) -> Iterator[Path]:
-    """Yield an empty folder to fill; when the block ends it becomes the artefact at ``out``.
+    """Yield an empty folder to fill; when the block ends it becomes the artifact at ``out``.
 
     Args:
-        out: The artefact's directory; what was there stays if the block fails.
+        out: The artifact's directory; what was there stays if the block fails.
         source: What it is made from.
         stage: Name of the exporter.
         format: Its format.

@@ -39,7 +39,7 @@ def factorise(network: nn.Module, name: str, rank: int) -> None:
         pair = filter_pair(layer, rank)
     else:
         raise RecipeError(
-            f"ranks: {name!r} is no layer that can be factorised",
+            f"ranks: {name!r} is not a layer that can be factorised",
             remedy="name a linear layer or a 2-d convolution, for example encoder.0.feed_in.0",
         )
     setattr(network.get_submodule(parent), last, pair)

@@ -44,7 +44,7 @@ def grow_weights(
         weights: Weights of a convtext-family network.
         model: Name of the network to grow into, in ``inkport.model.zoo.NETWORKS``.
         settings: Settings of that network to change, fields of ``ConvTextConfig``, for example its residual blocks.
-        seed: Seed of the fresh values.
+        seed: Seed of the new values.
         version: Version of the result; that of ``weights`` if left out.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The reference: torch in float32 on the CPU (or, by option, CUDA), reading safetensors artefacts."""
+"""The reference: torch in float32 on the CPU (or, by option, CUDA), reading safetensors artifacts."""
 
 from __future__ import annotations
 

@@ -271,7 +271,7 @@ def open_child(
         environment: Variables on top of this process's own.
 
     Raises:
-        UsageError: If ``timeout_s`` is no positive number, or the child refuses an option.
+        UsageError: If ``timeout_s`` is not a positive number, or the child refuses an option.
         RuntimeUnavailableError: If the child does not start, speaks another version of the protocol, or says so.
         ArtifactCorruptError: If the child says that it cannot load the model.
         RuntimeExecutionError: If it dies, hangs or breaks the protocol while opening, or computes with other

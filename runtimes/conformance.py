@@ -64,7 +64,7 @@ class RuntimeConformance:
     @pytest.fixture(scope="class")
     @classmethod
     def artifact(cls) -> Artifact:
-        """Return an artefact in a format that the runtime opens."""
+        """Return an artifact in a format that the runtime opens."""
         pytest.fail(f"{cls.__name__} must override the fixture 'artifact'")
 
     @pytest.fixture(scope="class")
@@ -82,14 +82,14 @@ class RuntimeConformance:
     @pytest.fixture(scope="class")
     @classmethod
     def session(cls, adapter: Runtime, artifact: Artifact) -> Iterator[CheckedSession]:
-        """Open the artefact; every run is checked, unless a test runs the adapter's own ``session.session``."""
+        """Open the artifact; every run is checked, unless a test runs the adapter's own ``session.session``."""
         cls._require(adapter)
         with cls._open(adapter, artifact, SessionOptions()) as session:
             yield session
 
     @pytest.fixture
     def tolerance(self, artifact: Artifact) -> Tolerance:
-        """Return what the artefact's precision allows; override with a reason of your own."""
+        """Return what the artifact's precision allows; override with a reason of your own."""
         return TOLERANCES[artifact.precision]
 
     # The adapter
@@ -110,7 +110,7 @@ class RuntimeConformance:
             self._fail(f"the entry point is named {self.runtime!r}, the class {adapter.name!r} {adapter.formats}")
 
     def test_it_refuses_other_formats(self, artifact: Artifact) -> None:
-        """An artefact in a format that it does not name is refused."""
+        """An artifact in a format that it does not name is refused."""
         with pytest.raises(UnsupportedFormatError):
             open_session(replace(artifact, format="papyrus"), runtime=self.runtime, device=self.device)
 

@@ -51,7 +51,7 @@ class CoreMl:
         return Availability(ok=True, version=found, devices=self._devices())
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> CoreMlSession:
-        """Compile and load the artefact's package; Core ML itself decides about threads.
+        """Compile and load the artifact's package; Core ML itself decides about threads.
 
         Raises:
             RuntimeUnavailableError: If this Mac has no such device.

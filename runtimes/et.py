@@ -18,7 +18,7 @@ from inkport.runtimes.quiet import native_output
 
 
 class ExecuTorchRuntime:
-    """Opens ExecuTorch artefacts."""
+    """Opens ExecuTorch artifacts."""
 
     name = "executorch"
     formats = ("executorch",)
@@ -34,7 +34,7 @@ class ExecuTorchRuntime:
             )
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> ExecuTorchSession:
-        """Load the artefact's program.
+        """Load the artifact's program.
 
         Raises:
             RuntimeUnavailableError: If the device is not ``cpu``, or a session with another number of threads is open.
@@ -49,7 +49,7 @@ class ExecuTorchRuntime:
             )
         if artifact.precision is not Precision.FP32:
             raise UnsupportedFormatError(
-                f"{artifact.path}: executorch runs fp32, this artefact is {artifact.precision}"
+                f"{artifact.path}: executorch runs fp32, this artifact is {artifact.precision}"
             )
         return ExecuTorchSession(artifact.file(".pte"), threads=options.threads)
 

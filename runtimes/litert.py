@@ -29,7 +29,7 @@ COLUMNS = "columns"
 
 
 class LiteRtRuntime:
-    """Opens LiteRT artefacts with the interpreter and its XNNPACK kernels."""
+    """Opens LiteRT artifacts with the interpreter and its XNNPACK kernels."""
 
     name = "litert"
     formats = ("litert",)
@@ -39,7 +39,7 @@ class LiteRtRuntime:
         return probe_sdk("ai_edge_litert", extra="litert")
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> LiteRtSession:
-        """Load the artefact's file.
+        """Load the artifact's file.
 
         Raises:
             RuntimeUnavailableError: If the device is not ``cpu``.
@@ -52,7 +52,7 @@ class LiteRtRuntime:
             raise RuntimeUnavailableError(f"litert here runs on cpu, not on {device!r}", remedy='set device = "cpu"')
         if artifact.precision not in PRECISIONS:
             raise UnsupportedFormatError(
-                f"{artifact.path}: litert runs {', '.join(PRECISIONS)}, this artefact is {artifact.precision}"
+                f"{artifact.path}: litert runs {', '.join(PRECISIONS)}, this artifact is {artifact.precision}"
             )
         return LiteRtSession(artifact.file(".tflite"), artifact.spec, threads=options.threads)
 

@@ -21,7 +21,7 @@ from inkport.core.spec import RecogniserSpec
 
 
 PACKAGE = "model.mlpackage"
-"""Name of the package in an artefact's directory."""
+"""Name of the package in an artifact's directory."""
 DISTRIBUTION = "coremltools"
 """The SDK."""
 _IMPORTED_FOR_OTHERS = ("executorch", "torchao")
@@ -59,7 +59,7 @@ def quiet() -> Iterator[None]:
 
 
 def package_path(artifact: Artifact) -> Path:
-    """Return the package of an artefact.
+    """Return the package of an artifact.
 
     Raises:
         ArtifactCorruptError: If it holds none.
@@ -105,7 +105,7 @@ class Widths:
         """Return the width to pad an image of ``width`` to: itself, or the next one that the package takes.
 
         Raises:
-            SpecMismatchError: If the image is wider or narrower than any, or its width is no multiple of
+            SpecMismatchError: If the image is wider or narrower than any, or its width is not a multiple of
                 ``preprocess.width_multiple``: a range cannot say so, and the network would read it all the same.
         """
         if width % preprocess.width_multiple or not width <= self.widest or width < preprocess.min_width:

@@ -28,7 +28,7 @@ HALF = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_
 
 
 class NcnnRuntime:
-    """Opens ncnn artefacts."""
+    """Opens ncnn artifacts."""
 
     name = "ncnn"
     formats = ("ncnn",)
@@ -38,7 +38,7 @@ class NcnnRuntime:
         return probe_sdk("ncnn", extra="ncnn")
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> NcnnSession:
-        """Load the artefact's layers and weights.
+        """Load the artifact's layers and weights.
 
         Raises:
             RuntimeUnavailableError: If the device is not ``cpu``.
@@ -50,7 +50,7 @@ class NcnnRuntime:
         if device != "cpu":
             raise RuntimeUnavailableError(f"ncnn here runs on cpu, not on {device!r}", remedy='set device = "cpu"')
         if artifact.precision is not Precision.FP32:
-            raise UnsupportedFormatError(f"{artifact.path}: ncnn runs fp32, this artefact is {artifact.precision}")
+            raise UnsupportedFormatError(f"{artifact.path}: ncnn runs fp32, this artifact is {artifact.precision}")
         return NcnnSession(artifact.file(".param"), artifact.file(".bin"), threads=options.threads)
 
 

@@ -76,9 +76,9 @@ def check_precision(artifact: Artifact, engine: str) -> None:
     """Refuse precisions that the adapters have not been proven with.
 
     Raises:
-        UnsupportedFormatError: If the artefact is neither fp32 nor int8.
+        UnsupportedFormatError: If the artifact is neither fp32 nor int8.
     """
     if artifact.precision not in PRECISIONS:
         raise UnsupportedFormatError(
-            f"{artifact.path}: {engine} runs {', '.join(PRECISIONS)}, this artefact is {artifact.precision}"
+            f"{artifact.path}: {engine} runs {', '.join(PRECISIONS)}, this artifact is {artifact.precision}"
         )

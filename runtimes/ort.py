@@ -26,7 +26,7 @@ from inkport.runtimes.tracing.ort import OrtTracer
 
 
 class OnnxRuntime:
-    """Opens ONNX artefacts; each execution provider is a device."""
+    """Opens ONNX artifacts; each execution provider is a device."""
 
     name = "onnxruntime"
     formats = ("onnx",)
@@ -36,7 +36,7 @@ class OnnxRuntime:
         return probe_sdk("onnxruntime", extra="ort", devices=installed_devices)
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> _OrtSession:
-        """Load the artefact's ONNX file onto a device; operators that its provider lacks run on the CPU.
+        """Load the artifact's ONNX file onto a device; operators that its provider lacks run on the CPU.
 
         Raises:
             RuntimeUnavailableError: If this build lacks the device's provider, or the provider does not start.

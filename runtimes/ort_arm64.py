@@ -1,4 +1,4 @@
-"""ONNX Runtime for arm64 under QEMU: the same artefact on another instruction set, for its text and never its time."""
+"""ONNX Runtime for arm64 under QEMU: the same artifact on another instruction set, for its text and never its time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TIMEOUT_S = 600.0
 
 
 class OrtArm64:
-    """Opens ONNX artefacts with an emulated arm64 onnxruntime in a child process."""
+    """Opens ONNX artifacts with an emulated arm64 onnxruntime in a child process."""
 
     name = "ort-arm64"
     formats = ("onnx",)
@@ -55,7 +55,7 @@ class OrtArm64:
         return Availability(ok=True, version=version, devices=("cpu",), evidence=Evidence.EMULATED)
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> ChildSession:
-        """Start the emulated Python and load the artefact's ONNX file.
+        """Start the emulated Python and load the artifact's ONNX file.
 
         Raises:
             RuntimeUnavailableError: If the device is not ``cpu``, or the emulated Python does not start.

@@ -10,7 +10,7 @@ from inkport.runtimes.node import check_precision, node_command, node_environmen
 
 
 class OrtNode:
-    """Opens ONNX artefacts with onnxruntime-node in a child process."""
+    """Opens ONNX artifacts with onnxruntime-node in a child process."""
 
     name = "ort-node"
     formats = ("onnx",)
@@ -20,11 +20,11 @@ class OrtNode:
         return probe_node("onnxruntime-node", devices=("cpu",))
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> ChildSession:
-        """Start Node and load the artefact's ONNX file.
+        """Start Node and load the artifact's ONNX file.
 
         Raises:
             RuntimeUnavailableError: If the device is not ``cpu``, or Node does not start.
-            UnsupportedFormatError: If the artefact is neither fp32 nor int8.
+            UnsupportedFormatError: If the artifact is neither fp32 nor int8.
             ArtifactCorruptError: If onnxruntime-node refuses the file.
             RuntimeExecutionError: If the process dies or hangs.
             UsageError: If an option is not known, or not possible.

@@ -25,7 +25,7 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 
 class OrtWeb:
-    """Opens ONNX artefacts with onnxruntime-web in a browser that a child process drives."""
+    """Opens ONNX artifacts with onnxruntime-web in a browser that a child process drives."""
 
     name = "ort-web"
     formats = ("onnx",)
@@ -37,7 +37,7 @@ class OrtWeb:
             named = os.environ.get(CHROMIUM)
             return Availability(
                 ok=False,
-                reason=f"{CHROMIUM} names {named}, which is no program"
+                reason=f"{CHROMIUM} names {named}, which is not a program"
                 if named
                 else "no Chromium or Chrome is on PATH",
                 remedy=f"apt install chromium, or set {CHROMIUM} to the program of a Chromium, Chrome or Edge",
@@ -45,12 +45,12 @@ class OrtWeb:
         return found
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> ChildSession:
-        """Start the browser and load the artefact's ONNX file into a page.
+        """Start the browser and load the artifact's ONNX file into a page.
 
         Raises:
             RuntimeUnavailableError: If the device is neither ``wasm`` nor ``webgpu``, the browser does not start,
                 or lacks WebGPU or threads that were asked for.
-            UnsupportedFormatError: If the artefact is neither fp32 nor int8.
+            UnsupportedFormatError: If the artifact is neither fp32 nor int8.
             ArtifactCorruptError: If onnxruntime-web refuses the file.
             RuntimeExecutionError: If a process dies or hangs.
             UsageError: If an option is not known, or not possible.

@@ -22,7 +22,7 @@ from inkport.runtimes.tracing.ov import OvTracer
 
 
 HINTS = {Precision.FP32: "f32", Precision.BF16: "bf16", Precision.FP16: "f16", Precision.INT8: "f32"}
-"""Inference precision per artefact precision; of int8, what is not quantised is computed in this one.
+"""Inference precision per artifact precision; of int8, what is not quantized is computed in this one.
 
 Without the hint OpenVINO computes in bf16 wherever the CPU can.
 """
@@ -33,7 +33,7 @@ NO_COMPUTATION = frozenset({"Const", "Input", "Output"})
 
 
 class OpenVinoRuntime:
-    """Opens OpenVINO IR artefacts."""
+    """Opens OpenVINO IR artifacts."""
 
     name = "openvino"
     formats = ("openvino",)
@@ -43,7 +43,7 @@ class OpenVinoRuntime:
         return probe_sdk("openvino", extra="openvino", devices=_devices)
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> _OvSession:
-        """Compile the artefact's IR for a device, in the precision that it declares.
+        """Compile the artifact's IR for a device, in the precision that it declares.
 
         Raises:
             RuntimeUnavailableError: If the device is not there, or cannot compute in this precision.
@@ -62,7 +62,7 @@ class OpenVinoRuntime:
             )
         if artifact.precision not in HINTS:
             raise UnsupportedFormatError(
-                f"{artifact.path}: openvino runs {', '.join(HINTS)}, this artefact is {artifact.precision}"
+                f"{artifact.path}: openvino runs {', '.join(HINTS)}, this artifact is {artifact.precision}"
             )
         core, name, hint = ov.Core(), device.upper(), HINTS[artifact.precision]
         _require_capability(core, name, hint)

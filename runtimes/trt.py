@@ -37,7 +37,7 @@ class TensorRtRuntime:
             return Availability(ok=False, reason=f"no GPU can be used: {error}", remedy="update the NVIDIA driver")
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> EngineSession:
-        """Load the artefact's engine; ``options.threads`` has no meaning on a GPU.
+        """Load the artifact's engine; ``options.threads`` has no meaning on a GPU.
 
         Raises:
             RuntimeUnavailableError: If TensorRT or the device is not there.

@@ -45,7 +45,7 @@ class EngineBinding:
 
     @classmethod
     def of(cls, artifact: Artifact) -> EngineBinding:
-        """Read the binding of an artefact.
+        """Read the binding of an artifact.
 
         Raises:
             ArtifactCorruptError: If it has none, or one that cannot be read.

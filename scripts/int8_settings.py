@@ -2,7 +2,7 @@
 
     python scripts/int8_settings.py MODEL --calibration data/lines/train-*.parquet --lines data/lines/val-*.parquet
 
-MODEL is an ONNX fp32 artefact. Each setting is exported, reads the lines with ONNX Runtime, and is compared with fp32.
+MODEL is an ONNX fp32 artifact. Each setting is exported, reads the lines with ONNX Runtime, and is compared with fp32.
 Writes a JSON report and prints it as a Markdown table; docs/results/README.md quotes it.
 """
 
@@ -52,7 +52,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Reading:
-    """What one artefact made of all lines."""
+    """What one artifact made of all lines."""
 
     logits: list[np.ndarray]
     texts: list[str]
@@ -77,7 +77,7 @@ def read(artifact: Artifact, audit: Audit) -> Reading:
 
 
 def compare(setting: str, artifact: Artifact, audit: Audit, reference: Reading) -> Row:
-    """Measure one artefact against the fp32 reading."""
+    """Measure one artifact against the fp32 reading."""
     reading = read(artifact, audit)
     pairs = list(zip(reading.logits, reference.logits, strict=True))
     squared = sum(float(((a - b) ** 2).sum()) for a, b in pairs)

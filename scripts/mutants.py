@@ -88,7 +88,7 @@ class Mutant:
 
     @property
     def name(self) -> Name:
-        """What it is told apart by."""
+        """What it is identified by."""
         return self.module, self.operator, self.occurrence
 
 
@@ -126,7 +126,7 @@ def where(spec: MutationSpec) -> Path:
 
 
 def name_of(spec: MutationSpec) -> Name:
-    """Return what a change is told apart by."""
+    """Return what a change is identified by."""
     return where(spec).as_posix(), spec.operator_name, spec.occurrence
 
 

@@ -1,4 +1,4 @@
-"""Whether int8 reads better after quantisation-aware training than after calibration alone.
+"""Whether int8 reads better after quantization-aware training than after calibration alone.
 
     python scripts/qat_against_ptq.py --parent PARENT --qat QAT --calibration data/lines/train-*.parquet \
       --lines data/lines/val-*.parquet --out out/qat-val

@@ -38,7 +38,7 @@ def untrained(name: str, *, height: int, max_width: int, lines: Sequence[Path], 
     outputs: list[Tensor] = []
     head = network.get_submodule("head")
     if not isinstance(head, nn.Linear):
-        raise TypeError(f"the head of {name} is no linear layer")
+        raise TypeError(f"the head of {name} is not a linear layer")
     handle = head.register_forward_hook(lambda _module, _inputs, output: outputs.append(output[0]))
     with torch.no_grad():
         for line in list(read_lines(lines))[:count]:

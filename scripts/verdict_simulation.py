@@ -65,7 +65,7 @@ EFFECTS = {
 }
 """Effects on writers, and the margin that the true difference lies on."""
 REPORTED = ("both", "twentieth-ten")
-"""Effects that are told and not judged."""
+"""Effects that are shown but not judged."""
 INVERSE_DEGREES = np.linspace(1e-4, 1.0, 800)
 """Where quantiles of Student's t are tabulated."""
 
@@ -235,7 +235,7 @@ def report(rows: list[tuple[str, Cell, Outcome]], samples: int, seed: int) -> st
         "# Verdicts in simulation",
         (
             f"`scripts/verdict_simulation.py --samples {samples} --seed {seed}`; it says what is modelled. Per cell "
-            f"{samples} samples; per cent of them. The largest loss that the verdicts reckon with is five points. The "
+            f"{samples} samples; per cent of them. The largest loss that the verdicts allow for is five points. The "
             "judge is symmetrical: for gains instead of losses the same holds with BETTER for WORSE."
         ),
         "All that the cells are to show holds." if not missed else "Not shown: " + "; ".join(missed) + ".",

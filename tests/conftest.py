@@ -52,7 +52,7 @@ def toy_spec() -> RecogniserSpec:
 
 @pytest.fixture(scope="session")
 def make_artifact() -> Callable[[RecogniserSpec, dict[str, object], Path], Artifact]:
-    """Returns what makes a safetensors artefact with seeded random weights of a specification's network."""
+    """Returns what makes a safetensors artifact with seeded random weights of a specification's network."""
     torch = pytest.importorskip("torch", reason="the reference needs torch")
     from inkport.model.weights import Weights, deploy_tensors, save_weights
     from inkport.model.zoo import build
@@ -75,7 +75,7 @@ def toy_artifact(
     toy_spec: RecogniserSpec,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Artifact:
-    """The toy as a safetensors artefact."""
+    """The toy as a safetensors artifact."""
     return make_artifact(toy_spec, TOY_CONFIG, tmp_path_factory.mktemp("toy") / "convtext-toy")
 
 

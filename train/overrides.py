@@ -18,7 +18,7 @@ def parse_overrides(assignments: Iterable[str]) -> dict[str, Any]:
     """Return the nested tables that assignments such as ``distil.frame = 0.5`` make, values written as in TOML.
 
     Raises:
-        RecipeError: If one is no assignment, or two contradict each other.
+        RecipeError: If one is not an assignment, or two contradict each other.
     """
     merged: dict[str, Any] = {}
     for text in assignments:

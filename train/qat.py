@@ -1,10 +1,10 @@
 """Quantisation-aware training: the network computes as its exported int8 graph does, while its weights stay fp32.
 
 The network itself is left as it is. A ``TorchFunctionMode`` stands around its calls of torch, rounds the tensors that
-the exporter quantises at the place where they are made (so that every reader sees rounded values, residual sums too),
-and rounds the weights of quantised layers after folding their batch norm, as the exporter folds it. torchao's PT2E flow
+the exporter quantizes at the place where they are made (so that every reader sees rounded values, residual sums too),
+and rounds the weights of quantized layers after folding their batch norm, as the exporter folds it. torchao's PT2E flow
 and NNCF were passed over: both turn the network into another module with other parameter names, which our checkpoints,
-averages and exporters would have to be taught, and place quantisers by patterns of their own (torchao per operator,
+averages and exporters would have to be taught, and place quantizers by patterns of their own (torchao per operator,
 NNCF per hardware profile) that would have to be bent to this graph. ``torch.fake_quantize_*``, the observer of torch.ao
 and a mode express the graph exactly, and the weights keep their names.
 
@@ -53,7 +53,7 @@ class FakeQuantized(Recogniser):
         preprocess: The recogniser's preprocessing, for the size of an image.
 
     Raises:
-        RecipeError: If the network has nothing to quantise, or computes something else in training.
+        RecipeError: If the network has nothing to quantize, or computes something else in training.
     """
 
     low: Tensor

@@ -15,7 +15,7 @@ WEIGHT_LIMIT = 127
 
 
 def grid(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Return step (float32) and zero point (int32) of ranges, computed as ONNX Runtime's quantiser does.
+    """Return step (float32) and zero point (int32) of ranges, computed as ONNX Runtime's quantizer does.
 
     Args:
         low: Smallest values to represent, float32, at most 0.

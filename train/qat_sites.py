@@ -1,4 +1,4 @@
-"""Which tensors of a network the exported int8 graph quantises, found by watching it read one image."""
+"""Which tensors of a network the exported int8 graph quantizes, found by watching it read one image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONVOLUTIONS = frozenset({"conv1d", "conv2d"})
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A convolution or matrix product that is quantised."""
+    """A convolution or matrix product that is quantized."""
 
     source: str
     """Site of its input."""
@@ -31,7 +31,7 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is quantised in one pass through a network.
+    """What is quantized in one pass through a network.
 
     A site is a tensor, named ``layer:out`` for the result of a convolution (batch norm and ReLU included) and
     ``layer:in`` for any other tensor, after the first layer that reads it.
@@ -74,7 +74,7 @@ class CountedCalls(TorchFunctionMode, ABC):
 
 
 def plan(network: nn.Module, run: Callable[[Tensor], object], image: Tensor, only: Collection[str] = ()) -> Plan:
-    """Return what the exported int8 graph quantises.
+    """Return what the exported int8 graph quantizes.
 
     That is: inputs of convolutions and linear layers, and results of convolutions after their batch norm and ReLU.
     In fp32 stay the first two convolutions, grouped ones, products of activations, and the last linear layer
@@ -84,10 +84,10 @@ def plan(network: nn.Module, run: Callable[[Tensor], object], image: Tensor, onl
         network: The network.
         run: ``network.forward`` or ``network.forward_train``.
         image: float32 (1, 1, h, w).
-        only: Layers to quantise, in place of the rule above; for passes that are not exported.
+        only: Layers to quantize, in place of the rule above; for passes that are not exported.
 
     Raises:
-        RecipeError: If nothing is quantised, or a quantised layer reads what is no result of a single call.
+        RecipeError: If nothing is quantized, or a quantized layer reads what is not a result of a single call.
     """
     watch = _Watch(network)
     with torch.no_grad(), watch:
@@ -99,7 +99,9 @@ def plan(network: nn.Module, run: Callable[[Tensor], object], image: Tensor, onl
         if call.layer is None or call.layer not in chosen:
             continue
         if call.source is None:
-            raise RecipeError(f"qat: the input of {call.layer} cannot be quantised: it is no result of a single call")
+            raise RecipeError(
+                f"qat: the input of {call.layer} cannot be quantized: it is not a result of a single call"
+            )
         source = sites.setdefault(call.source, f"{call.layer}:in")
         norm = None
         if call.name in CONVOLUTIONS:
@@ -107,7 +109,7 @@ def plan(network: nn.Module, run: Callable[[Tensor], object], image: Tensor, onl
             sites.setdefault(end, f"{call.layer}:out")
         layers[call.layer] = Layer(source=source, norm=norm)
     if not layers:
-        raise RecipeError("qat: nothing in this network is quantised")
+        raise RecipeError("qat: nothing in this network is quantized")
     return Plan(sites=sites, layers=layers)
 
 

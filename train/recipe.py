@@ -40,7 +40,7 @@ class DataRecipe:
     unlabelled: tuple[Path, ...] = ()
     """Line sets whose transcriptions are not looked at: what a teacher says of them is all that they teach."""
     allow_test_lines: bool = False
-    """Whether lines that are for testing may be learnt from or selected by; the weights' provenance then says so."""
+    """Whether lines that are for testing may be learned from or selected by; the weights' provenance then says so."""
     resident: bool = True
     """Whether a GPU holds all images in its memory; else each batch is made on the host and copied."""
 
@@ -179,7 +179,7 @@ class Recipe:
     """All that decides a training run, together with the data.
 
     Raises:
-        RecipeError: If the charset is to come from weights, or training is quantisation-aware, and the recipe names no
+        RecipeError: If the charset is to come from weights, or training is quantization-aware, and the recipe names no
             weights to start from; if a number of steps is below 1; or if the seed is out of range.
     """
 

@@ -19,7 +19,7 @@ class Effect(StrEnum):
     HARMLESS = "harmless"
     """It turns one error into another."""
     REPAIRED = "repaired"
-    """It mends an error of the reference."""
+    """It fixes an error of the reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Effects:
     harmless: int = 0
     """Changes from one error to another."""
     repaired: int = 0
-    """Changes that mend an error."""
+    """Changes that fix an error."""
 
 
 def find_changes(text: str, reference: Transcription, target: Transcription) -> tuple[Change, ...]:

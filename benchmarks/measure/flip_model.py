@@ -1,4 +1,4 @@
-"""How large the logit errors of a port are, learnt from a few lines that it has read."""
+"""How large the logit errors of a port are, learned from a few lines that it has read."""
 
 from __future__ import annotations
 

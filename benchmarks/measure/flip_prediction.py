@@ -14,7 +14,7 @@ from inkport.benchmarks.measure.gaps import FrameMargins
 
 
 PROBES = 20
-"""Lines that the errors are learnt from: some thousand frames, of which the unsure ones count."""
+"""Lines that the errors are learned from: some thousand frames, of which the unsure ones count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ def predict(
     Changes that need two frames at once, and third-best labels, are left out, so the prediction is a little low.
 
     The interval holds both what is not known of the errors (probe lines are drawn with replacement and the model is
-    fitted anew: errors of one line resemble each other) and chance (each line flips or does not).
+    fitted again: errors of one line resemble each other) and chance (each line flips or does not).
 
     Args:
         probes: Lines that the port has read, at least one.

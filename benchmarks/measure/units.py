@@ -61,7 +61,7 @@ def documents_of(lines: Sequence[Line]) -> Units:
 
 
 def numbered(keys: Sequence[Hashable], *, kind: UnitKind) -> Units:
-    """Return units that are told apart by ``keys``, one per line."""
+    """Return units that are distinguished by ``keys``, one per line."""
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return Units(kind=kind, index=np.asarray([numbers[key] for key in keys], dtype=np.int64))
 

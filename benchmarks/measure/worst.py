@@ -103,7 +103,7 @@ def _half_width(  # noqa: PLR0917
 ) -> float:
     """Return how far the worst unit's rate may lie from the truth, it having been chosen for its rate.
 
-    The lines of all units are drawn anew, mixed, so that no unit differs in truth; the largest deviation of any of
+    The lines of all units are drawn again, mixed, so that no unit differs in truth; the largest deviation of any of
     them, in units of its standard error, is what choosing does by chance (single-step maxT). Where the worst unit's
     lines scatter more than all lines do, the width grows with them.
 

@@ -13,7 +13,7 @@ class Cell:
     """A place in a row."""
 
     symbol: str
-    """What stands there; empty for a gap."""
+    """What is there; empty for a gap."""
     edit: int | None
     """Which edit of the script from the first row it is; None where the row agrees with the first."""
 

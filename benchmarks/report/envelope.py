@@ -187,7 +187,7 @@ class Report(Document):
     targets: tuple[TargetRecord, ...]
     """One entry per target, in the order of the targets file."""
     sections: tuple[Any, ...] = ()
-    """What the check found out about all targets together: dataclasses, whose fields stand beside these."""
+    """What the check found out about all targets together: dataclasses, whose fields are next to these."""
 
     @property
     def exit_code(self) -> int:

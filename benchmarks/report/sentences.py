@@ -98,5 +98,5 @@ def facts(report: Report) -> Mapping[str, str]:
         "load before the run": NONE if e.load_1min is None else f"{e.load_1min:g}",
         "model": report.model.artifact.sha256,
         "data": report.data.sha256,
-        "reference artefact": report.reference.artifact.sha256 if report.reference else NONE,
+        "reference artifact": report.reference.artifact.sha256 if report.reference else NONE,
     }

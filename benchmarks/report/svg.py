@@ -15,7 +15,7 @@ LEFT, RIGHT, TOP, BOTTOM = 72, 212, 14, 52
 LINE = 17
 """Height of a line of text."""
 COLOURS = 8
-"""Colours that the page's style names ``c0`` to ``c7``; beyond that, series are told apart by their dashes, too."""
+"""Colours that the page's style names ``c0`` to ``c7``; beyond that, series are distinguished by their dashes, too."""
 
 
 @dataclass(frozen=True, kw_only=True)

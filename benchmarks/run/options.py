@@ -42,7 +42,7 @@ class VerifyOptions(Options):
     """What `inkport verify` is asked for."""
 
     latency_lines: int = 200
-    """Most lines timed per target; 0 leaves the latency out."""
+    """Maximum number of lines timed per target; 0 skips the latency."""
     resamples: int = RESAMPLES
     """Draws for the interval of the worst writer."""
 

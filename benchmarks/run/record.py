@@ -22,7 +22,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactInfo:
-    """Which artefact was run."""
+    """Which artifact was run."""
 
     sha256: str
     """Its digest (``Artifact.digest``)."""
@@ -39,7 +39,7 @@ class ArtifactInfo:
 
     @classmethod
     def of(cls, artifact: Artifact) -> ArtifactInfo:
-        """Describe an artefact."""
+        """Describe an artifact."""
         calibration = artifact.provenance.calibration
         return cls(
             sha256=artifact.digest,
@@ -100,7 +100,7 @@ class TargetRecord:
     machine: str | None = None
     """Name of the device that it ran on, one of the report's ``devices``; absent if it ran here."""
     sections: tuple[Any, ...] = ()
-    """What the check found out: dataclasses, whose fields stand beside these in the document."""
+    """What the check found out: dataclasses, whose fields are next to these in the document."""
 
     @classmethod
     def of(cls, target: Target) -> TargetRecord:

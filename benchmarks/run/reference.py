@@ -13,7 +13,7 @@ from inkport.core.target import Precision, Target
 
 
 Provide = Callable[[Target], Artifact]
-"""Returns the artefact that a target runs, exporting it if needed; raises ``ExportError`` if that fails."""
+"""Returns the artifact that a target runs, exporting it if needed; raises ``ExportError`` if that fails."""
 
 CANDIDATES = (
     Target(name="reference", runtime="torch", precision=Precision.FP32),
@@ -58,5 +58,5 @@ def open_reference(provide: Provide, options: SessionOptions) -> Reference:
         return Reference(target=target, artifact=artifact, session=session, note=note)
     raise RuntimeUnavailableError(
         f"there is no reference to compare with ({'; '.join(missing)})",
-        remedy="pip install 'inkport[export]' and pass the trained weights, or pass an ONNX fp32 artefact as the model",
+        remedy="pip install 'inkport[export]' and pass the trained weights, or pass an ONNX fp32 artifact as the model",
     )

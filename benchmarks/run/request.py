@@ -30,7 +30,7 @@ class Request:
     sources: Sequence[str] = ()
     """Names of the line sets."""
     provide: Provide
-    """Returns the artefact of a target."""
+    """Returns the artifact of a target."""
     options: Any = field(default_factory=VerifyOptions)
     """Settings, in the class of the check."""
     out: Path | None = None

@@ -50,7 +50,7 @@ def measure_speed(
         runs: All targets.
         audit: The lines.
         options: How many lines and threads; with 0 lines nothing is measured.
-        progress: Told what is going on.
+        progress: Called with messages about the progress.
         beam: Decoder with a language model, timed beside greedy decoding if given.
     """
     speed = Speed()

@@ -74,8 +74,8 @@ def prove(
     Args:
         target: The target.
         expected: What the reference read.
-        request: The lines, and where artefacts come from.
-        progress: Told what is going on.
+        request: The lines, and where artifacts come from.
+        progress: Called with messages about the progress.
         decode: What makes text of logits, as for the reference.
     """
     audit, options = request.audit, request.options
@@ -126,10 +126,10 @@ def open_target(
 
     Args:
         target: The target.
-        provide: Returns the target's artefact.
+        provide: Returns the target's artifact.
         threads: Threads that it computes with, unless its options say otherwise.
-        progress: Told what is going on.
-        before: Called with the artefact, before the session is opened.
+        progress: Called with messages about the progress.
+        before: Called with the artifact, before the session is opened.
         timed: Whether times count: then an emulated device is not available, and the session is the runtime's own,
             without the checks around it.
 
@@ -137,7 +137,7 @@ def open_target(
         The target, with its session unless it did not come that far.
 
     Raises:
-        OSError: If the machine has no room for the artefact; nothing else is raised.
+        OSError: If the machine has no room for the artifact; nothing else is raised.
         MemoryError: Likewise.
     """
     run, found = Attempt(target, TargetRecord.of(target)), probe(target.runtime)
@@ -177,7 +177,7 @@ def session_options(target: Target, threads: int) -> SessionOptions:
     """Return how a target's session is to run; ``options.threads`` in the target goes before the run's.
 
     Raises:
-        UsageError: If the target's thread count is no number of at least 1.
+        UsageError: If the target's thread count is not a number of at least 1.
     """
     extra = dict(target.options)
     wanted = extra.pop("threads", str(threads))

@@ -24,7 +24,7 @@ def judge(parity: Parity, latency: Latency | None, placement: Placement | None, 
         latency: Its speed, if it was measured.
         placement: Where its operators ran, if the runtime tells.
         budget: What it may lose; each data set must keep the CER margin by itself, and no writer may be proven to
-            lose more than verdicts reckon with.
+            lose more than verdicts allow for.
     """
     reasons = _proven(parity)
     worst, allowed = parity.worst_writer, parity.equivalence.writer_may_lose

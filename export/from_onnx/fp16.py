@@ -32,8 +32,8 @@ def fp16_onnx_from_onnx(source: Artifact, out: Path) -> Artifact:
     """Store weights in fp16 and compute in it; images and logits stay float32, equal input gives equal bytes.
 
     Args:
-        source: An ONNX artefact in fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: An ONNX artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
         ExportError: If a weight or an activation is too large for fp16, an operator has no fp16 form, or the

@@ -24,11 +24,11 @@ def bf16_openvino_from_openvino(source: Artifact, out: Path) -> Artifact:
     """Declare that the fp32 IR is to be computed in bfloat16; the files are the same to the byte.
 
     IR has no weights in bfloat16: OpenVINO rounds them when it compiles for that precision, which it does only
-    when told so, and only where the processor can. The artefact's precision is what tells it.
+    when told so, and only where the processor can. The artifact's precision is what tells it.
 
     Args:
-        source: An OpenVINO artefact in fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: An OpenVINO artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
     """
     with derived_artifact(
         out,
@@ -49,8 +49,8 @@ def fp16_openvino_from_openvino(source: Artifact, out: Path) -> Artifact:
     """Store the weights in fp16; equal input gives equal bytes.
 
     Args:
-        source: An OpenVINO artefact in fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: An OpenVINO artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
         ExportError: If OpenVINO cannot read the IR, or the rounded weights change the logits too much.

@@ -20,11 +20,11 @@ STAGE = "openvino_from_onnx"
 
 
 def openvino_from_onnx(source: Artifact, out: Path) -> Artifact:
-    """Convert an fp32 ONNX artefact; batch and width stay dynamic, weights stay fp32, equal input gives equal bytes.
+    """Convert an fp32 ONNX artifact; batch and width stay dynamic, weights stay fp32, equal input gives equal bytes.
 
     Args:
-        source: An ONNX artefact in fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: An ONNX artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
         ExportError: If OpenVINO cannot convert it, or its logits differ from ONNX Runtime's.

@@ -58,12 +58,12 @@ def tensorrt_from_onnx(source: Artifact, out: Path, *, options: TensorRtOptions 
     """Build an engine with one optimisation profile per width bucket, bound to this GPU and this TensorRT.
 
     fp32 has TF32 turned off; fp16 comes from an fp16 graph, because strongly typed networks compute in the types of
-    the graph; int8 comes from the graph's quantisation, rewritten as TensorRT takes it. Two builds differ in bytes:
+    the graph; int8 comes from the graph's quantization, rewritten as TensorRT takes it. Two builds differ in bytes:
     the builder chooses kernels by timing them.
 
     Args:
-        source: An ONNX artefact in fp32, fp16 or int8; the engine has its precision.
-        out: The artefact's directory; replaced if it is there.
+        source: An ONNX artifact in fp32, fp16 or int8; the engine has its precision.
+        out: The artifact's directory; replaced if it is there.
         options: How it is built; ``TensorRtOptions()`` with the environment's timing cache if None.
 
     Raises:
@@ -123,7 +123,7 @@ def profiles(spec: PreprocessSpec, buckets: tuple[int, ...] = ()) -> tuple[tuple
         buckets: Widest width of each profile, ascending; doubling from ``NARROWEST_BUCKET`` if empty.
 
     Raises:
-        ExportError: If a width is no multiple of the recogniser's, or the last is not its widest.
+        ExportError: If a width is not a multiple of the recogniser's, or the last is not its widest.
     """
     if not buckets:
         edges = [max(NARROWEST_BUCKET, spec.min_width)]
@@ -180,6 +180,6 @@ def _timing_cache(config: Any, path: Path | None) -> Any:
     cache = config.create_timing_cache(path.read_bytes() if path and path.is_file() else b"")
     if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
         raise ExportError(
-            f"{path}: is no timing cache of this GPU and TensorRT", remedy="delete the file, or name another one"
+            f"{path}: is not a timing cache of this GPU and TensorRT", remedy="delete the file, or name another one"
         )
     return cache

@@ -36,8 +36,8 @@ def coreml_from_safetensors(source: Artifact, out: Path, *, widths: Sequence[int
     """Convert weights to a package that computes in fp32; equal weights, widths and tools give equal bytes.
 
     Args:
-        source: A safetensors artefact.
-        out: The artefact's directory; replaced if it is there.
+        source: A safetensors artifact.
+        out: The artifact's directory; replaced if it is there.
         widths: The only widths, in pixels, that the package takes, ascending, for the Neural Engine, which
             runs a package with a range at one width only; a line is padded to the next one. Any width in the
             recogniser's range if left out.

@@ -33,8 +33,8 @@ def executorch_from_safetensors(source: Artifact, out: Path) -> Artifact:
     """Convert weights for ExecuTorch; equal weights and tools give equal bytes.
 
     Args:
-        source: A safetensors artefact.
-        out: The artefact's directory; replaced if it is there.
+        source: A safetensors artifact.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
         ExportError: If the converter fails, the delegate leaves a product to the portable kernels, or the logits

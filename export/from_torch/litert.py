@@ -34,8 +34,8 @@ def litert_from_safetensors(source: Artifact, out: Path, *, widths: Sequence[int
     to the line, so that a line reads the same in each of them.
 
     Args:
-        source: A safetensors artefact.
-        out: The artefact's directory; replaced if it is there.
+        source: A safetensors artifact.
+        out: The artifact's directory; replaced if it is there.
         widths: Widths of the signatures; those below the recogniser's narrowest line are left out, and those
             beyond its widest one become that.
 

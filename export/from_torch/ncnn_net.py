@@ -33,8 +33,8 @@ def ncnn_from_safetensors(source: Artifact, out: Path) -> Artifact:
     """Convert weights for ncnn with a width that varies; equal weights and tools give equal bytes.
 
     Args:
-        source: A safetensors artefact.
-        out: The artefact's directory; replaced if it is there.
+        source: A safetensors artifact.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
         ExportError: If pnnx fails, or the logits differ from torch's.

@@ -39,8 +39,8 @@ def onnx_from_safetensors(source: Artifact, out: Path) -> Artifact:
     nothing in the file names the machine that made it. Ranges that training learned are handed on in the provenance.
 
     Args:
-        source: A safetensors artefact.
-        out: The artefact's directory; replaced if it is there.
+        source: A safetensors artifact.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
         ExportError: If the converter fails, or the graph's logits differ from torch's.

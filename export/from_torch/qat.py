@@ -1,4 +1,4 @@
-"""Which tensors of an ONNX graph the sites of quantisation-aware training are."""
+"""Which tensors of an ONNX graph the sites of quantization-aware training are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trained weights as an artefact: the start of every export."""
+"""Trained weights as an artifact: the start of every export."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from inkport.model.weights import load_weights
 
 
 def safetensors_from_weights(weights: Path, out: Path) -> Artifact:
-    """Wrap a weights file of `inkport train` as an artefact; its bytes are kept as they are.
+    """Wrap a weights file of `inkport train` as an artifact; its bytes are kept as they are.
 
     Args:
         weights: The ``.safetensors`` file.
-        out: The artefact's directory; replaced if it is there.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
         ArtifactNotFoundError: If there is no such file.

@@ -1,4 +1,4 @@
-"""Accuracy control for quantisers: the CER on validation lines, and how far it may rise."""
+"""Accuracy control for quantizers: the CER on validation lines, and how far it may rise."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ValidationSet:
     texts: tuple[str, ...]
     """Their transcriptions."""
     record: Calibration
-    """Ids and digest, for the artefact's provenance."""
+    """Ids and digest, for the artifact's provenance."""
 
     @classmethod
     def of(cls, audit: Audit) -> ValidationSet:
@@ -59,7 +59,7 @@ class AccuracyControl:
     max_drop: float = 0.3
     """Most that the CER on the validation lines may rise, in points (percent of the symbols)."""
     ranking_lines: int = 100
-    """Validation lines on which operators are ranked, those that quantising changes most."""
+    """Validation lines on which operators are ranked, those that quantizing changes most."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_drop <= 100 or self.ranking_lines < 1:
@@ -104,7 +104,7 @@ class Drop:
     cer_fp32: float
     """CER of fp32 on the validation lines."""
     cer: float
-    """CER of the quantised model on them."""
+    """CER of the quantized model on them."""
     returned: tuple[str, ...]
     """Operators that went back to fp32."""
 

@@ -1,4 +1,4 @@
-"""Which lines a quantiser sees: chosen by their ids alone, so that every run chooses the same ones."""
+"""Which lines a quantizer sees: chosen by their ids alone, so that every run chooses the same ones."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from inkport.lines.roles import Role, describe_lines
 
 
 CALIBRATION_LINES = 64
-"""How many lines a quantiser sees by default; 32 and 256 give the same errors (docs/export.md)."""
+"""How many lines a quantizer sees by default; 32 and 256 give the same errors (docs/export.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationSet:
-    """Prepared lines for a quantiser, and the record of which they are."""
+    """Prepared lines for a quantizer, and the record of which they are."""
 
     inputs: tuple[npt.NDArray[np.float32], ...]
     """Prepared images, each float32 (1, 1, h, w), widths as they come."""
     record: Calibration
-    """Ids and digest, for the artefact's provenance."""
+    """Ids and digest, for the artifact's provenance."""
     skipped: tuple[str, ...] = ()
     """Ids of chosen lines that were passed over because their image is bad."""
 
@@ -73,7 +73,7 @@ def choose_calibration(
             if not skip_bad_images:
                 raise LineDataError(
                     f"calibration line {line.id}: {error.message}",
-                    remedy="mend it, or pass --skip bad-image",
+                    remedy="fix it, or pass --skip bad-image",
                 ) from error
             skipped.append(line.id)
             continue

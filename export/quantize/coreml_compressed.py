@@ -41,8 +41,8 @@ def w8_coreml_from_coreml(source: Artifact, out: Path) -> Artifact:
     """Store weights as signed 8-bit integers with one scale per output channel.
 
     Args:
-        source: A Core ML artefact in fp16; widths stay as they are.
-        out: The artefact's directory; replaced if it is there.
+        source: A Core ML artifact in fp16; widths stay as they are.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
         ExportError: If coremltools fails, or the logits move further than such weights explain.

@@ -13,11 +13,11 @@ LEVELS = 256
 THRESHOLDS = 128
 """Evenly spaced thresholds that are tried."""
 ABSENT = 1e-4
-"""Count of a bin that has values, but none after quantising: the divergence would be infinite (as in MXNet)."""
+"""Count of a bin that has values, but none after quantizing: the divergence would be infinite (as in MXNet)."""
 
 
 def entropy_range(values: Array, counts: Array) -> tuple[float, float]:
-    """Return the range, 0 included, whose quantised values have the least divergence from the values themselves.
+    """Return the range, 0 included, whose quantized values have the least divergence from the values themselves.
 
     One threshold is chosen, and the range is what lies within it on both sides of 0: a tensor whose values are all on
     one side, as after a Relu, has all its steps there.
@@ -41,7 +41,7 @@ def entropy_range(values: Array, counts: Array) -> tuple[float, float]:
 
 
 def divergence(values: Array, counts: Array, threshold: float) -> float:
-    """Return the Kullback-Leibler divergence of the values quantised within ``-threshold..threshold`` from all values.
+    """Return the Kullback-Leibler divergence of the values quantized within ``-threshold..threshold`` from all values.
 
     Args:
         values: Centres of a histogram's bins, sorted and evenly spaced.

@@ -26,11 +26,11 @@ def head_bias_onnx_from_onnx(
     """Add ``offset`` to the logit of ``label`` at every frame.
 
     Args:
-        source: An ONNX artefact of any precision whose head's bias is fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: An ONNX artifact of any precision whose head's bias is fp32.
+        out: The artifact's directory; replaced if it is there.
         label: Index of the label; 0 is the blank.
         offset: What is added.
-        record: What else the artefact's provenance shall say.
+        record: What else the artifact's provenance shall say.
 
     Raises:
         ExportError: If the graph does not end in the addition of a bias in fp32, or there is no such label.

@@ -1,6 +1,6 @@
-"""Ranges of activations that training learned, on their way from the weights to the quantiser.
+"""Ranges of activations that training learned, on their way from the weights to the quantizer.
 
-They lie in the provenance of weights and of fp32 ONNX, under one key, so that a quantiser needs neither torch nor
+They lie in the provenance of weights and of fp32 ONNX, under one key, so that a quantizer needs neither torch nor
 lines.
 """
 
@@ -22,12 +22,12 @@ from inkport.export.quantize.calibration import CalibrationSet
 KEY = "qat"
 """Where provenance and settings of a stage hold ``Learned``."""
 LEARNED = "learned in training"
-"""What an int8 artefact records about its ranges."""
+"""What an int8 artifact records about its ranges."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Learned:
-    """Ranges that quantisation-aware training ended with.
+    """Ranges that quantization-aware training ended with.
 
     Raises:
         ExportError: If a range is empty or does not hold 0.
@@ -52,7 +52,7 @@ class Learned:
 
 
 def is_learned(artifact: Artifact) -> bool:
-    """Whether an artefact brings ranges from training with it, or was quantised with such."""
+    """Whether an artifact brings ranges from training with it, or was quantized with such."""
     return bool(artifact.provenance.options.get(KEY))
 
 
@@ -76,6 +76,6 @@ def learned_options(found: Learned | None) -> dict[str, Any]:
 
 
 def learned_calibration(found: Learned, spec: RecogniserSpec) -> CalibrationSet:
-    """Return what a quantiser that insists on an image gets: a blank one, and the record of where ranges began."""
+    """Return what a quantizer that insists on an image gets: a blank one, and the record of where ranges began."""
     blank = np.zeros((1, 1, spec.preprocess.height, spec.preprocess.min_width), np.float32)
     return CalibrationSet(inputs=(blank,), record=found.calibration)

@@ -1,4 +1,4 @@
-"""LiteRT in dynamic-range int8: weights as 8-bit integers, activations quantised while it runs."""
+"""LiteRT in dynamic-range int8: weights as 8-bit integers, activations quantized while it runs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ STAGE = "int8_litert_from_litert"
 
 
 def int8_litert_from_litert(source: Artifact, out: Path) -> Artifact:
-    """Quantise the weights of an fp32 LiteRT artefact per output channel; equal input gives equal bytes.
+    """Quantise the weights of an fp32 LiteRT artifact per output channel; equal input gives equal bytes.
 
     Nothing is calibrated: activations get their range line by line, where the kernels compute in integers.
 
     Args:
-        source: A LiteRT artefact in fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: A LiteRT artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
 
     Raises:
-        ExportError: If the quantiser fails.
+        ExportError: If the quantizer fails.
     """
     with contained(STAGE, source.path):
         from ai_edge_quantizer import quantizer, recipe

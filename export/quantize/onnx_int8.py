@@ -1,4 +1,4 @@
-"""ONNX in int8 from ONNX in fp32: static quantisation in QDQ form.
+"""ONNX in int8 from ONNX in fp32: static quantization in QDQ form.
 
 Unless told otherwise, activations are unsigned and weights signed 8-bit integers, weights per output channel: the pair
 for which x86 with VNNI has instructions. Ranges are fixed at export, so a line's text depends on nothing but the line.
@@ -31,7 +31,7 @@ from inkport.runtimes.onnx_files import load_onnx
 
 STAGE = "int8_onnx_from_onnx"
 OPERATORS = ("Conv", "MatMul", "Relu")
-"""What is quantised; Relu so that a convolution's range is that of its Relu, which then costs nothing."""
+"""What is quantized; Relu so that a convolution's range is that of its Relu, which then costs nothing."""
 
 
 class Part(StrEnum):
@@ -49,10 +49,10 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Int8Options:
-    """What is quantised, and how. The defaults are measured: docs/export.md.
+    """What is quantized, and how. The defaults are measured: docs/export.md.
 
     Raises:
-        ExportRequestError: If the percentile is out of range, or an operator is not one that can be quantised.
+        ExportRequestError: If the percentile is out of range, or an operator is not one that can be quantized.
     """
 
     ranges: Ranges = Ranges.LEAST_SQUARES
@@ -60,11 +60,11 @@ class Int8Options:
     percentile: float = 99.99
     """Share of values, in percent, within the range; used with ``percentile`` ranges alone."""
     operators: tuple[str, ...] = OPERATORS
-    """Types of operators that are quantised; all others stay in fp32."""
+    """Types of operators that are quantized; all others stay in fp32."""
     keep_fp32: tuple[Part, ...] = (Part.STEM, Part.DEPTHWISE, Part.ATTENTION, Part.HEAD)
-    """Parts that are not quantised."""
+    """Parts that are not quantized."""
     keep_nodes: tuple[str, ...] = ()
-    """Further operators that are not quantised, by the names of their nodes."""
+    """Further operators that are not quantized, by the names of their nodes."""
     per_channel: bool = True
     """Whether weights have one step per output channel; else one for all."""
     symmetric: bool = False
@@ -77,7 +77,7 @@ class Int8Options:
             raise ExportRequestError(f"percentile must be above 50 and at most 100, found {self.percentile}")
         if unknown := [name for name in self.operators if name not in OPERATORS]:
             raise ExportRequestError(
-                f"operators: {', '.join(unknown)} cannot be quantised, only {', '.join(OPERATORS)} can"
+                f"operators: {', '.join(unknown)} cannot be quantized, only {', '.join(OPERATORS)} can"
             )
 
 
@@ -86,10 +86,10 @@ ActivationRanges = Mapping[str, tuple[float, float]]
 
 
 def measure_ranges(source: Artifact, calibration: CalibrationSet, options: Int8Options) -> ActivationRanges:
-    """Measure the ranges of every tensor that could be quantised.
+    """Measure the ranges of every tensor that could be quantized.
 
     They follow from the calibration lines, ``ranges`` and ``percentile`` alone, so one measurement serves all choices
-    of what is quantised.
+    of what is quantized.
     """
     return activation_ranges(
         load_onnx(source.file(".onnx")),
@@ -112,17 +112,17 @@ def int8_onnx_from_onnx(
     """Quantise convolutions and matrix products; equal input and calibration lines give equal bytes.
 
     Args:
-        source: An ONNX artefact in fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: An ONNX artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
         calibration: Lines that the ranges are taken from; needed unless training learned them.
-        options: What is quantised, and how; ``Int8Options()`` if None.
+        options: What is quantized, and how; ``Int8Options()`` if None.
         ranges: From ``measure_ranges`` with the same lines and options, to save the time. If None, those that training
             learned (``export.learned``), and measured here where it learned none.
-        record: What else the artefact's provenance shall say, beside the options.
+        record: What else the artifact's provenance shall say, beside the options.
 
     Raises:
         ExportRequestError: If an operator to keep is not in the graph, or there are neither lines nor learned ranges.
-        ExportError: If the quantiser fails, ONNX Runtime cannot load what it made, or a tensor has no range.
+        ExportError: If the quantizer fails, ONNX Runtime cannot load what it made, or a tensor has no range.
     """
     options = options or Int8Options()
     path = source.file(".onnx")
@@ -189,12 +189,12 @@ def _quantized(
         made = onnx.load(quantised)
     rounded = [node.input[0] for node in made.graph.node if node.op_type == "QuantizeLinear"]
     if missing := [name for name in rounded if name not in ranges]:
-        raise ExportError(f"{STAGE}: {path}: no range for {', '.join(missing)}, which would be quantised")
+        raise ExportError(f"{STAGE}: {path}: no range for {', '.join(missing)}, which would be quantized")
     return made
 
 
 def kept_nodes(model: Any, options: Int8Options) -> list[str]:
-    """Return the names of the nodes that stay in fp32 although their type is quantised, in the graph's order.
+    """Return the names of the nodes that stay in fp32 although their type is quantized, in the graph's order.
 
     Raises:
         ExportRequestError: If ``keep_nodes`` names one that is not in the graph.
@@ -226,7 +226,7 @@ def nodes_of(model: Any, parts: Sequence[Part]) -> list[str]:
 
 
 class _OneLine:
-    """Hands one calibration line to the quantiser."""
+    """Hands one calibration line to the quantizer."""
 
     def __init__(self, input_name: str, image: npt.NDArray[np.float32]) -> None:
         self._feeds = [{input_name: image}]

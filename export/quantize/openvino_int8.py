@@ -1,4 +1,4 @@
-"""OpenVINO IR in int8 from ONNX in fp32, by NNCF's post-training quantisation."""
+"""OpenVINO IR in int8 from ONNX in fp32, by NNCF's post-training quantization."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from inkport.runtimes.onnx_files import load_onnx
 
 STAGE = "int8_openvino_from_onnx"
 DEPTHWISE = "GroupConvolution"
-"""Never quantised: OpenVINO 2026.4 compiles it in int8, then fails or returns wrong logits where widths vary."""
+"""Never quantized: OpenVINO 2026.4 compiles it in int8, then fails or returns wrong logits where widths vary."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenVinoInt8Options:
-    """What is quantised, and how far the CER may rise."""
+    """What is quantized, and how far the CER may rise."""
 
     keep_fp32: tuple[Part, ...] = Int8Options.keep_fp32
-    """Parts that are not quantised; depthwise convolutions never are."""
+    """Parts that are not quantized; depthwise convolutions never are."""
     accuracy: AccuracyControl | None = None
     """If given, operators go back to fp32 until the CER on validation lines holds; needs those lines."""
 
@@ -55,14 +55,14 @@ def int8_openvino_from_onnx(
     depthwise convolutions always. NNCF sees the calibration lines one at a time, at their own widths.
 
     Args:
-        source: An ONNX artefact in fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: An ONNX artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
         calibration: Lines that the ranges are taken from.
-        options: What is quantised; ``OpenVinoInt8Options()`` if None.
+        options: What is quantized; ``OpenVinoInt8Options()`` if None.
         validation: Lines that ``options.accuracy`` measures the CER on; never calibration or test lines.
 
     Raises:
-        ExportError: If the quantiser fails, OpenVINO cannot run what it made on lines of several widths, there is
+        ExportError: If the quantizer fails, OpenVINO cannot run what it made on lines of several widths, there is
             accuracy control and no validation lines, or the CER cannot be held.
     """
     import nncf
@@ -124,9 +124,9 @@ def int8_openvino_from_onnx(
 
 
 def _unquantized(model: Any) -> set[str]:
-    """Return the names of the convolutions and matrix products that have no quantised value as a direct operand.
+    """Return the names of the convolutions and matrix products that have no quantized value as a direct operand.
 
-    Some that are quantised are among them, since the quantiser may lie before a reshape; what one model has and
+    Some that are quantized are among them, since the quantizer may lie before a reshape; what one model has and
     another lacks is what tells.
     """
     return {

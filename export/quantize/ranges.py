@@ -30,7 +30,7 @@ class Ranges(StrEnum):
     LEAST_SQUARES = "least-squares"
     """The range with the least squared error: coarser steps weighed against cut-off values."""
     ENTROPY = "entropy"
-    """The range whose quantised values keep the distribution best (``entropy_range``)."""
+    """The range whose quantized values keep the distribution best (``entropy_range``)."""
 
 
 def activation_ranges(
@@ -161,4 +161,4 @@ def watched(model: Any, tensors: Sequence[str]) -> Callable[[npt.NDArray[np.floa
 
 def _not_run(error: Exception) -> ExportError:
     said = f"the graph cannot be run to see its values ({first_line(error)})"
-    return ExportError(said, remedy="export the ONNX artefact again")
+    return ExportError(said, remedy="export the ONNX artifact again")

@@ -95,7 +95,7 @@ def worst_sums(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
 
 
 def saturation_warning(artifact: Artifact) -> str:
-    """Return one line about an artefact whose int8 products can saturate; empty if they cannot."""
+    """Return one line about an artifact whose int8 products can saturate; empty if they cannot."""
     if (artifact.format, artifact.precision) != ("onnx", Precision.INT8):
         return ""
     if find_spec("onnx") is None:
@@ -109,7 +109,7 @@ def saturation_warning(artifact: Artifact) -> str:
     worst = max(found, key=lambda node: abs(node.worst))
     return (
         f"{artifact.path}: on x86 without VNNI, {len(found)} int8 operators can saturate ({pairs} of {total} pairs of "
-        f"weights, worst in {worst.node}); use onnx-fp32 there, or quantise with reduce_range (docs/export.md)"
+        f"weights, worst in {worst.node}); use onnx-fp32 there, or quantize with reduce_range (docs/export.md)"
     )
 
 

@@ -1,9 +1,9 @@
 """int8 ONNX in the only form that TensorRT takes: signed, zero point 0, biases in fp32.
 
 ONNX Runtime's x86 form has unsigned activations with a zero point and int32 biases. TensorRT's parser takes neither
-(``trt_operators.json``), so the same ranges are written anew: a range ``low..high`` becomes ``-a..a`` with ``a`` the
+(``trt_operators.json``), so the same ranges are rewritten: a range ``low..high`` becomes ``-a..a`` with ``a`` the
 larger of both ends. A range on one side of 0 has then half as many steps, which is the price of the form. ONNX
-Runtime's quantiser leaves out a Relu where a range that begins at 0 cuts off what is below; it comes back here.
+Runtime's quantizer leaves out a Relu where a range that begins at 0 cuts off what is below; it comes back here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from inkport.core.errors import ExportError
 
 
 LARGEST = {"uint8": 255, "int8": 127}
-"""Largest quantised value; int8 is symmetric here, so that -128 stays unused."""
+"""Largest quantized value; int8 is symmetric here, so that -128 stays unused."""
 
 
 def symmetric_model(model: Any) -> Any:
@@ -26,7 +26,7 @@ def symmetric_model(model: Any) -> Any:
         model: An ``onnx.ModelProto`` as ``int8_onnx_from_onnx`` makes it.
 
     Raises:
-        ExportError: If a pair's scale or zero point is no constant, or its type is neither uint8 nor int8.
+        ExportError: If a pair's scale or zero point is not a constant, or its type is neither uint8 nor int8.
     """
     import onnx
     from onnx import numpy_helper

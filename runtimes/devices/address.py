@@ -41,7 +41,7 @@ def parse_address(text: str) -> Address:
     """
     scheme, mark, rest = text.partition("://")
     if not mark or scheme not in FOLDERS:
-        raise UsageError(f"{text!r} is no address of a device", remedy=f"addresses are {FORMS}")
+        raise UsageError(f"{text!r} is not an address of a device", remedy=f"addresses are {FORMS}")
     return _ssh(text) if scheme == "ssh" else _adb(rest, text)
 
 
@@ -74,11 +74,11 @@ def _adb(rest: str, text: str) -> Address:
 
 def _check(name: str, text: str) -> None:
     if not NAME.fullmatch(name):
-        raise UsageError(f"{text!r}: {name!r} is no name of a host, user or device", remedy=f"addresses are {FORMS}")
+        raise UsageError(f"{text!r}: {name!r} is not a name of a host, user or device", remedy=f"addresses are {FORMS}")
 
 
 def _folder(scheme: str, path: str, text: str) -> str:
     folder = unquote(path).rstrip("/").removeprefix("/~/")
     if folder == "/~" or ".." in folder.split("/") or not folder.isprintable():
-        raise UsageError(f"{text!r}: {folder!r} is no folder to work in", remedy="name one that may be filled")
+        raise UsageError(f"{text!r}: {folder!r} is not a folder to work in", remedy="name one that may be filled")
     return folder or FOLDERS[scheme]

@@ -32,7 +32,7 @@ class Ran:
 
 
 class Device(Protocol):
-    """A machine at the other end of a connection; each call opens the connection anew and is bounded in time."""
+    """A machine at the other end of a connection; each call opens a new connection and is bounded in time."""
 
     @property
     def name(self) -> str:

@@ -19,7 +19,7 @@ START_S = 10
 """How long a job may take to say that it has begun, in seconds."""
 
 BOOT = 'cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo "no-boot-id"'
-"""Changes when the device starts anew, after which its process numbers mean others."""
+"""Changes when the device restarts, after which its process numbers mean others."""
 
 BODY = """
 echo "$$ $({boot})" > pid.part && mv pid.part pid
@@ -81,7 +81,7 @@ class Stage(StrEnum):
     EXPIRED = "expired"
     """It was ended because its time was over."""
     GONE = "gone"
-    """It neither runs nor has it ended: the device started anew, or its system ended it."""
+    """It neither runs nor has it ended: the device restarted, or its system ended it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ FAILED = 255
 """Exit code of ssh where ssh itself failed."""
 
 REMEDIES: Mapping[str, str] = {
-    r"IDENTIFICATION HAS CHANGED": "if the device was installed anew, ssh-keygen -R {host} and connect once by hand "
+    r"IDENTIFICATION HAS CHANGED": "if the device was reinstalled, ssh-keygen -R {host} and connect once by hand "
     "(ssh {host}); if not, something else answers at its address",
     r"Host key verification failed": "connect once by hand (ssh {host}) and compare the fingerprint that it shows",
     r"Permission denied": "give the device your public key (ssh-copy-id {host}), or load your key (ssh-add): "

@@ -74,7 +74,7 @@ def load_program(package: Path, image: str) -> MilProgram:
         image: Name of the input that takes the image.
 
     Raises:
-        ArtifactCorruptError: If it cannot be read, or is no mlprogram with that input.
+        ArtifactCorruptError: If it cannot be read, or is not an mlprogram with that input.
         UnsupportedFormatError: If it has an operator that the evaluator does not know.
     """
     import_coremltools()

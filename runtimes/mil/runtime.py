@@ -19,7 +19,7 @@ from inkport.runtimes.mlpackage import DISTRIBUTION, package_path, run_by_line
 
 
 class MilReference:
-    """Evaluates Core ML packages in numpy, on any machine; what that proves stands in docs/runtimes/coreml.md."""
+    """Evaluates Core ML packages in numpy, on any machine; what that proves is described in docs/runtimes/coreml.md."""
 
     name = "coreml-mil"
     formats = ("coreml",)
@@ -35,7 +35,7 @@ class MilReference:
         return Availability(ok=True, version=found, devices=("cpu",), evidence=Evidence.REFERENCE)
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> MilSession:
-        """Read the artefact's package and expand its weights.
+        """Read the artifact's package and expand its weights.
 
         numpy decides about threads for the whole process; nothing of this runtime is timed.
 

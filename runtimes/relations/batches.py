@@ -1,4 +1,4 @@
-"""One line among others: neither a batch nor what stands beside a line in it changes what the line reads."""
+"""One line among others: neither a batch nor what is next to a line in it changes what the line reads."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _neighbours(subject: Subject, samples: Sequence[Sample]) -> Findings:
     """Run each line beside blank paper, beside noise and beside another line: it must read the same each time.
 
     The shapes are the same, so the kernels are, and rounding is no excuse at any precision. A batch of which
-    text depends on what stands beside it (docling.rs#89, PaddleOCR#6116) shows here and not in ``batch`` if the
+    text depends on what is next to it (docling.rs#89, PaddleOCR#6116) shows here and not in ``batch`` if the
     effect is smaller than what rounding may do between batch sizes.
     """
     findings = Findings(subject.spec)
@@ -81,7 +81,7 @@ BATCH = Relation(
 )
 NEIGHBOURS = Relation(
     name="neighbours",
-    claim="What stands beside a line in its batch changes nothing about the line.",
+    claim="What is next to a line in its batch changes nothing about the line.",
     fault="pads with the neighbour, or computes something over the whole batch",
     check=_neighbours,
 )

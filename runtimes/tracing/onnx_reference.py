@@ -28,7 +28,7 @@ RUN = """def run(folder, inputs):
 
 
 class OnnxReference:
-    """Opens ONNX artefacts for `inkport debug`; too slow to be a target of `inkport verify`."""
+    """Opens ONNX artifacts for `inkport debug`; too slow to be a target of `inkport verify`."""
 
     name = "onnx-reference"
     formats: tuple[str, ...] = ("onnx",)
@@ -42,7 +42,7 @@ class OnnxReference:
         return Availability(ok=True, version=found, devices=("cpu",), evidence=Evidence.REFERENCE)
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> OnnxReferenceSession:
-        """Read the artefact's file.
+        """Read the artifact's file.
 
         Raises:
             RuntimeUnavailableError: If the device is not ``cpu``.

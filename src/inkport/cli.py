@@ -20,7 +20,7 @@ from inkport.core.scratch import sweep_temporary
 
 COMMANDS = {
     "verify": "Prove that ports of a model read the same text, and measure how fast.",
-    "compare": "Say what changed between two reports, and fail on regressions.",
+    "compare": "Show what changed between two reports, and fail on regressions.",
     "margins": "Predict from a few lines how many a port will read differently.",
     "metamorphic": "Check that batch, order, padding, threads and repetition change no text.",
     "kit": "Lock a model with its proof into one archive, run it anywhere, and judge the results.",
@@ -30,8 +30,8 @@ COMMANDS = {
     "read": "Print the text of line images.",
     "lm": "Build a character language model, choose its weights, measure its gain and cost.",
     "runtimes": "List what can run here, and why the rest cannot.",
-    "export": "Make artefacts (ONNX, int8, OpenVINO) from trained weights.",
-    "quantise": "Make int8 artefacts, find the operators that do harm, and undo what can be undone.",
+    "export": "Make artifacts (ONNX, int8, OpenVINO) from trained weights.",
+    "quantise": "Make int8 artifacts, find the operators that do harm, and undo what can be undone.",
     "average": "Average the weights of several rounds of training.",
     "grow": "Grow weights into a larger network, as the start of a training.",
     "train": "Train a recogniser from a recipe.",

@@ -16,7 +16,7 @@ ROWS = (0, 1, 3, 300)
 
 
 def odd_parquet(_: bytes, rng: Rng) -> bytes:
-    """Return a Parquet file; columns are missing, stand twice, or have one of many types."""
+    """Return a Parquet file; columns are missing, appear twice, or have one of many types."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -46,7 +46,7 @@ def damage_member(name: str, content: bytes, rng: Rng) -> bytes:
 
 
 def pack(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """Return a zip archive; names may stand twice."""
+    """Return a zip archive; names may appear twice."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
         for name, content in members:

@@ -141,7 +141,7 @@ class Ground:
 
 
 def broken(out: Path) -> list[str]:
-    """Return what below a folder is no whole file of its kind; drafts, whose names start with a dot, are none yet."""
+    """Return what below a folder is not a whole file of its kind; drafts, named with a dot, are none yet."""
     return [f"{path.relative_to(out.parent)}: {fault}" for path in whole_files(out) if (fault := fault_of(path))]
 
 

@@ -20,7 +20,7 @@ OWN_FILES: Mapping[str, str] = {
     "inkport.benchmarks.report.schema": "the sources of the package, and the schema that is made of them",
     "inkport.benchmarks.run.environment": "the kernel's files",
     "inkport.benchmarks.run.kit.faults": "images of a kit, which load_gray has opened before",
-    "inkport.benchmarks.checks.kit.make": "artefacts and lines that load_artifact and audit_lines have opened before",
+    "inkport.benchmarks.checks.kit.make": "artifacts and lines that load_artifact and audit_lines have opened before",
     "inkport.benchmarks.checks.kit.readers": "lines of a kit, whose digests were checked",
     "inkport.benchmarks.checks.peers.onnx_size": "files of another project, which its own package downloaded",
     "inkport.benchmarks.run.machine.fresh": "the answer of a process of ours, in a temporary folder of ours",

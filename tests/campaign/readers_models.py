@@ -1,4 +1,4 @@
-"""Readers of models without torch: artefacts, ONNX files, language models, kits, results, answers of children."""
+"""Readers of models without torch: artifacts, ONNX files, language models, kits, results, answers of children."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def read_onnx(folder: Path) -> object:
 
 
 def run_onnx(artifact: Artifact) -> object:
-    """Run an artefact on a white line."""
+    """Run an artifact on a white line."""
     from inkport.core.registry import open_session
     from inkport.core.runtime import Traced
 

@@ -160,7 +160,7 @@ def own_files(store: Store) -> None:
 
 
 def models(store: Store) -> None:
-    """Write weights, artefacts and golden logits."""
+    """Write weights, artifacts and golden logits."""
     from inkport.runtimes.golden import Golden
     from inkport.train.checkpoint import save_checkpoint
 

@@ -50,7 +50,7 @@ def line_set(count: int = 6) -> list[Line]:
 
 
 def onnx_artifact(path: Path) -> Artifact:
-    """Make an artefact of one convolution as high as the line and as wide as a frame, with seeded weights."""
+    """Make an artifact of one convolution as high as the line and as wide as a frame, with seeded weights."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -130,7 +130,7 @@ def kit_with_result(kit_folder: Path, result_folder: Path, key_folder: Path) -> 
 
 
 def vouch(folder: Path) -> Path:
-    """Return an artefact's folder with the digests of its sidecar brought up to date, if the sidecar can be read."""
+    """Return an artifact's folder with the digests of its sidecar brought up to date, if the sidecar can be read."""
     sidecar = folder / SIDECAR
     try:
         document = json.loads(sidecar.read_bytes())

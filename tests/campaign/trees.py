@@ -99,7 +99,7 @@ def damage_toml(data: bytes, rng: Rng) -> bytes:
 
 
 def to_toml(value: Any) -> str:
-    """Return a value as TOML, tables inline; what TOML lacks becomes a word that is no TOML."""
+    """Return a value as TOML, tables inline; what TOML lacks becomes a word that is not TOML."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_key(key)} = {to_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):

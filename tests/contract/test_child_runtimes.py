@@ -133,7 +133,7 @@ def test_a_browser_that_is_no_program_is_named(monkeypatch):
 
 @pytest.mark.parametrize("runtime", WEB)
 def test_other_precisions_are_refused(runtime, toy_onnx):
-    with pytest.raises(UnsupportedFormatError, match="runs fp32, int8, this artefact is fp16"):
+    with pytest.raises(UnsupportedFormatError, match="runs fp32, int8, this artifact is fp16"):
         open_session(replace(toy_onnx, precision=Precision.FP16), runtime=runtime, device=ALL[runtime])
 
 

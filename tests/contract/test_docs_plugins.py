@@ -42,7 +42,7 @@ def test_the_package_is_about_40_lines():
 
 
 class Vendor:
-    """A folder with the example and its artefacts, and an environment that has it installed."""
+    """A folder with the example and its artifacts, and an environment that has it installed."""
 
     def __init__(self, folder):
         self.folder, self.site = folder, folder.parent / "site"

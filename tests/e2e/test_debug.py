@@ -65,8 +65,8 @@ def test_targets_that_agree_end_in_0(debug, toy_onnx):
 @pytest.mark.parametrize(
     ("target", "code", "message"),
     [
-        ("nowhere", 2, "is no target and no artefact's directory"),
-        ("onnxruntime:fp99", 2, "is no target"),
+        ("nowhere", 2, "is neither a target nor an artifact's directory"),
+        ("onnxruntime:fp99", 2, "is neither a target"),
         ("nosuch:fp32", 2, "is not registered"),
         ("ort-web:fp32", None, ""),
     ],

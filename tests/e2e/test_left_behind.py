@@ -68,7 +68,7 @@ def test_the_script_sees_what_is_left_and_who_is_called(left_behind):
 )
 def test_a_command_leaves_nothing_and_calls_nobody(left_behind, arguments):
     if arguments[0] == "read":
-        pytest.importorskip("onnxruntime", reason="the bundled artefact is read with onnxruntime")
+        pytest.importorskip("onnxruntime", reason="the bundled artifact is read with onnxruntime")
     found, _ = left_behind(*INKPORT, *arguments)
     assert {name: found[name] for name in ("home", "tmp", "calls", "calls_v6")} == {
         "home": [],

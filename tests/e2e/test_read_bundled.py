@@ -1,4 +1,4 @@
-"""What a user sees right after installing: the bundled artefact reads the shipped sample lines."""
+"""What a user sees right after installing: the bundled artifact reads the shipped sample lines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from inkport.lines.source import read_lines
     ],
 )
 def test_it_reads_the_sample_lines_without_torch(package, arguments, place):
-    pytest.importorskip(package, reason=f"the bundled artefact is read with {package}")
+    pytest.importorskip(package, reason=f"the bundled artifact is read with {package}")
     artifact = bundled_artifacts()[place]
     lines = list(read_lines([Path(str(files("inkport.benchmarks"))) / "samples" / "lines.tsv"]))[::10]
     code = "import sys\nfrom inkport.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"

@@ -34,7 +34,7 @@ INT8 = ROW.format(name="ort int8", runtime="onnxruntime", precision="int8", budg
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of artefacts that the tests share, so that each is exported once."""
+    """A folder of artifacts that the tests share, so that each is exported once."""
     return tmp_path_factory.mktemp("verify")
 
 

@@ -48,7 +48,7 @@ else:
     verify.write_report = lambda *_: wait()
 main()
 """
-"""Runs the command line, but stops for good in a draft of an artefact, or before the report is written."""
+"""Runs the command line, but stops for good in a draft of an artifact, or before the report is written."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The committed reports are about the weights, the artefacts and the language model of this tree."""
+"""The committed reports are about the weights, the artifacts and the language model of this tree."""
 
 from __future__ import annotations
 

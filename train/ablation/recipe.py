@@ -22,7 +22,7 @@ class Ablation:
     """What is varied, how often, and what it is judged on.
 
     Raises:
-        RecipeError: If there is no arm, no seed or no line set, the reference is no arm, or a name fits no folder.
+        RecipeError: If there is no arm, no seed or no line set, the reference is not an arm, or a name fits no folder.
     """
 
     base: Path
@@ -42,11 +42,13 @@ class Ablation:
         if not self.arms or not self.seeds or not any(self.evaluate.values()):
             raise RecipeError("an ablation needs at least one arm, one seed and one line set to evaluate on")
         if self.reference not in self.arms:
-            raise RecipeError(f"reference {self.reference!r} is no arm", remedy=f"arms: {', '.join(sorted(self.arms))}")
+            raise RecipeError(
+                f"reference {self.reference!r} is not an arm", remedy=f"arms: {', '.join(sorted(self.arms))}"
+            )
         for seed in self.seeds:
             require_seed(seed)
         if len(set(self.seeds)) < len(self.seeds):
-            raise RecipeError(f"seeds {list(self.seeds)}: one stands twice, and would give the same weights twice")
+            raise RecipeError(f"seeds {list(self.seeds)}: one appears twice, and would give the same weights twice")
         for name in (*self.arms, *self.evaluate):
             if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
                 raise RecipeError(f"{name!r}: names of arms and roles are of letters, digits, '_', '-' and '.'")

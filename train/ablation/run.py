@@ -168,7 +168,7 @@ def check_roles(ablation: Ablation, runs: Sequence[Run], folder: Path) -> None:
         folder: Where its relative paths start.
 
     Raises:
-        LineDataError: If there is one, or a path is no line set.
+        LineDataError: If there is one, or a path is not a line set.
     """
 
     @cache
@@ -188,6 +188,6 @@ def check_roles(ablation: Ablation, runs: Sequence[Run], folder: Path) -> None:
             for name, some in sources.items():
                 refuse_shared(
                     {f"{name} of arm {arm!r}": union(base / path for path in some), **judged},
-                    because="an arm is not judged by what it learnt from",
+                    because="an arm is not judged by what it learned from",
                     remedy="take it out of one of them",
                 )

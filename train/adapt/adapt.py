@@ -1,4 +1,4 @@
-"""Fine-tuning on a few lines of one hand, weighed against the weights it started from."""
+"""Fine-tuning on a few lines by one writer, weighed against the weights it started from."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def adapt(request: Request, *, say: Say = lambda _: None) -> Adapted:
     start = fit_start(given, spec, extend=settings.extend_charset, where=request.start)
     own = _audit(request.lines, spec, settings)
     if not own.lines:
-        raise LineDataError("there is no usable line to adapt to", remedy="pass lines of the hand with --lines")
+        raise LineDataError("there is no usable line to adapt to", remedy="pass lines by the writer with --lines")
     say(f"lines of the hand: {own.summary()}")
     rehearsal = _rehearsal(request, spec)
     if rehearsal.lines:

@@ -53,7 +53,7 @@ class Experiment:
     """A held-out writer.
 
     Raises:
-        RecipeError: If counts or draws are below 1, or a count stands twice.
+        RecipeError: If counts or draws are below 1, or a count appears twice.
         LineDataError: If the pool is too small, a line that is adapted to or rehearsed is also read, or a line to be
             read has no text.
     """

@@ -69,7 +69,7 @@ class ReadingRequest:
     preprocess: PreprocessSpec
     """The teacher's preprocessing."""
     key: str
-    """Digest of teacher, lines and recipe: readings in a file with another key are made anew."""
+    """Digest of teacher, lines and recipe: readings in a file with another key are made again."""
 
 
 def keep_readings(path: Path, teacher: nn.Module, request: ReadingRequest) -> None:

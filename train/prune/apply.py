@@ -52,7 +52,7 @@ def check_groups(ratios: Mapping[str, float], groups: Mapping[str, PruneGroup]) 
     """
     for name, ratio in ratios.items():
         if name not in groups:
-            raise UsageError(f"{name!r} is no group of this network", remedy=f"groups: {', '.join(groups)}")
+            raise UsageError(f"{name!r} is not a group of this network", remedy=f"groups: {', '.join(groups)}")
         if groups[name].block and ratio not in (0, 1):
             raise UsageError(f"{name} is a whole block, removed by 1 and kept by 0, found {ratio}")
         if not groups[name].block and ratio == 1:
@@ -82,7 +82,7 @@ def prune_weights(
         pruning: What to remove.
         calibration: Training lines; Taylor importance and statistics need them.
         gradients: Those of ``gradients_on`` these weights and lines, where they are known already.
-        statistics: Whether to take batch-norm statistics anew on the calibration lines.
+        statistics: Whether to re-estimate batch-norm statistics on the calibration lines.
         version: Version of the result; that of ``weights`` if left out.
 
     Raises:

@@ -88,7 +88,7 @@ def _layer(network: nn.Module, name: str, rank: int) -> nn.Linear | nn.Conv2d:
     fits = isinstance(layer, nn.Linear) or (isinstance(layer, nn.Conv2d) and layer.groups == 1)
     if not fits:
         raise UsageError(
-            f"{name!r} is no layer that can be factorised",
+            f"{name!r} is not a layer that can be factorised",
             remedy="name a linear layer or a 2-d convolution of the network, for example encoder.0.feed_in.0",
         )
     assert isinstance(layer, nn.Linear | nn.Conv2d)  # noqa: S101 - checked above

@@ -61,7 +61,7 @@ class Scan:
     multiple: int
     """What sizes are rounded to."""
     statistics: bool
-    """Whether batch-norm statistics were taken anew in every trial."""
+    """Whether batch-norm statistics were re-estimated in every trial."""
     unit: str
     """Unit of the cost."""
     calibration: str | None = None
@@ -142,7 +142,7 @@ def load_scan(path: Path) -> Scan:
     """Read a scan.
 
     Raises:
-        UsageError: If the file is missing or is no scan.
+        UsageError: If the file is missing or is not a scan.
     """
     scan = parse_config(Scan, read_json(path, error=UsageError, remedy="inkport prune scan"), where=str(path))
     if not scan.trials or scan.base.group:
@@ -172,7 +172,7 @@ def _begun(scan: Scan, path: Path) -> Sequence[Trial]:
 def _wanted(job: ScanJob) -> Iterator[tuple[PruneGroup | None, float]]:
     groups: Mapping[str, PruneGroup] = prunable_groups(convtext_network(job.weights).config)
     if unknown := [name for name in job.groups if name not in groups]:
-        raise UsageError(f"{unknown[0]!r} is no group of this network", remedy=f"groups: {', '.join(groups)}")
+        raise UsageError(f"{unknown[0]!r} is not a group of this network", remedy=f"groups: {', '.join(groups)}")
     yield None, 0.0
     for name, group in groups.items():
         if not job.groups or name in job.groups:

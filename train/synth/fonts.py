@@ -73,7 +73,7 @@ class HandFont:
     def missing(self, text: str) -> tuple[str, ...]:
         """Return the symbols of ``text`` that the font cannot draw, sorted, each once.
 
-        A symbol is missing if the character map lacks it; if it is no space and its glyph has no ink or a damaged
+        A symbol is missing if the character map lacks it; if it is not a space and its glyph has no ink or a damaged
         outline; if its glyph is the box for missing symbols, or that of the same letter with fewer accents, whatever
         the character map says; or if it is a combining mark (one that NFC leaves over), because letters are drawn one
         at a time.

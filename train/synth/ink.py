@@ -67,7 +67,7 @@ def write(
     """Write ``text``, which the font can draw, at ``EM_PX`` pixels per em.
 
     Args:
-        text: In NFC, with at least one symbol that is no space.
+        text: In NFC, with at least one symbol that is not a space.
         font: The handwriting.
         hand: How it is written.
         rng: Decides the places of letters and their distortion.

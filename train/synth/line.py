@@ -48,7 +48,7 @@ def render_line(text: str, font: HandFont, rng: np.random.Generator, look: Look 
     """Render a line of text as a scanned, cropped line of handwriting; all of its letters are inside.
 
     Args:
-        text: In NFC, with at least one symbol that is no space, and none in ``font.missing(text)``.
+        text: In NFC, with at least one symbol that is not a space, and none in ``font.missing(text)``.
         font: The handwriting.
         rng: Decides everything else; equal states give equal images. It is spawned from, so its bit generator must
             have a seed sequence.

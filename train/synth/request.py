@@ -42,9 +42,9 @@ class LineSet:
     symbols: frozenset[str] | None = None
     """Symbols that may occur; any if None."""
     least: int = 20
-    """Fewest symbols per line."""
+    """Minimum number of symbols per line."""
     most: int = 60
-    """Most symbols per line."""
+    """Maximum number of symbols per line."""
     levels: int = 256
     """Gray levels in the files; fewer make smaller files."""
     look: Look = field(default_factory=Look)

@@ -23,7 +23,7 @@ def operations_at(widths: Sequence[int], provide: Provide) -> dict[int, Operatio
 
     Args:
         widths: Widths, in pixels.
-        provide: Returns the artefact of a target.
+        provide: Returns the artifact of a target.
 
     Returns:
         By width; empty where there is no such graph, onnx is not installed, or a shape does not follow.

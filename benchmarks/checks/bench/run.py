@@ -66,7 +66,7 @@ class _Bench:
         self.noise["start"] = meter.noise()
 
     def open(self) -> None:
-        """Make each artefact, measure fresh processes, and open the session that everything else runs on."""
+        """Make each artifact, measure fresh processes, and open the session that everything else runs on."""
         for target in self.request.targets:
             row = open_target(
                 target,

@@ -65,11 +65,11 @@ class Row:
     margin: float
     """Its CER margin."""
     largest_writer_loss: float
-    """Largest loss on a single writer that its verdicts reckon with."""
+    """Largest loss on a single writer that its verdicts allow for."""
     identity: Mapping[str, str]
-    """Runtime and version, device, precision, and digests of the artefact and of its calibration lines."""
+    """Runtime and version, device, precision, and digests of the artifact and of its calibration lines."""
     bytes: int | None
-    """Size of its artefact."""
+    """Size of its artifact."""
     lines: int
     """Lines read; 0 if it did not read."""
     cer: float | None
@@ -112,7 +112,7 @@ def read_report(path: Path) -> Run:
     """Read a report.
 
     Raises:
-        DataError: If it cannot be read, is no report, or has another schema.
+        DataError: If it cannot be read, is not a report, or has another schema.
     """
     document = read_json(path, remedy="pass a report.json")
     if not isinstance(document, dict) or not {"schema", "targets", "data"} <= document.keys():
@@ -141,7 +141,7 @@ def _run(node: Node, name: str) -> Run:
             "model": f"{model.text('name')} {model.text('version')} {model.child('artifact').text('sha256')}",
             "data": data.text("sha256"),
             "reference": " ".join(reference.text(key) for key in ("runtime", "runtime_version", "precision", "device")),
-            "reference artefact": reference.child("artifact").text("sha256"),
+            "reference artifact": reference.child("artifact").text("sha256"),
         },
         data=data.text("sha256"),
         machine={key: str(environment.any(key)) for key in MACHINE},
@@ -208,7 +208,7 @@ def _row(node: Node) -> Row:
 
 
 def _largest_loss(budget: Node) -> float:
-    """Return what verdicts reckon with; reports of inkport 0.1 do not say."""
+    """Return what verdicts allow for; reports of inkport 0.1 do not say."""
     return budget.number("largest_writer_loss") if budget.has("largest_writer_loss") else LARGEST_WRITER_LOSS
 
 

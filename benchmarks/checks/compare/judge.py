@@ -50,7 +50,7 @@ class Tolerance:
     max_cer: float | None = None
     """CER increase that is taken as none; each target's own ``cer_margin`` if None."""
     max_slower: float = 0.1
-    """Share by which a target may become slower, besides the noise of the machine."""
+    """Share by which a target may become slower, on top of the machine's noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class TargetChange:
     pace: PaceChange | None
     """Its latency."""
     bytes_before: int | None
-    """Size of its artefact in the first report."""
+    """Size of its artifact in the first report."""
     bytes_after: int | None
     """The same in the second."""
     identity: Mapping[str, tuple[str, str]]

@@ -20,7 +20,7 @@ class Node:
         where: Its place in the document, for errors.
 
     Raises:
-        DataError: If it is no object; each method raises the same if its member is missing or of another type.
+        DataError: If it is not an object; each method raises the same if its member is missing or of another type.
     """
 
     def __init__(self, value: object, where: str) -> None:

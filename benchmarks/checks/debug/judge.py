@@ -16,7 +16,7 @@ from inkport.core.target import Precision
 
 
 CLAMPS = frozenset({"Relu", "Clip"})
-"""Operators that a quantiser's range can do the work of."""
+"""Operators that a quantizer's range can do the work of."""
 
 
 class Fault(StrEnum):
@@ -25,7 +25,7 @@ class Fault(StrEnum):
     OPERATOR = "operator"
     """The operator's result is not what its inputs give."""
     QUANTISER = "quantiser"
-    """A quantised value is further from the exact one than its steps explain."""
+    """A quantized value is further from the exact one than its steps explain."""
     WEIGHT = "weight"
     """A weight is not the graph's."""
     SHAPE = "shape"
@@ -57,7 +57,7 @@ class Finding:
     ratio: float
     """The largest difference, in units of what precision explains."""
     allowed: float
-    """What precision explains where the ratio is largest; for a quantiser, of the root mean square."""
+    """What precision explains where the ratio is largest; for a quantizer, of the root mean square."""
     bounds: Array
     """What precision explains for each number; one number for all where ``allowed`` holds for all."""
 
@@ -199,7 +199,7 @@ class Judge:
         return result, allowed if result.dtype.kind == "f" else None
 
     def _quantised(self, tensor: str, leaves: Leaves) -> str | None:
-        """Return the quantised value that a tensor was read through, its Relu left to the quantiser or not."""
+        """Return the quantized value that a tensor was read through, its Relu left to the quantizer or not."""
         if tensor in leaves.quantised:
             return leaves.quantised[tensor]
         producer = self.graph.producers.get(tensor)

@@ -28,7 +28,7 @@ ROUNDOFF = {
     Precision.PAL6: FP16,
     Precision.PAL4: FP16,
 }
-"""Unit roundoff of what a precision computes in floating point; quantised values are judged apart."""
+"""Unit roundoff of what a precision computes in floating point; quantized values are judged apart."""
 SMALLEST = {FP16: 2.0**-14}
 """Smallest number that a format holds with full precision, by unit roundoff; others reach far below what occurs."""
 STANDARD_ERRORS = 6.0

@@ -1,4 +1,4 @@
-"""Whether a quantised value is as near to the exact one as its number of steps allows."""
+"""Whether a quantized value is as near to the exact one as its number of steps allows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from inkport.core.target import Precision
 
 
 LEVELS = {Precision.INT8: 256, Precision.W8: 256, Precision.PAL6: 64, Precision.PAL4: 16}
-"""Values that a quantised number can take."""
+"""Values that a quantized number can take."""
 SLACK = 6.0
-"""How many times larger than the best possible the error of a quantised activation may be.
+"""How many times larger than the best possible the error of a quantized activation may be.
 
 One bit goes where signed steps cover what is never negative, and a range for all lines can be three times that of one.
 """
@@ -39,7 +39,7 @@ def best_error(values: Array, levels: int) -> float:
 
 
 def activation_ratio(exact: Array, found: Array, levels: int) -> float:
-    """Return the error of a quantised activation, in units of what its levels explain; above 1 is too much."""
+    """Return the error of a quantized activation, in units of what its levels explain; above 1 is too much."""
     found = found.astype(np.float64)
     noise = float(np.finfo(np.float32).eps) * float(np.abs(exact).max(initial=0))
     error = float(np.sqrt(np.mean((found - exact) ** 2)))
@@ -49,7 +49,7 @@ def activation_ratio(exact: Array, found: Array, levels: int) -> float:
 
 
 def bias_ratio(exact: Array, found: Array, result: Array, levels: int) -> float:
-    """Return the change of a bias, in units of the noise that quantising brings to the result that it is added to."""
+    """Return the change of a bias, in units of the noise that quantizing brings to the result that it is added to."""
     change = float(np.abs(found.astype(np.float64) - exact).max(initial=0))
     allowed = SLACK * best_error(result, levels)
     return change / allowed if allowed else np.inf

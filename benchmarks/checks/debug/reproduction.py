@@ -92,7 +92,7 @@ class Reproduction:
 def write_reproduction(finding: Finding, session: Traced, folder: Path) -> Reproduction:
     """Write a divergence into a folder of its own and run it. A kill leaves the whole folder or none.
 
-    Where the operator alone is right, the quantisers before it are put in too: engines compute both as one.
+    Where the operator alone is right, the quantizers before it are put in too: engines compute both as one.
 
     Args:
         finding: The divergence.

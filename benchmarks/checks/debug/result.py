@@ -27,7 +27,7 @@ class TracedTarget:
     precision: str
     """Number format."""
     artifact: str
-    """SHA-256 of the artefact."""
+    """SHA-256 of the artifact."""
     matched: dict[str, int]
     """How many tensors of the graph were matched, by the way of matching."""
     unmatched: tuple[str, ...]
@@ -62,7 +62,7 @@ class DivergenceRecord:
     fault: str
     """What is off: ``operator``, ``quantiser``, ``weight``, ``shape`` or ``failed``."""
     operator: str
-    """Name of the graph's operator; for a quantiser or weight, the one that reads it."""
+    """Name of the graph's operator; for a quantizer or weight, the one that reads it."""
     kind: str
     """Its type."""
     tensor: str
@@ -72,7 +72,7 @@ class DivergenceRecord:
     target_kind: str
     """Its type."""
     matched: str
-    """How the tensor was matched; empty for a weight or a quantised value, which stand between tensors."""
+    """How the tensor was matched; empty for a weight or a quantized value, which stand between tensors."""
     inputs: tuple[ValueRecord, ...]
     """What went in."""
     shape: tuple[int, ...]
@@ -80,7 +80,7 @@ class DivergenceRecord:
     difference: float | None
     """Largest absolute difference to what was to come out; absent where the shapes differ or nothing came out."""
     explained: float
-    """What precision explains where the ratio is largest; for a quantiser, of the root mean square."""
+    """What precision explains where the ratio is largest; for a quantizer, of the root mean square."""
     ratio: float | None
     """Difference in units of what precision explains; absent where the shapes differ or nothing came out."""
     reproduction: str | None
@@ -120,13 +120,13 @@ class DebugResult(Document):
     width: int
     """Its prepared width, in pixels."""
     graph: str
-    """SHA-256 of the ONNX artefact whose operators both are judged by."""
+    """SHA-256 of the ONNX artifact whose operators both are judged by."""
     a: TracedTarget
     """The first target."""
     b: TracedTarget
     """The second."""
     checks: int
-    """Comparisons made: operators, quantisers and weights of both."""
+    """Comparisons made: operators, quantizers and weights of both."""
     divergences: tuple[DivergenceRecord, ...]
     """Where they part, the first one first."""
     tensors: tuple[TensorRecord, ...]

@@ -43,7 +43,7 @@ def debug_targets(
 
     Args:
         targets: Both targets.
-        graph: The ONNX artefact whose operators both are judged by.
+        graph: The ONNX artifact whose operators both are judged by.
         line: Id of the line.
         images: The line, prepared, float32 (1, 1, h, w).
         out: Folder of the files.

@@ -14,7 +14,7 @@ from inkport.core.target import Precision
 
 
 QUANTISERS = frozenset({"QuantizeLinear", "DequantizeLinear", "FakeQuantize"})
-"""Operators that a quantiser puts into a graph, in the engines' words."""
+"""Operators that a quantizer puts into a graph, in the engines' words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Leaves:
     direct: Mapping[str, str]
     """Tensors of the graph that were read as they are: the trace's names by the graph's."""
     quantised: Mapping[str, str]
-    """Tensors of the graph that were read through a quantiser: the name of its result by the graph's."""
+    """Tensors of the graph that were read through a quantizer: the name of its result by the graph's."""
     constants: tuple[str, ...]
     """Names of values that do not depend on the image: weights as the target has them."""
 
@@ -107,19 +107,19 @@ class Side:
                 wanted += item.inputs
 
     def _source(self, name: str) -> str:
-        """Return what a chain of quantisers starts from."""
+        """Return what a chain of quantizers starts from."""
         item = self.items[name]
         while item.kind in QUANTISERS and item.name not in self.meanings:
             item = next(self.items[other] for other in item.inputs if other in self.computed)
         return item.name
 
     def before_quantisers(self, name: str) -> str:
-        """Return what a quantised value was quantised from; the value itself if it was not."""
+        """Return what a quantized value was quantized from; the value itself if it was not."""
         item = self.items[name]
         return self._source(name) if item.kind in QUANTISERS and item.name in self.computed else name
 
     def quantiser(self, name: str) -> Intermediate:
-        """Return the first operator of the chain of quantisers that ends in a value."""
+        """Return the first operator of the chain of quantizers that ends in a value."""
         item = self.items[name]
         while True:
             source = next((self.items[other] for other in item.inputs if other in self.computed), None)

@@ -56,7 +56,7 @@ def name_devices(texts: Sequence[str]) -> tuple[NamedDevice, ...]:
     """Read ``[NAME=]ADDRESS`` each; a device without a name is called after its scheme and its place.
 
     Raises:
-        UsageError: If an address is none, or a name is impossible or stands twice.
+        UsageError: If an address is none, or a name is impossible or appears twice.
     """
     devices = []
     for place, text in enumerate(texts, start=1):
@@ -67,7 +67,7 @@ def name_devices(texts: Sequence[str]) -> tuple[NamedDevice, ...]:
     names = [device.name for device in devices]
     if wrong := [name for name in names if not re.fullmatch(r"\w[\w.-]*", name) or names.count(name) > 1]:
         raise UsageError(
-            f"--device: {wrong[0]!r} is no name, or stands twice",
+            f"--device: {wrong[0]!r} is not a name, or appears twice",
             remedy="names are of letters, digits, '_', '.' and '-': --device pi=ssh://...",
         )
     return tuple(devices)
@@ -83,7 +83,7 @@ def run_on(
         request: What is to be done on it.
         targets: The targets of the kit.
         out: Folder of the whole run; the device's state and results lie in a folder of its own there.
-        progress: Told what is going on.
+        progress: Called with messages about the progress.
 
     Raises:
         UsageError: If the address fits several devices.

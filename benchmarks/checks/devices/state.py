@@ -49,7 +49,7 @@ class StateFile:
 
     Args:
         path: The file.
-        key: Digest of what is asked for. A state of anything else, or one that cannot be read, is begun anew.
+        key: Digest of what is asked for. A state of anything else, or one that cannot be read, is started again.
     """
 
     def __init__(self, path: Path, key: str) -> None:
@@ -71,7 +71,7 @@ class StateFile:
         return run
 
     def forget(self, target: str) -> None:
-        """Have a target begin anew next time."""
+        """Have a target begin again next time."""
         self._save(replace(self.state, runs={name: run for name, run in self.state.runs.items() if name != target}))
 
     def finish(self) -> None:

@@ -101,7 +101,7 @@ class Steps:
     folder: Path
     """Folder of the results here."""
     progress: Progress
-    """Told what is going on."""
+    """Called with messages about the progress."""
     sleep: Callable[[float], None] = time.sleep
     """Waits that many seconds."""
     clock: Callable[[], float] = time.monotonic
@@ -129,7 +129,7 @@ class Steps:
         """Return the result of a target, running it first if it is not here yet.
 
         Raises:
-            RunFailedError: If the run itself fails or takes too long; it begins anew next time.
+            RunFailedError: If the run itself fails or takes too long; it begins again next time.
             DeviceUnavailableError: If the connection is lost, or the device stays hot; next time goes on from here.
             DeviceError: If the device refuses something else; likewise.
         """
@@ -205,7 +205,7 @@ class Steps:
             )
         if look.stage is not Stage.ENDED:
             return RunFailedError(
-                f"{where}: neither runs nor has it ended: the device started anew, or its system ended it",
+                f"{where}: neither runs nor has it ended: the device restarted, or its system ended it",
                 remedy="run again; keep a phone awake and plugged in",
             )
         said = last_lines(self.device.run(f"cd {quote(folder)} && cat out.txt err.txt | tail -n 20").out)

@@ -26,7 +26,7 @@ class ForecastOptions(Options):
     """What `inkport margins` is asked for."""
 
     probes: int = PROBES
-    """Lines that the errors are learnt from."""
+    """Lines that the errors are learned from."""
     fragile: int = 50
     """How many of the most fragile lines are listed and looked at."""
     observe: bool = True
@@ -68,7 +68,7 @@ class FlipForecast:
     """What was predicted for a target, and what came."""
 
     probes: int
-    """Lines that the errors were learnt from."""
+    """Lines that the errors were learned from."""
     frames: int
     """Frames of those lines."""
     error_rms: float

@@ -20,7 +20,7 @@ def present(report: Report) -> Presentation:
     model, data, reference = report.model, report.data, report.reference
     head = (
         f"{model.name} {model.version} ({model.artifact.sha256[:12]}) on {data.lines} lines of "
-        f"{', '.join(data.sources)} ({data.sha256[:12]}); errors learnt from {report.options.probes} of them"
+        f"{', '.join(data.sources)} ({data.sha256[:12]}); errors learned from {report.options.probes} of them"
     )
     subject = [head]
     if reference:

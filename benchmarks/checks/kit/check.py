@@ -39,7 +39,7 @@ class KitCheck(Document):
     target: KitTarget
     """What was run."""
     artifact: str
-    """Digest of its artefact."""
+    """Digest of its artifact."""
     runner: RunnerInfo
     """What ran it."""
     environment: Mapping[str, Any]
@@ -53,7 +53,7 @@ class KitCheck(Document):
     outcome: Outcome
     """What the text and the time make of it."""
     reason: str
-    """Why, if it is no pass."""
+    """Why, if it is not a pass."""
     parity: Parity
     """The text."""
     times: Percentiles | None
@@ -93,8 +93,8 @@ def check_kit(kit: Kit, result: Result) -> KitCheck:
         result: An open result.
 
     Raises:
-        SpecMismatchError: If the result is of another kit, artefact or line set, or lacks what it says that it shows.
-        ArtifactCorruptError: If a tensor of it is no tensor file.
+        SpecMismatchError: If the result is of another kit, artifact or line set, or lacks what it says that it shows.
+        ArtifactCorruptError: If a tensor of it is not a tensor file.
     """
     refuse_stranger(kit, result)
     target = kit.target(result.document.target)
@@ -147,8 +147,8 @@ def refuse_stranger(kit: Kit, result: Result) -> None:
     wanted = kit.manifest.artifact_of(kit.target(document.target)).sha256
     if document.artifact != wanted:
         raise SpecMismatchError(
-            f"{where}: ran the artefact {document.artifact[:12]}, the kit's is {wanted[:12]}",
-            remedy="run the kit's own artefact, or what is made from it",
+            f"{where}: ran the artifact {document.artifact[:12]}, the kit's is {wanted[:12]}",
+            remedy="run the kit's own artifact, or what is made from it",
         )
     if [line.id for line in document.lines] != [line.id for line in kit.manifest.lines]:
         raise SpecMismatchError(

@@ -66,11 +66,11 @@ class KitRequest:
     model: Artifact
     """The model as handed in."""
     targets: Sequence[Target]
-    """What is to be run; each artefact goes in once."""
+    """What is to be run; each artifact goes in once."""
     audit: Audit
     """Usable lines to choose from, prepared for this model."""
     provide: Provide
-    """Returns the artefact of a target."""
+    """Returns the artifact of a target."""
     lines: int = 64
     """Most lines, chosen so that they have the widths of all."""
     golden: int = 16
@@ -88,7 +88,7 @@ def make_kit(request: KitRequest, out: Path, *, key: Path | None = None, progres
         request: What is to go in.
         out: The archive.
         key: PEM file of the Ed25519 private key that signs it; not signed if None.
-        progress: Told what is going on.
+        progress: Called with messages about the progress.
 
     Returns:
         The kit, as ``open_kit`` opens it.
@@ -96,7 +96,7 @@ def make_kit(request: KitRequest, out: Path, *, key: Path | None = None, progres
     Raises:
         LineDataError: If there is no usable line.
         RuntimeUnavailableError: If there is no reference, or ``key`` is given and ``cryptography`` is not installed.
-        InkportError: If an export or the reference fails, or ``key`` is no key.
+        InkportError: If an export or the reference fails, or ``key`` is not a key.
     """
     check_targets(request.targets)
     if not request.audit.lines:

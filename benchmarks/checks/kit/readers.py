@@ -226,7 +226,7 @@ def _abilities(hello: Answer, label: str) -> tuple[Stage, tuple[Stage, ...]]:
     start, shown = Stage(hello["start"]), tuple(Stage(stage) for stage in shows) if isinstance(shows, list) else ()
     if not can_be_shown(start, shown):
         raise RuntimeExecutionError(
-            f"{label}: says that it starts from {start} and shows {shows!r}, which is no order of stages"
+            f"{label}: says that it starts from {start} and shows {shows!r}, which is not an order of stages"
         )
     return start, shown
 

@@ -45,12 +45,12 @@ def run_kit(
         device: In the runtime's or the runner's own words; the target's if None.
         threads: Threads of the computation.
         timeout_s: How long a runner may take for one answer, in seconds.
-        progress: Told what is going on.
+        progress: Called with messages about the progress.
 
     Raises:
         UsageError: If both a runtime and a runner are named, or the kit has no such target.
         UnknownRuntimeError: If the runtime is not registered.
-        UnsupportedFormatError: If the runtime opens no artefact of the kit.
+        UnsupportedFormatError: If the runtime opens no artifact of the kit.
         RuntimeUnavailableError: If the runtime or the runner cannot run here.
         InkportError: What else opening or running it raises.
     """

@@ -27,7 +27,7 @@ def present(check: KitCheck) -> Presentation:
         title="inkport kit check",
         about=check.target.name,
         subject=(
-            f"kit {check.kit[:12]}, target {check.target.name} (artefact {check.artifact[:12]})",
+            f"kit {check.kit[:12]}, target {check.target.name} (artifact {check.artifact[:12]})",
             check.signature.sentence(),
             f"run by {runner.engine} {runner.version} on {device}{threads} ({runner.evidence})",
         ),

@@ -52,7 +52,7 @@ def peers(
     Args:
         lines: Line sets: Parquet files, TSV manifests, folders.
         out: Where to write the report: OUT.json and OUT.md.
-        artifacts: Directories of further ONNX artefacts.
+        artifacts: Directories of further ONNX artifacts.
         count: Most lines per line set, at equal distances; 0 for all.
         language: Tesseract's language.
         lm: Language model for one more row of the shipped model: fr-en, which comes with inkport, or a file with the

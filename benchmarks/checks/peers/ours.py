@@ -1,4 +1,4 @@
-"""An artefact of inkport as one of the peers."""
+"""An artifact of inkport as one of the peers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ RUNTIME = "onnxruntime"
 
 
 class Ours:
-    """An ONNX artefact: ``prepare``, the session, greedy decoding or a beam with a language model, for the text alone.
+    """An ONNX artifact: ``prepare``, the session, greedy decoding or a beam with a language model, for the text alone.
 
     Args:
         artifact: In ONNX.
         lm: Language model, with its weights beside it; greedy decoding without one.
 
     Raises:
-        InkportError: If the artefact cannot be opened.
+        InkportError: If the artifact cannot be opened.
     """
 
     def __init__(self, artifact: Artifact, *, lm: Path | None = None) -> None:

@@ -40,7 +40,7 @@ class Peer(Protocol):
     bytes: int
     """Size of its files."""
     sha256: str
-    """Digest of its recogniser: an artefact's, or that of the model's one file."""
+    """Digest of its recogniser: an artifact's, or that of the model's one file."""
     lm_sha256: str | None
     """Digest of the language model that it decodes with, if it does and lets it be told apart."""
 

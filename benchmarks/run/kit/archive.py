@@ -1,6 +1,6 @@
 """Zip archives with the same bytes for the same content, and their careful reading.
 
-An archive from elsewhere may be damaged or made to harm: names that leave the folder, members that stand twice,
+An archive from elsewhere may be damaged or made to harm: names that leave the folder, members that appear twice,
 sizes that fill a disk. It is refused before anything of it is used.
 """
 
@@ -103,7 +103,7 @@ def open_archive(path: Path, *, what: str) -> Iterator[Archive]:
 
     Raises:
         ArtifactNotFoundError: If there is no such file.
-        ArtifactCorruptError: If it is no zip archive, or breaks one of the limits above.
+        ArtifactCorruptError: If it is not a zip archive, or breaks one of the limits above.
     """
     if not path.is_file():
         raise ArtifactNotFoundError(f"{path}: no such file", remedy=f"pass a {what} archive")
@@ -131,7 +131,7 @@ def _check(path: Path, infos: list[zipfile.ZipInfo]) -> None:
         if fault := _name_fault(info.orig_filename):
             raise ArtifactCorruptError(f"{path}: {fault}")
         if info.filename.lower() in seen:
-            raise ArtifactCorruptError(f"{path}: the member {info.filename!r} stands twice")
+            raise ArtifactCorruptError(f"{path}: the member {info.filename!r} appears twice")
         seen.add(info.filename.lower())
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & 1:
             raise ArtifactCorruptError(

@@ -45,7 +45,7 @@ class FileInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class KitArtifact:
-    """An artefact in the kit."""
+    """An artifact in the kit."""
 
     folder: str
     """Its folder in the archive; ``recogniser.json`` and its files lie there."""
@@ -66,7 +66,7 @@ class KitTarget:
     name: str
     """Unique name."""
     artifact: str
-    """Folder of the artefact that it runs."""
+    """Folder of the artifact that it runs."""
     runtime: str
     """The runtime that the kit's maker had in mind."""
     device: str
@@ -122,7 +122,7 @@ class Tolerances:
     tensor_levels: float
     """The same of prepared images, before normalisation."""
     logits: Mapping[str, float]
-    """Largest difference of logits, as a share of the golden ones' standard deviation, by precision of the artefact."""
+    """Largest difference of logits, as a share of the golden ones' standard deviation, by precision of the artifact."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,9 +148,9 @@ class Manifest:
     maker: str
     """Program and version that made the kit."""
     spec: Mapping[str, Any]
-    """The recogniser, as in an artefact's sidecar."""
+    """The recogniser, as in an artifact's sidecar."""
     root: str
-    """Digest of the weights that all artefacts descend from."""
+    """Digest of the weights that all artifacts descend from."""
     data_sha256: str
     """Digest of the lines (``inkport.lines.source.digest_lines``)."""
     reference: KitReference
@@ -222,10 +222,10 @@ def _fault(manifest: Manifest) -> str | None:
         ("artefact", [artifact.folder for artifact in manifest.artifacts]),
     ):
         if len(set(names)) < len(names):
-            return f"a {kind} stands twice"
+            return f"a {kind} appears twice"
     folders = {artifact.folder for artifact in manifest.artifacts}
     if lost := [target.name for target in manifest.targets if target.artifact not in folders]:
-        return f"target {lost[0]!r} runs an artefact that is not in the kit"
+        return f"target {lost[0]!r} runs an artifact that is not in the kit"
     goldens = [line.golden for line in manifest.lines if line.golden]
     named = [line.image for line in manifest.lines]
     named += [name for golden in goldens for name in (golden.gray, golden.tensor, golden.logits)]

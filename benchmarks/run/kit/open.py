@@ -90,10 +90,10 @@ class Kit:
         return {stage: from_npy(self.members[name], name=f"{self.path}: {name}") for stage, name in names.items()}
 
     def extract_artifact(self, target: KitTarget, folder: Path) -> Artifact:
-        """Write the artefact of a target into an empty folder, and open it.
+        """Write the artifact of a target into an empty folder, and open it.
 
         Raises:
-            ArtifactCorruptError: If it is not the artefact that the manifest says.
+            ArtifactCorruptError: If it is not the artifact that the manifest says.
         """
         wanted = self.manifest.artifact_of(target)
         prefix = f"{wanted.folder}/"
@@ -105,7 +105,7 @@ class Kit:
         artifact = load_artifact(folder)
         if artifact.digest != wanted.sha256 or artifact.spec != self.spec:
             raise ArtifactCorruptError(
-                f"{self.path}: {wanted.folder} is the artefact {artifact.digest[:12]}, {MANIFEST} says "
+                f"{self.path}: {wanted.folder} is the artifact {artifact.digest[:12]}, {MANIFEST} says "
                 f"{wanted.sha256[:12]}",
                 remedy="make the kit again",
             )
@@ -123,7 +123,7 @@ def open_kit(path: Path, *, public_key: Path | None = None) -> Kit:
         ArtifactNotFoundError: If there is no such file.
         ArtifactCorruptError: If it is damaged, holds other members than its manifest names, a digest is wrong, or
             the signature is none, or not by that key, or not by the key that the kit brings along.
-        UsageError: If ``public_key`` is no key.
+        UsageError: If ``public_key`` is not a key.
         RuntimeUnavailableError: If ``public_key`` is given and ``cryptography`` is not installed.
     """
     with open_archive(path, what="kit") as archive:

@@ -63,7 +63,7 @@ class ResultDocument:
     target: str
     """Name of the target that was run."""
     artifact: str
-    """Digest of the artefact that was run, as in the kit."""
+    """Digest of the artifact that was run, as in the kit."""
     runner: RunnerInfo
     """What ran it."""
     start: Stage
@@ -93,7 +93,7 @@ class Result:
         """Return what the runner shows of a stage, or None.
 
         Raises:
-            ArtifactCorruptError: If the member is no tensor file.
+            ArtifactCorruptError: If the member is not a tensor file.
         """
         name = line.tensors.get(stage)
         return None if name is None else from_npy(self.members[name], name=f"{self.path}: {name}")

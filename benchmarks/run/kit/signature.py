@@ -64,7 +64,7 @@ def check_signature(
         where: Names the archive in errors.
 
     Raises:
-        ArtifactCorruptError: If it is no signature, is by no key that it says or must be by, or there is none.
+        ArtifactCorruptError: If it is not a signature, is by no key that it says or must be by, or there is none.
         UsageError: If ``key`` is no such key.
         RuntimeUnavailableError: If ``key`` is given and ``cryptography`` is not installed.
     """

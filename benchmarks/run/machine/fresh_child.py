@@ -30,7 +30,7 @@ class ChildRequest:
     """What to run; the images are the files ``*.npy`` beside it, in the order of their names."""
 
     artifact: Path
-    """Folder of the artefact."""
+    """Folder of the artifact."""
     runtime: str
     """Name of the runtime."""
     device: str
@@ -63,7 +63,7 @@ def measure_ready(folder: Path, *, clock: Clock = clock_ns) -> Ready:
     """Do what ``folder``'s request says, and measure it.
 
     Raises:
-        InkportError: If the artefact cannot be opened or run, or the session changes its input.
+        InkportError: If the artifact cannot be opened or run, or the session changes its input.
     """
     request = parse_config(
         ChildRequest, json.loads((folder / "request.json").read_text(encoding="utf-8")), where="request.json"

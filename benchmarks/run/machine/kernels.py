@@ -57,7 +57,7 @@ class Kernel:
 
 
 def _onnx_model(work: Work, *, int8: bool) -> bytes:
-    """Return an ONNX model of one operator with constant weights, in the form that quantisers write for int8."""
+    """Return an ONNX model of one operator with constant weights, in the form that quantizers write for int8."""
     from onnx import TensorProto, helper, numpy_helper
 
     weights = np.random.default_rng(0).integers(-100, 100, size=work.weights).astype(np.int8)

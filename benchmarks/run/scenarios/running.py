@@ -53,7 +53,7 @@ class ScenarioRunner:
         rule: When to stop.
         seed: Of the draws: independent and with replacement, as the intervals assume.
         clock: What the runs are timed with.
-        progress: Told what is going on.
+        progress: Called with messages about the progress.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""Giving the blank back what quantising took from it: an offset on its logit, chosen by the CER on validation lines.
+"""Giving the blank back what quantizing took from it: an offset on its logit, chosen by the CER on validation lines.
 
-Quantising shifts logits a little, and where the blank's shifts against the symbols', symbols vanish or appear by the
+Quantizing shifts logits a little, and where the blank's shifts against the symbols', symbols vanish or appear by the
 hundred. One number undoes that.
 """
 
@@ -109,12 +109,12 @@ def correct_blank_bias(source: Artifact, out: Path, *, meter: Meter) -> tuple[Ar
     """Choose the offset on the meter's lines and fold it into the head's bias.
 
     Args:
-        source: A quantised ONNX artefact of the meter's recogniser.
-        out: The artefact's directory; replaced if it is there.
+        source: A quantized ONNX artifact of the meter's recogniser.
+        out: The artifact's directory; replaced if it is there.
         meter: Holds the validation lines.
 
     Returns:
-        The artefact, whose provenance records lines, offset, and errors before and after; and the same figures.
+        The artifact, whose provenance records lines, offset, and errors before and after; and the same figures.
 
     Raises:
         ExportError: If the graph does not end in a bias (``head_bias_onnx_from_onnx``).

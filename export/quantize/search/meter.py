@@ -1,4 +1,4 @@
-"""What quantising does to the reading of validation lines: CER, edits by kind, flips, and what margins predict."""
+"""What quantizing does to the reading of validation lines: CER, edits by kind, flips, and forecast flips."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Logits = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """A quantised artefact beside fp32 on validation lines."""
+    """A quantized artifact beside fp32 on validation lines."""
 
     cer: float
     """Its character error rate."""
@@ -53,10 +53,10 @@ class Effect:
 
 
 class Meter:
-    """Reads validation lines with fp32 once, and measures artefacts against it, with ONNX Runtime on the CPU.
+    """Reads validation lines with fp32 once, and measures artifacts against it, with ONNX Runtime on the CPU.
 
     Args:
-        reference: The ONNX artefact in fp32.
+        reference: The ONNX artifact in fp32.
         audit: The usable validation lines, prepared for it; never calibration or test lines.
         probes: Lines that margins learn a target's errors from.
         threads: Threads for the computation.
@@ -91,7 +91,7 @@ class Meter:
             return [np.asarray(session.run(image)[0]) for image in self.audit.inputs]
 
     def measure(self, artifact: Artifact) -> Effect:
-        """Read all lines with an artefact of the same recogniser, and compare."""
+        """Read all lines with an artifact of the same recogniser, and compare."""
         return self.compare(self.read(artifact))
 
     def compare(self, logits: Sequence[Logits]) -> Effect:

@@ -1,4 +1,4 @@
-"""The operators of an ONNX graph that can be quantised, singly or in groups, and how much they compute."""
+"""The operators of an ONNX graph that can be quantized, singly or in groups, and how much they compute."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from inkport.runtimes.onnx_files import load_onnx
 
 
 WEIGHTED = ("Conv", "MatMul")
-"""Operators that are quantised for their own sake; a Relu goes with the convolution before it."""
+"""Operators that are quantized for their own sake; a Relu goes with the convolution before it."""
 WIDTH = 1024
 """Width in pixels of the image that the products are counted on, or the widest that the recogniser takes."""
 
 
 class Grouping(StrEnum):
-    """What is quantised together."""
+    """What is quantized together."""
 
     NODE = "node"
     """Every operator by itself."""
@@ -36,7 +36,7 @@ class Grouping(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Operators that are quantised together, or stay in fp32 together."""
+    """Operators that are quantized together, or stay in fp32 together."""
 
     name: str
     """The node's name, or the part's."""
@@ -51,7 +51,7 @@ class Group:
 
 
 def find_groups(source: Artifact, grouping: Grouping = Grouping.NODE) -> tuple[Group, ...]:
-    """Return every convolution and matrix product of an ONNX artefact in groups, in the graph's order.
+    """Return every convolution and matrix product of an ONNX artifact in groups, in the graph's order.
 
     Raises:
         ArtifactCorruptError: If its graph is damaged.

@@ -27,21 +27,21 @@ class Identity:
     """What was scanned, and how: a report is taken up again only where all of it is the same."""
 
     model: str
-    """Digest of the fp32 artefact."""
+    """Digest of the fp32 artifact."""
     mode: Mode
-    """What was quantised for each group."""
+    """What was quantized for each group."""
     grouping: Grouping
     """What a group is."""
     timed: bool
     """Whether each was timed too."""
     settings: Int8Options
-    """How was quantised; ``keep_fp32`` and ``keep_nodes`` play no part."""
+    """How it was quantized; ``keep_fp32`` and ``keep_nodes`` play no part."""
     calibration: Calibration
     """Lines that the ranges come from."""
     validation: Calibration
     """Lines that the effects were measured on."""
     probes: int
-    """Lines that margins learnt from."""
+    """Lines from which the flip forecast was estimated."""
     tools: Mapping[str, str]
     """Versions of the tools."""
 
@@ -59,7 +59,7 @@ class ScanReport(Document):
     rows: tuple[Row, ...]
     """One per group: worst first, or in the graph's order where the scan is not finished."""
     everything: Effect | None = None
-    """Effect of quantising all groups; absent where the scan is not finished."""
+    """Effect of quantizing all groups; absent where the scan is not finished."""
 
     @property
     def scan(self) -> Scan:

@@ -87,24 +87,24 @@ def search(
     record: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> Artifact:
-    """Make an int8 artefact within the budget; equal arguments give equal bytes.
+    """Make an int8 artifact within the budget; equal arguments give equal bytes.
 
     Operators come in the order of their harm per time that int8 saves in them, as the scan has it: from all int8 the
     most harmful first, from all fp32 the least harmful first.
 
     Args:
-        source: An ONNX artefact in fp32.
-        out: The artefact's directory; replaced if it is there.
+        source: An ONNX artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
         calibration: Lines that the ranges are taken from.
-        options: How is quantised; what is quantised is the search's own choice.
+        options: How to quantize; what is quantized is the search's own choice.
         meter: Measures on validation lines.
-        sensitivity: The scan of the same artefact.
+        sensitivity: The scan of the same artifact.
         settings: The budget; ``SearchOptions()`` if None.
-        record: What else the artefact's provenance shall say, such as the scan's digest.
+        record: What else the artifact's provenance shall say, such as the scan's digest.
         progress: Told how far it is.
 
     Returns:
-        The artefact; its provenance says under ``search`` which operators stayed in fp32 and why.
+        The artifact; its provenance says under ``search`` which operators stayed in fp32 and why.
 
     Raises:
         ExportError: If not even one operator in int8 keeps within the budget.

@@ -1,4 +1,4 @@
-"""How much harm each operator does in int8: quantised alone, or alone left in fp32, measured by CER and by margins."""
+"""How much harm each operator does in int8: quantized alone, or alone left in fp32, by CER and forecast flips."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from inkport.export.quantize.search.operators import Group
 
 
 class Mode(StrEnum):
-    """What is quantised to learn about an operator."""
+    """What is quantized to learn about an operator."""
 
     ONLY = "only"
     """It alone: the harm that it does."""
@@ -59,7 +59,7 @@ class Row:
     macs: int
     """Multiplications of one wide line."""
     effect: Effect
-    """What was measured with it alone quantised, or with everything else."""
+    """What was measured with it alone quantized, or with everything else."""
     saved_ns: int | None = None
     """Median time per line that int8 saves in it, in nanoseconds; below 0 if it costs; absent if not timed."""
 
@@ -69,11 +69,11 @@ class Scan:
     """The sensitivity of every group."""
 
     mode: Mode
-    """What was quantised."""
+    """What was quantized."""
     cer: float
     """CER of fp32."""
     everything: Effect
-    """Effect of quantising all groups."""
+    """Effect of quantizing all groups."""
     rows: tuple[Row, ...]
     """One per group, worst first."""
 
@@ -102,7 +102,7 @@ class Scan:
 
 
 def keep_all_but(options: Int8Options, groups: Sequence[Group], quantised: Sequence[Group]) -> Int8Options:
-    """Return settings under which only some of the groups are quantised, the rest as in ``options``."""
+    """Return settings under which only some of the groups are quantized, the rest as in ``options``."""
     wanted = {node for group in quantised for node in group.nodes}
     kept = (node for group in groups for node in group.nodes if node not in wanted)
     return replace(options, keep_fp32=(), keep_nodes=tuple(dict.fromkeys(kept)))
@@ -124,13 +124,13 @@ def scan(
     """Measure every group.
 
     Args:
-        source: An ONNX artefact in fp32.
+        source: An ONNX artifact in fp32.
         calibration: Lines that the ranges are taken from.
-        options: How is quantised; what is quantised (``keep_fp32``, ``keep_nodes``) is the scan's own choice.
+        options: How to quantize; what is quantized (``keep_fp32``, ``keep_nodes``) is the scan's own choice.
         meter: Measures on validation lines.
         groups: From ``find_groups``.
-        mode: What is quantised for each.
-        timed: Whether to time each too; only on a machine that does nothing else.
+        mode: What is quantized for each.
+        timed: Whether to time each too; only on an otherwise idle machine.
         known: Rows of an interrupted scan of the same settings, by name; they are taken over.
         save: Called with all rows so far after each.
         progress: Told how far it is.

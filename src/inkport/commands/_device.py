@@ -103,7 +103,7 @@ def verify_on_devices(
         sources: Names of the line sets.
         settings: Settings of the run.
         out: Folder of the run.
-        progress: Told what is going on.
+        progress: Called with messages about the progress.
 
     Returns:
         The report, and the lines that it is about.

@@ -20,18 +20,18 @@ def resolve_model(model: str | None, *, work: Path | None = None) -> Artifact:
     """Open what the user named as the model.
 
     Args:
-        model: A weights file (``.safetensors``) of `inkport train`, an artefact's directory, or the name of a
-            shipped model: float32 weights, or an int8 artefact inside the package; the shipped ``convtext-tiny``
+        model: A weights file (``.safetensors``) of `inkport train`, an artifact's directory, or the name of a
+            shipped model: float32 weights, or an int8 artifact inside the package; the shipped ``convtext-tiny``
             if None.
-        work: Where a weights file becomes an artefact, in ``safetensors-fp32``; a temporary folder that is
+        work: Where a weights file becomes an artifact, in ``safetensors-fp32``; a temporary folder that is
             gone when the process ends if None.
 
     Returns:
-        The artefact, digests checked.
+        The artifact, digests checked.
 
     Raises:
         UsageError: If there is no such file, directory or shipped model.
-        ArtifactError: If the artefact or the weights are damaged.
+        ArtifactError: If the artifact or the weights are damaged.
         RuntimeUnavailableError: If it is a weights file and torch is missing.
     """
     path = Path(model if model is not None else SHIPPED)
@@ -47,9 +47,9 @@ def resolve_model(model: str | None, *, work: Path | None = None) -> Artifact:
     if str(path) in shipped:
         return load_artifact(shipped[str(path)])
     if model is None:
-        raise UsageError("this build of inkport ships no model", remedy="name a weights file or an artefact")
+        raise UsageError("this build of inkport ships no model", remedy="name a weights file or an artifact")
     raise UsageError(
-        f"{model!r} is no weights file, no artefact directory and no shipped model",
+        f"{model!r} is neither a weights file, an artifact directory nor a shipped model",
         remedy=f"shipped models: {', '.join(sorted(shipped)) or 'none in this build'}",
     )
 

@@ -42,7 +42,7 @@ def refuse_impossible_numbers(_: object, value: object) -> None:
 
 
 def convert_strictly(type_: Any, tokens: Sequence[Token]) -> Any:
-    """Convert what stands behind an option to its type, and repair nothing; the converter of every option.
+    """Convert the value of an option to its type, and repair nothing; the converter of every option.
 
     Raises:
         ValueError: If it is a fraction where a whole number is wanted, or an empty text where a path is, which a shell
@@ -125,4 +125,4 @@ OutFolder = Annotated[Path, _output(require_folder)]
 OutFile = Annotated[Path, _output(require_file)]
 """A file that is written, or replaced."""
 OutArtifact = Annotated[Path, _output(require_artifact)]
-"""A folder that becomes an artefact's, or is one that is replaced."""
+"""A folder that becomes an artifact's, or is one that is replaced."""

@@ -1,4 +1,4 @@
-"""The first half of the commands that examine targets on lines: what is examined, and where artefacts come from."""
+"""The first half of the commands that examine targets on lines: what is examined, and where artifacts come from."""
 
 from __future__ import annotations
 

@@ -34,16 +34,16 @@ def check_proof(
     calibration: CalibrationSet | None,
     lm: Path | None = None,
 ) -> None:
-    """Refuse lines that made the model, an artefact of an earlier run, or the language model; say which it has seen.
+    """Refuse lines that made the model, an artifact of an earlier run, or the language model; say which it has seen.
 
     Only what provenance records can be told: nothing of what was made before lines were recorded.
 
     Args:
         lines: The proof.
         model: The model as handed in.
-        targets: Targets whose artefacts may be there.
+        targets: Targets whose artifacts may be there.
         work: Folder that they are in.
-        calibration: What int8 is calibrated on, if it must be made; an artefact of other lines is not taken.
+        calibration: What int8 is calibrated on, if it must be made; an artifact of other lines is not taken.
         lm: The language model, if there is one.
 
     Raises:
@@ -61,7 +61,7 @@ def check_proof(
 
 
 def refuse_made_by(lines: Iterable[Line], artifacts: Iterable[Artifact]) -> None:
-    """Refuse lines that one of the artefacts was calibrated or tuned on.
+    """Refuse lines that one of the artifacts was calibrated or tuned on.
 
     Raises:
         LineDataError: If there is one.
@@ -73,13 +73,13 @@ def refuse_made_by(lines: Iterable[Line], artifacts: Iterable[Artifact]) -> None
             kept,
             NO_PROOF,
             owner=f"{artifact.path} ({artifact.format} {artifact.precision})",
-            because="an artefact must not be proven on lines that made it",
+            because="an artifact must not be proven on lines that made it",
             remedy=REMEDY,
         )
 
 
 def refuse_tuning(lines: Iterable[Line], artifact: Artifact, *, name: str) -> None:
-    """Refuse lines that are to choose a setting, if the artefact learnt from them: it knows them too well.
+    """Refuse lines that are to choose a setting, if the artifact learned from them: it knows them too well.
 
     Args:
         lines: The lines to choose by.

@@ -1,4 +1,4 @@
-"""What the commands that run targets share: lines, problems that may be skipped, and where artefacts come from."""
+"""What the commands that run targets share: lines, problems that may be skipped, and where artifacts come from."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def audit_sources(artifact: Artifact, sources: Sequence[Path], skip: Sequence[st
     """Read line sets, prepare them for a model, and count on stderr what was left out.
 
     Raises:
-        LineDataError: If a line has a problem that is not in ``skip``, or a source is no line set.
+        LineDataError: If a line has a problem that is not in ``skip``, or a source is not a line set.
     """
     audit = audit_for(read_lines(sources), artifact.spec, skip=[Problem(name) for name in skip])
     say_skipped(audit.findings)
@@ -55,7 +55,7 @@ def check_calibration(sources: Sequence[Path], calibration: Sequence[Path]) -> N
                 "--lines": name_lines(read_lines(sources), by_image=True),
                 "--calibration": name_lines(read_lines(calibration), by_image=True),
             },
-            because="an artefact must not be calibrated on its proof",
+            because="an artifact must not be calibrated on its proof",
             remedy="calibrate on lines that the model was trained on",
         )
 
@@ -96,7 +96,7 @@ def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) 
 
     Args:
         model: What everything descends from.
-        work: Folder of the artefacts.
+        work: Folder of the artifacts.
         targets: What is to be proven, the runtimes registered.
 
     Raises:
@@ -117,11 +117,11 @@ def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) 
 
 
 def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) -> Callable[[Target], Artifact]:
-    """Return a function that gives each target its artefact, exporting it into ``work`` where it is not there yet.
+    """Return a function that gives each target its artifact, exporting it into ``work`` where it is not there yet.
 
     Args:
-        model: What everything descends from; the shipped int8 artefacts are taken where they belong to it.
-        work: Folder of the artefacts.
+        model: What everything descends from; the shipped int8 artifacts are taken where they belong to it.
+        work: Folder of the artifacts.
         calibration: What int8 takes its ranges from, if it must be made.
     """
     reuse = shipped_artifacts()
@@ -140,7 +140,7 @@ def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) ->
 
 
 def shipped_artifacts() -> tuple[Artifact, ...]:
-    """Return the int8 artefacts that come with the package; none if this build has none."""
+    """Return the int8 artifacts that come with the package; none if this build has none."""
     try:
         return bundled_artifacts()
     except ArtifactNotFoundError:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def ablate(ablation: Path, *, out: OutFolder, jobs: Jobs = 1, threads: Threads = 1) -> int:
     """Train every arm of an ablation with every seed, and compare the arms with intervals.
 
-    Each run is an ordinary training in OUT/<arm>-<seed>. Killed and started again with the same arguments, it goes on:
+    Each run is an ordinary training in OUT/<arm>-<seed>. If killed and started again, it continues:
     finished runs are not repeated, the others continue from their checkpoints. OUT gets ablation.json and ablation.md.
 
     Args:

@@ -52,22 +52,22 @@ def run(
     version: str | None = None,
     threads: Threads | None = None,
 ) -> None:
-    """Fine-tune weights on a few lines of one hand.
+    """Fine-tune weights on a few lines by one writer.
 
     The result is a mixture of the fine-tuned weights with those it started from, in shares that cross-validation over
     the given lines chooses. The same arguments give the same weights.
 
     Args:
-        lines: Line sets of the hand: Parquet files, TSV manifests, folders.
+        lines: Line sets of the writer: Parquet files, TSV manifests, folders.
         out: The new weights file.
         weights: Weights to start from (.safetensors); the shipped ones if left out.
-        rehearse: Line sets of other hands, some lines of which are mixed in so that these are not forgotten.
+        rehearse: Line sets of other writers, some lines of which are mixed in so that these are not forgotten.
         extend_charset: Add symbols that the recogniser lacks; without this they are an error.
-        freeze: Parts that stay as they are, separated by commas: cnn, statistics.
+        freeze: Parts to freeze, separated by commas: cnn, statistics.
         skip: Problems whose lines are left out and counted, instead of refused.
         steps: Optimiser steps; they grow with the number of lines if left out.
         seed: Seed of everything random.
-        settings: TOML file with further settings; docs/adaptation.md lists them. Options above go first.
+        settings: TOML file with further settings; docs/adaptation.md lists them. Options above take precedence.
         version: Version of the result; that of the start weights if left out.
         threads: CPU threads; torch decides if left out.
     """
@@ -114,23 +114,23 @@ def curve(
     jobs: Jobs = 1,
     threads: Threads | None = None,
 ) -> int:
-    """Measure what lines of a hand that the recogniser has never seen bring: CER against their number.
+    """Measure how much lines by a writer that the recogniser has never seen help: CER against their number.
 
-    Weights that have seen the hand are refused, as far as their provenance tells. Killed and started again with the
-    same arguments, it goes on after the last adaptation that ended.
+    Weights that have seen the writer are refused, as far as their provenance shows. If killed and started again,
+    it continues after the last adaptation that ended.
 
     Args:
-        pool: Line sets of the hand to draw from.
-        test: Line sets of the hand to read; nothing is chosen by them.
+        pool: Line sets of the writer to draw from.
+        test: Line sets of the writer to read; nothing is chosen by them.
         out: Folder for curve.json, curve.md, curve.svg, and a file per adaptation.
-        weights: Weights that have not seen the hand; the shipped ones if left out.
-        others: Line sets of other hands to read, too: what is forgotten.
-        most_others: Most lines per data set of these, the first ones; 0 for all.
+        weights: Weights that have not seen the writer; the shipped ones if left out.
+        others: Line sets of other writers to read, too: what is forgotten.
+        most_others: Maximum number of lines per data set of these (the first ones); 0 for all.
         rehearse: As in `inkport adapt`.
         counts: Numbers of lines to adapt to; 0 comes by itself.
         draws: Draws of lines. Within a draw the smaller numbers are parts of the larger ones.
         base_lines: The line sets that the weights were trained on, in the order of their recipe: proves by their
-            digest that the hand is not among them.
+            digest that the writer is not among them.
         extend_charset: As in `inkport adapt`.
         freeze: As in `inkport adapt`.
         skip: As in `inkport adapt`.

@@ -53,24 +53,24 @@ def bench(
     is not available here.
 
     Args:
-        model: A weights file, an artefact's directory, or the name of a shipped model; the shipped one if
+        model: A weights file, an artifact's directory, or the name of a shipped model; the shipped one if
             left out.
         targets: TOML file with one [[target]] table per target; every runtime that inkport knows if left out.
         lines: Line sets: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
-        out: Folder for bench.json, its views (.html, .md, .txt), LoadGen's logs, and the exported artefacts.
+        out: Folder for bench.json, its views (.html, .md, .txt), LoadGen's logs, and the exported artifacts.
         json_: Print the report as JSON instead of the tables.
         scenario: single-stream, multi-stream, offline: how lines arrive.
         precision: Stop a scenario when the 95 % intervals of p50 and p90 of all targets are narrower than this
             share of the estimate; 0.1 is about 5 % either way.
-        most_seconds: Stop a scenario after so long all the same.
-        most_queries: Stop a scenario after so many queries per target all the same.
+        most_seconds: Stop a scenario after this time in any case.
+        most_queries: Stop a scenario after this many queries per target in any case.
         fresh: Fresh processes per target for cold start, first calls at new widths, and memory; 0 for none.
         no_peaks: Leave out the machine's peak rates, which take some seconds.
         overhead: Compare the harness with a bare loop around the same session.
         sustained: Minutes of a sustained run, the last against the first; 0 for none.
         loadgen: Run the same scenarios through MLCommons LoadGen as well.
         loadgen_seconds: Shortest run under LoadGen.
-        threads: Threads that every target computes with.
+        threads: Threads per target.
         skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """

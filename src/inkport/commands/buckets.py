@@ -41,10 +41,10 @@ def buckets(
     One row per number of buckets, up to --count, shows what each further one saves.
 
     Args:
-        model: Whose preprocessing decides the widths: a weights file, an artefact's directory, or the name of
+        model: Whose preprocessing decides the widths: a weights file, an artifact's directory, or the name of
             a shipped model; the shipped one if left out.
         lines: Line sets with the widths that the device will see: Parquet files, TSV manifests, folders.
-        count: Most buckets.
+        count: Maximum number of buckets.
         report: report.json of `inkport verify`, or bench.json of `inkport bench`.
         target: Name of the target in that report; may be left out if only one has a curve.
         skip: Problems whose lines are left out; only bad-image can be found here. Lines that are too wide always are.
@@ -74,7 +74,7 @@ def _cost_of(path: Path, target: str | None) -> CostModel:
     """Return the cost model of a target in a report.
 
     Raises:
-        DataError: If the file is no report, has no such target, or holds no curve of it.
+        DataError: If the file is not a report, has no such target, or holds no curve of it.
     """
     try:
         rows: list[dict[str, Any]] = read_json(path)["targets"]

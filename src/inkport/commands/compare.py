@@ -31,7 +31,7 @@ def compare(
     junit: OutFile | None = None,
     out: OutFolder | None = None,
 ) -> int:
-    """Say what changed between two reports of ``inkport verify``, with intervals.
+    """Show what changed between two reports of ``inkport verify``, with intervals.
 
     Exit code 0: no target regressed; 1: one did: its outcome got worse, its CER is proven to have risen by
     more than is tolerated, or it is slower beyond tolerance and noise; 2: the reports cannot be compared.
@@ -41,10 +41,10 @@ def compare(
         after: The report.json that is compared with it.
         max_cer: CER increase that is tolerated, as a rate (0.005 is half a point); each target's own
             cer_margin if left out.
-        max_slower: Share by which a target may become slower, besides the noise of the machine.
+        max_slower: Share by which a target may become slower, on top of the machine's noise.
         allow_other_data: Compare reports of different lines, without judging the CER.
         json_: Print the comparison as JSON instead of the table.
-        junit: Write the comparison as JUnit XML to this file, too.
+        junit: Also write the comparison as JUnit XML to this file.
         out: Write compare.json and its views (.html, .md, .txt, .xml) into this folder, too.
     """
     if max_slower < 0 or (max_cer is not None and max_cer < 0):

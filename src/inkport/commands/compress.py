@@ -36,15 +36,15 @@ def compress(
 ) -> int:
     """Make smaller and faster models from one checkpoint, stage by stage, and find those worth having.
 
-    Killed and started again with the same arguments, it goes on where it was; a second run repeats nothing whose
-    inputs are unchanged. Exit code 0: all well; 1: a stage or member failed, or none keeps the budget; 2: the
+    If killed and started again, it continues where it stopped; a second run repeats nothing whose
+    inputs are unchanged. Exit code 0: all well; 1: a stage or member failed, or none is within the budget; 2: the
     request or its data is wrong; 3: something is not available here.
 
     Args:
         recipe: TOML file; docs/compress.md describes every key.
         out: Folder for the stages, what was measured, compress.json, compress.md and compress.svg.
         budget: Choose the fastest member that is proven on val to lose no more: cer=0.3 allows 0.3 points of CER.
-        select_out: Folder that the chosen artefact is copied to.
+        select_out: Folder that the chosen artifact is copied to.
         threads: CPU threads of trainings; torch decides if left out. Members are measured as the recipe says.
         json_: Print the report as JSON instead of the table.
     """

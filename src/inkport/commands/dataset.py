@@ -21,7 +21,7 @@ def dataset(
     squeeze: float | None = None,
     allow_partial: bool = False,
 ) -> None:
-    """Turn a data set of the literature, in its official layout, into a Parquet line set.
+    """Convert a published data set, in its official layout, into a Parquet line set.
 
     Nothing is downloaded: get the data set under its own licence first. A split with another number of lines
     than published is refused, and so are lines without an image or a transcription.
@@ -34,7 +34,7 @@ def dataset(
         out: The Parquet file; it appears when all lines are in it.
         squeeze: Narrow wider lines to this ratio of width to height; 8 is what the published networks do.
             Images are kept byte for byte if left out.
-        allow_partial: Take what can be used, whatever its number, and say what was left out.
+        allow_partial: Take what can be used, however few, and report what was left out.
     """
     if squeeze is not None and squeeze <= 0:
         raise UsageError(f"--squeeze must be above 0, found {squeeze}")

@@ -27,7 +27,7 @@ from inkport.lines.audit import Audit
 
 
 USUAL = {"safetensors": "torch", "onnx": "onnxruntime", "openvino": "openvino", "coreml": "coreml-mil"}
-"""Runtime that an artefact's directory is opened with, by format; ``runtime:directory`` names another."""
+"""Runtime that an artifact's directory is opened with, by format; ``runtime:directory`` names another."""
 
 Build = Callable[[str, Precision], Artifact]
 """Returns the model in a format and precision, exporting what is missing."""
@@ -46,22 +46,22 @@ def debug(
     skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:
-    """Find the first operator where two targets part by more than their precisions explain.
+    """Find the first operator where two targets diverge by more than their precisions explain.
 
     Both are traced on one line. Each operator is computed again from what the target put into it, so an error
     shows where it is made. The first is written to --out as a model of one operator that shows it alone. Exit code
-    0: they part nowhere; 1: they do; 2: the request or its data is wrong; 3: a target is not available here.
+    0: no divergence; 1: a divergence; 2: the request or its data is wrong; 3: a target is not available here.
 
     Args:
         a: A target as RUNTIME:PRECISION (torch:fp32, onnxruntime:int8, openvino:bf16, coreml-mil:fp16,
-            onnx-reference:fp32), an artefact's directory, or RUNTIME:DIRECTORY.
+            onnx-reference:fp32), an artifact's directory, or RUNTIME:DIRECTORY.
         b: The other target.
-        model: A weights file, an artefact's directory, or the name of a shipped model, from which targets are made
+        model: A weights file, an artifact's directory, or the name of a shipped model, from which targets are made
             that name a precision; the shipped one if left out.
         lines: Line sets to take the line from: Parquet files, TSV manifests, folders; the shipped sample lines if
             left out.
-        line: Id of the line; one of middling width if left out.
-        out: Folder for debug.json, its views (.html, .md, .txt), the reproduction, and the exported artefacts, which
+        line: Id of the line; one of medium width if left out.
+        out: Folder for debug.json, its views (.html, .md, .txt), the reproduction, and the exported artifacts, which
             the next run takes up again.
         json_: Print the result as JSON instead of text.
         skip: Problems whose lines are left out and counted, instead of refused.
@@ -119,7 +119,7 @@ def _target(text: str, build: Build) -> DebugTarget:
         artifact = build(runtime_for(chosen).formats[0], Precision(rest))
     else:
         raise UsageError(
-            f"{text!r} is no target and no artefact's directory",
+            f"{text!r} is neither a target nor an artifact's directory",
             remedy=f"name a target as RUNTIME:PRECISION, the precision one of {', '.join(Precision)}",
         )
     _require(chosen)
@@ -135,10 +135,10 @@ def _require(runtime: str) -> None:
 
 
 def _graph(targets: tuple[DebugTarget, DebugTarget], build: Build) -> Artifact:
-    """Return the ONNX artefact that says what is to be computed.
+    """Return the ONNX artifact that says what is to be computed.
 
-    A's own, or B's where A is the same graph quantised. Where A is no ONNX file, one is made from the model: B's would
-    be the judge of itself.
+    A's own, or B's where A is the same graph quantized. Where A is not an ONNX file, one is made from the model: B's
+    would judge itself.
     """
     onnx = [target.artifact for target in targets if target.artifact.format == "onnx"]
     exact = [artifact for artifact in onnx if artifact.precision is not Precision.INT8]

@@ -30,12 +30,12 @@ def export(
     widths: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (),
     out: OutFolder = Path("exported"),
 ) -> None:
-    """Make artefacts from trained weights, one directory each; what is already there is not made again.
+    """Make artifacts from trained weights, one directory each; what is already there is not made again.
 
     Prints path, format, precision, size and digest of each. docs/export.md says what each stage does.
 
     Args:
-        model: A weights file of `inkport train`, an artefact's directory, or the name of a shipped model; the
+        model: A weights file of `inkport train`, an artifact's directory, or the name of a shipped model; the
             shipped convtext-tiny if left out.
         to: What to make, as FORMAT-PRECISION.
         calibration: Line sets that int8 takes its ranges from: Parquet files, TSV manifests, folders. Lines of
@@ -43,8 +43,8 @@ def export(
         calibration_lines: How many of their lines to use; the choice depends on the lines' ids alone.
         skip: Problems whose calibration lines are left out; only bad-image matters here.
         widths: Image widths in pixels for formats that enumerate them: `--widths 256 512 1024 2048` for coreml (the
-            Neural Engine needs it) and litert. Such artefacts are made anew, even where others are there.
-        out: Folder for the artefacts.
+            Neural Engine needs it) and litert. Such artifacts are made again, even where others are there.
+        out: Folder for the artifacts.
     """
     wanted = [_target(name) for name in to]
     source = resolve_model(model, work=out)

@@ -21,7 +21,7 @@ def grow(
     seed: Seed = 1,
     version: str | None = None,
 ) -> None:
-    """Grow weights into a larger network of the convtext family that starts out reading as well.
+    """Grow weights into a larger network of the convtext family that initially reads as well.
 
     A training that starts from the result (``start`` in its recipe) goes on from what is known instead of
     from nothing.
@@ -32,7 +32,7 @@ def grow(
         out: The new weights file.
         set_: Change settings of that network: key=value as in TOML, for example ``--set "blocks=[2, 1, 1]"`` for a
             second residual block in the first stage; once per key.
-        seed: Seed of the fresh values.
+        seed: Seed of the new values.
         version: Version of the result; that of the given weights if left out.
     """
     with needing("growing", extra="torch"):

@@ -48,14 +48,14 @@ def make(
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     sign: Path | None = None,
 ) -> None:
-    """Write one locked archive: artefacts, lines, golden values of every stage, budgets and digests.
+    """Write one archive, secured by digests: artifacts, lines, golden values of every stage, budgets and digests.
 
     Prints the kit's digest. The same model, lines and options give the same digest.
 
     Args:
-        model: A weights file, an artefact's directory, or the name of a shipped model; the shipped one if
+        model: A weights file, an artifact's directory, or the name of a shipped model; the shipped one if
             left out.
-        out: The archive; exported artefacts are kept in the folder "artifacts" beside it.
+        out: The archive; exported artifacts are kept in the folder "artifacts" beside it.
         targets: TOML file with one [[target]] table per target; ONNX in fp32 and int8 if left out.
         lines: Line sets to choose from: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
         count: Most lines in the kit, chosen so that they have the widths of all.
@@ -108,9 +108,9 @@ def run(
         runtime: A name of `inkport runtimes`; the target's own if left out.
         runner: A command that speaks docs/child-protocol.md, in any language, instead of a runtime.
         target: Name of a target in the kit; the first one that the runtime opens if left out.
-        device: In the runtime's or the runner's own words; the target's if left out.
+        device: A device name of the runtime or the runner; the target's if left out.
         threads: Threads of the computation.
-        timeout_s: Seconds that a runner may take for one answer.
+        timeout_s: Maximum seconds for one answer of the runner.
         out: The archive to write.
         public_key: PEM file of the Ed25519 key that must have signed the kit.
     """
@@ -145,9 +145,9 @@ def check(
     public_key: Path | None = None,
     out: OutFolder | None = None,
 ) -> int:
-    """Judge a result on any machine: which stage first went wrong, and whether the text keeps its budget.
+    """Judge a result on any machine: which stage first went wrong, and whether the text is within its budget.
 
-    Exit code 0: all well; 1: a stage is wrong or the budget is not kept; 2: the kit or the result is damaged, or the
+    Exit code 0: all well; 1: a stage is wrong or the budget is exceeded; 2: the kit or the result is damaged, or the
     result is of another kit.
 
     Args:

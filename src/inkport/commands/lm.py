@@ -72,7 +72,7 @@ def build(
     """Estimate a language model on text and transcriptions, in the charset of a recogniser.
 
     Args:
-        model: The recogniser: a weights file, an artefact's directory, or the name of a shipped model; the shipped
+        model: The recogniser: a weights file, an artifact's directory, or the name of a shipped model; the shipped
             one if left out.
         out: The file: .npz to decode with, .arpa or .arpa.gz for other tools.
         text: UTF-8 text files, one paragraph per line.
@@ -140,12 +140,12 @@ def tune(
     """Choose the language model's weights by the CER on validation lines, and write them beside it.
 
     Args:
-        model: What reads the lines; the shipped int8 artefact if left out.
+        model: What reads the lines; the shipped int8 artifact if left out.
         lm: The language model.
         lines: Line sets of validation; never those that a result is reported on.
         runtime: Name of a runtime; the first that opens the model if left out.
-        beam: Most prefixes kept per frame.
-        most_lines: Most lines per line set, the first ones; 0 for all.
+        beam: Maximum number of prefixes kept per frame.
+        most_lines: Maximum number of lines per line set (the first ones); 0 for all.
         skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
     """
@@ -185,15 +185,15 @@ def measure(
 ) -> int:
     """Measure what the language model gains in CER per line set, and what it costs in time, beside greedy decoding.
 
-    Times count on a machine that does nothing else.
+    Times count on an otherwise idle machine.
 
     Args:
-        model: What reads the lines; the shipped int8 artefact if left out.
+        model: What reads the lines; the shipped int8 artifact if left out.
         lm: The language model: fr-en, which comes with inkport, or a file with its weights beside it.
         lines: Line sets.
         out: The report, in JSON.
         runtime: Name of a runtime; the first that opens the model if left out.
-        most_lines: Most lines per line set, the first ones; 0 for all.
+        most_lines: Maximum number of lines per line set (the first ones); 0 for all.
         skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
     """

@@ -36,22 +36,22 @@ def margins(
     skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:
-    """Predict how many lines ports will read differently, from the reference's margins and a few lines.
+    """Predict how many lines ports will read differently, from the reference's gaps and a few lines.
 
     No transcription is used. The prediction is then compared with what happens on the other lines, unless it is all
     that is wanted. Exit code 0: every target ran; 1: one failed; 2: the request or its data is wrong; 3: a required
     target is not available here.
 
     Args:
-        model: A weights file, an artefact's directory, or the name of a shipped model; the shipped one if
+        model: A weights file, an artifact's directory, or the name of a shipped model; the shipped one if
             left out.
         targets: TOML file with one [[target]] table per target; every runtime that inkport knows if left out.
         lines: Line sets: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
-        out: Folder for margins.json, its views (.html, .md, .txt), and the exported artefacts, which the next run
+        out: Folder for margins.json, its views (.html, .md, .txt), and the exported artifacts, which the next run
             takes up again.
         json_: Print the report as JSON instead of the table.
-        threads: Threads that every target computes with.
-        probes: Lines that each target reads to have its errors learnt from; they have the widths of all.
+        threads: Threads per target.
+        probes: Lines from which each target's errors are estimated, with the same distribution of widths.
         fragile: How many of the lines that are closest to changing are listed.
         predict_only: Read no other lines than the probe lines.
         skip: Problems whose lines are left out and counted, instead of refused.

@@ -37,23 +37,23 @@ def metamorphic(
     skip: Skip = "",
     calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:
-    """Check that nothing but a line's own image changes its text: no batch, order, padding, thread or repetition.
+    """Check invariance: only a line's own image changes its text, not batch, order, padding, threads or repetition.
 
-    No transcription is needed. Each violation comes with its smallest example. Exit code 0: every relation holds;
+    No transcription is needed. Each violation comes with a minimal example. Exit code 0: every relation holds;
     1: one is violated, or a target failed; 2: the request or its data is wrong; 3: a required target is not
     available here.
 
     Args:
-        model: A weights file, an artefact's directory, or the name of a shipped model; the shipped one if
+        model: A weights file, an artifact's directory, or the name of a shipped model; the shipped one if
             left out.
         targets: TOML file with one [[target]] table per target; every runtime that inkport knows if left out.
         lines: Line sets: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
         out: Folder for metamorphic.json, its views (.html, .md, .txt, .xml), the examples, and the exported
-            artefacts, which the next run takes up again.
+            artifacts, which the next run takes up again.
         json_: Print the report as JSON instead of the table.
-        threads: Threads that every target computes with.
-        sample: Most lines that the relations are tried on; they have the widths of all.
-        relations: Relations to try, separated by commas; all if left out.
+        threads: Threads per target.
+        sample: Maximum number of lines to test, with the same distribution of widths.
+        relations: Relations to test, separated by commas; all if left out.
         skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """

@@ -76,7 +76,7 @@ def scan(
 ) -> None:
     """Measure the CER of every group pruned alone, without fine-tuning, and what that saves.
 
-    Killed and started again, it goes on where it was. Writes a Markdown table beside the JSON file.
+    If killed and started again, it continues where it stopped. Writes a Markdown table beside the JSON file.
 
     Args:
         weights: Weights file of a convtext-family network, pruned before or not.
@@ -85,11 +85,11 @@ def scan(
         limit: Lines to use, spread evenly over all.
         ratios: Shares to remove from each group; blocks are removed whole.
         group: Groups to try (`inkport prune groups` lists them); all if left out.
-        importance: Measure that chooses what goes; taylor needs --train.
-        multiple: What sizes are rounded to.
+        importance: Importance measure that chooses what is removed; taylor needs --train.
+        multiple: Multiple that sizes are rounded to.
         train: Training lines, for Taylor importance and statistics.
         train_lines: How many of them to use, spread evenly over all.
-        statistics: Take batch-norm statistics anew on the training lines in every trial.
+        statistics: Re-estimate batch-norm statistics on the training lines in every trial.
         cost: What a trial saves: multiply-accumulates, or measured time in ONNX Runtime, fp32, one thread.
         skip: Problems whose lines are left out and counted, instead of refused.
         threads: CPU threads of torch.
@@ -142,7 +142,7 @@ def plan(weights: Path, *, scan: Path, share: float, out: OutFile, most_loss: fl
         scan: JSON file of `inkport prune scan`.
         share: Wanted cost as a share of what it is now: 0.6 for 40 % less.
         out: TOML file for `inkport prune apply --recipe`.
-        most_loss: CER points from which a single removal is out of the question.
+        most_loss: Exclude single removals that cost more than this many CER points.
     """
     _need()
     from inkport.model.weights import load_weights
@@ -186,13 +186,13 @@ def apply(
         weights: Weights file of a convtext-family network, pruned before or not.
         out: The new weights file.
         recipe: TOML file with `importance`, `multiple` and a table `ratios`, as `inkport prune plan` writes it.
-        ratio: Ratios of single groups, as `stage.0=0.25`; a block is removed by 1. They go before the recipe's.
+        ratio: Ratios of single groups, as `stage.0=0.25`; a block is removed by 1. They override the recipe's.
         every: Ratio of all groups of channels, heads and hidden units that nothing else names.
-        importance: Measure that chooses what goes; that of the recipe, or group-l2, if left out.
-        multiple: What sizes are rounded to; that of the recipe, or 8, if left out.
+        importance: Importance measure that chooses what is removed; that of the recipe, or group-l2, if left out.
+        multiple: Multiple that sizes are rounded to; that of the recipe, or 8, if left out.
         train: Training lines, for Taylor importance and statistics.
         train_lines: How many of them to use, spread evenly over all.
-        statistics: Take batch-norm statistics of the result anew on the training lines.
+        statistics: Re-estimate batch-norm statistics of the result on the training lines.
         skip: As in `scan`.
         version: Version of the result; that of the given weights if left out.
     """
@@ -235,7 +235,7 @@ def factorise(
     skip: Skip = "",
     version: str | None = None,
 ) -> None:
-    """Make layers products of two thinner ones, and write the weights; fine-tune them with `inkport train`.
+    """Factorise layers into two thinner ones, and write the weights; fine-tune them with `inkport train`.
 
     Args:
         weights: Weights file of a convtext-family network, pruned before or not.

@@ -37,7 +37,7 @@ from inkport.lines.held_out import refuse_test_lines
 
 quantise = App(
     name="quantise",
-    help="Make int8 artefacts, find the operators that do harm, and undo what can be undone.",
+    help="Make int8 artifacts, find the operators that do harm, and undo what can be undone.",
     # For the lists among the settings, which stand in dataclasses that know no command line.
     default_parameter=Parameter(consume_multiple=True),
 )
@@ -57,15 +57,15 @@ def apply(
     skip: Skip = "",
     options: Settings = Int8Options(),  # noqa: B008 - frozen
 ) -> None:
-    """Make an int8 ONNX artefact with settings of your own; `inkport export` makes the one with the default ones.
+    """Make an int8 ONNX artifact with settings of your own; `inkport export` makes the one with the default ones.
 
     Args:
-        model: An ONNX artefact in fp32, or what it is exported from: a weights file or the name of a shipped model.
+        model: An ONNX artifact in fp32, or what it is exported from: a weights file or the name of a shipped model.
         calibration: Line sets that the ranges come from: lines of the training set, never test lines.
-        out: The artefact's directory.
+        out: The artifact's directory.
         calibration_lines: How many of their lines to use; the choice depends on the lines' ids alone.
         skip: Problems whose calibration lines are left out; only bad-image matters here.
-        options: What is quantised, and how.
+        options: What is quantized, and how.
     """
     source = _onnx(model, out)
     _print(
@@ -89,18 +89,18 @@ def openvino(
     most_lines: Most = 0,
     skip: Skip = "",
 ) -> None:
-    """Make an int8 OpenVINO artefact whose CER on validation lines is held: operators that do harm go back to fp32.
+    """Make an int8 OpenVINO artifact whose CER on validation lines is held: operators that do harm go back to fp32.
 
     Args:
         model: As in `apply`.
         calibration: As in `apply`.
         lines: Line sets of validation; never those that a result is reported on.
-        out: The artefact's directory.
+        out: The artifact's directory.
         max_drop: Most that the CER may rise above that of fp32, in points.
         ranking_lines: Validation lines on which operators are ranked.
         everything: Start with everything in int8 (depthwise convolutions never are), not with the usual parts in fp32.
         calibration_lines: As in `apply`.
-        most_lines: Most lines per line set, the first ones; 0 for all.
+        most_lines: Maximum number of lines per line set (the first ones); 0 for all.
         skip: Problems whose lines are left out and counted, instead of refused.
     """
     check_calibration(lines, calibration)
@@ -136,22 +136,22 @@ def sensitivity(
     threads: Threads = 1,
     options: Settings = Int8Options(),  # noqa: B008 - frozen
 ) -> None:
-    """Measure the harm of every operator in int8, by CER and by margins; an interrupted scan is taken up again.
+    """Measure the harm of every operator in int8, by CER and forecast flips; an interrupted scan is resumed.
 
     Args:
         model: As in `apply`.
         calibration: As in `apply`.
         lines: Line sets of validation; never those that a result is reported on.
         out: The report, in JSON; written after every operator.
-        mode: Quantise each operator alone (only), or everything but it (all-but).
+        mode: Quantize each operator alone (only), or everything but it (all-but).
         group: Every operator by itself (node), or the parts of the network (part).
-        timed: Time each too, on a machine that does nothing else; a search then weighs harm against time saved.
-        probes: Lines that margins learn from.
+        timed: Time each too, on an otherwise idle machine; a search then weighs harm against time saved.
+        probes: Lines from which the flip forecast is estimated.
         calibration_lines: As in `apply`.
-        most_lines: Most lines per line set, the first ones; 0 for all.
+        most_lines: Maximum number of lines per line set (the first ones); 0 for all.
         skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
-        options: How is quantised; what is quantised is the scan's own choice.
+        options: How to quantize; what is quantized is the scan's own choice.
     """
     check_calibration(lines, calibration)
     source = _onnx(model, out)
@@ -198,17 +198,17 @@ def search(
     skip: Skip = "",
     threads: Threads = 1,
 ) -> None:
-    """Make an int8 artefact in which as many operators stay in fp32 as the CER budget needs.
+    """Make an int8 artifact in which as many operators stay in fp32 as the CER budget needs.
 
     Args:
         model: As in `apply`.
         sensitivity: The report of `sensitivity` on the same model; its settings are used here too.
         calibration: As in `apply`.
         lines: Line sets of validation; never those that a result is reported on.
-        out: The artefact's directory.
+        out: The artifact's directory.
         settings: The budget, and the order in which operators are tried.
         calibration_lines: As in `apply`.
-        most_lines: Most lines per line set, the first ones; 0 for all.
+        most_lines: Maximum number of lines per line set (the first ones); 0 for all.
         skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
     """
@@ -253,17 +253,17 @@ def blank_bias(
     """Choose an offset on the blank's logit by the CER on validation lines, and fold it into the head's bias.
 
     Args:
-        artifact: The quantised ONNX artefact.
+        artifact: The quantized ONNX artifact.
         fp32: The model that it was made from, as in `apply`.
         lines: Line sets of validation; never those that a result is reported on.
-        out: The corrected artefact's directory.
-        most_lines: Most lines per line set, the first ones; 0 for all.
+        out: The corrected artifact's directory.
+        most_lines: Maximum number of lines per line set (the first ones); 0 for all.
         skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
     """
     quantised = resolve_model(str(artifact))
     if quantised.format != "onnx":
-        raise UsageError(f"{artifact}: expected an ONNX artefact, found {quantised.format}")
+        raise UsageError(f"{artifact}: expected an ONNX artifact, found {quantised.format}")
     source = _onnx(fp32, out)
     if source.spec != quantised.spec:
         raise UsageError(f"{artifact} is not of this recogniser", remedy="name the model that it was made from: --fp32")

@@ -54,11 +54,11 @@ def read(
 
     Args:
         images: Image files (PNG, JPEG, TIFF, WebP, ...), each the crop of one line.
-        model: An artefact's directory, a weights file, or the name of a shipped model; the int8 artefact that
+        model: An artifact's directory, a weights file, or the name of a shipped model; the int8 artifact that
             comes with inkport if left out, in ONNX or, where only that runs, in OpenVINO's format.
         runtime: Name of a runtime (see `inkport runtimes`); if left out, the first by name that opens the
             model's format and can run here.
-        device: Device, in the runtime's own words.
+        device: Device, as the runtime names it.
         threads: Threads for the computation.
         lm: Language model to decode with: fr-en (French and English), which comes with inkport, or a file with
             the weights of `inkport lm tune` beside it.
@@ -95,7 +95,7 @@ def read(
 
 
 def _bundled(runtime: str | None) -> Artifact:
-    """Return the first bundled artefact that the runtime, or any runtime here, opens; else the usual one."""
+    """Return the first bundled artifact that the runtime, or any runtime here, opens; else the usual one."""
     bundled = bundled_artifacts()
     return next((artifact for artifact in bundled if opens(artifact, runtime)), bundled[0])
 

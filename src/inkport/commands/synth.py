@@ -61,8 +61,8 @@ def synth(
         test_share: Share of each text's paragraphs that is held out for out/test, 0..1.
         symbols: UTF-8 text file; lines with a symbol that is not in it are refused.
         plain_text: Write typographic quotes, dashes and dots as ASCII.
-        least: Fewest symbols per line.
-        most: Most symbols per line.
+        least: Minimum number of symbols per line.
+        most: Maximum number of symbols per line.
         levels: Gray levels in the files; fewer make smaller files.
         name: What the names of data sets and lines begin with.
         plain_look: Hand, ink and paper alone, no mishaps: tight crops with all of their ink inside.

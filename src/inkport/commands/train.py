@@ -28,7 +28,7 @@ def train(
 ) -> None:
     """Train a recogniser from a recipe, on CUDA if there is one, else on the CPU.
 
-    Killed and started again with the same arguments, it continues from its last checkpoint and ends with the
+    If killed and started again with the same arguments, it continues from its last checkpoint and ends with the
     weights of an uninterrupted run. Several processes: ``torchrun --nproc-per-node 2 -m inkport train ...``.
 
     Args:

@@ -60,20 +60,20 @@ def verify(
     3: a required target is not available here.
 
     Args:
-        model: A weights file, an artefact's directory, or the name of a shipped model; the shipped one if
+        model: A weights file, an artifact's directory, or the name of a shipped model; the shipped one if
             left out.
         targets: TOML file with one [[target]] table per target; every runtime that inkport knows if left out.
         lines: Line sets: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
-        out: Folder for report.json, report.md, report.html, and the exported artefacts, which the next run
+        out: Folder for report.json, report.md, report.html, and the exported artifacts, which the next run
             takes up again.
         json_: Print the report as JSON instead of the table.
-        threads: Threads that every target computes with.
-        latency_lines: Most lines timed per target; 0 leaves the latency out.
+        threads: Threads per target.
+        latency_lines: Maximum number of lines timed per target; 0 skips the latency.
         skip: Problems whose lines are left out and counted, instead of refused.
         calibration: Line sets to calibrate int8 on: lines that the model was trained on.
         lm: Language model to decode all logits with: fr-en, which comes with inkport, or a file with the weights
             of `inkport lm tune` beside it.
-        on: Other machines to prove the targets on, instead of this one.
+        on: Other machines to verify the targets on, instead of this one.
     """
     options = VerifyOptions(threads=threads, latency_lines=latency_lines, skip=problems_of(skip))
     if lm and on.device:

@@ -1,1 +1,1 @@
-"""From one checkpoint to a Pareto set: stages that make artefacts, and the measurement that compares them."""
+"""From one checkpoint to a Pareto set: stages that make artifacts, and the measurement that compares them."""

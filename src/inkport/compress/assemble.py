@@ -138,7 +138,7 @@ def _member(
 
 
 def _stage_failure(row: TargetRow, made: Mapping[str, Made]) -> tuple[Outcome, str]:
-    """Return the failure of a member whose artefact was not made: that of the first stage on the way."""
+    """Return the failure of a member whose artifact was not made: that of the first stage on the way."""
     stage = made[row.stage]
     while stage.status is Status.SKIPPED:
         stage = made[stage.row.parent]

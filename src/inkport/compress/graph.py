@@ -64,7 +64,7 @@ def sorted_stages(stages: Sequence[N], *, where: str) -> tuple[N, ...]:
 
 
 def check_names(what: str, names: Iterable[str], *, where: str) -> None:
-    """Refuse a name that stands twice.
+    """Refuse a name that appears twice.
 
     Raises:
         RecipeError: If one does.

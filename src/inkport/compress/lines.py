@@ -24,7 +24,7 @@ class LineSets:
     """Lines by role; a line has one."""
 
     train: tuple[Path, ...]
-    """Trainings and quantisers see these; a path that stands twice counts twice in a training."""
+    """Trainings and quantizers see these; a path that appears twice counts twice in a training."""
     val: tuple[Path, ...]
     """Trainings stop, and members are chosen, by these."""
     test: tuple[Path, ...] = ()
@@ -46,7 +46,7 @@ def refuse_known(start: Artifact, lines: LineSets) -> None:
     """Refuse lines to choose or confirm by that made what a compression starts from, as far as its provenance tells.
 
     Raises:
-        LineDataError: If there is one, or a path is no line set.
+        LineDataError: If there is one, or a path is not a line set.
     """
     learnt = (Role.TRAIN, Role.UNLABELLED, Role.CALIBRATION)
     for role, paths, made in (("val", lines.val, learnt), (TEST, lines.test, (*learnt, Role.VAL, Role.TUNING))):
@@ -77,7 +77,7 @@ class LineIndex:
         """Return the SHA-256 (hex) of each line set: ids, texts and images.
 
         Raises:
-            LineDataError: If one is no line set.
+            LineDataError: If one is not a line set.
         """
         return [self._find(path).digest for path in paths]
 
@@ -88,7 +88,7 @@ class LineIndex:
             roles: Line sets by role.
 
         Raises:
-            LineDataError: If there is one, or a path is no line set.
+            LineDataError: If there is one, or a path is not a line set.
         """
         for role in roles.keys() - {TEST}:
             for path in roles[role]:

@@ -109,7 +109,7 @@ class Measurer:
         recipe: How.
         out: Folder that figures are kept in.
         exports: Folder for the reference, where it must be made.
-        progress: Told what is going on.
+        progress: Called with messages about the progress.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ from inkport.core.ranges import MOST_THREADS, require_seed
 
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-"""What a stage may be called: its artefact lies in a folder of that name."""
+"""What a stage may be called: its artifact lies in a folder of that name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class StageRow:
     kind: str
     """What it does."""
     parent: str
-    """The stage whose artefact it takes, or ``start``: the key ``from``."""
+    """The stage whose artifact it takes, or ``start``: the key ``from``."""
     stage: Stage
     """Its settings."""
 
@@ -42,7 +42,7 @@ class TargetRow:
     """One ``[[target]]`` of a recipe: what is measured."""
 
     stage: str
-    """The stage whose artefact runs, or ``start``."""
+    """The stage whose artifact runs, or ``start``."""
     runtime: str
     """Name of a registered runtime."""
     name: str = ""
@@ -89,7 +89,7 @@ class CompressRecipe:
     """All that decides a compression, together with the files that it names."""
 
     start: str
-    """A weights file or an artefact's directory, relative to the recipe, or the name of a shipped model."""
+    """A weights file or an artifact's directory, relative to the recipe, or the name of a shipped model."""
     lines: LineSets
     """Line sets; relative paths start at the recipe's folder."""
     stages: tuple[StageRow, ...]
@@ -113,7 +113,7 @@ def load_compress_recipe(path: Path) -> CompressRecipe:
     """Read a recipe.
 
     Raises:
-        RecipeError: If the file cannot be read, a key is unknown, a value is impossible, a name stands twice or
+        RecipeError: If the file cannot be read, a key is unknown, a value is impossible, a name appears twice or
             leads nowhere, or stages wait for one another.
     """
     found = parse_config(_File, read_toml(path), where=str(path))

@@ -32,9 +32,9 @@ class StageReport:
     status: Status
     """How it ended."""
     reason: str
-    """Why there is no artefact; empty if there is one."""
+    """Why there is no artifact; empty if there is one."""
     parent_sha256: str | None
-    """Digest of the parent's artefact; absent where that was not made."""
+    """Digest of the parent's artifact; absent where that was not made."""
     artifact: ArtifactInfo | None
     """What it made."""
 
@@ -46,17 +46,17 @@ class Ancestor:
     stage: str
     """The stage."""
     sha256: str
-    """Digest of its artefact."""
+    """Digest of its artifact."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MemberReport:
-    """One member: an artefact in a runtime."""
+    """One member: an artifact in a runtime."""
 
     name: str
     """Its name."""
     stage: str
-    """The stage whose artefact runs."""
+    """The stage whose artifact runs."""
     runtime: str
     """Its runtime."""
     runtime_version: str
@@ -70,7 +70,7 @@ class MemberReport:
     artifact: ArtifactInfo | None
     """What it runs; absent if its stage was not made."""
     lineage: tuple[Ancestor, ...]
-    """From its artefact back to the start; empty if its stage was not made."""
+    """From its artifact back to the start; empty if its stage was not made."""
     own_weights: bool
     """Whether its weights are not the start's: then it may read better than the start."""
     failure: Outcome | None
@@ -144,7 +144,7 @@ class CompressReport(Document):
 
     @property
     def exit_code(self) -> int:
-        """0 all well; 1 a stage or member failed, or none keeps the budget; 3 something is not available here."""
+        """0 all well; 1 a stage or member failed, or none is within the budget; 3 something is not available here."""
         failed = any(stage.status is Status.FAILED for stage in self.stages)
         failed |= any(member.failure not in {None, Outcome.UNAVAILABLE} for member in self.members)
         if failed or (self.choice is not None and self.choice.member is None):

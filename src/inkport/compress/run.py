@@ -26,9 +26,9 @@ class Status(StrEnum):
     """How a stage ended."""
 
     MADE = "made"
-    """Its artefact was made in this run."""
+    """Its artifact was made in this run."""
     KEPT = "kept"
-    """Its artefact was there, made from the same inputs, and undamaged."""
+    """Its artifact was there, made from the same inputs, and undamaged."""
     FAILED = "failed"
     """It could not be made."""
     UNAVAILABLE = "unavailable"
@@ -46,11 +46,11 @@ class Made:
     status: Status
     """How it ended."""
     reason: str = ""
-    """Why there is no artefact; empty if there is one."""
+    """Why there is no artifact; empty if there is one."""
     artifact: Artifact | None = None
-    """The artefact."""
+    """The artifact."""
     parent_sha256: str | None = None
-    """Digest of the parent's artefact."""
+    """Digest of the parent's artifact."""
 
 
 def run_stages(stages: Sequence[StageRow], start: Artifact, context: Context, out: Path) -> Mapping[str, Made]:

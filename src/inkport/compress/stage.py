@@ -1,4 +1,4 @@
-"""What a stage is: settings that can make an artefact of another one, and say what the result depends on."""
+"""What a stage is: settings that can make an artifact of another one, and say what the result depends on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Context:
     base: Path
     """Folder that relative paths of the recipe start from."""
     lines: LineSets
-    """The recipe's line sets, paths as they stand there: they are recorded, and say nothing of the machine."""
+    """The recipe's line sets, paths as they are written there: they are recorded, and say nothing of the machine."""
     index: LineIndex
     """Ids and digests of line sets, each read once."""
     exports: Path
@@ -78,7 +78,7 @@ class Stage(Protocol):
         """
 
     def make(self, parent: Artifact, out: Path, *, work: Path, context: Context) -> Artifact:
-        """Make the artefact.
+        """Make the artifact.
 
         Args:
             parent: What it is made from.
@@ -87,7 +87,7 @@ class Stage(Protocol):
             context: Shared things.
 
         Returns:
-            The artefact at ``out``, digests checked.
+            The artifact at ``out``, digests checked.
 
         Raises:
             InkportError: If it cannot be made.

@@ -1,4 +1,4 @@
-"""What a run leaves behind: each stage's artefact with its record, and measurements, all found again by digests."""
+"""What a run leaves behind: each stage's artifact with its record, and measurements, all found again by digests."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ def paths_in(value: Any, where: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
 
 
 def is_line_set(path: Path) -> bool:
-    """Whether lines are read from a path: a Parquet file, a manifest, or a folder that is no artefact."""
+    """Whether lines are read from a path: a Parquet file, a manifest, or a folder that is not an artifact."""
     return path.suffix in {".parquet", ".tsv"} or (path.is_dir() and not (path / SIDECAR).is_file())
 
 
 def digest_path(path: Path, index: LineIndex) -> str:
-    """Return the SHA-256 (hex) of what a setting names: a line set, an artefact, or a file.
+    """Return the SHA-256 (hex) of what a setting names: a line set, an artifact, or a file.
 
     Raises:
         RecipeError: If there is nothing.
         LineDataError: If a line set cannot be read.
-        ArtifactError: If an artefact is damaged.
+        ArtifactError: If an artifact is damaged.
     """
     if not path.exists():
         raise RecipeError(f"{path}: no such file or folder", remedy="paths start at the folder of the recipe")
@@ -65,14 +65,14 @@ def digest_path(path: Path, index: LineIndex) -> str:
 
 
 def copy_artifact(artifact: Artifact, out: Path) -> Artifact:
-    """Copy an artefact, sidecar included, and check the copy's digests.
+    """Copy an artifact, sidecar included, and check the copy's digests.
 
     Args:
-        artifact: The artefact.
-        out: Its new directory; an artefact that is there is replaced.
+        artifact: The artifact.
+        out: Its new directory; an artifact that is there is replaced.
 
     Raises:
-        UsageError: If ``out`` is something else than an artefact or an empty folder: it would be lost.
+        UsageError: If ``out`` is something else than an artifact or an empty folder: it would be lost.
     """
     refuse_to_replace(out)
     with new_directory(out) as folder:
@@ -90,7 +90,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """How a stage's artefact was made."""
+    """How a stage's artifact was made."""
 
     schema: int
     """Version of this record."""
@@ -103,11 +103,11 @@ class Record:
     parent: str
     """Name of the parent."""
     parent_sha256: str
-    """Digest of the parent's artefact."""
+    """Digest of the parent's artifact."""
     key: str
-    """Digest of kind, settings, inputs and the parent's artefact: the same key, the same artefact."""
+    """Digest of kind, settings, inputs and the parent's artifact: the same key, the same artifact."""
     artifact_sha256: str
-    """Digest of the artefact."""
+    """Digest of the artifact."""
     tools: Mapping[str, str]
     """Versions of the tools that made it."""
 
@@ -121,7 +121,7 @@ class StageFolder:
 
     @property
     def artifact(self) -> Path:
-        """Where the artefact lies."""
+        """Where the artifact lies."""
         return self.path / "artifact"
 
     def work(self, key: str) -> Path:
@@ -129,7 +129,7 @@ class StageFolder:
         return self.path / f"work-{key[:16]}"
 
     def find(self, key: str) -> Artifact | None:
-        """Return the artefact if it was made under this key and is undamaged, else None."""
+        """Return the artifact if it was made under this key and is undamaged, else None."""
         # Absent, damaged or of another version: it is made again, so the error is no news.
         with suppress(OSError, ValueError, DataError, RecipeError, ArtifactError):
             data = read_json(self.path / RECORD)
@@ -148,13 +148,13 @@ class StageFolder:
 
 
 def stage_key(kind: str, settings: str, inputs: Mapping[str, Any], parent_sha256: str) -> str:
-    """Return the digest of all that decides an artefact.
+    """Return the digest of all that decides an artifact.
 
     Args:
         kind: Kind of the stage.
         settings: Digest of its settings.
         inputs: Digests of what it names.
-        parent_sha256: Digest of the parent's artefact.
+        parent_sha256: Digest of the parent's artifact.
     """
     return digest_of({"kind": kind, "settings": settings, "inputs": inputs, "parent": parent_sha256})
 
@@ -182,13 +182,13 @@ def kept(path: Path, inputs: Any, cls: type[T], measure: Callable[[], T], *, kee
 
 
 def wrap_weights(weights: Path, out: Path, *, stage: str, parent: Artifact) -> Artifact:
-    """Make an artefact of a weights file.
+    """Make an artifact of a weights file.
 
     What is exported from it descends from these weights, hence ``root`` is absent; ``parent`` leads back.
 
     Args:
         weights: The file.
-        out: The artefact's directory.
+        out: The artifact's directory.
         stage: What made the weights.
         parent: What they were made from.
 

@@ -1,4 +1,4 @@
-"""Artefacts: a recogniser in one format and precision, as a directory that can prove what it is.
+"""Artifacts: a recogniser in one format and precision, as a directory that can prove what it is.
 
 The directory holds the runtime's files and ``recogniser.json``, the sidecar: specification, format,
 precision, the SHA-256 of each file, and provenance back to the weights. Loading checks every digest.
@@ -24,16 +24,16 @@ from inkport.core.target import Precision
 
 
 SIDECAR = "recogniser.json"
-"""Name of the sidecar in an artefact's directory."""
+"""Name of the sidecar in an artifact's directory."""
 SCHEMA = 1
 """Version of the sidecar; a newer one is refused."""
-COPY_AGAIN = "copy or export the artefact again"
+COPY_AGAIN = "copy or export the artifact again"
 """What helps against damage."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Which lines a quantised artefact was calibrated on."""
+    """Which lines a quantized artifact was calibrated on."""
 
     ids: tuple[str, ...]
     """Ids of the lines, in order."""
@@ -45,20 +45,20 @@ class Calibration:
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Where an artefact came from."""
+    """Where an artifact came from."""
 
     stage: str
     """What made it: the exporter's name, ``<target>_from_<source>``, or ``train``."""
     root: str | None = None
-    """Digest of the weights artefact that it descends from; absent for the weights themselves."""
+    """Digest of the weights artifact that it descends from; absent for the weights themselves."""
     parent: str | None = None
-    """Digest of the artefact that it was made from."""
+    """Digest of the artifact that it was made from."""
     tools: Mapping[str, str] = field(default_factory=dict)
     """Versions of the tools that took part."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the stage."""
     calibration: Calibration | None = None
-    """Lines that a quantised artefact was calibrated on."""
+    """Lines that a quantized artifact was calibrated on."""
     line_digests: Mapping[str, str] = field(default_factory=dict)
     """Digests of the lines that made it and what it descends from, by role (``inkport.lines.roles``).
 
@@ -95,7 +95,7 @@ class Artifact:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of specification, format, precision and file digests: the artefact's identity."""
+        """SHA-256 (hex) of specification, format, precision and file digests: the artifact's identity."""
         identity = {
             "spec": self.spec.to_dict(),
             "format": self.format,
@@ -127,7 +127,7 @@ class Artifact:
 
 
 def load_artifact(path: Path) -> Artifact:
-    """Open an artefact and check every digest.
+    """Open an artifact and check every digest.
 
     Raises:
         ArtifactNotFoundError: If there is no directory with a sidecar at ``path``.
@@ -137,7 +137,7 @@ def load_artifact(path: Path) -> Artifact:
     file = path / SIDECAR
     if not file.is_file():
         raise ArtifactNotFoundError(
-            f"{path}: no artefact here (no {SIDECAR})", remedy="pass a directory that `inkport export` made"
+            f"{path}: no artifact here (no {SIDECAR})", remedy="pass a directory that `inkport export` made"
         )
     data = _read_json(file)
     try:
@@ -180,7 +180,7 @@ def _check_files(path: Path, files: Mapping[str, str]) -> None:
     if added := sorted(present - files.keys()):
         raise ArtifactCorruptError(
             f"{path}: the sidecar does not name {', '.join(added)}, which lies beside it",
-            remedy="move it elsewhere; an artefact holds what its sidecar names and nothing else",
+            remedy="move it elsewhere; an artifact holds what its sidecar names and nothing else",
         )
     for name, digest in files.items():
         found = sha256_file(path / name)
@@ -196,14 +196,14 @@ def _files_in(folder: Path) -> set[str]:
 
 
 def refuse_to_replace(path: Path) -> None:
-    """Refuse to put an artefact in the place of something else.
+    """Refuse to put an artifact in the place of something else.
 
     Raises:
-        UsageError: If ``path`` is something else than an artefact or an empty folder: it would be lost.
+        UsageError: If ``path`` is something else than an artifact or an empty folder: it would be lost.
     """
     if path.exists() and not (path / SIDECAR).is_file() and not (path.is_dir() and not any(path.iterdir())):
         raise UsageError(
-            f"{path}: would be replaced, but holds no artefact (no {SIDECAR})", remedy="name another folder"
+            f"{path}: would be replaced, but holds no artifact (no {SIDECAR})", remedy="name another folder"
         )
 
 
@@ -216,12 +216,12 @@ def new_artifact(
     precision: Precision,
     provenance: Provenance,
 ) -> Iterator[Path]:
-    """Yield an empty folder to fill; when the block ends it becomes the artefact at ``path``, sidecar included.
+    """Yield an empty folder to fill; when the block ends it becomes the artifact at ``path``, sidecar included.
 
     If the block fails, what was at ``path`` before is untouched.
 
     Raises:
-        UsageError: If ``path`` is something else than an artefact or an empty folder: it would be lost.
+        UsageError: If ``path`` is something else than an artifact or an empty folder: it would be lost.
     """
     refuse_to_replace(path)
     with new_directory(path) as draft:

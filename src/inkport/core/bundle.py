@@ -1,4 +1,4 @@
-"""What comes inside the package: int8 artefacts, so that `inkport read` works at once, and language models."""
+"""What comes inside the package: int8 artifacts, so that `inkport read` works at once, and language models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BUNDLED_LMS = ("fr-en",)
 
 
 def bundled_artifacts() -> tuple[Artifact, ...]:
-    """Open the artefacts that come with the package, the usual one first.
+    """Open the artifacts that come with the package, the usual one first.
 
     Raises:
         ArtifactNotFoundError: If this build of the package has none.

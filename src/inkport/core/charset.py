@@ -53,7 +53,7 @@ class Charset:
             if unicodedata.category(symbol) in {"Cc", "Cs"}:
                 raise CharsetError(f"symbol {symbol!r} is a control character")
             if symbol in seen:
-                raise CharsetError(f"symbol {symbol!r} stands twice in the charset")
+                raise CharsetError(f"symbol {symbol!r} appears twice in the charset")
             seen.add(symbol)
 
     @classmethod

@@ -12,7 +12,7 @@ from inkport.core.lm.files import load_fusion, load_model
 
 
 def load_beam(lm: Path | None, artifact: Artifact) -> BeamDecoder | None:
-    """Return a beam with a language model and the weights that stand beside it; None without a language model.
+    """Return a beam with a language model and the weights that are next to it; None without a language model.
 
     Args:
         lm: Its file, or the name of one that comes with inkport.

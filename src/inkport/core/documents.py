@@ -1,7 +1,7 @@
 """Reading JSON and TOML that may have been damaged, or made to harm: the one place where either is parsed.
 
 What the parsers let through and our code could not stand is refused here: numbers that fit no machine, infinity,
-NaN, nesting without end, a key that stands twice, text that cannot be written again.
+NaN, nesting without end, a key that appears twice, text that cannot be written again.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise ValueError(f"the key {shorten(twice)} stands twice")
+        raise ValueError(f"the key {shorten(twice)} appears twice")
     return found
 
 

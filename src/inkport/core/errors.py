@@ -17,13 +17,13 @@ The tree::
     │   └── ArtifactCorruptError        a digest, the sidecar or a weight file is wrong
     ├── CheckpointError               a training checkpoint that cannot be resumed
     ├── TrainingError                 a training that other work needs failed
-    ├── ExportError                   a converter or quantiser gave up
+    ├── ExportError                   a converter or quantizer gave up
     │   ├── ExportRequestError          (also UsageError) it was asked for what it cannot be asked
     │   └── ExporterUnavailableError    (also RuntimeUnavailableError) a package that it needs is not installed
     └── TargetError
         ├── UnknownRuntimeError         no runtime registered under that name
         ├── RuntimeCollisionError       two packages register one name
-        ├── UnsupportedFormatError      the runtime cannot open this artefact
+        ├── UnsupportedFormatError      the runtime cannot open this artifact
         ├── RuntimeUnavailableError     the runtime is known but cannot run here
         │   └── DeviceUnavailableError    a device that cannot be reached, or lost its connection
         ├── RuntimeExecutionError       a session failed or broke its contract
@@ -91,15 +91,15 @@ class SpecMismatchError(SpecError):
 
 
 class ArtifactError(InkportError):
-    """Something is wrong with an artefact."""
+    """Something is wrong with an artifact."""
 
 
 class ArtifactNotFoundError(ArtifactError, FileNotFoundError):
-    """There is no artefact at that path."""
+    """There is no artifact at that path."""
 
 
 class ArtifactCorruptError(ArtifactError):
-    """An artefact's content is not what its sidecar says."""
+    """An artifact's content is not what its sidecar says."""
 
 
 class CheckpointError(InkportError):
@@ -127,7 +127,7 @@ class RuntimeCollisionError(TargetError):
 
 
 class UnsupportedFormatError(TargetError):
-    """The runtime cannot open artefacts of this format."""
+    """The runtime cannot open artifacts of this format."""
 
 
 class RuntimeUnavailableError(TargetError):

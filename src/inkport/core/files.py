@@ -38,7 +38,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
 
 
 def printable(name: str) -> str:
-    r"""Return a file name as text that every report can hold: a byte that is no UTF-8 becomes ``\xe9``.
+    r"""Return a file name as text that every report can hold: a byte that is not UTF-8 becomes ``\xe9``.
 
     Python holds such bytes as halves of surrogate pairs, which no encoding takes.
     """

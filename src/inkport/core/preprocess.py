@@ -32,7 +32,7 @@ has 0.1 million."""
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessSpec:
-    """How a gray line image becomes the network's input; part of every artefact.
+    """How a gray line image becomes the network's input; part of every artifact.
 
     Raises:
         SpecError: If a value is out of range or the resampling is unknown.
@@ -59,7 +59,7 @@ class PreprocessSpec:
         if self.resampling != RESAMPLING:
             raise SpecError(
                 f"resampling {self.resampling!r} is unknown, this inkport defines only {RESAMPLING!r}",
-                remedy="upgrade inkport to the version that made the artefact",
+                remedy="upgrade inkport to the version that made the artifact",
             )
         if min(self.height, self.width_multiple, self.min_width) < 1:
             raise SpecError(f"height, width_multiple and min_width must be at least 1: {self}")

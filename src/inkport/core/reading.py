@@ -49,7 +49,7 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
         limit: Most bytes that it may have; no more are read.
 
     Raises:
-        OSError: If it cannot be read, is no regular file, or is larger.
+        OSError: If it cannot be read, is not a regular file, or is larger.
     """
     with open_regular(path) as file:
         data = file.read(limit + 1)

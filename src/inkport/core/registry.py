@@ -34,7 +34,7 @@ def load_runtime(name: str) -> Runtime:
     Raises:
         UnknownRuntimeError: If no package registers that name.
         RuntimeCollisionError: If more than one does.
-        RuntimeUnavailableError: If the adapter cannot be imported, or is no runtime.
+        RuntimeUnavailableError: If the adapter cannot be imported, or is not a runtime.
     """
     point = _entry_point(name)
     try:
@@ -42,7 +42,7 @@ def load_runtime(name: str) -> Runtime:
     except BaseException as error:
         raise _broken(point, f"does not load: {failure_of(error)!r}") from error
     if not isinstance(runtime, Runtime):
-        raise _broken(point, "is no runtime: it lacks name, formats, probe() or open()")
+        raise _broken(point, "is not a runtime: it lacks name, formats, probe() or open()")
     formats: object = runtime.formats
     if not isinstance(formats, Sequence) or isinstance(formats, str) or not formats:
         raise _broken(point, f"names no formats: {formats!r}")
@@ -66,7 +66,7 @@ def probe(name: str) -> Availability:
 def open_session(
     artifact: Artifact, *, runtime: str, device: str = "cpu", options: SessionOptions | None = None
 ) -> CheckedSession:
-    """Open an artefact with a runtime by name.
+    """Open an artifact with a runtime by name.
 
     Args:
         artifact: What to run.
@@ -85,7 +85,7 @@ def open_session(
     if artifact.format not in adapter.formats:
         opens = ", ".join(adapter.formats)
         raise UnsupportedFormatError(
-            f"{artifact.path}: runtime {runtime!r} opens {opens}, this artefact is {artifact.format}",
+            f"{artifact.path}: runtime {runtime!r} opens {opens}, this artifact is {artifact.format}",
             remedy="choose another runtime, or export the format it opens",
         )
     availability = _probe(adapter)
@@ -119,7 +119,7 @@ def _probe(runtime: Runtime) -> Availability:
 def _broken(point: EntryPoint, fault: str) -> RuntimeUnavailableError:
     return RuntimeUnavailableError(
         f"the adapter of runtime {point.name!r} ({point.value}) {fault}",
-        remedy="mend or uninstall the package that registers it",
+        remedy="fix or uninstall the package that registers it",
     )
 
 
@@ -147,7 +147,7 @@ def _registered() -> dict[str, list[EntryPoint]]:
 
 
 def choose_runtime(artifact: Artifact) -> str:
-    """Return the first runtime, in the order of their names, that opens the artefact's format and can run here.
+    """Return the first runtime, in the order of their names, that opens the artifact's format and can run here.
 
     Raises:
         RuntimeUnavailableError: If there is none; says why for each that might have been it.
@@ -168,13 +168,13 @@ def choose_runtime(artifact: Artifact) -> str:
         reasons.append(f"{name}: {availability.reason}")
         remedies.append(availability.remedy)
     raise RuntimeUnavailableError(
-        f"no runtime here opens {artifact.format} artefacts ({'; '.join(reasons) or 'none is registered for them'})",
+        f"no runtime here opens {artifact.format} artifacts ({'; '.join(reasons) or 'none is registered for them'})",
         remedy=" or ".join(filter(None, dict.fromkeys(remedies))) or "install a runtime that opens them",
     )
 
 
 def opens(artifact: Artifact, runtime: str | None = None) -> bool:
-    """Whether a runtime, or any runtime if none is named, opens the artefact's format and can run here.
+    """Whether a runtime, or any runtime if none is named, opens the artifact's format and can run here.
 
     Raises:
         UnknownRuntimeError: If the named runtime is not registered.

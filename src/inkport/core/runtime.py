@@ -26,12 +26,12 @@ from inkport.core.spec import RecogniserSpec
 
 
 class Evidence(StrEnum):
-    """What a run of this runtime proves about the device that the artefact is made for."""
+    """What a run of this runtime proves about the device that the artifact is made for."""
 
     MEASURED = "measured"
     """It ran in the engine that it is made for, on the hardware: its text and its times count."""
     REFERENCE = "evaluated"
-    """A reference evaluator computed the artefact: the conversion is proven, the device is not; no times."""
+    """A reference evaluator computed the artifact: the conversion is proven, the device is not; no times."""
     EMULATED = "emulated"
     """The engine ran on an emulated processor: the text is proven as far as the emulator is right; no times."""
 
@@ -168,22 +168,22 @@ class Traced(Protocol):
 
 @runtime_checkable
 class Runtime(Protocol):
-    """An inference engine that can open artefacts."""
+    """An inference engine that can open artifacts."""
 
     name: str
     """Name in targets files."""
     formats: tuple[str, ...]
-    """Artefact formats that it opens."""
+    """Artifact formats that it opens."""
 
     def probe(self) -> Availability:
         """Say whether the engine can run here; never raises, answers in well under a second."""
         ...
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> Session:
-        """Load an artefact onto a device.
+        """Load an artifact onto a device.
 
         Raises:
-            UnsupportedFormatError: If it cannot run the artefact's precision; the registry has checked the format.
+            UnsupportedFormatError: If it cannot run the artifact's precision; the registry has checked the format.
             RuntimeUnavailableError: If the engine or the device is not there.
             ArtifactCorruptError: If the engine refuses the files.
             UsageError: If ``options.extra`` has a key that it does not know.

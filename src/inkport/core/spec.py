@@ -18,7 +18,7 @@ class TensorSpec:
     """Name, dtype and axes of a tensor at a recogniser's border."""
 
     name: str
-    """Name in the artefact's graph."""
+    """Name in the artifact's graph."""
     shape: tuple[str, ...]
     """One entry per axis: a number, or the name of a size that varies."""
     dtype: str = "float32"

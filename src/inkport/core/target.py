@@ -24,7 +24,7 @@ class Precision(StrEnum):
     BF16 = "bf16"
     """bfloat16."""
     INT8 = "int8"
-    """8-bit integers for weights and activations where the converter quantises them."""
+    """8-bit integers for weights and activations where the converter quantizes them."""
     W8 = "w8"
     """8-bit weights, expanded before use; activations stay floating point."""
     PAL6 = "pal6"
@@ -118,7 +118,7 @@ def load_targets(path: Path) -> tuple[Target, ...]:
     """Read a targets file: TOML with one ``[[target]]`` table per row.
 
     Raises:
-        RecipeError: If it cannot be read, a key is unknown, a value is impossible, or a name stands twice.
+        RecipeError: If it cannot be read, a key is unknown, a value is impossible, or a name appears twice.
     """
     targets = parse_config(_TargetsFile, read_toml(path), where=str(path)).target
     names = [target.name for target in targets]

@@ -20,7 +20,7 @@ def require_folder(path: Path) -> None:
     """Refuse a path that can be no folder to write to: there, or to be made. Nothing is made or changed.
 
     Raises:
-        UsageError: If it, or what it would be made in, is no folder or cannot be written to.
+        UsageError: If it, or what it would be made in, is not a folder or cannot be written to.
     """
     _require_name(path)
     _require_room(path, path)
@@ -37,12 +37,12 @@ def require_file(path: Path) -> None:
         raise UsageError(f"{path} cannot be written: it is a folder", remedy="name a file")
     if (path.exists() and not path.is_file()) or _is_device(path):
         # A file is replaced in one step, and so would be /dev/null or the link /dev/stdout, for everybody.
-        raise UsageError(f"{path} cannot be written: it is no regular file", remedy="name a file")
+        raise UsageError(f"{path} cannot be written: it is not a regular file", remedy="name a file")
     _require_room(path, path.parent)
 
 
 def require_artifact(path: Path) -> None:
-    """Refuse a path that can be no artefact's folder: what it holds would be replaced, so it must be one or empty.
+    """Refuse a path that can be no artifact's folder: what it holds would be replaced, so it must be one or empty.
 
     Raises:
         UsageError: If so.

@@ -199,5 +199,5 @@ def refuse(findings: Iterable[Finding], *, skip: Collection[str], found: str) ->
     names = sorted({str(f.problem) for f in refused})
     raise LineDataError(
         f"{len(refused)} unusable lines; {found}:\n{named}{rest}",
-        remedy=f"mend them, or leave them out with --skip {','.join(names)}",
+        remedy=f"fix them, or leave them out with --skip {','.join(names)}",
     )

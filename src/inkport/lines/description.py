@@ -39,8 +39,8 @@ def read_description(path: Path) -> Description:
     """Read a description; its line sets are given relative to the current folder.
 
     Raises:
-        LineDataError: If it cannot be read, is no description, names no line set or another description, or says both
-            who the writer is and which column names one.
+        LineDataError: If it cannot be read, is not a description, names no line set or another description, or says
+            both who the writer is and which column names one.
     """
     try:
         document = parse_toml(read_text(path, limit=TOML_BYTES), where=str(path))

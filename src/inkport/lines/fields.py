@@ -47,12 +47,12 @@ def check_columns(found: Collection[str], meaning: Meaning, where: str) -> None:
     """Refuse a table whose columns cannot be told apart, or that lacks one that it must have.
 
     Raises:
-        LineDataError: If a name stands twice, or ``image``, ``text`` or a column of ``meaning`` is missing.
+        LineDataError: If a name appears twice, or ``image``, ``text`` or a column of ``meaning`` is missing.
     """
     names = list(found)
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise LineDataError(
-            f"{where}: column {', '.join(map(repr, twice))} stands twice", remedy="drop or rename one of them"
+            f"{where}: column {', '.join(map(repr, twice))} appears twice", remedy="drop or rename one of them"
         )
     wanted = [*REQUIRED, *filter(None, (meaning.writer_column, meaning.document_column))]
     if missing := [name for name in wanted if name not in names]:
@@ -104,7 +104,7 @@ def as_text(value: object, where: str) -> str:
     """Return a name as text: text as it is, a whole number in digits, nothing (also NaN) as the empty text.
 
     Raises:
-        LineDataError: If it is anything else, or a float that is no whole number or has lost digits.
+        LineDataError: If it is anything else, or a float that is not a whole number or has lost digits.
     """
     if value is None or value != value:  # noqa: PLR0124 - NaN, which is how tables store that there is nothing
         return ""

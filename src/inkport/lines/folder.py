@@ -53,7 +53,7 @@ def read_folder(path: Path, *, dataset: str) -> Iterator[Line]:
         rest = f"\n  and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
         raise LineDataError(
             f"{path}: {len(faults)} images or texts that are not one pair:{named}{rest}",
-            remedy="complete the pairs, or move away what is no line; a .tsv manifest pairs other names",
+            remedy="complete the pairs, or move away what is not a line; a .tsv manifest pairs other names",
         )
     for image, text in sorted((image, texts[stem]) for stem, (image,) in pairs.items()):
         yield Line(id=image, image=path / image, text=read_text(path / text), dataset=dataset)

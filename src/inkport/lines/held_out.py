@@ -29,7 +29,7 @@ def is_listed(line: Line) -> bool:
     """Return whether a line has the image of a listed test line, whatever it is called and whatever its text.
 
     A copy whose pixels differ, because it was scaled or compressed again, is not recognised; nor is an image that
-    cannot be decoded, which cannot be learnt from either.
+    cannot be decoded, which cannot be learned from either.
     """
     try:
         return line.picture[:LIST_DIGITS] in listed_digests()
@@ -55,7 +55,7 @@ def refuse_test_lines(
         if not allow and (why := _why(line, listed=listed)):
             raise LineDataError(
                 f"{purpose}: {line.id!r} is a test line ({why})",
-                remedy="use lines of training or validation; a result on lines that were learnt from is worth nothing",
+                remedy="use lines of training or validation; a result on lines that were learned from is worth nothing",
             )
         yield line
 

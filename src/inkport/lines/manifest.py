@@ -27,7 +27,7 @@ def read_manifest(path: Path, meaning: Meaning = PLAIN) -> Iterator[Line]:
         meaning: What is said about its columns.
 
     Raises:
-        LineDataError: If a required column is absent or one stands twice, a row has another number of fields, or a
+        LineDataError: If a required column is absent or one appears twice, a row has another number of fields, or a
             field is not what its column holds.
     """
     # Not splitlines(): texts may hold other line separators of Unicode.

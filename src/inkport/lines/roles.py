@@ -1,6 +1,6 @@
 """A line has one role: what trains, calibrates or tunes a recogniser does not prove it.
 
-Lines are told apart by their content (``Line.content``), never by ids, paths or the names of files: a copy under
+Lines are distinguished by their content (``Line.content``), never by ids, paths or the names of files: a copy under
 another name, in another format or data set is the same line, and two files of one name are two lines. Where a role
 looks at images alone (calibration, training without transcriptions), equal images are enough. What is not caught is a
 copy whose pixels differ: scaled, cropped, or compressed again. A line that cannot be decoded has no content and cannot
@@ -32,9 +32,9 @@ class Role(StrEnum):
     VAL = "val"
     """A training was stopped, or its weights chosen, by it."""
     CALIBRATION = "calibration"
-    """Ranges of a quantised artefact come from its image."""
+    """Ranges of a quantized artifact come from its image."""
     TUNING = "tuning"
-    """A setting of an artefact or of a language model was chosen by it."""
+    """A setting of an artifact or of a language model was chosen by it."""
     TEXT = "text"
     """A language model was built on its text."""
 
@@ -42,7 +42,7 @@ class Role(StrEnum):
 BY_IMAGE = frozenset({Role.UNLABELLED, Role.CALIBRATION})
 """Roles that look at the image alone."""
 LEARNT = (Role.TRAIN, Role.UNLABELLED)
-"""What weights learnt from. Ports may be compared on such lines, but reading is easier there, and so is agreeing."""
+"""What weights learned from. Ports may be compared on such lines, but reading is easier there, and so is agreeing."""
 TEST_WORDS = frozenset({"test", "tests", "testing", "testset"})
 """A split is for testing if one of its words is among these, in any case: ``TEST``, ``test-clean``, ``unseen_test``.
 
@@ -139,7 +139,7 @@ def recorded(record: Mapping[str, str], lines: Iterable[Line], roles: Iterable[R
     """Return the lines that a record holds, by role; roles that it does not hold are left out.
 
     Args:
-        record: From the provenance of an artefact, of weights or of a language model; empty if nothing is recorded.
+        record: From the provenance of an artifact, of weights or of a language model; empty if nothing is recorded.
         lines: Lines to look for, such as those of a proof.
         roles: Roles to look at.
 
@@ -197,7 +197,7 @@ MADE_BY = {
 def flat_provenance(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Return a weights' provenance with all records of lines in it, at any depth, merged into one at the top.
 
-    Weights nest the provenance of those they were made from; each record would stand there again and again.
+    Weights nest the provenance of those they were made from; each record would appear there again and again.
 
     Raises:
         ArtifactCorruptError: If a record is malformed.

@@ -1,4 +1,4 @@
-"""A damaged package, signed anew so that no digest tells: the evaluator's logits, or its errors, do."""
+"""A damaged package, signed again so that no digest tells: the evaluator's logits, or its errors, do."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def test_a_run_that_fails_is_a_row_with_its_reason(verify, tmp_path, runner, out
     assert (
         not (tmp_path / "out" / "device-bench" / "state.json").exists()
         or not json.loads((tmp_path / "out" / "device-bench" / "state.json").read_text())["runs"]
-    ), "it must begin anew"
+    ), "it must begin again"
 
 
 def test_a_device_that_stays_hot_does_not_run(verify, server, monkeypatch, tmp_path):
@@ -221,7 +221,7 @@ def test_a_device_that_cannot_be_reached_does_not_stop_the_next(verify):
     ("more", "words"),
     [
         (["--device", "ftp://pi"], "no address of a device"),
-        (["--device", "bench=ssh://pi"], "stands twice"),
+        (["--device", "bench=ssh://pi"], "appears twice"),
         (["--device-timeout", "0"], "expected seconds above 0"),
         (["--cool-below", "-1"], "above 0"),
         (["--device-files", "nowhere"], "nowhere: no such file"),

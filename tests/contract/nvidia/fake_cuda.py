@@ -130,7 +130,7 @@ class FakeCuda:
 
     def enqueue(self, handle, work):
         if type(handle) is not int or handle not in self.pending:
-            raise MisuseError(f"{handle!r} is no live stream's handle")
+            raise MisuseError(f"{handle!r} is not a live stream's handle")
         self.pending[handle].append(work)
 
     def block(self, address, count, *, host):

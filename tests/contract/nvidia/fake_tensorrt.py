@@ -150,7 +150,7 @@ def make_tensorrt(version, cuda, misuse):  # noqa: C901 - one class of the API a
             parsed = onnx.load_from_string(need(model, bytes, "model"))
             for tensor in parsed.graph.initializer:
                 if tensor.data_type == onnx.TensorProto.UINT8:
-                    self._errors.append(f"{tensor.name}: asymmetric quantisation is not supported")
+                    self._errors.append(f"{tensor.name}: asymmetric quantization is not supported")
             self._network._model = model
             return not self._errors
 

@@ -146,7 +146,7 @@ def test_the_timing_cache_is_kept_and_that_of_another_gpu_refused(make_machine, 
     assert cache.read_bytes() == kept
     assert str(tmp_path) not in (artifact.path / "recogniser.json").read_text(encoding="utf-8")
     make_machine(gpus=OTHER_GPU)
-    with pytest.raises(ExportError, match=f"{cache}: is no timing cache of this GPU and TensorRT"):
+    with pytest.raises(ExportError, match=f"{cache}: is not a timing cache of this GPU and TensorRT"):
         tensorrt_from_onnx(onnx_artifact, tmp_path / "other")
 
 

@@ -96,7 +96,7 @@ def register(monkeypatch):
 
 @pytest.fixture
 def onnx_artifact(toy_spec, tmp_path):
-    """An artefact in the format that the fake runtime opens; its charset is `` abcdeé``."""
+    """An artifact in the format that the fake runtime opens; its charset is `` abcdeé``."""
     with new_artifact(
         tmp_path / "model",
         spec=toy_spec,

@@ -138,7 +138,7 @@ def test_where_a_result_goes_is_looked_at_first(inkport, option, tmp_path):
     done = inkport(*option.command, *option.others, option.name, place)
     # What else it names is not there either, so this was found out before anything was read.
     assert done.code == 2
-    assert f"{place} cannot be written to: {tmp_path / 'file'} is no folder" in done.err
+    assert f"{place} cannot be written to: {tmp_path / 'file'} is not a folder" in done.err
     assert ABSENT not in done.err
     assert (tmp_path / "file").read_text() == "kept"
 

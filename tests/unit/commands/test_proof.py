@@ -31,7 +31,7 @@ def fake(register):
 
 @pytest.fixture
 def artifact(toy_spec):
-    """Make an ONNX artefact in a folder that has this record of lines."""
+    """Make an ONNX artifact in a folder that has this record of lines."""
 
     def make(folder: Path, record, *, precision=Precision.INT8, **more):
         provenance = Provenance(stage="test", line_digests=record, **more)

@@ -1,4 +1,4 @@
-"""``inkport quantise``: from a model and line sets to artefacts and reports."""
+"""``inkport quantise``: from a model and line sets to artifacts and reports."""
 
 from __future__ import annotations
 

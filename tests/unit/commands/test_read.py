@@ -28,7 +28,7 @@ def picture(gray: int = 0) -> Image.Image:
 
 @pytest.fixture(autouse=True)
 def fake(register, onnx_artifact, monkeypatch):
-    """The fake runtime, with a bundled artefact for it."""
+    """The fake runtime, with a bundled artifact for it."""
     (runtime,) = register(("fake", {}))
     monkeypatch.setattr(read_module, "bundled_artifacts", lambda: (onnx_artifact,))
     return runtime

@@ -19,7 +19,7 @@ needs_full_device = pytest.mark.skipif(not FULL.exists(), reason="needs a device
 
 @pytest.fixture(scope="module")
 def worse(tmp_path_factory):
-    """A report with a target that regressed, whose name is no ASCII."""
+    """A report with a target that regressed, whose name is not ASCII."""
     document = json.loads(SAMPLES.read_text(encoding="utf-8"))
     document["targets"][0]["outcome"] = "text-differs"
     document["targets"][0]["reason"] = "déjà vu"

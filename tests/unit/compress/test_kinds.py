@@ -105,7 +105,7 @@ def test_quantising_obeys_its_options(context, toy_onnx, lines_folder, tmp_path)
         )
     ]
     assert made[1].provenance.options["keep_fp32"] == []
-    assert made[0].digest != made[1].digest, "the head of one is quantised"
+    assert made[0].digest != made[1].digest, "the head of one is quantized"
     assert all(len(artifact.provenance.calibration.ids) == 2 for artifact in made)
     assert {artifact.provenance.parent for artifact in made} == {toy_onnx.digest}
 

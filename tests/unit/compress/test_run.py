@@ -147,7 +147,7 @@ def test_what_is_no_artefact_any_more_is_not_ours_to_replace(run, tmp_path):
     (tmp_path / "out/stages/b/artifact/recogniser.json").unlink()
     _, made = run(*TREE)
     assert made["b"].status is Status.FAILED
-    assert "holds no artefact" in made["b"].reason
+    assert "holds no artifact" in made["b"].reason
 
 
 def test_an_artefact_of_other_content_is_not_taken_although_it_is_whole(run, tmp_path, toy_spec):

@@ -1,4 +1,4 @@
-"""Artefacts: what is written opens again, and anything changed, missing or added is refused."""
+"""Artifacts: what is written opens again, and anything changed, missing or added is refused."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_file_is_found_only_if_it_is_the_only_one(write):
 
 
 def test_an_absent_artifact_is_also_a_missing_file(tmp_path):
-    with pytest.raises(ArtifactNotFoundError, match="no artefact here"):
+    with pytest.raises(ArtifactNotFoundError, match="no artifact here"):
         load_artifact(tmp_path / "nothing")
     assert issubclass(ArtifactNotFoundError, FileNotFoundError)
 
@@ -142,14 +142,14 @@ def test_writing_again_replaces_the_artifact(write):
 def test_a_folder_with_something_else_in_it_is_never_replaced(write, tmp_path):
     (tmp_path / "artifact").mkdir()
     (tmp_path / "artifact" / "thesis.txt").write_text("years of work")
-    with pytest.raises(UsageError, match="holds no artefact"):
+    with pytest.raises(UsageError, match="holds no artifact"):
         write()
     assert (tmp_path / "artifact" / "thesis.txt").read_text() == "years of work"
 
 
 def test_a_file_is_never_replaced_by_an_artifact(write, tmp_path):
     (tmp_path / "artifact").write_text("notes")
-    with pytest.raises(UsageError, match="holds no artefact"):
+    with pytest.raises(UsageError, match="holds no artifact"):
         write()
 
 

@@ -49,7 +49,7 @@ def test_what_json_writes_is_read_as_it_was(document):
         ('{"a": 1' + "0" * 400 + "}", "a: the integer 1000.*0000 has more than 64 bits"),
         (str(2**63), "has more than 64 bits"),
         ("[" + "1" * 5000 + "]", "digits"),
-        ('{"a": 1, "b": 2, "a": 3}', "the key 'a' stands twice"),
+        ('{"a": 1, "b": 2, "a": 3}', "the key 'a' appears twice"),
         ('{"a": "b\\u0000"}', "a: the text 'b.x00' holds a NUL character"),
         ('{"b\\u0000": 1}', "the text 'b.x00' holds a NUL character"),
         ('["\\ud800"]', "half of a surrogate pair"),

@@ -130,8 +130,8 @@ def test_one_package_seen_twice_is_no_collision(register):
 @pytest.mark.parametrize(
     ("cls", "reason", "remedy"),
     [
-        (Broken, "does not load: ImportError('no module named acme_sdk')", "mend or uninstall"),
-        (NoRuntime, "is no runtime", "mend or uninstall"),
+        (Broken, "does not load: ImportError('no module named acme_sdk')", "fix or uninstall"),
+        (NoRuntime, "is not a runtime", "fix or uninstall"),
         (RudeProbe, "its probe raised OSError('libacme.so", "report this"),
         (SilentProbe, "its probe returned None, no Availability", "report this"),
         (NoFormats, "names no formats: ()", "uninstall the package"),
@@ -153,7 +153,7 @@ def test_a_runtime_that_cannot_run_says_why(register, toy_artifact, cls, reason,
 
 def test_a_format_that_the_runtime_does_not_open_is_refused_before_anything_else(register, toy_artifact):
     register(a=OnlyOnnx)
-    with pytest.raises(UnsupportedFormatError, match="opens onnx, ort, this artefact is safetensors"):
+    with pytest.raises(UnsupportedFormatError, match="opens onnx, ort, this artifact is safetensors"):
         registry.open_session(toy_artifact, runtime="a")
 
 

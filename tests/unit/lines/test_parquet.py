@@ -145,7 +145,7 @@ def test_a_column_that_stands_twice_is_refused_by_name(tmp_path, column):
     arrays = {"image": [png()], "text": ["a"], "writer": ["w"], "unused": ["u"]}
     names = [*arrays, column]
     pq.write_table(pa.table([pa.array(arrays[name]) for name in names], names=names), tmp_path / "set.parquet")
-    with pytest.raises(LineDataError, match=f"column '{column}' stands twice"):
+    with pytest.raises(LineDataError, match=f"column '{column}' appears twice"):
         list(read_lines([tmp_path / "set.parquet"]))
 
 

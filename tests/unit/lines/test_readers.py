@@ -158,8 +158,8 @@ def test_a_manifest_takes_windows_line_ends_and_other_separators_within_a_text(t
         ("image\ttext\na.png\ta\tb\n", "row 2 has 3 fields, expected 2"),
         ("image\ttext\na.png\ta\n\nb.png\tb\n", "row 3 has 1 fields"),
         ("image\ttext\na\0.png\ta\n", "row 2: image is .*no path holds NUL"),
-        ("image\ttext\ttext\na.png\ta\tb\n", "column 'text' stands twice"),
-        ("image\ttext\tid\tid\na.png\ta\t1\t2\n", "column 'id' stands twice"),
+        ("image\ttext\ttext\na.png\ta\tb\n", "column 'text' appears twice"),
+        ("image\ttext\tid\tid\na.png\ta\t1\t2\n", "column 'id' appears twice"),
         ("image\ttext\tseen_writer\na.png\ta\tyes\n", "row 2: seen_writer is 'yes', expected true or false"),
     ],
 )

@@ -190,7 +190,7 @@ def test_faults_of_the_file_and_of_the_device_are_told_apart(artifact):
 
 @pytest.mark.usefixtures("fake")
 def test_a_precision_of_other_runtimes_is_refused(artifact):
-    with pytest.raises(UnsupportedFormatError, match="openvino runs fp32, bf16, fp16, int8, this artefact is pal6"):
+    with pytest.raises(UnsupportedFormatError, match="openvino runs fp32, bf16, fp16, int8, this artifact is pal6"):
         open_on(replace(artifact, precision=Precision.PAL6))
 
 

@@ -18,7 +18,7 @@ def test_activations_lie_where_onnx_puts_them(rng, low, high):
     import onnx
 
     quantisation = pytest.importorskip(
-        "onnxruntime.quantization.quant_utils", reason="the oracle is ONNX Runtime's quantiser"
+        "onnxruntime.quantization.quant_utils", reason="the oracle is ONNX Runtime's quantizer"
     )
     zero, step = quantisation.compute_scale_zp(np.float32(low), np.float32(high), np.uint8(0), np.uint8(255))
     nodes = [
@@ -63,7 +63,7 @@ def test_gradients_are_those_of_rounding_that_passes_straight_through(low, high)
 
 def test_weights_are_those_of_the_quantiser(rng):
     quantisation = pytest.importorskip(
-        "onnxruntime.quantization.quant_utils", reason="the oracle is ONNX Runtime's quantiser"
+        "onnxruntime.quantization.quant_utils", reason="the oracle is ONNX Runtime's quantizer"
     )
     from onnx import TensorProto
 

@@ -26,7 +26,7 @@ class ExportStage:
     """
 
     format: str
-    """Format of the artefact."""
+    """Format of the artifact."""
     precision: Precision
     """Its number format."""
     calibration_lines: int = CALIBRATION_LINES
@@ -40,7 +40,7 @@ class ExportStage:
             raise RecipeError(f"no exporter makes {self.format} {self.precision}", remedy=suggestion(wanted, known))
 
     def inputs(self, context: Context) -> Inputs:
-        """Return the lines to calibrate on, if the way there quantises."""
+        """Return the lines to calibrate on, if the way there quantizes."""
         return calibration_inputs(context) if self._calibrated else Inputs()
 
     def make(self, parent: Artifact, out: Path, *, work: Path, context: Context) -> Artifact:  # noqa: ARG002

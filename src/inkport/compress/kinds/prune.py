@@ -1,4 +1,4 @@
-"""``kind = "prune"``: a smaller network, as ``inkport prune apply`` makes it; a ``train`` stage after it heals it."""
+"""``kind = "prune"``: a smaller network, as ``inkport prune apply`` makes it; a ``train`` stage then fine-tunes it."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class PruneStage:
     every: float | None = None
     """Share of every group of channels, heads and hidden units that nothing else names."""
     importance: str | None = None
-    """Measure that chooses what goes; the file's, or group-l2, if left out."""
+    """Importance measure that chooses what is removed; the file's, or group-l2, if left out."""
     multiple: int | None = None
     """What sizes are rounded to; the file's, or 8, if left out."""
     train_lines: int = 512
     """Training lines for Taylor importance and for statistics, spread evenly over all."""
     statistics: bool = False
-    """Whether batch-norm statistics of the result are taken anew on these lines."""
+    """Whether batch-norm statistics of the result are re-estimated on these lines."""
 
     def __post_init__(self) -> None:
         if not self.ratios and self.file is None and self.every is None:

@@ -30,7 +30,7 @@ class QuantizeStage:
     """
 
     onnx: Int8Options | None = None
-    """What is quantised in ONNX, and how."""
+    """What is quantized in ONNX, and how."""
     openvino: OpenVinoInt8Options | None = None
     """The same in OpenVINO; its accuracy control measures the CER on val."""
     blank_bias: bool = False
@@ -40,7 +40,7 @@ class QuantizeStage:
 
     def __post_init__(self) -> None:
         if (self.onnx is None) == (self.openvino is None):
-            raise RecipeError("a quantise stage has either a table 'onnx' or a table 'openvino'")
+            raise RecipeError("a quantize stage has either a table 'onnx' or a table 'openvino'")
         if self.blank_bias and self.onnx is None:
             raise RecipeError("blank_bias is for ONNX")
         if self.calibration_lines < 1:

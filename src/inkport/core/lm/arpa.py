@@ -116,7 +116,7 @@ def read_arpa(path: Path) -> NGrams:
 
     Raises:
         ArtifactNotFoundError: If there is no such file.
-        ArtifactCorruptError: If it is no ARPA file, is damaged, or its tokens are not single symbols.
+        ArtifactCorruptError: If it is not an ARPA file, is damaged, or its tokens are not single symbols.
     """
     if not path.exists():
         raise ArtifactNotFoundError(f"{path}: no such file", remedy="check the path")
@@ -199,11 +199,11 @@ def _unigrams(entries: Iterator[Entry], path: Path) -> dict[str, tuple[float, fl
         name = " " if token == SPACE else token
         if len(name) != 1 and name not in SPECIAL:
             raise ArtifactCorruptError(
-                f"{path}: {name!r} is no single symbol",
+                f"{path}: {name!r} is not a single symbol",
                 remedy=f"train on symbols separated by spaces, with {SPACE} for the space (inkport lm tokens)",
             )
         if name in found:
-            raise ValueError(f"the unigram {token!r} stands twice")
+            raise ValueError(f"the unigram {token!r} appears twice")
         found[name] = log_prob, backoff
     return found
 
@@ -227,7 +227,7 @@ class _Grams:
             key = 0
             for token in tokens:
                 if token not in ids:
-                    raise ValueError(f"{token!r} is no unigram")
+                    raise ValueError(f"{token!r} is not a unigram")
                 key = key << self.bits | ids[token]
             keys.append(key)
             log_probs.append(log_prob)
@@ -235,7 +235,7 @@ class _Grams:
         packed = np.frombuffer(keys, np.uint64) if keys else np.zeros(0, np.uint64)
         order = np.argsort(packed)
         if (packed[order][1:] == packed[order][:-1]).any():
-            raise ValueError(f"a {length}-gram stands twice")
+            raise ValueError(f"a {length}-gram appears twice")
         self.levels.append(
             Level(
                 keys=packed[order],

@@ -65,7 +65,7 @@ def select_lines(dataset: Dataset, folder: Path, split: Split, *, allow_partial:
             published one.
 
     Raises:
-        LineDataError: If a part of the layout is missing or malformed, an id stands twice, or the split is not
+        LineDataError: If a part of the layout is missing or malformed, an id appears twice, or the split is not
             complete and ``allow_partial`` is off.
     """
     if not folder.is_dir():
@@ -125,7 +125,7 @@ def _check(selection: Selection, *, allow_partial: bool) -> None:
     name = f"{selection.dataset.name}, split {selection.split}"
     twice = [id_ for id_, count in Counter(line.id for line in selection.lines).items() if count > 1]
     if twice:
-        raise LineDataError(f"{name}: {len(twice)} ids stand twice, for example {twice[0]!r}")
+        raise LineDataError(f"{name}: {len(twice)} ids appear twice, for example {twice[0]!r}")
     if not selection.lines:
         raise LineDataError(f"{name}: no line with a transcription and an image{_named(selection.refused)}")
     if allow_partial:

@@ -85,7 +85,7 @@ def read_names(path: Path) -> list[str]:
     for name in names:
         check_name(name, path)
         if name in seen:
-            raise LineDataError(f"{path}: {name!r} stands in the list twice")
+            raise LineDataError(f"{path}: {name!r} appears in the list twice")
         seen.add(name)
     return names
 

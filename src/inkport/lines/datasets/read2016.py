@@ -54,7 +54,7 @@ def read_page(path: Path) -> PageLayout:
     """Read a PAGE XML file, whatever the year of its schema.
 
     Raises:
-        LineDataError: If it is no PAGE XML, or a line has no id or no usable outline.
+        LineDataError: If it is not PAGE XML, or a line has no id or no usable outline.
     """
     page = parse_xml(path, root="PcGts").find("Page")
     if page is None:
@@ -120,7 +120,7 @@ def _text(line: Element, where: str) -> str:
     try:
         ranked = sorted(line.findall("TextEquiv"), key=lambda element: int(element.get("index", "0")))
     except ValueError as error:
-        raise LineDataError(f"{where}: <TextEquiv> with an index that is no number") from error
+        raise LineDataError(f"{where}: <TextEquiv> with an index that is not a number") from error
     return collapsed(ranked[0].findtext("Unicode")) if ranked else ""
 
 

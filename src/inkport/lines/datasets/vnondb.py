@@ -51,7 +51,7 @@ def read_ink(path: Path) -> list[InkLine]:
     """Return the trace groups of an InkML file, in order.
 
     Raises:
-        LineDataError: If the file is no InkML, or a group has no id or a trace that is not made of points.
+        LineDataError: If the file is not InkML, or a group has no id or a trace that is not made of points.
     """
     lines = []
     for group in parse_xml(path, root="ink").iterfind("traceGroup"):

@@ -37,7 +37,7 @@ GENEROUS = Budget(cer_margin=0.3)
 
 @pytest.fixture
 def run(install, fake_runtime, fake_artifact, audit):
-    """Verify fake runtimes, one target each, against a faithful reference; ``refused`` have no artefact."""
+    """Verify fake runtimes, one target each, against a faithful reference; ``refused`` have no artifact."""
 
     def run_harness(
         *runtimes,

@@ -65,7 +65,7 @@ def test_the_graph_is_folded_and_only_batch_and_width_vary(toy_onnx):
 
 @pytest.fixture
 def earlier(toy_onnx: Artifact, tmp_path: Path) -> Artifact:
-    """An artefact that is there before an export fails."""
+    """An artifact that is there before an export fails."""
     folder = tmp_path / "onnx-fp32"
     folder.mkdir()
     for file in toy_onnx.path.iterdir():

@@ -46,7 +46,7 @@ def trained(source, images, out, calibration):
 
 @pytest.fixture(scope="module")
 def toy(toy_artifact, toy_calibration, tmp_path_factory):
-    """Weights of the toy with learned ranges, their network in int8, and the folder of their artefacts."""
+    """Weights of the toy with learned ranges, their network in int8, and the folder of their artifacts."""
     out = tmp_path_factory.mktemp("toy-qat")
     weights, quantised = trained(toy_artifact.file(".safetensors"), toy_calibration.inputs, out, toy_calibration.record)
     return weights, quantised, out
@@ -69,7 +69,7 @@ def relative(found, wanted) -> float:
 
 
 def rounded(artifact) -> dict[str, tuple[float, int]]:
-    """Return step and zero point of every activation that is quantised."""
+    """Return step and zero point of every activation that is quantized."""
     graph = onnx.load(artifact.file(".onnx")).graph
     tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     return {
@@ -106,7 +106,7 @@ def test_the_graph_computes_what_training_computed(toy, toy_learned, rng):
 
 
 def test_the_shipped_network_reads_as_in_training(tmp_path):
-    """Ties send some sums another way, and what follows is rounded anew; texts must hardly notice."""
+    """Ties send some sums another way, and what follows is rounded again; texts must hardly notice."""
     from importlib.resources import files
 
     source = files("inkport.model") / "shipped" / "convtext-tiny" / "weights.safetensors"

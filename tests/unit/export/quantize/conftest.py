@@ -64,7 +64,7 @@ def reader():
 
 @pytest.fixture(scope="session")
 def source(toy_spec, tmp_path_factory):
-    """The reader as an ONNX artefact in fp32."""
+    """The reader as an ONNX artifact in fp32."""
     path = tmp_path_factory.mktemp("reader") / "onnx-fp32"
     with new_artifact(
         path, spec=toy_spec, format="onnx", precision=Precision.FP32, provenance=Provenance(stage="test")

@@ -99,7 +99,7 @@ def test_the_artefact_records_lines_options_and_origin(toy_artifact, toy_onnx, t
 
 
 def steps(artifact) -> dict[str, tuple[float, int]]:
-    """Return scale and zero point of every activation that is quantised."""
+    """Return scale and zero point of every activation that is quantized."""
     graph = onnx.load(artifact.file(".onnx")).graph
     tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     return {
@@ -160,7 +160,7 @@ def test_an_impossible_percentile_is_refused():
 
 
 def quantised_operators(artifact) -> set[str]:
-    """Return the names of the operators whose weights or inputs are all quantised."""
+    """Return the names of the operators whose weights or inputs are all quantized."""
     graph = onnx.load(artifact.file(".onnx")).graph
     made = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
     return {n.name for n in graph.node if n.op_type in {"Conv", "MatMul"} and set(n.input[:2]) <= made}

@@ -103,7 +103,7 @@ def test_signed_activations_unsigned_weights_and_fp32_products_are_none_of_it():
 
 
 def test_weights_of_seven_bits_cannot_saturate(toy_onnx, toy_int8, toy_calibration, tmp_path):
-    """The graph of the real quantiser, checked by multiplying out its weights."""
+    """The graph of the real quantizer, checked by multiplying out its weights."""
     found = saturating_nodes(onnx.load(toy_int8.file(".onnx")))
     assert len(found) > 5
     assert {node.operator for node in found} == {"Conv", "MatMul"}

@@ -122,7 +122,7 @@ def test_a_split_without_a_usable_line_and_ids_that_stand_twice_are_refused_alwa
     dataset = sized("iam", 2)
     for lines, message in (
         ([Listed(id="a", missing="gone")], "no line with a transcription and an image\n  a: gone"),
-        ([Listed(id="a", text="x")] * 2, "1 ids stand twice, for example 'a'"),
+        ([Listed(id="a", text="x")] * 2, "1 ids appear twice, for example 'a'"),
     ):
         changed = dataclasses.replace(dataset, read=lambda *_, lines=lines: iter(lines))
         with pytest.raises(LineDataError, match=message):

@@ -69,7 +69,7 @@ def test_two_lists_for_one_split_are_not_chosen_between(iam):
     ("names", "message"),
     [
         ("", "the list is empty"),
-        ("a01-000u\na01-000u\n", "'a01-000u' stands in the list twice"),
+        ("a01-000u\na01-000u\n", "'a01-000u' appears in the list twice"),
         ("../../secret\n", "'../../secret' is not the name of a file"),
         ("form1\n", "'form1' is neither a form"),
     ],

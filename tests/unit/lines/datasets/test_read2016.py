@@ -84,7 +84,7 @@ def test_a_damaged_page_is_an_image_error(read2016):
         ("20,30 119,30 119,59 20,59", "20,30 119,30", "an outline of 2 points"),
         ("20,30 119,30 119,59 20,59", "20,30 119,x 119,59", "not pairs of whole numbers"),
         ("20,30 119,30 119,59 20,59", "20,30 119 119,59", "not pairs of whole numbers"),
-        ("<TextEquiv><Unicode>S", '<TextEquiv index="a"><Unicode>S', "an index that is no number"),
+        ("<TextEquiv><Unicode>S", '<TextEquiv index="a"><Unicode>S', "an index that is not a number"),
         ('standalone="yes"?>', "?><!DOCTYPE x [<!ENTITY a 'b'>]>", "declares the entity 'a', which is refused"),
     ],
 )

@@ -55,8 +55,8 @@ def test_arms_change_their_keys_alone(ablation, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (('reference = "none"', 'reference = "nobody"'), "'nobody' is no arm"),
-        (("[4, 5]", "[4, 4]"), "one stands twice"),
+        (('reference = "none"', 'reference = "nobody"'), "'nobody' is not an arm"),
+        (("[4, 5]", "[4, 4]"), "one appears twice"),
         (("[4, 5]", "[]"), "at least one arm, one seed"),
         (('val = ["v"]', "val = []"), "one line set"),
         (("[arms.fast]", '[arms."../fast"]'), "names of arms"),

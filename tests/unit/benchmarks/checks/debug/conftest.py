@@ -41,7 +41,7 @@ def toy_graph(toy_onnx):
 
 @pytest.fixture(scope="session")
 def opened(debug_image):
-    """Open and trace an artefact with a runtime; clean ones once per run."""
+    """Open and trace an artifact with a runtime; clean ones once per run."""
     known = {}
 
     def trace(artifact: Artifact, runtime: str = "onnxruntime"):
@@ -56,7 +56,7 @@ def opened(debug_image):
 
 @pytest.fixture
 def compared(toy_graph, debug_image, opened, toy_onnx):
-    """Compare two artefacts, the second by default in ONNX Runtime, by the operators of the toy's fp32 graph."""
+    """Compare two artifacts, the second by default in ONNX Runtime, by the operators of the toy's fp32 graph."""
 
     def compare(second, runtime="onnxruntime", *, first=None):
         left, right = first or opened(toy_onnx), opened(second, runtime)
@@ -67,7 +67,7 @@ def compared(toy_graph, debug_image, opened, toy_onnx):
 
 @pytest.fixture
 def planted(tmp_path):
-    """Return a copy of an ONNX artefact whose model a function has changed."""
+    """Return a copy of an ONNX artifact whose model a function has changed."""
 
     def plant(source: Artifact, change) -> Artifact:
         model = onnx.load(source.file(".onnx"))

@@ -107,7 +107,7 @@ def test_an_epsilon_changed_in_mil_is_found(toy_package, judged, tmp_path):
 
 
 def test_an_operator_that_is_wrong_only_with_its_quantiser_is_cut_out_with_it(toy_graph, tmp_path):
-    """As OpenVINO's normalisation of a quantised input: alone it is right."""
+    """As OpenVINO's normalisation of a quantized input: alone it is right."""
     from inkport.benchmarks.checks.debug.judge import Fault, Finding
     from inkport.benchmarks.checks.debug.side import Match, Side
     from inkport.core.runtime import Intermediate

@@ -1,4 +1,4 @@
-"""docs/invariance.md and docs/flip-forecast.md name every relation, kind and option, and their example is a targets file."""
+"""docs/invariance.md and docs/flip-forecast.md name relations, kinds and options; their example is a targets file."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def test_results_of_something_else_are_refused(kit, answer, rewrite):
     strangers = {
         "answers the kit 000000000000": {"kit": "0" * 64},
         "ran the target 'other', the kit has acme fp32": {"target": "other"},
-        "ran the artefact 111111111111": {"artifact": "1" * 64},
+        "ran the artifact 111111111111": {"artifact": "1" * 64},
     }
     for message, fields in strangers.items():
         with pytest.raises(SpecMismatchError, match=message):

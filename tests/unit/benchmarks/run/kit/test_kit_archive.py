@@ -61,7 +61,7 @@ def test_a_member_that_stands_twice_is_refused(second, path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("twice", b"1")
         archive.writestr(second, b"2")
-    with pytest.raises(ArtifactCorruptError, match="stands twice"):
+    with pytest.raises(ArtifactCorruptError, match="appears twice"):
         read(path)
 
 
