@@ -20,6 +20,7 @@ DOCS = ROOT / "docs"
 PAGES = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 """In the navigation, whether linked to or not."""
 FOLDER = "repository"
+SEARCHED = {*(f"{FOLDER}/{name}" for name in PAGES), "results/README.md"}
 GENERATED = "reference/cli.md"
 """Made of the help of commands, which is plain text."""
 LINK = re.compile(r"(?<!`)(\[[^\]]*\]\()([^)\s#:]+)(#[^)\s]*)?(?=\))")
@@ -52,6 +53,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     origin = ROOT / uri.removeprefix(f"{FOLDER}/") if uri.startswith(f"{FOLDER}/") else DOCS / uri
     if not origin.is_file():
         return markdown
+    # Reports and listings are found by way of the pages that link to them; their figures would bury what explains them.
+    if uri.startswith((f"{FOLDER}/", "results/")) and uri not in SEARCHED:
+        page.meta["search"] = {"exclude": True}
 
     def moved(match: re.Match[str]) -> str:
         target = (origin.parent / match[2]).resolve()

@@ -1,7 +1,7 @@
 """The commands of docs/tutorials run, and print what the page shows.
 
 A block ``toml title="NAME"`` is written to that file. A block ``console`` has commands after ``$``, each with what it
-prints (progress left out), ``...`` for anything. Figures change with the weights: that there is one is compared, not its value.
+prints on standard output, ``...`` for anything. Figures change with the weights: only that there is one is compared.
 """
 
 from __future__ import annotations
