@@ -4,19 +4,23 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test mutants campaign check-full release-check release
+.PHONY: demo test site mutants campaign check-full release-check release
 
 # Prove the shipped model on the shipped lines in every runtime, and print the table.
 demo: .venv/.demo
 	$(BIN)/inkport verify
 
 # Everything that must hold before a change is merged.
-test: .venv/.test .venv/.web .venv/.arm64 .venv/.cpp .venv/.ssh
+test: .venv/.test .venv/.web .venv/.arm64 .venv/.cpp .venv/.ssh site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+# The documents as a site, in out/site: open out/site/index.html. A dead link or a page that is nowhere in the navigation fails.
+site: .venv/.test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 # All that there is to check without new weights: `make test`, then what takes half an hour each. Each says how far it is.
 check-full:
@@ -63,7 +67,7 @@ release: .venv/.test
 	@touch $@
 
 .venv/.test: .venv/.demo
-	$(BIN)/pip install --quiet --quiet --editable '.[export,nncf,coreml,litert-export,executorch,ncnn-export,train,prune,render,loadgen]' --group test --group lint
+	$(BIN)/pip install --quiet --quiet --editable '.[export,nncf,coreml,litert-export,executorch,ncnn-export,train,prune,render,loadgen]' --group test --group lint --group docs
 	@touch $@
 
 .venv/.mutation: .venv/.test

@@ -273,6 +273,7 @@ def _signed(interval: list[float]) -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
+    "demo": partial(printed, "verify-samples", datasets=False),
     "verify-samples": partial(printed, "verify-samples", datasets=True),
     "verify-test": partial(printed, "verify-test", datasets=False),
     "tiny-identity": partial(identity, "verify-test"),

@@ -38,7 +38,7 @@ from inkport.core.target import load_targets
 from inkport.runtimes.child import TIMEOUT_S
 
 
-kit = App(name="kit", help="Lock a model with its proof into one archive, run it anywhere, and judge the results.")
+kit = App(name="kit", help="Pack a model with everything that proves a port, run it anywhere, and judge the result.")
 
 
 @kit.command

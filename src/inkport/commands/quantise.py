@@ -46,7 +46,7 @@ from inkport.lines.roles import refuse_test_lines
 
 quantise = App(
     name="quantise",
-    help="Make int8 artifacts, find the operators that do harm, and undo what can be undone.",
+    help="Make int8 artifacts, find the operators that int8 harms, and correct the bias of the blank.",
     # For the lists among the settings, which stand in dataclasses that know no command line.
     default_parameter=Parameter(consume_multiple=True),
 )
