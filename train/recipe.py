@@ -87,13 +87,16 @@ class AugmentRecipe:
     """Largest darkening of the paper: an even tint, stains and grain."""
     neighbours: float = 0.0
     """Probability that strokes of another line reach into the image from above or below."""
+    crop: float = 0.0
+    """Probability that a line is cropped otherwise, as a finder of lines may (``inkport.train.crop``)."""
     join: float = 0.0
     """Probability that a line is followed by another short one, with a space between their texts."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.spans <= MOST_SPANS or not all(0 <= x <= 1 for x in (self.paper, self.neighbours, self.join)):
+        shares = (self.paper, self.neighbours, self.crop, self.join)
+        if not 0 <= self.spans <= MOST_SPANS or not all(0 <= share <= 1 for share in shares):
             raise RecipeError(
-                f"augment: spans must be within 0..{MOST_SPANS}, paper, neighbours and join within 0..1: {self}"
+                f"augment: spans must be within 0..{MOST_SPANS}, paper, neighbours, crop and join within 0..1: {self}"
             )
         if not 0 <= self.perspective < 1:
             raise RecipeError(f"augment: perspective must be at least 0 and below 1, found {self.perspective}")
@@ -215,6 +218,10 @@ class Recipe:
     """Two views of each line that must be read alike, if any."""
     tcm: ContextRecipe | None = None
     """The Textual Context Module, if any."""
+    licence: str = ""
+    """What whoever uses the weights has to keep to; exported files say so, with what the weights to start from say."""
+    attribution: str = ""
+    """Whom to credit, the same way."""
     network: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the network that differ from those that its name stands for."""
 

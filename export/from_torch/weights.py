@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.target import Precision
 from inkport.export.record import tool_versions, with_line_digests
 from inkport.model.weights import load_weights
+
+
+def told_in(provenance: Any, key: str) -> str:
+    """Return what weights and all that they descend from say under a key: each text once, the nearest first."""
+    texts: dict[str, None] = {}
+
+    def walk(value: Any) -> None:
+        if isinstance(value, Mapping):
+            if isinstance(text := value.get(key), str) and text:
+                texts.setdefault(text)
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, (list, tuple)):
+            for inner in value:
+                walk(inner)
+
+    walk(provenance)
+    return "; ".join(texts)
 
 
 def safetensors_from_weights(weights: Path, out: Path) -> Artifact:
@@ -23,7 +43,15 @@ def safetensors_from_weights(weights: Path, out: Path) -> Artifact:
         ArtifactCorruptError: If it is not one of ours.
     """
     loaded = load_weights(weights)
-    provenance = with_line_digests(Provenance(stage="train", tools=tool_versions(), options=loaded.provenance))
+    provenance = with_line_digests(
+        Provenance(
+            stage="train",
+            tools=tool_versions(),
+            options=loaded.provenance,
+            licence=told_in(loaded.provenance, "licence"),
+            attribution=told_in(loaded.provenance, "attribution"),
+        )
+    )
     with new_artifact(
         out, spec=loaded.spec, format="safetensors", precision=Precision.FP32, provenance=provenance
     ) as folder:
