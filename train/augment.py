@@ -1,9 +1,10 @@
 """Augmentation of a whole batch on its device, in one pass.
 
-One sampling grid does scale, slant, slope, shift, perspective and elastic distortion; then neighbouring lines, stroke
-width, blur, paper, contrast, gamma, shade, noise and masked spans. Every random number comes from the generators handed
-in, so a step's augmentation depends on the seed and the step alone. Widths are drawn on the host, which must know the
-shapes of what it asks for: it never waits for the device to tell them.
+Some lines are cropped otherwise first. Then one sampling grid does scale, slant, slope, shift, perspective and elastic
+distortion; then neighbouring lines, stroke width, blur, paper, contrast, gamma, shade, noise and masked spans. Every
+random number comes from the generators handed in, so a step's augmentation depends on the seed and the step alone.
+Widths are drawn on the host, which must know the shapes of what it asks for: it never waits for the device to tell
+them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from inkport.train.crop import recrop
 from inkport.train.device import send
 from inkport.train.draw import Draw, Generators
 from inkport.train.recipe import AugmentRecipe
@@ -44,6 +46,7 @@ def augment(
     *,
     multiple: int,
     views: int = 1,
+    background: float = 1.0,
 ) -> Augmented:
     """Distort a batch.
 
@@ -56,8 +59,11 @@ def augment(
         multiple: The new widths are multiples of this.
         views: How many versions of each line to make. They share all geometry, so that their frames belong
             together, and differ in all else.
+        background: Gray of the padding.
     """
     device = images.device
+    if recipe.crop > 0:
+        images, widths = recrop(images, widths, least, recipe.crop, generators, background=background)
     stretch = Draw(len(images), generators.host, widths.device).symmetric(recipe.scale_x)
     scale = torch.maximum(1 + stretch, least / widths)
     new_widths = (widths * scale).ceil().long()

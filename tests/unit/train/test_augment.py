@@ -91,6 +91,7 @@ def test_scaling_really_scales():
         "perspective",
         "paper",
         "neighbours",
+        "crop",
     ],
 )
 def test_every_part_does_something(batch, part):
