@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from inkport.core.errors import ArtifactCorruptError
+from inkport.core.onnx_metadata import ONNX_BYTES
 from inkport.core.reading import read_bytes
-
-
-ONNX_BYTES = (2 << 30) - 1
-"""Largest ONNX file, without the values that it keeps in files of their own; protobuf reads no larger message."""
 
 
 def load_onnx(path: Path, *, values: bool = True) -> Any:

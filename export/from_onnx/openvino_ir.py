@@ -12,7 +12,7 @@ from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ExportError
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
-from inkport.export.graph import onnx_forward
+from inkport.export.graph import bare_onnx, onnx_forward
 from inkport.export.record import derived_artifact
 
 
@@ -34,7 +34,7 @@ def openvino_from_onnx(source: Artifact, out: Path) -> Artifact:
     path = source.file(".onnx")
     try:
         # Not convert_model: its result has other bytes every time.
-        model = ov.Core().read_model(path)
+        model = ov.Core().read_model(bare_onnx(path))
         name_operations(model)
         compiled = ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     except RuntimeError as error:

@@ -18,6 +18,7 @@ from inkport.core.config import to_plain
 from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.target import Precision
 from inkport.export.from_onnx.openvino_ir import name_operations
+from inkport.export.graph import bare_onnx
 from inkport.export.quantize.accuracy import AccuracyControl, Drop, ValidationSet, validation_function
 from inkport.export.quantize.calibration import CalibrationSet
 from inkport.export.quantize.onnx_int8 import Int8Options, Part, nodes_of
@@ -74,7 +75,7 @@ def int8_openvino_from_onnx(
     path = source.file(".onnx")
     drop: Drop | None = None
     with failing(STAGE, path):
-        model = ov.Core().read_model(path)
+        model = ov.Core().read_model(bare_onnx(path))
         # Before too: NNCF keeps the names that it finds, and those are not the same twice.
         name_operations(model)
         names = _operations(model, nodes_of(load_onnx(path), options.keep_fp32))

@@ -9,7 +9,7 @@ import pytest
 from inkport.benchmarks.checks.kit import readers
 from inkport.benchmarks.run import reference
 from inkport.benchmarks.run.kit.result import open_result
-from inkport.core.preprocess import prepare
+from inkport.core.preprocess import prepare_bytes
 
 
 TARGET = '[[target]]\nname = "{name}"\nruntime = "onnxruntime"\nprecision = "int8"\nbudget = {{ cer_margin = 9.0 }}\n'
@@ -68,7 +68,7 @@ def test_wrong_stages_are_exit_code_1_and_strangers_2(inkport, made, files, tmp_
     kit, result = files["--out"], tmp_path / "r.zip"
     made()
     with monkeypatch.context() as patched:
-        patched.setattr(readers, "prepare", lambda gray, spec: 1 - prepare(gray, spec))
+        patched.setattr(readers, "tensor_stage", lambda gray, spec: 255 - prepare_bytes(gray, spec))
         assert inkport("kit", "run", kit, "--out", result).code == 0
     code, out, _ = inkport("kit", "check", kit, result)
     assert code == 1
