@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.onnx_metadata import ONNX_BYTES, without_metadata
+from inkport.core.reading import read_bytes
 from inkport.core.spec import RecogniserSpec
 from inkport.export.agreement import Forward
 
@@ -34,6 +36,15 @@ def portable_bytes(model: Any) -> bytes:
     onnx.checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
+
+
+def bare_onnx(path: Path) -> bytes:
+    """Return an ONNX file's bytes without what it says of itself, which other formats would take over as theirs.
+
+    Raises:
+        ArtifactCorruptError: If it is no ONNX file.
+    """
+    return without_metadata(read_bytes(path, limit=ONNX_BYTES), where=str(path))
 
 
 def onnx_forward(model: bytes | Path, spec: RecogniserSpec) -> Forward:

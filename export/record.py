@@ -11,8 +11,8 @@ from typing import Any
 
 from inkport import __version__
 from inkport.core.artifact import Artifact, Calibration, Provenance, new_artifact
-from inkport.core.attribution import ATTRIBUTION, attributions
 from inkport.core.config import to_plain
+from inkport.core.onnx_metadata import MODEL_FILE, with_metadata
 from inkport.core.target import Precision
 from inkport.lines.roles import LINE_DIGESTS, flat_provenance, merge_records
 
@@ -24,8 +24,6 @@ def tool_versions(*distributions: str) -> dict[str, str]:
 
 def with_line_digests(provenance: Provenance, *, inherited: Mapping[str, str] | None = None) -> Provenance:
     """Return a provenance with the digests of all lines in its settings and its calibration in their one place.
-
-    Attributions in its settings, which stay there, are gathered as well.
 
     Args:
         provenance: As a stage fills it in.
@@ -40,7 +38,6 @@ def with_line_digests(provenance: Provenance, *, inherited: Mapping[str, str] | 
         provenance,
         options=found["options"],
         calibration=None if calibration is None else replace(calibration, line_digests={}),
-        attribution=attributions({ATTRIBUTION: provenance.attribution, "options": provenance.options}),
         line_digests=merge_records(inherited or {}, found.get(LINE_DIGESTS, {})),
     )
 
@@ -59,6 +56,8 @@ def derived_artifact(
 ) -> Iterator[Path]:
     """Yield an empty folder to fill; when the block ends it becomes the artifact at ``out``.
 
+    An ONNX file in it gets its metadata then (``inkport.core.onnx_metadata``).
+
     Args:
         out: The artifact's directory; what was there stays if the block fails.
         source: What it is made from.
@@ -76,8 +75,13 @@ def derived_artifact(
         tools=tool_versions(*tools),
         options=options,
         calibration=calibration,
+        licence=source.provenance.licence,
         attribution=source.provenance.attribution,
     )
     provenance = with_line_digests(provenance, inherited=source.provenance.line_digests)
     with new_artifact(out, spec=source.spec, format=format, precision=precision, provenance=provenance) as folder:
         yield folder
+        if format == "onnx":
+            file = folder / MODEL_FILE
+            data = with_metadata(file.read_bytes(), source.spec, precision=precision, provenance=provenance)
+            file.write_bytes(data)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from inkport.core.attribution import ATTRIBUTION
+from inkport.core.attribution import ATTRIBUTION, LICENCE
 from inkport.core.charset import BLANK, Charset
 from inkport.core.errors import ArtifactCorruptError, RecipeError, RuntimeUnavailableError, needing
 from inkport.core.files import sha256_file
@@ -41,6 +41,8 @@ CREDIT = (
     "frame every four columns, another charset, trained on."
 )
 """What everything that descends from these weights says, as sections 4(b) and 4(c) of the licence ask."""
+TERMS = f"Apache License 2.0 ({MODEL})"
+"""On what terms they are to be had."""
 CONVOLUTIONS = (
     *(68, 69, 70, 71, 72),
     *(74, 7, 8, 75, 76, 78, 79, 80, 82, 83, 84),
@@ -137,7 +139,7 @@ def pretrained(spec: RecogniserSpec, file: Path | None = None) -> Weights:
     return Weights(
         spec=spec,
         config={"height": config.height},
-        provenance={"pretrained": {"model": MODEL, "sha256": sha256_file(path)}, ATTRIBUTION: [CREDIT]},
+        provenance={"pretrained": {"model": MODEL, "sha256": sha256_file(path)}, LICENCE: TERMS, ATTRIBUTION: CREDIT},
         tensors=deploy_tensors(network),
     )
 

@@ -10,12 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.errors import ArtifactCorruptError, RuntimeExecutionError
+from inkport.core.onnx_metadata import ONNX_BYTES
 from inkport.core.reading import read_bytes
 from inkport.core.runtime import Intermediate
-
-
-ONNX_BYTES = (2 << 30) - 1
-"""Largest ONNX file, without the values that it keeps in files of their own; protobuf reads no larger message."""
 
 
 def load_onnx(path: Path, *, values: bool = True) -> Any:

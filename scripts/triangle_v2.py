@@ -85,10 +85,9 @@ class Row:
     @property
     def faults(self) -> list[str]:
         """What it was to show and does not."""
-        name = f"{self.model} {self.precision}, {self.shift} bits"
-        wrong = [f"{name}: {self.parity.equivalence.verdict}"] * (
-            self.parity.equivalence.verdict is not Verdict.EQUIVALENT
-        )
+        name, judged = f"{self.model} {self.precision}, {self.shift} bits", self.parity.equivalence
+        known = ", though proven to be no more than the margin worse" if judged.non_inferior else ""
+        wrong = [f"{name}: {judged.verdict}{known}"] * (judged.verdict is not Verdict.EQUIVALENT)
         return wrong + [
             f"{name}: {100 * found.delta:+.2f} points on {found.dataset}"
             for found in self.parity.datasets

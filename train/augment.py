@@ -1,9 +1,10 @@
 """Augmentation of a whole batch on its device, in one pass.
 
-One sampling grid does scale, slant, slope, shift, clipped ends, perspective and elastic distortion; then neighbouring
-lines, stroke width, blur, faint ink, rulings, paper, contrast, gamma, shade, noise and masked spans. Every random
-number comes from the generators handed in, so a step's augmentation depends on the seed and the step alone. Widths are
-drawn on the host, which must know the shapes of what it asks for: it never waits for the device to tell them.
+Some lines are cropped otherwise first. Then one sampling grid does scale, slant, slope, shift, clipped ends,
+perspective and elastic distortion; then neighbouring lines, stroke width, blur, faint ink, rulings, paper, contrast,
+gamma, shade, noise and masked spans. Every random number comes from the generators handed in, so a step's augmentation
+depends on the seed and the step alone. Widths are drawn on the host, which must know the shapes of what it asks for: it
+never waits for the device to tell them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from inkport.train.crop import recrop
 from inkport.train.device import send
 from inkport.train.draw import Draw, Generators
 from inkport.train.pencil import fade
@@ -52,11 +54,12 @@ def augment(
     *,
     multiple: int,
     views: int = 1,
+    background: float = 1.0,
 ) -> Augmented:
     """Distort a batch.
 
     Args:
-        images: float32 (n, 1, h, w), 0 black .. 1 white, padded right; a right end that is clipped leaves white.
+        images: float32 (n, 1, h, w), 0 black .. 1 white, padded right with the background.
         widths: int64 (n,) on the host, columns that belong to each line.
         least: int64 (n,) on the host, columns each line must keep so that CTC has a path.
         recipe: Strengths.
@@ -64,8 +67,11 @@ def augment(
         multiple: The new widths are multiples of this.
         views: How many versions of each line to make. They share all geometry, so that their frames belong
             together, and differ in all else.
+        background: Gray of the padding.
     """
     device = images.device
+    if recipe.crop > 0:
+        images, widths = recrop(images, widths, least, recipe.crop, generators, background=background)
     draw = Draw(len(images), generators.host, widths.device)
     stretch = _stretch(recipe, draw)
     cut = _cuts(widths, images.shape[2], recipe, draw)
@@ -81,7 +87,7 @@ def augment(
     if recipe.cut > 0:
         beyond = torch.arange(canvas, device=device) >= send(content, device)[:, None]
         clipped = send(cut.sum(dim=0), device)[:, None] > 0
-        images = torch.where((beyond & clipped)[:, None, None], 1.0, images)
+        images = torch.where((beyond & clipped)[:, None, None], background, images)
     if views > 1:
         draw = Draw(views * len(images), generators.device, device)
         images, new_widths = images.repeat(views, 1, 1, 1), new_widths.repeat(views)

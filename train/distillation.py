@@ -12,10 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inkport.core.attribution import ATTRIBUTION, attributions
+from inkport.core.attribution import credits_of
 from inkport.core.charset import BLANK
 from inkport.model.recogniser import Recogniser, TrainOutput
-from inkport.model.weights import Weights
 from inkport.train.dataset import Sampler
 from inkport.train.device import Group, send
 from inkport.train.objectives import Step, context_width, ctc_loss
@@ -186,7 +185,7 @@ def lineage(data: Prepared, objectives: Mapping[str, object]) -> dict[str, Any]:
         return {}
     pairs = zip(data.teacher.members, data.teacher.digests, strict=True)
     first, *more = [
-        {"name": weights.spec.name, "version": weights.spec.version, "sha256": digest} | _credits(weights)
+        {"name": weights.spec.name, "version": weights.spec.version, "sha256": digest} | credits_of(weights.provenance)
         for weights, digest in pairs
     ]
     told: dict[str, Any] = {"teacher": first} | ({"more": more} if more else {})
@@ -196,11 +195,6 @@ def lineage(data: Prepared, objectives: Mapping[str, object]) -> dict[str, Any]:
     if data.lines.unlabelled:
         told["unlabelled_lines"] = {"count": data.lines.unlabelled, "sha256": data.unlabelled_digest}
     return {"distil": told}
-
-
-def _credits(weights: Weights) -> dict[str, Any]:
-    named = attributions(weights.provenance)
-    return {ATTRIBUTION: list(named)} if named else {}
 
 
 def run_digest(recipe: Recipe, data: Prepared) -> str:

@@ -160,6 +160,7 @@ class Trainer:
             generators(self.device, seed),
             multiple=recipe.preprocess.width_multiple,
             views=count,
+            background=recipe.preprocess.background,
         )
         return Step(
             images=self._normalised(augmented.images),

@@ -100,6 +100,8 @@ class AugmentRecipe:
     """Largest darkening of the paper: an even tint, stains and grain."""
     neighbours: float = 0.0
     """Probability that strokes of another line reach into the image from above or below."""
+    crop: float = 0.0
+    """Probability that a line is cropped otherwise, as a finder of lines may (``inkport.train.crop``)."""
     join: float = 0.0
     """Probability that a line is followed by another short one, with a space between their texts."""
     widen: float = 0.0
@@ -112,10 +114,10 @@ class AugmentRecipe:
     """Probability that the paper is ruled: dotted, dashed, with whole lines, or squared."""
 
     def __post_init__(self) -> None:
-        shares = (self.paper, self.neighbours, self.join, self.cut, self.faint, self.ruling)
+        shares = (self.paper, self.neighbours, self.crop, self.join, self.cut, self.faint, self.ruling)
         if not 0 <= self.spans <= MOST_SPANS or not all(0 <= x <= 1 for x in shares):
             raise RecipeError(
-                f"augment: spans must be within 0..{MOST_SPANS}, paper, neighbours, join, cut, faint and ruling "
+                f"augment: spans must be within 0..{MOST_SPANS}, paper, neighbours, crop, join, cut, faint and ruling "
                 f"within 0..1: {self}"
             )
         if not 0 <= self.widen <= MOST_WIDENING:
@@ -252,6 +254,10 @@ class Recipe:
     """Two views of each line that must be read alike, if any."""
     tcm: ContextRecipe | None = None
     """The Textual Context Module, if any."""
+    licence: str = ""
+    """What whoever uses the weights has to keep to; exported files say so, with what the weights to start from say."""
+    attribution: str = ""
+    """Whom to credit, the same way."""
     network: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the network that differ from those that its name stands for."""
 

@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 from inkport.core.artifact import Artifact, load_artifact
-from inkport.core.errors import ExportError
+from inkport.core.errors import ArtifactCorruptError, ExportError
 from inkport.core.target import Precision
 from inkport.export.agreement import FP16_TOLERANCE, require_agreement
-from inkport.export.graph import name_operations, onnx_forward, openvino_forward
+from inkport.export.graph import bare_onnx, name_operations, onnx_forward, openvino_forward
 from inkport.export.record import derived_artifact
 
 
@@ -31,10 +31,10 @@ def openvino_from_onnx(source: Artifact, out: Path) -> Artifact:
     path = source.file(".onnx")
     try:
         # Not convert_model: its result has other bytes every time.
-        model = ov.Core().read_model(path)
+        model = ov.Core().read_model(bare_onnx(path))
         name_operations(model)
         run_openvino = openvino_forward(model)
-    except RuntimeError as error:
+    except (RuntimeError, ArtifactCorruptError) as error:
         raise ExportError(f"{STAGE}: {path}: {error}") from error
 
     require_agreement(STAGE, source.spec, onnx_forward(path, source.spec), run_openvino)

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
+from inkport.core.attribution import ATTRIBUTION, LICENCE, told_in
 from inkport.core.preprocess import PreprocessSpec
 from inkport.core.target import Precision
 from inkport.export.agreement import Forward
@@ -70,7 +71,15 @@ def safetensors_from_weights(weights: Path, out: Path) -> Artifact:
         ArtifactCorruptError: If it is not one of ours.
     """
     loaded = load_weights(weights)
-    provenance = with_line_digests(Provenance(stage="train", tools=tool_versions(), options=loaded.provenance))
+    provenance = with_line_digests(
+        Provenance(
+            stage="train",
+            tools=tool_versions(),
+            options=loaded.provenance,
+            licence=told_in(loaded.provenance, LICENCE),
+            attribution=told_in(loaded.provenance, ATTRIBUTION),
+        )
+    )
     with new_artifact(
         out, spec=loaded.spec, format="safetensors", precision=Precision.FP32, provenance=provenance
     ) as folder:

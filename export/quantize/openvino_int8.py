@@ -19,7 +19,7 @@ from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.metrics import cer
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
-from inkport.export.graph import compile_fp32, name_operations, openvino_forward
+from inkport.export.graph import bare_onnx, compile_fp32, name_operations, openvino_forward
 from inkport.export.quantize.calibration import CalibrationSet
 from inkport.export.quantize.onnx_int8 import Int8Options, Part, nodes_of
 from inkport.export.quiet_converter import failing, quiet_logger
@@ -77,7 +77,7 @@ def int8_openvino_from_onnx(
     path = source.file(".onnx")
     drop: Drop | None = None
     with failing(STAGE, path):
-        model = ov.Core().read_model(path)
+        model = ov.Core().read_model(bare_onnx(path))
         # Before too: NNCF keeps the names that it finds, and those are not the same twice.
         name_operations(model)
         names = _operations(model, nodes_of(load_onnx(path), options.keep_fp32))

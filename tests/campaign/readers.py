@@ -29,6 +29,8 @@ OWN_FILES: Mapping[str, str] = {
     "inkport.export.bundle.sources": "sources in the package",
     "inkport.export.from_onnx.tensorrt_engine": "what the other readers of ONNX files open; needs TensorRT and a GPU",
     "inkport.export.from_onnx.trt_lint": "a table in the package",
+    "inkport.export.graph": "an artifact cut into fields by core.onnx_metadata, whose reader is onnx-alone",
+    "inkport.export.record": "the file that an exporter has just written",
     "inkport.export.mlpackage": "what coremltools wrote in the call before",
     "inkport.lines.roles": "a list in the package",
     "inkport.model.ppocr_weights": "a file of the package rapidocr, of one known digest",

@@ -31,6 +31,13 @@ def read_artifact(folder: Path) -> object:
     return artifact.digest, artifact.root, artifact.bytes, artifact.spec.frames(artifact.spec.preprocess.min_width)
 
 
+def read_onnx_alone(folder: Path) -> object:
+    """Open an ONNX file by what it says of itself."""
+    from inkport.core.onnx_metadata import artifact_from_onnx
+
+    return artifact_from_onnx(folder / "alone.onnx", folder / "opened").digest
+
+
 def read_onnx(folder: Path) -> object:
     """Open an ONNX file that its sidecar vouches for, and hand it to whatever looks into one."""
     from campaign.toys import vouch
@@ -207,6 +214,7 @@ MODEL_READERS = (
         ),
         read=read_onnx,
     ),
+    Reader(name="onnx-alone", modules=("core.onnx_metadata",), read=read_onnx_alone),
     Reader(name="lm", modules=("core.lm.files",), read=partial(read_lm, "a.npz")),
     Reader(name="arpa", modules=("core.lm.arpa",), read=partial(read_lm, "a.arpa")),
     Reader(name="arpa-gz", modules=("core.lm.arpa",), read=partial(read_lm, "a.arpa.gz")),

@@ -24,6 +24,7 @@ from inkport.core.lm.arpa import write_arpa
 from inkport.core.lm.estimate import estimate
 from inkport.core.lm.files import Fusion, fusion_path, save_trie
 from inkport.core.lm.model import build_trie
+from inkport.core.onnx_metadata import with_metadata
 from inkport.runtimes.trt_engine import BINDING
 
 
@@ -172,7 +173,9 @@ def models(store: Store) -> None:
     store.put("font", "font.ttf", font.read())
     save_toy_weights(store.new("weights") / "weights.safetensors")
     onnx_artifact(store.new("artifact"))
-    onnx_artifact(store.new("onnx"))
+    toy = onnx_artifact(store.new("onnx"))
+    data = with_metadata(toy.file(".onnx").read_bytes(), SPEC, precision=toy.precision, provenance=toy.provenance)
+    (store.new("onnx-alone") / "alone.onnx").write_bytes(data)
     images = tuple(np.zeros((2, 1, 48, width), np.float32) for width in (32, 40))
     logits = tuple(np.zeros((2, width // 4, SPEC.charset.size), np.float32) for width in (32, 40))
     Golden(images=images, logits=logits).save(store.new("golden") / "golden.npz")

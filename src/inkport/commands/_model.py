@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inkport.core.artifact import SIDECAR, Artifact, bundle_folder, load_artifact
 from inkport.core.errors import RuntimeUnavailableError, UsageError
+from inkport.core.onnx_metadata import artifact_from_onnx
 from inkport.core.scratch import scratch_folder
 
 
@@ -19,9 +20,9 @@ def resolve_model(model: str | None, *, work: Path | None = None) -> Artifact:
     """Open what the user named as the model.
 
     Args:
-        model: A weights file (``.safetensors``) of `inkport train`, an artifact's directory, or the name of a
-            shipped model: float32 weights, or an int8 artifact inside the package; the shipped ``convtext-tiny``
-            if None.
+        model: A weights file (``.safetensors``) of `inkport train`, an ONNX file that inkport exported, an artifact's
+            directory, or the name of a shipped model: float32 weights, or an int8 artifact inside the package; the
+            shipped ``convtext-tiny`` if None.
         work: Where a weights file becomes an artifact, in ``safetensors-fp32``; a temporary folder that is
             gone when the process ends if None.
 
@@ -35,7 +36,7 @@ def resolve_model(model: str | None, *, work: Path | None = None) -> Artifact:
     """
     path = Path(model if model is not None else SHIPPED)
     if model is not None and path.is_file():
-        return _from_weights(path, work)
+        return _from_onnx(path) if path.suffix == ".onnx" else _from_weights(path, work)
     if model is not None and path.is_dir():
         return load_artifact(path)
     shipped = {
@@ -65,8 +66,15 @@ def _from_weights(path: Path, work: Path | None) -> Artifact:
             f"{path}: a weights file is read with {error.name}, which is not installed",
             remedy="pip install 'inkport[export]'",
         ) from error
-    if work is None:
-        folder = scratch_folder("model")
-        atexit.register(folder.remove)
-        work = folder.path
-    return safetensors_from_weights(path, work / "safetensors-fp32")
+    return safetensors_from_weights(path, (work or _folder()) / "safetensors-fp32")
+
+
+def _from_onnx(path: Path) -> Artifact:
+    return artifact_from_onnx(path, _folder() / "onnx")
+
+
+def _folder() -> Path:
+    """Return a temporary folder that is gone when the process ends."""
+    folder = scratch_folder("model")
+    atexit.register(folder.remove)
+    return folder.path

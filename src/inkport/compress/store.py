@@ -16,6 +16,7 @@ from inkport import __version__
 from inkport.benchmarks.measure.parity import to_json_text
 from inkport.compress.lines import LineIndex
 from inkport.core.artifact import SIDECAR, Artifact, Provenance, load_artifact, new_artifact, refuse_to_replace
+from inkport.core.attribution import ATTRIBUTION, LICENCE, told_in
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_json
 from inkport.core.errors import ArtifactError, DataError, RecipeError
@@ -203,7 +204,8 @@ def wrap_weights(weights: Path, out: Path, *, stage: str, parent: Artifact) -> A
         parent=parent.digest,
         tools=tool_versions("torch", "safetensors"),
         options=loaded.provenance,
-        attribution=parent.provenance.attribution,
+        licence=told_in(loaded.provenance, LICENCE),
+        attribution=told_in(loaded.provenance, ATTRIBUTION),
     )
     provenance = with_line_digests(provenance, inherited=parent.provenance.line_digests)
     with new_artifact(

@@ -60,8 +60,10 @@ class Provenance:
     """Settings of the stage."""
     calibration: Calibration | None = None
     """Lines that a quantized artifact was calibrated on."""
-    attribution: tuple[str, ...] = ()
-    """Whose works it descends from, where their licences ask to be named (``inkport.core.attribution``)."""
+    licence: str = ""
+    """What its users have to keep to, as its makers and those of what it descends from say; empty if nobody does."""
+    attribution: str = ""
+    """Who is to be credited, the same way."""
     line_digests: Mapping[str, str] = field(default_factory=dict)
     """Digests of the lines that made it and what it descends from, by role (``inkport.lines.roles``).
 

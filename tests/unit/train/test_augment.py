@@ -91,6 +91,7 @@ def test_scaling_really_scales():
         "perspective",
         "paper",
         "neighbours",
+        "crop",
         "widen",
         "cut",
         "faint",

@@ -11,7 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from inkport.core.attribution import attributions  # noqa: E402
+from inkport.core.attribution import told_in  # noqa: E402
 from inkport.core.charset import Charset  # noqa: E402
 from inkport.core.ctc import greedy  # noqa: E402
 from inkport.core.errors import CheckpointError, LineDataError, RecipeError, SpecMismatchError  # noqa: E402
@@ -282,10 +282,10 @@ def test_a_checkpoint_is_bound_to_its_teacher(make_recipe, make_trainer, save_to
 
 def test_what_a_teacher_descends_from_is_said_of_its_student(make_recipe, make_trainer, tmp_path):
     teacher = load_weights(tmp_path / "teacher.safetensors")
-    credited = replace(teacher, provenance={"start": {"attribution": ["Descends from A."]}})
+    credited = replace(teacher, provenance={"start": {"attribution": "Descends from A."}})
     save_weights(tmp_path / "teacher.safetensors", credited)
     make_trainer(make_recipe("frame = 1")).run()
-    assert attributions(load_weights(tmp_path / "run/last.safetensors").provenance) == ("Descends from A.",)
+    assert told_in(load_weights(tmp_path / "run/last.safetensors").provenance, "attribution") == "Descends from A."
 
 
 def test_a_student_with_fewer_symbols_takes_the_others_from_its_teacher(make_recipe, save_toy, tmp_path):

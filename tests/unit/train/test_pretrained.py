@@ -34,7 +34,7 @@ def load(toy_recipe, monkeypatch):
     def pretrained(spec):
         torch.manual_seed(5)
         network = build(spec.name, spec.charset.size, TOY)
-        credit = {ATTRIBUTION: ["Descends from a toy."]}
+        credit = {ATTRIBUTION: "Descends from a toy."}
         return Weights(spec=spec, config=TOY, provenance=credit, tensors=deploy_tensors(network))
 
     monkeypatch.setattr(prepare, "pretrained", pretrained)
@@ -55,7 +55,7 @@ def test_a_training_starts_from_them_and_its_weights_name_their_makers(load, tmp
     for name in ("head.weight", "cnn.0.first.weight", "encoder.0.feed.0.weight"):
         torch.testing.assert_close(trained.tensors[name], start.tensors[name], atol=1e-6, rtol=0)
     artifact = safetensors_from_weights(tmp_path / "run/last.safetensors", tmp_path / "artifact")
-    assert artifact.provenance.attribution == ("Descends from a toy.",)
+    assert artifact.provenance.attribution == "Descends from a toy."
     assert json.loads((artifact.path / "recogniser.json").read_text("utf-8"))["provenance"]["attribution"]
 
 
