@@ -82,7 +82,7 @@ def test_a_head_of_gigabytes_is_not_parsed(tmp_path):
 
 
 def test_inputs_are_no_larger_than_images():
-    assert PreprocessSpec(height=80, max_width=MAX_INPUT_PIXELS // 80).height == 80
+    assert PreprocessSpec(height=800, max_width=MAX_INPUT_PIXELS // 800).height == 800
     with pytest.raises(SpecError, match="have more than 8000000 pixels"):
         PreprocessSpec(height=10**9, max_width=2048)
     with pytest.raises(SpecError, match="have more than 8000000 pixels"):
