@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.artifact import Artifact, load_artifact
-from inkport.core.errors import ExportError
+from inkport.core.errors import ArtifactCorruptError, ExportError
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
 from inkport.export.graph import bare_onnx, onnx_forward
@@ -37,7 +37,7 @@ def openvino_from_onnx(source: Artifact, out: Path) -> Artifact:
         model = ov.Core().read_model(bare_onnx(path))
         name_operations(model)
         compiled = ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    except RuntimeError as error:
+    except (RuntimeError, ArtifactCorruptError) as error:
         raise ExportError(f"{STAGE}: {path}: {error}") from error
 
     def run_openvino(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

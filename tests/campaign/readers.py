@@ -30,7 +30,7 @@ OWN_FILES: Mapping[str, str] = {
     "inkport.core.processors": "the kernel's files",
     "inkport.export.from_onnx.tensorrt_engine": "what the other readers of ONNX files open; needs TensorRT and a GPU",
     "inkport.export.from_onnx.trt_lint": "a table in the package",
-    "inkport.export.graph": "the file of an artefact, cut into fields by core.onnx_metadata, whose reader is onnx-alone",
+    "inkport.export.graph": "the file of an artefact, which core.onnx_metadata cuts into fields",
     "inkport.export.record": "the file that an exporter has just written",
     "inkport.export.mlpackage": "what coremltools wrote in the call before",
     "inkport.lines.held_out": "a list in the package",
