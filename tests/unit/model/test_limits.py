@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="networks are torch modules")
 
 from inkport.core.errors import ArtifactCorruptError, RecipeError, SpecError  # noqa: E402
-from inkport.core.preprocess import MAX_INPUT_PIXELS, PreprocessSpec  # noqa: E402
+from inkport.core.preprocess import MAX_INPUT_PIXELS, TRIANGLE_V1, PreprocessSpec  # noqa: E402
 from inkport.model import zoo  # noqa: E402
 from inkport.model.weights import HEAD_BYTES, Weights, deploy_tensors, load_weights  # noqa: E402
 from inkport.model.zoo import build, plan  # noqa: E402
@@ -83,7 +83,9 @@ def test_a_head_of_gigabytes_is_not_parsed(tmp_path):
 
 def test_inputs_are_no_larger_than_images():
     assert PreprocessSpec(height=800, max_width=MAX_INPUT_PIXELS // 800).height == 800
+    with pytest.raises(SpecError, match="sides of at most 32768 px"):
+        PreprocessSpec(max_width=32784)
     with pytest.raises(SpecError, match="have more than 8000000 pixels"):
-        PreprocessSpec(height=10**9, max_width=2048)
+        PreprocessSpec(height=10**9, max_width=2048, resampling=TRIANGLE_V1)
     with pytest.raises(SpecError, match="have more than 8000000 pixels"):
-        PreprocessSpec(max_width=16 * 10**9)
+        PreprocessSpec(max_width=16 * 10**9, resampling=TRIANGLE_V1)
