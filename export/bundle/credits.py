@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import distributions
 from importlib.resources import files
 from pathlib import Path
 
@@ -33,10 +33,9 @@ def licence_text() -> str:
     Raises:
         ArtifactNotFoundError: If this installation of inkport has none.
     """
-    try:
-        text = distribution("inkport").read_text("licenses/LICENSE")
-    except PackageNotFoundError:
-        text = None
+    # A checkout's own metadata (inkport.egg-info) has no licence, and is found first where Python looks there first.
+    found = (installed.read_text("licenses/LICENSE") for installed in distributions(name="inkport"))
+    text = next((text for text in found if text is not None), None)
     if text is None:
         raise ArtifactNotFoundError("inkport's licence is not installed", remedy="install inkport with pip")
     return text

@@ -65,7 +65,7 @@ def test_everything_at_once(bench, schema, tmp_path):
     for target in report["targets"]:
         assert (target["outcome"], target["reason"]) == ("pass", "")
         single, offline = target["scenarios"]
-        assert (single["scenario"], single["lines_per_query"], single["queries"]) == ("single-stream", 1, 64)
+        assert (single["scenario"], single["lines_per_query"], single["n"]) == ("single-stream", 1, 64)
         low, high = single["p50_interval_ms"]
         assert low <= single["p50_ms"] <= high
         assert single["p99_interval_ms"][1] is None, "64 queries have no upper limit for p99"

@@ -179,7 +179,7 @@ def test_a_connection_lost_within_the_push_is_a_row_and_goes_on(verify, server):
         ("echo out of paper >&2; exit 7; true", "run-failed", 1, "failed (exit code 7): out of paper"),
         ("sleep 300; true", "run-failed", 1, "did not end within 2 s and was ended"),
         ("echo no kit > {out}; true", "run-failed", 1, "not a whole zip archive"),
-        ("kill -s KILL -- -$(cut -d ' ' -f 1 pid); true", "run-failed", 1, "neither runs nor has it ended"),
+        ("kill -s KILL -- -$(cut -d ' ' -f 1 pid); true", "run-failed", 1, "neither runs nor has ended"),
     ],
 )
 def test_a_run_that_fails_is_a_row_with_its_reason(verify, tmp_path, runner, outcome, code, reason):  # noqa: PLR0917
@@ -220,7 +220,7 @@ def test_a_device_that_cannot_be_reached_does_not_stop_the_next(verify):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--device", "ftp://pi"], "no address of a device"),
+        (["--device", "ftp://pi"], "not an address of a device"),
         (["--device", "bench=ssh://pi"], "appears twice"),
         (["--device-timeout", "0"], "expected seconds above 0"),
         (["--cool-below", "-1"], "above 0"),
