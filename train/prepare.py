@@ -187,7 +187,7 @@ def choose_charset(recipe: Recipe, lines: Sequence[Line], start: Weights | None)
     if unknown and Problem.UNKNOWN_SYMBOL not in recipe.data.skip:
         raise UnknownSymbolError(
             f"the lines have symbols that the recogniser lacks: {unknown}",
-            remedy='give it them (charset = "extend" in a recipe, --extend-charset of inkport adapt), '
+            remedy='give it them (charset = "extend" in a recipe, --set extend_charset=true for inkport train adapt), '
             "or skip such lines (unknown-symbol)",
         )
     return charset

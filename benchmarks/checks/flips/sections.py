@@ -36,7 +36,7 @@ def present(report: Report) -> Presentation:
         f"most fragile: {named}",
     )
     return Presentation(
-        title="inkport margins",
+        title="inkport diagnose flips",
         about=model.name,
         subject=tuple(subject),
         conclusions=grouped([_conclude(target) for target in report.targets]),

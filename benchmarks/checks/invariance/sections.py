@@ -47,7 +47,7 @@ def present(report: Report) -> Presentation:
     if found := [sentence for target in report.targets for sentence in _violations(target)]:
         sections.append(Section(name="Violations", sentences=tuple(found)))
     return Presentation(
-        title="inkport metamorphic",
+        title="inkport diagnose invariance",
         about=model.name,
         subject=(head, *([f"no reference: {report.note}"] if report.note else [])),
         conclusions=grouped([_conclude(target) for target in report.targets]),
@@ -123,14 +123,14 @@ def _smallest(example: ExampleInfo) -> str:
 
 
 def write_checks(checked: Checked, folder: Path) -> None:
-    """Write the examples and, last, ``metamorphic.json`` and its views into ``folder``, each in one step.
+    """Write the examples and, last, ``invariance.json`` and its views into ``folder``, each in one step.
 
     An example holds ``images`` float32 (n, 1, h, w), as they were run, and ``expected`` and ``found`` float32 (t, k),
     the logits of the line that differs; these two are left out where the run failed.
     """
     for name, example in checked.examples.items():
         write_atomically(folder / name, _npz(example))
-    write_views(present(checked.report), folder, stem="metamorphic", json=checked.report.to_json())
+    write_views(present(checked.report), folder, stem="invariance", json=checked.report.to_json())
 
 
 def _npz(example: Example) -> bytes:

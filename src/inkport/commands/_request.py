@@ -15,7 +15,7 @@ from inkport.commands._options import say_skipped
 from inkport.core.artifact import Artifact, bundled_artifacts
 from inkport.core.errors import ArtifactNotFoundError, ExportError, LineDataError, TargetError, UsageError
 from inkport.core.registry import load_runtime, probe
-from inkport.core.target import Target, load_targets
+from inkport.core.target import Target
 from inkport.lines.audit import Audit, Problem, audit_for
 from inkport.lines.line import Line
 from inkport.lines.roles import LEARNT, Role, name_lines, recorded, refuse_recorded, refuse_shared
@@ -142,7 +142,7 @@ def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) 
         if lacks_calibration(model, wanted, work=work, reuse=reuse) and probe(target.runtime).ok:
             raise UsageError(
                 f"target {target.name!r}: {' '.join(wanted)} needs lines to calibrate on, none were given",
-                remedy="pass --calibration with lines the model was trained on, or --targets without this row",
+                remedy="pass --calibration with lines the model was trained on, or other targets with --target",
             )
 
 
@@ -310,33 +310,45 @@ def _made_before(
 def prepare_request(
     model: str | None,
     *,
-    targets: Path | None,
+    targets: Sequence[Target],
     lines: Sequence[Path],
     calibration: Sequence[Path],
     options: Options,
     out: Path,
+    lm: Path | None = None,
+    elsewhere: bool = False,
 ) -> Request:
-    """Open, read and check what the options name; arguments are those of `inkport verify`.
+    """Open, read and check what the options name.
+
+    Args:
+        model: As in `inkport verify`.
+        targets: What is to be run.
+        lines: As in `inkport verify`.
+        calibration: As in `inkport verify`.
+        options: Settings of the check.
+        out: Folder of its files, artifacts among them.
+        lm: As in `inkport verify`.
+        elsewhere: Whether other machines run the targets, and what this one lacks is no matter.
 
     Raises:
         InkportError: If one of them cannot be used.
     """
-    wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / "targets.toml")
+    wanted = tuple(targets)
     check_targets(wanted)
     work = out / "artifacts"
     artifact = resolve_model(model, work=work)
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
-    if not calibration:
+    if not calibration and not elsewhere:
         require_calibration(artifact, work, wanted)
     audit = audit_sources(artifact, sources, options.skip)
     chosen = calibrate(artifact, calibration, options.skip)
-    check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen)
+    check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen, lm=lm)
     return Request(
         model=artifact,
         targets=wanted,
         audit=audit,
-        sources=[source_name(path) for path in sources],
+        sources=tuple(source_name(path) for path in sources),
         provide=provider(artifact, work, chosen),
         options=options,
         out=out,

@@ -21,6 +21,7 @@ from inkport.benchmarks.run.fusion import (
     tune as choose,
     with_digests,
 )
+from inkport.commands._lines import LineSets
 from inkport.commands._model import resolve_model
 from inkport.commands._options import Most, OutFile, Skip, Threads, say_skipped
 from inkport.commands._output import deliver
@@ -69,10 +70,11 @@ Paths = Annotated[tuple[Path, ...], Parameter(consume_multiple=True)]
 @lm.command
 def build(
     model: str | None = None,
+    /,
     *,
     out: OutFile,
     text: Paths = (),
-    lines: Paths = (),
+    lines: LineSets = (),
     order: int = 6,
     prune: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (0, 0, 0, 1),
     width: int = 50,
@@ -106,7 +108,9 @@ def build(
 
 
 @lm.command
-def tokens(model: str | None = None, *, text: Paths = (), lines: Paths = (), width: int = 50, skip: Skip = "") -> None:
+def tokens(
+    model: str | None = None, /, *, text: Paths = (), lines: LineSets = (), width: int = 50, skip: Skip = ""
+) -> None:
     """Print what `build` estimates on, as tokens for another toolkit (KenLM, SRILM); see `pack`.
 
     Args:
@@ -121,7 +125,7 @@ def tokens(model: str | None = None, *, text: Paths = (), lines: Paths = (), wid
 
 
 @lm.command
-def pack(arpa: Path, model: str | None = None, *, out: OutFile) -> None:
+def pack(arpa: Path, model: str | None = None, /, *, out: OutFile) -> None:
     """Make an ARPA file of any toolkit into a small one to decode with.
 
     Args:
@@ -137,9 +141,10 @@ def pack(arpa: Path, model: str | None = None, *, out: OutFile) -> None:
 @results_only()
 def tune(
     model: str | None = None,
+    /,
     *,
     lm: Path,
-    lines: Paths,
+    lines: LineSets,
     runtime: str | None = None,
     beam: int = Fusion.beam,
     most_lines: Most = 0,
@@ -180,9 +185,10 @@ def tune(
 @results_only()
 def measure(
     model: str | None = None,
+    /,
     *,
     lm: Path,
-    lines: Paths,
+    lines: LineSets,
     out: OutFile = Path("out/lm.json"),
     runtime: str | None = None,
     most_lines: Most = 0,

@@ -1,14 +1,12 @@
-"""``inkport train``."""
+"""``inkport train run``."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
-from inkport.commands._options import OutFolder, Threads
+from inkport.commands._options import Assignments, OutFolder, Threads
 from inkport.commands._output import say
 from inkport.core.errors import needing
 
@@ -20,17 +18,18 @@ if TYPE_CHECKING:
     from inkport.train.prepare import Prepared
 
 
-def train(
+def run(
     recipe: Path,
+    /,
     *,
     out: OutFolder,
     threads: Threads | None = None,
-    set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    set_: Assignments = (),
 ) -> None:
     """Train a recogniser from a recipe, on CUDA if there is one, else on the CPU.
 
     If killed and started again with the same arguments, it continues from its last checkpoint and ends with the
-    weights of an uninterrupted run. Several processes: ``torchrun --nproc-per-node 2 -m inkport train ...``.
+    weights of an uninterrupted run. Several processes: ``torchrun --nproc-per-node 2 -m inkport train run ...``.
 
     Args:
         recipe: TOML file; ``recipes/`` has examples, ``docs/training.md`` describes every key.

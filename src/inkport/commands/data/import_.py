@@ -1,4 +1,4 @@
-"""``inkport dataset``."""
+"""``inkport data import``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from inkport.lines.datasets.convert import Converted, Selection, convert, select
 from inkport.lines.datasets.layout import Split
 
 
-def dataset(
+def import_(
     name: str,
     folder: Path,
+    /,
     *,
     split: Split,
     out: OutFile,

@@ -1,4 +1,4 @@
-"""``inkport frames``."""
+"""``inkport data frames``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.commands._options import Skip, say_skipped
+from inkport.commands._options import Json, Skip, say_skipped
 from inkport.commands._request import problems_of
 from inkport.core.errors import UsageError
 from inkport.core.tables import Table, markdown_table
@@ -20,11 +20,12 @@ from inkport.lines.source import read_lines
 
 def frames(
     lines: list[Path],
+    /,
     *,
     heights: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (32, 40, 48, 56, 64),
     strides: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (2, 4, 8),
     skip: Skip = "",
-    json_: Annotated[bool, Parameter(name="--json")] = False,
+    json_: Json = False,
 ) -> None:
     """Measure, per candidate height and stride, which share of the lines CTC could not read at all.
 
