@@ -175,5 +175,5 @@ def from_npy(data: bytes, *, name: str) -> Array:
     except ValueError as error:
         raise ArtifactCorruptError(
             f"{name}: {error}, expected little-endian float32 values in an .npy file of version 1.0, C order",
-            remedy="docs/kit.md says how tensors are written",
+            remedy="inkport's documentation (docs/kit.md) says how tensors are written",
         ) from error

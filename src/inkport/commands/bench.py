@@ -14,7 +14,7 @@ from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import shown_progress
 from inkport.benchmarks.run.scenarios import Scenario, StopRule
 from inkport.commands._options import OutFolder, Seconds
-from inkport.commands._output import deliver, warn_of_sharing
+from inkport.commands._output import as_wanted, deliver, warn_of_sharing
 from inkport.commands._ports import PORTS, PortOptions
 from inkport.core.console import json_for_stdout, results_only
 
@@ -76,7 +76,7 @@ def bench(
     request = ports.request(model, options, out=out)
     with shown_progress() as progress:
         report = run_bench(request, progress=progress)
-    shown = present(report)
+    shown = as_wanted(present(report))
     return deliver(
         json_for_stdout(report.to_json()) if ports.json_ else render_text(shown),
         files=lambda: write_views(shown, out, stem="bench", json=report.to_json()),

@@ -17,12 +17,13 @@ from inkport.benchmarks.run.progress import shown_progress
 from inkport.benchmarks.run.request import VerifyOptions
 from inkport.commands._device import HERE, DeviceOptions, verify_on_devices
 from inkport.commands._options import OutFolder
-from inkport.commands._output import deliver, warn_of_sharing
+from inkport.commands._output import as_wanted, deliver, warn_of_sharing
 from inkport.commands._ports import EVERY_TARGET, KIT_TARGETS, PORTS, PortOptions
 from inkport.commands._request import prepare_request
 from inkport.core.artifact import Artifact
 from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError
+from inkport.core.verbosity import is_verbose
 from inkport.lines.line import Line
 
 
@@ -81,8 +82,8 @@ def verify(
             request = replace(request, beam=_beam(lm, request.model))
             report, read = run_harness(request, progress=progress), tuple(request.audit.lines)
     return deliver(
-        json_for_stdout(report.to_json()) if ports.json_ else render_text(present(report)),
-        files=lambda: write_report(report, lambda: _pictures(report, read), out),
+        json_for_stdout(report.to_json()) if ports.json_ else render_text(as_wanted(present(report))),
+        files=lambda: write_report(report, lambda: _pictures(report, read), out, every=is_verbose()),
         where=f"{out / 'report.html'} (also .md, .txt, .xml and .json)",
         code=report.exit_code,
     )

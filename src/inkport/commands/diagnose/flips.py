@@ -10,7 +10,7 @@ from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import shown_progress
 from inkport.commands._options import OutFolder
-from inkport.commands._output import deliver
+from inkport.commands._output import as_wanted, deliver
 from inkport.commands._ports import PORTS, PortOptions
 from inkport.core.console import json_for_stdout, results_only
 
@@ -48,7 +48,7 @@ def flips(
     request = ports.request(model, options, out=out)
     with shown_progress() as progress:
         report = forecast_flips(request, progress=progress)
-    shown = present(report)
+    shown = as_wanted(present(report))
     return deliver(
         json_for_stdout(report.to_json()) if ports.json_ else render_text(shown),
         files=lambda: write_views(shown, out, stem="flips", json=report.to_json()),

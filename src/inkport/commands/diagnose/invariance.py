@@ -9,7 +9,7 @@ from inkport.benchmarks.checks.invariance.sections import present, write_checks
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.progress import shown_progress
 from inkport.commands._options import OutFolder
-from inkport.commands._output import deliver
+from inkport.commands._output import as_wanted, deliver
 from inkport.commands._ports import PORTS, PortOptions
 from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError
@@ -44,9 +44,10 @@ def invariance(
     request = ports.request(model, _options(ports, sample, relations), out=out)
     with shown_progress() as progress:
         checked = check_relations(request, progress=progress)
+    shown = as_wanted(present(checked.report))
     return deliver(
-        json_for_stdout(checked.report.to_json()) if ports.json_ else render_text(present(checked.report)),
-        files=lambda: write_checks(checked, out),
+        json_for_stdout(checked.report.to_json()) if ports.json_ else render_text(shown),
+        files=lambda: write_checks(checked, shown, out),
         where=f"{out / 'invariance.html'} (also .md, .txt, .xml and .json)",
         code=checked.report.exit_code,
     )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from inkport.core.errors import ImageError, LineDataError
+from inkport.core.errors import ImageError, LineDataError, needing
 from inkport.core.files import new_file
 from inkport.core.image import load_gray
 from inkport.core.preprocess import resample
@@ -55,16 +55,13 @@ def write_parquet(rows: Iterable[ParquetLine], path: Path) -> int:
     """Write lines in the Hugging Face image convention and return their number; the file is complete or not there.
 
     Raises:
-        LineDataError: If there is no row, or pyarrow is missing.
+        LineDataError: If there is no row.
+        RuntimeUnavailableError: If pyarrow is missing.
         OSError: If the disk refuses.
     """
-    try:
+    with needing(f"{path}: writing Parquet", extra="parquet"):
         import pyarrow as pa
         import pyarrow.parquet as pq
-    except ModuleNotFoundError as error:
-        raise LineDataError(
-            f"{path}: writing Parquet needs pyarrow", remedy="pip install 'inkport[parquet]'"
-        ) from error
     text = {name: pa.string() for name in ("text", "id", "dataset", "writer", "document")}
     picture = pa.struct({"bytes": pa.binary(), "path": pa.string()})
     more = {"seen_writer": pa.bool_(), "split": pa.string(), "language": pa.string(), "licence": pa.string()}
