@@ -103,6 +103,7 @@ def _bars() -> Bars:
         TimeRemainingColumn(compact=True),
         console=Console(stderr=True),
         auto_refresh=False,
+        get_time=time.monotonic,
         transient=True,
         # They are streams of ours already, which no library may replace.
         redirect_stdout=False,

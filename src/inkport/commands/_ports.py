@@ -10,7 +10,8 @@ from cyclopts import Parameter
 
 from inkport.benchmarks.run.request import Options, Request
 from inkport.commands._lines import LineSets
-from inkport.commands._options import Json, Skip, Threads, Words
+from inkport.commands._model import names_model
+from inkport.commands._options import NAME_IT_FIRST, Json, Skip, Threads, Words
 from inkport.commands._request import prepare_request, problems_of
 from inkport.core.errors import UsageError
 from inkport.core.target import Target, load_targets, named_targets
@@ -50,7 +51,7 @@ class TargetOptions(LineOptions):
     """Targets to make or run, and lines.
 
     Raises:
-        UsageError: If targets are named in two ways.
+        UsageError: If targets are named in two ways, or one of the names is a model.
     """
 
     target: Words = ()
@@ -60,6 +61,8 @@ class TargetOptions(LineOptions):
     """TOML file with one [[target]] table per target; what inkport knows if left out."""
 
     def __post_init__(self) -> None:
+        if swallowed := next((name for name in self.target if names_model(Path(name))), None):
+            raise UsageError(f"{swallowed} is a model, and --target has taken it", remedy=NAME_IT_FIRST)
         if self.target and self.targets is not None:
             raise UsageError(
                 f"--target {self.target[0]} and --targets {self.targets}: both name targets",

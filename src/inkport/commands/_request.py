@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inkport.benchmarks.run.progress import shown_progress, tracked
 from inkport.benchmarks.run.request import Options, Request, check_targets
 from inkport.commands._model import resolve_model
 from inkport.commands._options import say_skipped
@@ -44,7 +45,9 @@ def audit_sources(artifact: Artifact, sources: Sequence[Path], skip: Sequence[st
     Raises:
         LineDataError: If a line has a problem that is not in ``skip``, or a source is not a line set.
     """
-    audit = audit_for(read_lines(sources), artifact.spec, skip=[Problem(name) for name in skip])
+    with shown_progress() as progress:
+        lines = tracked(read_lines(sources), "reading lines", progress)
+        audit = audit_for(lines, artifact.spec, skip=[Problem(name) for name in skip])
     say_skipped(audit.findings)
     return audit
 

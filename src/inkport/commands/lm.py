@@ -21,6 +21,7 @@ from inkport.benchmarks.run.fusion import (
     tune as choose,
     with_digests,
 )
+from inkport.benchmarks.run.progress import shown_progress
 from inkport.commands._lines import LineSets
 from inkport.commands._model import resolve_model
 from inkport.commands._options import Most, OutFile, Skip, Threads, say_skipped
@@ -250,8 +251,9 @@ def _artifact(model: str | None) -> Artifact:
 
 def _logits(artifact: Artifact, runtime: str, threads: int, audit: Audit) -> list[Logits]:
     options = SessionOptions(threads=threads)
-    with open_session(artifact, runtime=runtime, device="cpu", options=options) as session:
-        return read_logits(session, audit)
+    session = open_session(artifact, runtime=runtime, device="cpu", options=options)
+    with session, shown_progress() as progress:
+        return read_logits(session, audit, progress=progress)
 
 
 def _check_tuning(lines: Sequence[Line], lm: Path, artifact: Artifact) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from inkport.benchmarks.run.progress import shown_progress
 from inkport.commands._lines import LineSets
 from inkport.commands._options import (
     NAME_IT_FIRST,
@@ -19,6 +20,7 @@ from inkport.commands._options import (
     refuse_impossible_numbers,
     say_skipped,
 )
+from inkport.commands._output import say
 from inkport.core.errors import LineDataError, UsageError, needing
 from inkport.core.files import sha256_file, write_atomically
 
@@ -133,9 +135,11 @@ def scan(
         ratios=ratios,
         groups=group,
     )
-    for trial in run_scan(job, begun, out):
-        name = trial.group or "as it is"
-        sys.stderr.write(f"{name} {trial.ratio:g}: CER {100 * trial.cer:.2f} %, cost {trial.cost:.4g}\n")
+    with shown_progress() as progress:
+        for number, trial in enumerate(run_scan(job, begun, out), 1):
+            name = trial.group or "as it is"
+            say(f"{name} {trial.ratio:g}: CER {100 * trial.cer:.2f} %, cost {trial.cost:.4g}")
+            progress("pruning one group at a time", number)
     sys.stdout.write(f"{out}\n{out.with_suffix('.md')}\n")
 
 

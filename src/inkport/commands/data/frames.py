@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from inkport.benchmarks.run.progress import shown_progress, tracked
 from inkport.commands._options import Json, Skip, say_skipped
 from inkport.commands._request import problems_of
 from inkport.core.errors import UsageError
@@ -42,9 +43,9 @@ def frames(
     if min(*heights, *strides) < 1:
         raise UsageError("heights and strides must be at least 1")
     findings: list[Finding] = []
-    shares = frame_shares(
-        read_lines(lines), heights=heights, strides=strides, skip=problems_of(skip), findings=findings
-    )
+    with shown_progress() as progress:
+        read = tracked(read_lines(lines), "reading lines", progress)
+        shares = frame_shares(read, heights=heights, strides=strides, skip=problems_of(skip), findings=findings)
     say_skipped(findings)
     sys.stdout.write(_as_json(shares) if json_ else _as_markdown(shares))
 

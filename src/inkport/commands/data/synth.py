@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from inkport.benchmarks.run.progress import shown_progress
 from inkport.commands._options import Assignments, Jobs, OutFolder, Words
 from inkport.core.config import parse_config
 from inkport.core.errors import UsageError
@@ -112,14 +112,17 @@ def _render(request: LineSet, out: Path, held_out: tuple[str, ...], test_counts:
     if bool(held_out) != bool(test_counts):
         raise UsageError("--hold-out and --test-count belong together")
     if not held_out:
-        rendered = render_set(request, out, jobs=jobs, report=_progress(sum(request.counts)))
+        total = sum(request.counts)
+        with shown_progress() as progress:
+            rendered = render_set(request, out, jobs=jobs, report=lambda done: progress("rendering", done, total))
         _say(rendered, f"{len(request.fonts)} fonts")
         sys.stdout.write(f"{out / MANIFEST}\n")
         return
     kept, held = hold_out(request.fonts, held_out)
     train, test = replace(request, fonts=kept), replace(request, fonts=held, counts=test_counts)
     total = sum(train.counts) + sum(test.counts)
-    rendered = render_parts(train, test, out, jobs=jobs, report=_progress(total))
+    with shown_progress() as progress:
+        rendered = render_parts(train, test, out, jobs=jobs, report=lambda done: progress("rendering", done, total))
     _say(rendered, f"{len(kept)} fonts and {len(held)} held out")
     sys.stdout.write("".join(f"{out / part / MANIFEST}\n" for part in ("train", "test")))
 
@@ -140,11 +143,3 @@ def _without_mishaps(look: Look) -> Look:
     if look.shares() != Look().shares():
         raise UsageError("--plain-look is a look without mishaps, so it takes no share of any")
     return look.without_mishaps()
-
-
-def _progress(total: int) -> Callable[[int], None]:
-    def show(done: int) -> None:
-        sys.stderr.write(f"\r{done} of {total} lines" + ("\n" if done == total else ""))
-        sys.stderr.flush()
-
-    return show if sys.stderr.isatty() else lambda _: None

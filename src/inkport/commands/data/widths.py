@@ -10,6 +10,7 @@ from typing import Any
 
 from inkport.benchmarks.measure.width_cost import CostModel, Plan, plan_buckets
 from inkport.benchmarks.report.text import aligned
+from inkport.benchmarks.run.progress import shown_progress, tracked
 from inkport.commands._lines import LineSets
 from inkport.commands._model import resolve_model
 from inkport.commands._options import Json, Skip, say_skipped
@@ -55,7 +56,9 @@ def widths(
         raise UsageError("--target names a target of a report", remedy="pass the report with --report")
     spec = resolve_model(model).spec.preprocess
     findings: list[Finding] = []
-    found = [spec.padded_width(*size) for _, size in sized_lines(read_lines(lines), findings, skip=problems_of(skip))]
+    with shown_progress() as progress:
+        read = tracked(read_lines(lines), "reading lines", progress)
+        found = [spec.padded_width(*size) for _, size in sized_lines(read, findings, skip=problems_of(skip))]
     say_skipped(findings)
     usable = [width for width in found if width <= spec.max_width]
     if len(usable) < len(found):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from inkport.benchmarks.run.environment import read_environment
+from inkport.benchmarks.run.progress import shown_progress
 from inkport.commands._lines import LineSets
 from inkport.commands._options import Assignments, Jobs, OutFile, OutFolder, Skip, Threads
 from inkport.commands._output import deliver, say
@@ -145,7 +146,12 @@ def curve(
         settings=_settings(settings, set_, skip),
     )
     exposure = _check_exposure(experiment.weights, [*pool, *test], [*experiment.pool, *experiment.test], base_lines)
-    cells = run_experiment(experiment, out / "cells", jobs=jobs, threads=threads, say=say)
+    with shown_progress() as progress:
+
+        def tell(done: int, total: int) -> None:
+            progress("adapting", done, total)
+
+        cells = run_experiment(experiment, out / "cells", jobs=jobs, threads=threads, say=say, report=tell)
     report = AdaptReport(
         model=_describe_model(experiment.weights, exposure),
         data={

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inkport.benchmarks.run.progress import Progress, shown_progress, silent
 from inkport.commands._options import Assignments, OutFolder, Threads
 from inkport.commands._output import say
 from inkport.core.errors import needing
@@ -53,17 +54,17 @@ def run(
     data = prepare_data(settings, recipe.parent)
     group = join()
     try:
-        show: Callable[[dict[str, Any]], None] = _progress(settings.optim.steps)
         if group.leads:
             for name, audit in (("train", data.train), ("unlabelled", data.unlabelled), ("val", data.val)):
                 if audit is not None:
                     say(f"{name}: {_audit_report(audit)}")
             if warning := _unlearnt(data):
                 say(f"val: warning: {warning}")
-        trainer = Trainer(settings, data, out, group=group, report=show)
-        if group.leads and trainer.step:
-            say(f"continuing after step {trainer.step}")
-        best = trainer.run()
+        with shown_progress() as progress:
+            trainer = Trainer(settings, data, out, group=group, report=_telling(progress, settings.optim.steps))
+            if group.leads and trainer.step:
+                say(f"continuing after step {trainer.step}")
+            best = trainer.run()
     finally:
         leave(group)
     if group.leads:
@@ -84,21 +85,18 @@ def _unlearnt(data: Prepared) -> str:
     return f"{len(lines)} lines have symbols that no training line has, which count as errors: {' '.join(symbols)}"
 
 
-def _progress(steps: int) -> Callable[[dict[str, Any]], None]:
-    """Return a function that shows log entries: one rewritten line on a terminal, plain lines elsewhere."""
+def _telling(progress: Progress, steps: int) -> Callable[[dict[str, Any]], None]:
+    """Return a function that shows log entries: as progress on a terminal, as lines elsewhere."""
 
     def show(entry: dict[str, Any]) -> None:
-        head = f"step {entry['step']}/{steps}"
+        step = entry["step"]
         if "val_cer" in entry:
             rates = ", ".join(f"{name} {rate:.4f}" for name, rate in entry["val_cer"].items())
-            say(f"{head}  validation CER: {rates}")
-        else:
-            rate, wait = f"{entry['lines_per_s']:.0f} lines/s", f"data wait {entry['data_wait']:.1%}"
-            text = f"{head}  loss {entry['loss']:.3f}  {rate}  {wait}"
-            if sys.stderr.isatty():
-                sys.stderr.write(f"\r\x1b[K{text}")
-                sys.stderr.flush()
-            else:
-                say(text)
+            say(f"step {step}/{steps}  validation CER: {rates}")
+            return
+        text = f"loss {entry['loss']:.3f}, {entry['lines_per_s']:.0f} lines/s, data wait {entry['data_wait']:.1%}"
+        progress(text, step, steps)
+        if progress is silent:
+            say(f"step {step}/{steps}  {text}")
 
     return show

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -149,7 +149,14 @@ def select_lines(dataset: Dataset, folder: Path, split: Split, *, allow_partial:
     return selection
 
 
-def convert(selection: Selection, out: Path, *, squeeze: float | None = None, allow_partial: bool = False) -> Converted:
+def convert(
+    selection: Selection,
+    out: Path,
+    *,
+    squeeze: float | None = None,
+    allow_partial: bool = False,
+    report: Callable[[int], None] = lambda _: None,
+) -> Converted:
     """Write the selected lines to a Parquet file, which appears when all of them are in it.
 
     Args:
@@ -158,6 +165,7 @@ def convert(selection: Selection, out: Path, *, squeeze: float | None = None, al
         squeeze: Largest ratio of width to height; wider lines are narrowed to it. Images are kept byte for byte
             if left out.
         allow_partial: Whether lines whose image is damaged are left out.
+        report: Called with the number of lines that were looked at, line by line.
 
     Raises:
         LineDataError: If an image cannot be read and ``allow_partial`` is off, no line is left, or pyarrow is
@@ -165,7 +173,8 @@ def convert(selection: Selection, out: Path, *, squeeze: float | None = None, al
         OSError: If the disk refuses.
     """
     damaged: list[str] = []
-    written = write_parquet(_rows(selection, squeeze, damaged, allow_partial=allow_partial), out)
+    rows = _rows(selection, squeeze, damaged, allow_partial=allow_partial, report=report)
+    written = write_parquet(rows, out)
     return Converted(lines=written, damaged=tuple(damaged))
 
 
@@ -205,10 +214,16 @@ def _check(selection: Selection, *, allow_partial: bool) -> None:
 
 
 def _rows(
-    selection: Selection, squeeze: float | None, damaged: list[str], *, allow_partial: bool
+    selection: Selection,
+    squeeze: float | None,
+    damaged: list[str],
+    *,
+    allow_partial: bool,
+    report: Callable[[int], None],
 ) -> Iterator[ParquetLine]:
     dataset = selection.dataset
-    for line in selection.lines:
+    for number, line in enumerate(selection.lines, 1):
+        report(number)
         try:
             image = line.image()
             if squeeze is None:
