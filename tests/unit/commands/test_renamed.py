@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from inkport.cli import app, arguments_of, every_command, options_of
+from inkport.cli import COMMANDS, app, arguments_of, every_command, options_of
 from inkport.commands import _renamed
+from inkport.commands._options import SHARED
 from inkport.commands._renamed import modernise
 from inkport.core.config import parse_config
 from inkport.export.quantize.onnx_int8 import Int8Options
@@ -132,3 +134,20 @@ def test_no_help_shows_an_old_name(inkport):
     shown = set(re.findall(r"^│ ([a-z-]+)  ", inkport("--help").out, flags=re.MULTILINE))
     assert "diagnose" in shown
     assert not set(_renamed.COMMANDS) & shown
+
+
+def test_the_document_lists_what_there_is():
+    text = (Path(__file__).parents[3] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    listed, old = (text.split("## Shared options")[0], text.split("## Old names")[1])
+    assert set(re.findall(r"`((?!inkport)[a-z ]+)`", listed)) == set(COMMANDS)
+    rows = dict(re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|$", old, flags=re.MULTILINE))
+    options = {
+        f"{command} {before}": f"{command} {after}"
+        for command, renamed in _renamed.OPTIONS.items()
+        for before, after in renamed.items()
+    }
+    train = {"train RECIPE": "train run RECIPE"}
+    assert rows == {**_renamed.COMMANDS, **_renamed.SUBCOMMANDS, **options, **train}
+    assert f"until inkport {_renamed.REMOVED_IN}" in old
+    named = set(re.findall(r"`(--?[a-z]+)`", text.split("## Shared options")[1].split("##")[0]))
+    assert named == {name for names in SHARED for name in names}
