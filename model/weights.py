@@ -142,7 +142,7 @@ def load_weights(path: Path) -> Weights:
     if text is None:
         raise ArtifactCorruptError(
             f"{path}: a safetensors file, but without inkport's metadata",
-            remedy="pass weights that `inkport train` wrote",
+            remedy="pass weights that `inkport train run` wrote",
         )
     metadata = parse_json(text, where=f"{path}: inkport's metadata", error=ArtifactCorruptError)
     try:

@@ -81,7 +81,7 @@ class CoreMl:
             # https://developer.apple.com/forums/thread/724930
             raise UnsupportedFormatError(
                 f"{artifact.path}: the Neural Engine runs a package with a range ({widths}) at one width only",
-                remedy="export it with enumerated widths (docs/runtimes/coreml.md)",
+                remedy="export it with enumerated widths (`inkport export --widths`)",
             )
         return CoreMlSession(model, unit, artifact.spec, device, widths)
 

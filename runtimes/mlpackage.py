@@ -112,7 +112,7 @@ class Widths:
             raise SpecMismatchError(
                 f"width {width} does not fit this package: it takes {self}, "
                 f"in multiples of {preprocess.width_multiple}",
-                remedy="export the package with the widths that your lines have (docs/runtimes/coreml.md)",
+                remedy="export the package with the widths that your lines have (`inkport export --widths`)",
             )
         return next((wider for wider in self.enumerated if wider >= width), width)
 

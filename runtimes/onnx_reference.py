@@ -27,7 +27,7 @@ RUN = """def run(folder, inputs):
 
 
 class OnnxReference:
-    """Opens ONNX artifacts for `inkport debug`; too slow to be a target of `inkport verify`."""
+    """Opens ONNX artifacts for `inkport diagnose operators`; too slow to be a target of `inkport verify`."""
 
     name = "onnx-reference"
     formats: tuple[str, ...] = ("onnx",)

@@ -54,9 +54,10 @@ def probe_node(package: str, *, devices: tuple[str, ...]) -> Availability:
     wanted = json.loads((WEB / "package.json").read_text(encoding="utf-8"))["dependencies"][package]
     folder = modules_folder()
     shown = _from_here(folder)
-    remedy = f"npm ci --ignore-scripts --prefix {shown}"
+    # Reports cut absolute paths down to their last part, so a command that holds one would not work any more.
+    remedy = f'npm ci --ignore-scripts --prefix "{_ask("WEB")}"'
     if folder != WEB:
-        remedy = f"cp {_from_here(WEB)}/package*.json {shown} && {remedy}"
+        remedy = f'cp "{_ask("WEB")}"/package*.json "${MODULES}" && npm ci --ignore-scripts --prefix "${MODULES}"'
     try:
         found = json.loads((folder / "node_modules" / package / "package.json").read_text(encoding="utf-8"))["version"]
     except FileNotFoundError:
@@ -66,6 +67,11 @@ def probe_node(package: str, *, devices: tuple[str, ...]) -> Availability:
     if found != wanted:
         return Availability(ok=False, reason=f"{package} {found} is installed, {wanted} is expected", remedy=remedy)
     return Availability(ok=True, version=found, devices=devices)
+
+
+def _ask(name: str) -> str:
+    """Return what a shell replaces by a path of this module."""
+    return f"$(python -c 'from {__name__} import {name}; print({name})')"
 
 
 def _from_here(folder: Path) -> Path:

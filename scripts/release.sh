@@ -65,8 +65,8 @@ keep verify-lm
 inkport verify --lines data/synth/test/lines.tsv data/synth-more/test/lines.tsv --skip unknown-symbol --latency-lines 0 \
     --targets "$results/synth-languages-targets.toml" --out "$out/synth-languages"
 keep synth-languages
-inkport margins --targets "$results/margins-targets.toml" --out "$out/margins"
-cp "$out/margins/margins.json" "$results/margins.json"
+inkport diagnose flips --targets "$results/margins-targets.toml" --out "$out/flips"
+cp "$out/flips/flips.json" "$results/margins.json"
 "$python" scripts/int8_settings.py "$out/artifacts/onnx-fp32" --calibration "${train[@]}" --lines "${val[@]}"
 
 inkport verify --lines "${test[@]}" --latency-lines 200 --out "$out/verify-test"

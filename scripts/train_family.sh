@@ -35,7 +35,7 @@ for model in convtext-base convtext-small convtext-tiny; do
     if [ "$model" != convtext-base ]; then
         teacher=(--set "distil.teacher=\"$(realpath "$out/convtext-base/best.safetensors")\"")
     fi
-    "$python" -m inkport train "recipes/family/$model.toml" --out "$out/$model" --set "optim.steps=$(steps "$model")" \
+    "$python" -m inkport train run "recipes/family/$model.toml" --out "$out/$model" --set "optim.steps=$(steps "$model")" \
         "${settings[@]}" "${teacher[@]}"
     # A port that differs is a finding, not a reason to leave the others untrained.
     "$python" -m inkport verify "$out/$model/best.safetensors" --targets recipes/family/targets.toml --out "$out/verify-$model" \

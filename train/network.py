@@ -49,7 +49,7 @@ def network_settings(recipe: Recipe, start: Weights | None) -> dict[str, Any]:
     if found != wanted:
         raise RecipeError(
             f"the table [network] makes {wanted}, the weights to start from have {found}",
-            remedy="leave the table out, or `inkport grow` the weights",
+            remedy="leave the table out, or `inkport train grow` the weights",
         )
     return dict(start.config)
 

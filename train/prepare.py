@@ -12,9 +12,10 @@ import numpy.typing as npt
 from inkport.core.charset import Charset
 from inkport.core.errors import LineDataError, RecipeError, SpecMismatchError, UnknownSymbolError
 from inkport.core.spec import RecogniserSpec
-from inkport.lines.audit import Audit, Problem, audit_for, audit_lines, find_right_to_left, refuse
+from inkport.lines.audit import Audit, audit_for, audit_lines, find_right_to_left, refuse
 from inkport.lines.folder import list_images
 from inkport.lines.line import Line
+from inkport.lines.problem import Problem
 from inkport.lines.roles import (
     Role,
     lines_of,
@@ -187,7 +188,7 @@ def choose_charset(recipe: Recipe, lines: Sequence[Line], start: Weights | None)
     if unknown and Problem.UNKNOWN_SYMBOL not in recipe.data.skip:
         raise UnknownSymbolError(
             f"the lines have symbols that the recogniser lacks: {unknown}",
-            remedy='give it them (charset = "extend" in a recipe, --extend-charset of inkport adapt), '
+            remedy='give it them (charset = "extend" in a recipe, --set extend_charset=true for inkport train adapt), '
             "or skip such lines (unknown-symbol)",
         )
     return charset

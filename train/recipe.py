@@ -15,7 +15,7 @@ from inkport.core.config import parse_config, require_seed, to_plain
 from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
 from inkport.core.preprocess import PreprocessSpec
-from inkport.lines.audit import Problem
+from inkport.lines.problem import Problem
 from inkport.train.overrides import merge
 from inkport.train.recipe_sections import ConsistencyRecipe, ContextRecipe, DistilRecipe, QatRecipe
 

@@ -6,24 +6,26 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from inkport.benchmarks.report.envelope import Report
-from inkport.benchmarks.report.presentation import Presentation
+from inkport.benchmarks.report.presentation import Presentation, summed_up
 from inkport.benchmarks.report.sections import Pictures, present
 from inkport.benchmarks.report.text import render_markdown, render_text
 from inkport.core.files import write_atomically
 
 
-def write_report(report: Report, images: Pictures, folder: Path) -> None:
+def write_report(report: Report, images: Pictures, folder: Path, *, every: bool = False) -> None:
     """Write the report of `inkport verify` into ``folder``: the views, and ``.mllog`` (log lines).
 
     Args:
         report: The report.
         images: What the page shows of the flipped lines.
         folder: Made if needed.
+        every: Whether targets that could not be tried here have rows, too; ``summed_up`` otherwise.
     """
     from inkport.benchmarks.report.mllog import render_mllog
 
     more = {"report.mllog": render_mllog(report)}
-    write_views(present(report, images), folder, stem="report", json=report.to_json(), more=more)
+    shown = present(report, images)
+    write_views(shown if every else summed_up(shown), folder, stem="report", json=report.to_json(), more=more)
 
 
 def write_views(

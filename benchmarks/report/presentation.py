@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from inkport.benchmarks.report.junit import Case
 from inkport.core.tables import Table
+
+
+MORE = "the JSON file has the reasons, and so has everything with --verbose"
+"""What is said of all targets together of which nothing was found out."""
 
 
 class Sign(StrEnum):
@@ -102,6 +106,30 @@ class Presentation:
         total = sum(counts.values())
         first = f" of {total} target{'' if total == 1 else 's'}"
         return "; ".join(f"{label}: {n}{'' if number else first}" for number, (label, n) in enumerate(counts.items()))
+
+
+def summed_up(document: Presentation) -> Presentation:
+    """Return the presentation with one sentence, and no row, for the targets of which nothing was found out.
+
+    Most runtimes that inkport knows are on no single machine, and a row of each hides those that are there.
+    """
+    absent = [found for found in document.conclusions if found.sign is Sign.ABSENT]
+    if not absent:
+        return document
+    names = tuple(name for found in absent for name in found.names)
+    one = Conclusion(names=names, sign=Sign.ABSENT, label=absent[0].label, why=MORE)
+    return replace(
+        document,
+        conclusions=(*(found for found in document.conclusions if found.sign is not Sign.ABSENT), one),
+        sections=tuple(
+            replace(section, tables=tuple(_without(table, names) for table in section.tables))
+            for section in document.sections
+        ),
+    )
+
+
+def _without(table: Table, names: Sequence[str]) -> Table:
+    return replace(table, rows=tuple(row for row in table.rows if row[0] not in names))
 
 
 def grouped(conclusions: Sequence[Conclusion]) -> tuple[Conclusion, ...]:

@@ -57,6 +57,11 @@ REQUIRED = "required, but not available here"
 """What is said of a target whose absence is a failure of the run."""
 
 
+def sign_of(target: TargetRecord) -> Sign:
+    """Return what the outcome of a target means; one that is required and not here is a question that is left open."""
+    return Sign.OPEN if target.outcome is Outcome.UNAVAILABLE and target.required else SIGNS[target.outcome]
+
+
 def conclusions(report: Report) -> tuple[Conclusion, ...]:
     """Return one sentence per target, the worst first; targets that have the same sentence share it."""
     return grouped([_conclude(target, report) for target in report.targets])

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from inkport.benchmarks.measure.estimate import estimate
 from inkport.benchmarks.measure.quantiles import Percentiles
 from inkport.benchmarks.measure.units import units_of
+from inkport.benchmarks.run.progress import Progress, silent, tracked
 from inkport.core.artifact import Artifact
 from inkport.core.beam import BeamDecoder
 from inkport.core.charset import Charset, normalise_text
@@ -67,9 +68,9 @@ class Gain:
     """Lines whose text differs."""
 
 
-def read_logits(session: Session, audit: Audit) -> list[Logits]:
+def read_logits(session: Session, audit: Audit, *, progress: Progress = silent) -> list[Logits]:
     """Return the logits of every line, each read by itself, float32 (t, k)."""
-    return [np.asarray(session.run(image)[0]) for image in audit.inputs]
+    return [np.asarray(session.run(image)[0]) for image in tracked(audit.inputs, "reading lines", progress)]
 
 
 def tune(

@@ -39,7 +39,7 @@ class Outcome(StrEnum):
     """The text is proven to differ from the reference's by more than the budget allows, for the worse or the better."""
     DIVERGED = "diverged"
     """The text may be right, but a value on the way is off by more than precision explains: a stage of a kit, or an
-    operator of `inkport debug`."""
+    operator of `inkport diagnose operators`."""
     LATENCY_OVER_BUDGET = "latency-over-budget"
     """The text is right but too slow."""
     FELL_BACK = "fell-back"

@@ -60,7 +60,7 @@ def edge_widths(pre: PreprocessSpec) -> list[int]:
 
 
 def safetensors_from_weights(weights: Path, out: Path) -> Artifact:
-    """Wrap a weights file of `inkport train` as an artifact; its bytes are kept as they are.
+    """Wrap a weights file of `inkport train run` as an artifact; its bytes are kept as they are.
 
     Args:
         weights: The ``.safetensors`` file.

@@ -111,7 +111,7 @@ def saturation_warning(artifact: Artifact) -> str:
     worst = max(found, key=lambda node: abs(node.worst))
     return (
         f"{artifact.path}: on x86 without VNNI, {len(found)} int8 operators can saturate ({pairs} of {total} pairs of "
-        f"weights, worst in {worst.node}); use onnx-fp32 there, or quantize with reduce_range (docs/export.md)"
+        f"weights, worst in {worst.node}); use onnx-fp32 there, or `inkport quantize apply --set reduce_range=true`"
     )
 
 

@@ -5,70 +5,67 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
-from importlib import import_module
 
 import pytest
-from cyclopts import App
 
-from inkport.cli import COMMANDS, app
-
-
-def functions(name):
-    """The functions behind a command, by the words that call them: one, or one per subcommand."""
-    found = getattr(import_module(f"inkport.commands.{name}"), name)
-    if not isinstance(found, App):
-        return {(name,): found}
-    parts = [part for part in found if not part.startswith("-")]
-    assert parts
-    return {(name, part): found[part].default_command for part in parts}
+from inkport.cli import COMMANDS, GROUPS, app, arguments_of, every_command, place_of
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_is_a_documented_function(name):
-    for function in functions(name).values():
-        assert inspect.isfunction(function)
-        assert inspect.getdoc(function)
-    assert COMMANDS[name].endswith(".")
+EVERY = dict(every_command())
+"""All that does something, by the words that call it."""
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_explains_its_arguments(name, capsys):
-    for words, function in functions(name).items():
-        app([*words, "--help"], result_action="return_value")
-        shown = capsys.readouterr().out
-        assert f"inkport {' '.join(words)}" in shown
-        for parameter in inspect.signature(function).parameters:
-            assert parameter.strip("_").replace("_", "-") in shown.lower()
+def place_in(words):
+    """Where the command is that these words call: its row in the list, or that of the command that it is part of."""
+    return next(row for row in (" ".join(words[:end]) for end in range(len(words), 0, -1)) if row in COMMANDS)
 
 
-LINE_OPTIONS = {"calibration", "lines", "others", "pool", "rehearse", "test", "train"}
-"""Parameters that take line sets."""
+def test_every_command_is_on_the_list():
+    assert {place_in(words) for words in EVERY} == set(COMMANDS)
+    assert all(summary.endswith(".") for summary in (*COMMANDS.values(), *GROUPS.values()))
+
+
+@pytest.mark.parametrize("words", EVERY, ids=" ".join)
+def test_a_command_is_a_documented_function_and_explains_its_arguments(words, capsys):
+    function = EVERY[words].default_command
+    assert inspect.isfunction(function)
+    assert inspect.getdoc(function)
+    app([*words, "--help"], result_action="return_value")
+    shown = capsys.readouterr().out
+    assert f"inkport {' '.join(words)}" in shown
+    for argument in arguments_of(*words):
+        assert argument.name.removeprefix("--").lower() in shown.lower()
+
+
+LINE_OPTIONS = {"--calibration", "--lines", "--others", "--pool", "--rehearse", "--test", "--train", "LINES"}
+"""What takes line sets."""
 
 
 def test_every_command_that_reads_lines_can_skip_those_that_cannot_be_used():
-    found = {
-        " ".join(words): set(inspect.signature(function).parameters)
-        for name in COMMANDS
-        for words, function in functions(name).items()
-    }
-    readers = {name for name, parameters in found.items() if parameters & LINE_OPTIONS}
+    found = {" ".join(words): {argument.name for argument in arguments_of(*words)} for words in EVERY}
+    readers = {name for name, names in found.items() if names & LINE_OPTIONS}
     assert {
-        "adapt curve",
+        "train adapt curve",
         "bench",
-        "buckets",
-        "debug",
+        "data frames",
+        "data widths",
+        "diagnose operators",
         "export",
-        "frames",
         "kit make",
         "prune scan",
         "verify",
     } <= readers
-    assert {name for name in readers if "skip" not in found[name]} == set()
+    assert {name for name in readers if "--skip" not in found[name]} == set()
 
 
 def test_no_command_is_left_off_the_list(root):
-    modules = {path.stem for path in (root / "src/inkport/commands").glob("*.py") if not path.stem.startswith("_")}
-    assert modules == set(COMMANDS)
+    folder = root / "src/inkport/commands"
+    modules = {
+        ".".join(path.relative_to(folder).with_suffix("").parts)
+        for path in folder.rglob("*.py")
+        if not path.stem.startswith("_")
+    }
+    assert {f"inkport.commands.{module}" for module in modules} == {place_of(row).split(":")[0] for row in COMMANDS}
 
 
 @pytest.mark.parametrize("arguments", [["nosuch"], ["verify", "--nosuch"], ["read"]])

@@ -23,22 +23,22 @@ OTHERS: Mapping[str, Callable[[Path], Sequence[object]]] = {
     "kit run": lambda at: ("kit", "run", at / "out/kit.zip", "--out", at / "out/result.zip"),
     "kit check": lambda at: ("kit", "check", at / "out/kit.zip", at / "out/result.zip"),
     "compare": lambda at: ("compare", at / "out/report.json", at / "out/report.json"),
-    "debug": lambda at: (
-        *("debug", "onnxruntime:fp32", "openvino:fp32", "--model", at / "model", "--lines", at / "val.parquet"),
-        *("--out", at / "out/debug"),
+    "diagnose operators": lambda at: (
+        *("diagnose", "operators", "onnxruntime:fp32", "openvino:fp32", "--model", at / "model"),
+        *("--lines", at / "val.parquet", "--out", at / "out/operators"),
     ),
-    "margins": lambda at: (
-        *("margins", at / "model", "--targets", at / "ort.toml", "--lines", at / "train.parquet", "--probes", 1),
-        *("--out", at / "out/margins"),
+    "diagnose flips": lambda at: (
+        *("diagnose", "flips", at / "model", "--targets", at / "ort.toml", "--lines", at / "train.parquet"),
+        *("--probes", 1, "--out", at / "out/flips"),
     ),
-    "metamorphic": lambda at: (
-        *("metamorphic", at / "model", "--targets", at / "ort.toml", "--lines", at / "val.parquet"),
-        *("--out", at / "out/metamorphic"),
+    "diagnose invariance": lambda at: (
+        *("diagnose", "invariance", at / "model", "--targets", at / "ort.toml", "--lines", at / "val.parquet"),
+        *("--out", at / "out/invariance"),
     ),
-    "frames": lambda at: ("frames", at / "val.parquet"),
-    "buckets": lambda at: ("buckets", at / "model", "--lines", at / "val.parquet"),
-    "quantise apply": lambda at: (
-        *("quantise", "apply", at / "model", "--calibration", at / "train.parquet", "--out", at / "out/int8"),
+    "data frames": lambda at: ("data", "frames", at / "val.parquet"),
+    "data widths": lambda at: ("data", "widths", at / "model", "--lines", at / "val.parquet"),
+    "quantize apply": lambda at: (
+        *("quantize", "apply", at / "model", "--calibration", at / "train.parquet", "--out", at / "out/int8"),
     ),
     "lm tune": lambda at: (
         *("lm", "tune", at / "model", "--lm", at / "out/lm.npz", "--lines", at / "val.parquet", "--beam", 2),
@@ -47,17 +47,18 @@ OTHERS: Mapping[str, Callable[[Path], Sequence[object]]] = {
         *("lm", "measure", at / "model", "--lm", at / "out/lm.npz", "--lines", at / "train.parquet"),
         *("--out", at / "out/lm.json"),
     ),
-    "average": lambda at: (
-        *("average", *[at / "weights.safetensors"] * 2, "--shares", 0.5, 0.5, "--out", at / "out/mean.safetensors"),
+    "train average": lambda at: (
+        *("train", "average", *[at / "weights.safetensors"] * 2, "--shares", 0.5, 0.5),
+        *("--out", at / "out/mean.safetensors"),
     ),
     "prune groups": lambda at: ("prune", "groups", at / "weights.safetensors"),
-    "adapt": lambda at: (
-        *("adapt", "--weights", at / "weights.safetensors", "--lines", at / "train.parquet"),
+    "train adapt": lambda at: (
+        *("train", "adapt", "--weights", at / "weights.safetensors", "--lines", at / "train.parquet"),
         *("--out", at / "out/adapted.safetensors"),
     ),
-    "synth": lambda at: (
-        *("synth", "--fonts", at / "fonts", "--text", at / "text.txt", "--count", 2, "--least", 2, "--most", 8),
-        *("--out", at / "out/synth"),
+    "data synth": lambda at: (
+        *("data", "synth", "--fonts", at / "fonts", "--text", at / "text.txt", "--count", 2, "--least", 2),
+        *("--most", 8, "--out", at / "out/synth"),
     ),
 }
 """Commands that are not killed, in an order in which each finds what those before it wrote."""

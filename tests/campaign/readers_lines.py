@@ -13,7 +13,8 @@ from campaign.reader import Reader
 def read_line_set(name: str, folder: Path) -> object:
     """Read a line set as a command does, every problem of a line skipped, and prove what passed."""
     from campaign.toys import SPEC
-    from inkport.lines.audit import Problem, audit_lines
+    from inkport.lines.audit import audit_lines
+    from inkport.lines.problem import Problem
     from inkport.lines.source import digest_lines, read_lines
 
     lines = list(read_lines([folder / name if name else folder]))

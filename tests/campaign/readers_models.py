@@ -89,7 +89,7 @@ def run_onnx(artifact: Artifact) -> object:
 
 
 def trace_onnx(artifact: Artifact) -> object:
-    """Run it operator by operator, as ``inkport debug`` does."""
+    """Run it operator by operator, as ``inkport diagnose operators`` does."""
     from inkport.core.runtime import SessionOptions
     from inkport.runtimes.onnx_reference import OnnxReference
 

@@ -51,7 +51,7 @@ def read_ablation(folder: Path) -> object:
 
 
 def read_adapt_settings(folder: Path) -> object:
-    from inkport.commands.adapt import _settings
+    from inkport.commands.train.adapt import _settings
 
     return _settings(folder / "settings.toml", extend_charset=False, freeze="", skip="", steps=None, seed=None)
 
@@ -80,7 +80,7 @@ def read_report(folder: Path) -> object:
 
 
 def read_curve(folder: Path) -> object:
-    from inkport.commands.buckets import _cost_of
+    from inkport.commands.data.widths import _cost_of
 
     return _cost_of(folder / "report.json", "onnxruntime fp32").time_ms(100.0)
 
@@ -135,10 +135,10 @@ PLAIN_READERS = (
     ),
     Reader(name="pruning", modules=("train.prune.scan",), read=read_pruning),
     Reader(name="ablation", modules=("train.ablation.runs",), read=read_ablation),
-    Reader(name="adapt-settings", modules=("commands.adapt",), read=read_adapt_settings),
+    Reader(name="adapt-settings", modules=("commands.train.adapt",), read=read_adapt_settings),
     Reader(name="corpus", modules=("commands.lm", "train.symbols", "train.synth.corpus"), read=read_corpus),
     Reader(name="report", modules=("benchmarks.checks.compare.document",), read=read_report),
-    Reader(name="curve", modules=("commands.buckets",), read=read_curve),
+    Reader(name="curve", modules=("commands.data.widths",), read=read_curve),
     Reader(name="sensitivity", modules=("export.quantize.search.scan_report",), read=read_sensitivity),
     Reader(name="pruning-scan", modules=("train.prune.scan",), read=read_pruning_scan),
     Reader(name="compress-record", modules=("compress.store",), read=read_compress_record),

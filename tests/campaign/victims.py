@@ -94,7 +94,7 @@ VICTIMS = (
         name="kit make",
         arguments=lambda at: (
             *("kit", "make", at / "model", "--targets", at / "ort.toml", "--lines", at / "train.parquet"),
-            *("--count", 4, "--golden", 2, "--out", at / "out/kit.zip"),
+            *("--most-lines", 4, "--golden", 2, "--out", at / "out/kit.zip"),
         ),
     ),
     Victim(
@@ -109,7 +109,7 @@ VICTIMS = (
     ),
     Victim(
         name="train",
-        arguments=lambda at: ("train", at / "recipe.toml", "--out", at / "out", "--threads", 1),
+        arguments=lambda at: ("train", "run", at / "recipe.toml", "--out", at / "out", "--threads", 1),
     ),
 )  # fmt: skip
 """All of them; ``read`` writes no file, and what it prints a kill may cut short like any program's output."""

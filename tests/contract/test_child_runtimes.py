@@ -21,6 +21,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the toy and its golden logits need torch")
 
+from inkport.benchmarks.run.environment import without_folders
 from inkport.core.errors import (
     ArtifactCorruptError,
     RuntimeExecutionError,
@@ -30,6 +31,7 @@ from inkport.core.errors import (
 from inkport.core.registry import open_session, probe
 from inkport.core.runtime import Evidence, SessionOptions
 from inkport.core.target import Precision
+from inkport.runtimes import ort_javascript
 from inkport.runtimes.child import KINDS, PROTOCOL, open_child
 from inkport.runtimes.logits import sample_images
 from inkport.runtimes.ort_arm64 import RUNNER
@@ -116,14 +118,28 @@ def test_probes_name_what_is_missing_or_of_another_version(monkeypatch, tmp_path
     assert "onnxruntime-node is not installed" in probe("ort-node").reason
     assert "npm ci --ignore-scripts" in probe("ort-node").remedy
     assert "holds no arm64 root" in probe("ort-arm64").reason
-    # Reports cut absolute paths, so a command to be copied names folders from here.
-    monkeypatch.chdir(tmp_path.parent)
-    assert probe("ort-node").remedy.endswith(f"--prefix {tmp_path.name}")
     package.parent.mkdir(parents=True)
     package.write_text('{"version": "1.2.3"}')
     assert "onnxruntime-node 1.2.3 is installed, 1.30.0 is expected" in probe("ort-node").reason
     package.write_text("{")
     assert "is damaged" in probe("ort-node").reason
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_the_remedy_of_a_missing_npm_package_works_as_a_report_prints_it(monkeypatch, tmp_path, elsewhere):
+    # A copy without modules; what the remedy asks for is the real one.
+    shutil.copytree(WEB_FOLDER, tmp_path / "web", ignore=shutil.ignore_patterns("node_modules"))
+    monkeypatch.setattr(ort_javascript, "WEB", tmp_path / "web")
+    if elsewhere:
+        (tmp_path / "modules").mkdir()
+        monkeypatch.setenv("INKPORT_WEB_MODULES", str(tmp_path / "modules"))
+    remedy = without_folders(probe("ort-node").remedy)
+    # npm would fetch; the rest of the line is the shell's.
+    script = f'npm() {{ echo "$@"; }}\npython() {{ "{sys.executable}" "$@"; }}\n{remedy}'
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
+    folder = Path(done.stdout.strip().removeprefix("ci --ignore-scripts --prefix "))
+    assert (folder / "package.json").is_file()
+    assert not elsewhere or folder == tmp_path / "modules"
 
 
 def test_a_browser_that_is_no_program_is_named(monkeypatch):

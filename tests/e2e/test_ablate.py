@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("torch", reason="training needs torch")
 
 from inkport.benchmarks.report.schema import schema_of
-from inkport.commands.ablate import ablate
+from inkport.commands.train.ablate import ablate
 from inkport.core.errors import TrainingError, UsageError
 from inkport.core.files import sha256_file
 from inkport.model.weights import Weights, deploy_tensors, load_weights, save_weights

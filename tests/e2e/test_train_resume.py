@@ -61,7 +61,7 @@ def recipe(tmp_path, lines_folder, other_lines):
 
 
 def command(recipe: Path, out: Path) -> list[str]:
-    return ["-m", "inkport", "train", str(recipe), "--out", str(out), "--threads", "1"]
+    return ["-m", "inkport", "train", "run", str(recipe), "--out", str(out), "--threads", "1"]
 
 
 def train(recipe: Path, out: Path, processes: int = 1) -> subprocess.CompletedProcess[str]:

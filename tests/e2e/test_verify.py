@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from inkport.benchmarks.report.schema import schema_of
-from inkport.commands import verify as command
 from inkport.core.artifact import load_artifact
 from inkport.core.preprocess import PreprocessSpec
 from inkport.core.runtime import Availability
+from inkport.core.target import load_targets
 
 
 pytest.importorskip("torch", reason="the reference needs torch")
@@ -226,7 +226,7 @@ def test_unusable_lines_are_skipped_on_request_and_counted(verify, spoilt_lines,
 
 
 def test_default_targets_allow_no_flip_in_fp32_and_half_a_point_elsewhere():
-    targets = command.load_targets(Path(str(files("inkport.benchmarks"))) / "targets.toml")
+    targets = load_targets(Path(str(files("inkport.benchmarks"))) / "targets.toml")
     found = {(t.runtime, str(t.precision)): t for t in targets}
     assert {
         ("torch", "fp32"),

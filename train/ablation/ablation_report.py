@@ -1,4 +1,4 @@
-"""The report of ``inkport ablate``: means over seeds, differences between arms that share seeds and lines, tables."""
+"""The report of ``inkport train ablate``: means over seeds, differences between arms with the same seeds and lines."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from typing import Any
 from inkport.core.config import parse_config, to_plain
 from inkport.core.files import sha256_file, write_atomically
 from inkport.core.metrics import cer
-from inkport.lines.audit import Problem, audit_for
+from inkport.lines.audit import audit_for
+from inkport.lines.problem import Problem
 from inkport.lines.source import digest_lines, read_lines
 
 

@@ -20,7 +20,7 @@ from inkport.core.config import parse_config, require_seed, to_plain
 from inkport.core.documents import read_json, read_toml
 from inkport.core.errors import DataError, RecipeError, TrainingError, UsageError
 from inkport.core.files import sha256_file, write_atomically
-from inkport.lines.audit import Problem
+from inkport.lines.problem import Problem
 from inkport.lines.roles import is_test_split, name_lines, refuse_shared
 from inkport.lines.source import read_lines
 from inkport.train.ablation.evaluate import EvaluationTask, task_text

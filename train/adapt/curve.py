@@ -109,7 +109,13 @@ class Experiment:
 
 
 def run_experiment(
-    experiment: Experiment, out: Path, *, jobs: int = 1, threads: int | None = None, say: Callable[[str], None]
+    experiment: Experiment,
+    out: Path,
+    *,
+    jobs: int = 1,
+    threads: int | None = None,
+    say: Callable[[str], None],
+    report: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Cell]:
     """Adapt and read, cell by cell; cells that ``out`` holds from an earlier run are taken from there.
 
@@ -119,6 +125,7 @@ def run_experiment(
         jobs: Processes, one cell at a time each.
         threads: CPU threads per process; torch decides if left out.
         say: Called with a sentence on each cell.
+        report: Called with how many cells are done, of how many.
 
     Returns:
         The cells in the order of ``Experiment.cells``.
@@ -133,6 +140,7 @@ def run_experiment(
         done[place] = cell
         rate = sum(cell.edits) / sum(text_lengths(experiment.test))
         say(f"{cell.lines} lines, draw {cell.draw + 1}: CER {rate:.2%}, share {cell.share:g}")
+        report(len(done), len(list(experiment.cells())))
     return [done[place] for place in experiment.cells()]
 
 

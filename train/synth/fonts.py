@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
 
-from inkport.core.errors import DataError, UsageError
+from inkport.core.errors import DataError, UsageError, needing
 from inkport.train.synth.corpus import load_corpus
 
 
@@ -130,13 +130,11 @@ def load_font(path: Path) -> HandFont:
     """Open a font file.
 
     Raises:
-        UsageError: If fontTools is not installed.
+        RuntimeUnavailableError: If fontTools is not installed.
         DataError: If the file is not a font.
     """
-    try:
+    with needing("rendering", extra="render"):
         from fontTools.ttLib import TTFont, TTLibError
-    except ModuleNotFoundError as error:
-        raise UsageError("rendering needs fontTools", remedy="pip install 'inkport[render]'") from error
     try:
         # Bytes, not the path: fontTools leaves a file open when it is not a font.
         with TTFont(io.BytesIO(path.read_bytes()), lazy=True) as font:

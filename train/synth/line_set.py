@@ -19,7 +19,7 @@ from PIL import Image, features
 
 from inkport.core.children import tie_worker
 from inkport.core.config import require_seed, to_plain
-from inkport.core.errors import LineDataError, UsageError
+from inkport.core.errors import LineDataError, RuntimeUnavailableError, UsageError
 from inkport.core.files import new_directory, sha256_file
 from inkport.train.synth.corpus import Corpus, load_corpus, load_divided
 from inkport.train.synth.fonts import HandFont, load_font
@@ -200,7 +200,9 @@ def _check(requests: list[LineSet], out: Path, jobs: int) -> None:
         raise UsageError(f"{out}: is there already", remedy="name a new folder, or remove this one first")
     for request in requests:
         if request.look.shaping and not features.check("raqm"):
-            raise UsageError("shaping needs a Pillow with libraqm", remedy="install libraqm, or leave shaping at 0")
+            raise RuntimeUnavailableError(
+                "shaping needs a Pillow with libraqm", remedy="install libraqm, or leave shaping at 0"
+            )
         for path in request.fonts:
             load_font(path)
         for index in range(len(request.texts)):

@@ -8,7 +8,7 @@ from inkport.benchmarks.checks.bench.measure import Bench, Measured
 from inkport.benchmarks.measure.quantiles import Quantile
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
-from inkport.benchmarks.report.sections import SIGNS
+from inkport.benchmarks.report.sections import SIGNS, sign_of
 from inkport.benchmarks.run.environment import threads_on
 from inkport.benchmarks.run.noise import Difference
 from inkport.benchmarks.run.record import Outcome, TargetRecord
@@ -49,7 +49,7 @@ def present(report: Report) -> Presentation:
 def _conclude(target: TargetRecord, report: Report) -> Conclusion:
     why, scenarios, baseline = target.reason, target.section(Measured).scenarios, report.section(Bench).baseline
     if target.outcome is not Outcome.PASS or not scenarios:
-        return Conclusion(names=(target.name,), sign=SIGNS[target.outcome], label=str(target.outcome), why=why)
+        return Conclusion(names=(target.name,), sign=sign_of(target), label=str(target.outcome), why=why)
     first = scenarios[0]
     why = f"p50 {_with_interval(first.quantiles[0])} ms per query, {first.scenario}"
     if target.name != baseline and first.speed_up is not None:

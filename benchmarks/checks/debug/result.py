@@ -1,4 +1,4 @@
-"""What `inkport debug` found, as one JSON document."""
+"""What `inkport diagnose operators` found, as one JSON document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inkport.benchmarks.run.request import Options
 
 @dataclass(frozen=True, kw_only=True)
 class DebugOptions(Options):
-    """What `inkport debug` is asked for."""
+    """What `inkport diagnose operators` is asked for."""
 
     line: str = ""
     """Id of the line."""
@@ -24,7 +24,7 @@ class DebugOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class TracedTarget:
-    """What `inkport debug` finds out about one of the two targets."""
+    """What `inkport diagnose operators` finds out about one of the two targets."""
 
     matched: dict[str, int]
     """How many tensors of the graph were matched, by the way of matching."""
@@ -112,7 +112,10 @@ class TensorRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Divergences:
-    """What `inkport debug` finds out about both targets; ``model`` is the graph whose operators both are judged by."""
+    """What `inkport diagnose operators` finds out about both targets.
+
+    ``model`` is the graph whose operators both are judged by.
+    """
 
     width: int
     """Prepared width of the line, in pixels."""

@@ -1,4 +1,4 @@
-"""What `inkport debug` found, in the order in which it is read."""
+"""What `inkport diagnose operators` found, in the order in which it is read."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def present(report: Report) -> Presentation:
         sections.append(Section(name="Nearest to it", sentences=tuple(_nearest(found))))
     model, graph = f"{report.model.name} {report.model.version}", report.model.artifact.sha256[:12]
     return Presentation(
-        title="inkport debug",
+        title="inkport diagnose operators",
         about=model,
         subject=(f"{model} on line {report.options.line} ({found.width} px wide), by the operators of onnx {graph}",),
         conclusions=tuple(_conclude(report)),

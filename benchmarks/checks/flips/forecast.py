@@ -46,7 +46,7 @@ class Surprise(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ForecastOptions(Options):
-    """What `inkport margins` is asked for."""
+    """What `inkport diagnose flips` is asked for."""
 
     probes: int = PROBES
     """Lines that the errors are learned from."""
@@ -120,7 +120,7 @@ class FlipForecast:
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What `inkport margins` finds out about a target; it passes if it ran: how many flip is for verify to judge."""
+    """What `inkport diagnose flips` says of a target; it passes if it ran: how many flip is for verify to judge."""
 
     forecast: FlipForecast | None = None
     """The prediction; absent if it did not run."""
@@ -128,7 +128,7 @@ class Forecast:
 
 @dataclass(frozen=True, kw_only=True)
 class Fragile:
-    """What `inkport margins` finds out about the lines."""
+    """What `inkport diagnose flips` finds out about the lines."""
 
     fragile: tuple[FragileLine, ...] = ()
     """The most fragile lines, most fragile first."""

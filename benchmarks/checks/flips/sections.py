@@ -6,7 +6,7 @@ from inkport.benchmarks.checks.flips.forecast import Forecast, Fragile, Surprise
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import NONE
-from inkport.benchmarks.report.sections import SIGNS
+from inkport.benchmarks.report.sections import SIGNS, sign_of
 from inkport.benchmarks.run.record import TargetRecord
 from inkport.core.tables import Table
 
@@ -36,7 +36,7 @@ def present(report: Report) -> Presentation:
         f"most fragile: {named}",
     )
     return Presentation(
-        title="inkport margins",
+        title="inkport diagnose flips",
         about=model.name,
         subject=tuple(subject),
         conclusions=grouped([_conclude(target) for target in report.targets]),
@@ -56,7 +56,7 @@ def _verdict(report: Report) -> str:
 
 
 def _conclude(target: TargetRecord) -> Conclusion:
-    found, sign = target.section(Forecast).forecast, SIGNS[target.outcome]
+    found, sign = target.section(Forecast).forecast, sign_of(target)
     if found is None:
         return Conclusion(names=(target.name,), sign=sign, label=str(target.outcome), why=target.reason)
     low, high = found.interval

@@ -45,7 +45,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class InvarianceOptions(Options):
-    """What `inkport metamorphic` is asked for; one relation is about threads."""
+    """What `inkport diagnose invariance` is asked for; one relation is about threads."""
 
     sample: int = 24
     """Most lines that the relations were tried on."""
@@ -117,7 +117,7 @@ class RelationReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Relations:
-    """What `inkport metamorphic` finds out about a target."""
+    """What `inkport diagnose invariance` finds out about a target."""
 
     lines: int = 0
     """Lines that the relations were tried on."""

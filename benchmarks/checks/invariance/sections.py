@@ -20,7 +20,7 @@ from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.junit import RESULTS, Case, Result
 from inkport.benchmarks.report.presentation import Conclusion, Presentation, Section, Sign, grouped
 from inkport.benchmarks.report.rows import NONE
-from inkport.benchmarks.report.sections import SIGNS
+from inkport.benchmarks.report.sections import SIGNS, sign_of
 from inkport.benchmarks.run.record import Outcome, TargetRecord
 from inkport.core.files import write_atomically
 from inkport.core.tables import Table
@@ -47,7 +47,7 @@ def present(report: Report) -> Presentation:
     if found := [sentence for target in report.targets for sentence in _violations(target)]:
         sections.append(Section(name="Violations", sentences=tuple(found)))
     return Presentation(
-        title="inkport metamorphic",
+        title="inkport diagnose invariance",
         about=model.name,
         subject=(head, *([f"no reference: {report.note}"] if report.note else [])),
         conclusions=grouped([_conclude(target) for target in report.targets]),
@@ -62,7 +62,7 @@ def _conclude(target: TargetRecord) -> Conclusion:
     broken = [found.relation for found in target.section(Relations).relations if found.status is Status.VIOLATED]
     label = "holds" if target.outcome is Outcome.PASS else str(target.outcome)
     why = target.reason or ", ".join(broken)
-    return Conclusion(names=(target.name,), sign=SIGNS[target.outcome], label=label, why=why)
+    return Conclusion(names=(target.name,), sign=sign_of(target), label=label, why=why)
 
 
 def _cases(target: TargetRecord) -> list[Case]:
@@ -122,15 +122,15 @@ def _smallest(example: ExampleInfo) -> str:
     return f"{text} ({example.fault})." if example.fault else f"{text}."
 
 
-def write_checks(checked: Checked, folder: Path) -> None:
-    """Write the examples and, last, ``metamorphic.json`` and its views into ``folder``, each in one step.
+def write_checks(checked: Checked, shown: Presentation, folder: Path) -> None:
+    """Write the examples and, last, ``invariance.json`` and its views into ``folder``, each in one step.
 
     An example holds ``images`` float32 (n, 1, h, w), as they were run, and ``expected`` and ``found`` float32 (t, k),
     the logits of the line that differs; these two are left out where the run failed.
     """
     for name, example in checked.examples.items():
         write_atomically(folder / name, _npz(example))
-    write_views(present(checked.report), folder, stem="metamorphic", json=checked.report.to_json())
+    write_views(shown, folder, stem="invariance", json=checked.report.to_json())
 
 
 def _npz(example: Example) -> bytes:

@@ -15,7 +15,7 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.checks.peers.engines import Ours, Peer, PpOcr, Tesseract
 from inkport.benchmarks.checks.peers.reading import PeersReport, describe, median_line, read_in_turns, render_markdown
 from inkport.benchmarks.run.environment import read_environment
-from inkport.benchmarks.run.progress import clear_progress, terminal_progress
+from inkport.benchmarks.run.progress import shown_progress
 from inkport.core.artifact import bundled_artifacts, load_artifact
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.files import require_file, write_atomically
@@ -68,9 +68,9 @@ def peers(
     shape, image = median_line(chosen)
     try:
         macs = [contestant.macs(image) for contestant in contestants]
-        answers = read_in_turns(contestants, chosen, terminal_progress())
+        with shown_progress() as progress:
+            answers = read_in_turns(contestants, chosen, progress)
     finally:
-        clear_progress()
         for contestant in contestants:
             contestant.close()
     report = PeersReport(

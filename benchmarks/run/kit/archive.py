@@ -186,5 +186,5 @@ def from_npy(data: bytes, *, name: str, dtypes: tuple[str, ...] = (FLOATS,)) -> 
     wanted = " or ".join({FLOATS: "little-endian float32 values", BYTES: "bytes"}[dtype] for dtype in dtypes)
     raise ArtifactCorruptError(
         f"{name}: {faults[0]}, expected {wanted} in an .npy file of version 1.0, C order",
-        remedy="docs/kit.md says how tensors are written",
+        remedy="inkport's documentation (docs/kit.md) says how tensors are written",
     )

@@ -46,6 +46,10 @@ from inkport.core.spec import RecogniserSpec
 from inkport.lines.line import Line
 
 
+FORMAT = "inkport's documentation (docs/kit.md) says what it holds"
+"""What is said where an archive is not what it should be."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kit:
     """A kit whose digests have been checked."""
@@ -343,10 +347,10 @@ def open_result(path: Path) -> Result:
         try:
             document = parse_config(ResultDocument, data, where=RESULT)
         except InkportError as error:
-            raise ArtifactCorruptError(f"{path}: {error.message}", remedy="docs/kit.md says what it holds") from error
+            raise ArtifactCorruptError(f"{path}: {error.message}", remedy=FORMAT) from error
         members = {RESULT: head, **read_listed(archive, document.files, but=(RESULT,))}
     if fault := _fault(document):
-        raise ArtifactCorruptError(f"{path}: {RESULT}: {fault}", remedy="docs/kit.md says what it holds")
+        raise ArtifactCorruptError(f"{path}: {RESULT}: {fault}", remedy=FORMAT)
     return Result(path=path, document=document, members=members)
 
 

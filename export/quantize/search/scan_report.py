@@ -120,7 +120,7 @@ def load_report(path: Path) -> ScanReport:
         return parse_config(ScanReport, found, where=str(path))
     except (ValueError, InkportError) as error:
         raise UsageError(
-            f"{path}: no report of a sensitivity scan ({error})", remedy="make one with `inkport quantise sensitivity`"
+            f"{path}: no report of a sensitivity scan ({error})", remedy="make one with `inkport quantize sensitivity`"
         ) from error
 
 

@@ -20,9 +20,9 @@ def resolve_model(model: str | None, *, work: Path | None = None) -> Artifact:
     """Open what the user named as the model.
 
     Args:
-        model: A weights file (``.safetensors``) of `inkport train`, an ONNX file that inkport exported, an artifact's
-            directory, or the name of a shipped model: float32 weights, or an int8 artifact inside the package; the
-            shipped ``convtext-tiny`` if None.
+        model: A weights file (``.safetensors``) of `inkport train run`, an ONNX file that inkport exported, the
+            directory of an artifact, or the name of a shipped model: float32 weights, or an int8 artifact inside the
+            package; the shipped ``convtext-tiny`` if None.
         work: Where a weights file becomes an artifact, in ``safetensors-fp32``; a temporary folder that is
             gone when the process ends if None.
 
@@ -39,11 +39,7 @@ def resolve_model(model: str | None, *, work: Path | None = None) -> Artifact:
         return _from_onnx(path) if path.suffix == ".onnx" else _from_weights(path, work)
     if model is not None and path.is_dir():
         return load_artifact(path)
-    shipped = {
-        sidecar.parent.name: sidecar.parent
-        for folder in (_shipped_folder(), bundle_folder())
-        for sidecar in folder.glob(f"*/{SIDECAR}")
-    }
+    shipped = _shipped_models()
     if str(path) in shipped:
         return load_artifact(shipped[str(path)])
     if model is None:
@@ -52,6 +48,21 @@ def resolve_model(model: str | None, *, work: Path | None = None) -> Artifact:
         f"{model!r} is neither a weights file, an artifact directory nor a shipped model",
         remedy=f"shipped models: {', '.join(sorted(shipped)) or 'none in this build'}",
     )
+
+
+def names_model(path: Path) -> bool:
+    """Whether a path can only be meant as a model: a weights file, an artifact, or the name of a shipped model."""
+    if path.suffix == ".safetensors" or (path / SIDECAR).is_file():
+        return True
+    return not path.exists() and str(path) in _shipped_models()
+
+
+def _shipped_models() -> dict[str, Path]:
+    return {
+        sidecar.parent.name: sidecar.parent
+        for folder in (_shipped_folder(), bundle_folder())
+        for sidecar in folder.glob(f"*/{SIDECAR}")
+    }
 
 
 def _shipped_folder() -> Path:

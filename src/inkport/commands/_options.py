@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from cyclopts import Parameter, Token, convert
+from cyclopts import Group, Parameter, Token, convert
 
 from inkport.core.config import LARGEST, require_seed, require_threads
+from inkport.core.errors import UsageError
 from inkport.core.files import require_file, require_folder
+from inkport.lines.problem import Finding, Problem, summarise
 
 
+NAME_IT_FIRST = "an option that takes several values takes all up to the next option: put MODEL before it, or behind --"
+"""What is said where an option has swallowed what was meant for the command."""
 LONGEST_S = 10_000_000
 """Longest that anything may take, in seconds: 115 days. Clocks of the system overflow at some hundred years."""
 
@@ -46,15 +51,26 @@ def convert_strictly(type_: Any, tokens: Sequence[Token]) -> Any:
 
     Raises:
         ValueError: If it is a fraction where a whole number is wanted, or an empty text where a path is, which a shell
-            makes of a variable that is not set: they would be rounded, and taken for the current folder.
+            makes of a variable that is not set: they would be rounded, and taken for the current folder. If an option
+            that takes several values has taken one that can be none of its own.
     """
     leaves = _leaves(type_)
     for token in tokens:
+        if len(tokens) > 1 and token.keyword and leaves & {int, float} and not _is_number(token.value):
+            raise ValueError(f"expected numbers, found {token.value!r}; {NAME_IT_FIRST}")
         if int in leaves and "." in token.value:
             raise ValueError(f"expected a whole number, found {token.value!r}")
         if Path in leaves and not token.value:
             raise ValueError("expected a path, found an empty text")
     return convert(type_, tokens)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _leaves(hint: Any) -> set[Any]:
@@ -129,8 +145,6 @@ Count = Annotated[int, _at_least(1)]
 """How many of something there are to be."""
 Seconds = Annotated[float, Parameter(validator=_require_seconds)]
 """How long something may take."""
-Threads = Annotated[int, _parallel("threads")]
-"""Threads of a computation."""
 Jobs = Annotated[int, _parallel("jobs")]
 """Processes side by side."""
 OutFolder = Annotated[Path, _output(require_folder)]
@@ -139,3 +153,50 @@ OutFile = Annotated[Path, _output(require_file)]
 """A file that is written, or replaced."""
 OutArtifact = Annotated[Path, _output(require_artifact)]
 """A folder that becomes an artifact's, or is one that is replaced."""
+Words = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
+"""Several names."""
+Assignments = Annotated[tuple[str, ...], Parameter(name="--set")]
+"""Changes of settings, as key=value in TOML, one each time that the option is given."""
+
+
+SHARED = {
+    ("--json",): "Print the result as JSON.",
+    ("--threads",): "Threads of the computation; 1 unless a command says otherwise.",
+    ("--skip",): "Problems whose lines are left out and counted, instead of refused, separated by commas: "
+    f"{', '.join(Problem)}.",
+    ("--quiet", "-q"): "Show neither progress nor news on standard error; warnings and errors are shown. Any command.",
+    ("--verbose", "-v"): "List what is summed up otherwise, and show where errors come from. Any command.",
+}
+"""Options that many commands have, and their help: `inkport --help` has it once, a command only names them."""
+
+
+def name_no_command() -> None:
+    """End where a shared option stands alone.
+
+    Raises:
+        UsageError: Always.
+    """
+    raise UsageError("a shared option needs a command", remedy="inkport --help lists the commands")
+
+
+def _name_shared(console: Any, options: Any, panel: Any) -> None:  # noqa: ARG001 - cyclopts names them
+    """Write the line of a command's help that names a shared option."""
+    console.print(f"Shared option, see inkport --help: {panel.title}", style="dim", highlight=False)
+
+
+def _shared(name: str) -> Parameter:
+    return Parameter(show=False, group=Group(name, help_formatter=_name_shared))
+
+
+Json = Annotated[bool, Parameter(name="--json"), _shared("json")]
+"""Whether the result is printed as JSON."""
+Threads = Annotated[int, _parallel("threads"), _shared("threads")]
+"""Threads of a computation."""
+Skip = Annotated[str, _shared("skip")]
+"""Problems by name, separated by commas; ``problems_of`` reads it."""
+
+
+def say_skipped(findings: Sequence[Finding]) -> None:
+    """Count on stderr the lines that were left out by request."""
+    if findings:
+        sys.stderr.write(f"left out by --skip: {len(findings)} lines ({summarise(findings)})\n")

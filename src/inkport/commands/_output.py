@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from inkport.benchmarks.report.presentation import Presentation, summed_up
 from inkport.core.console import results
 from inkport.core.errors import EXIT_OK, EXIT_USAGE, describe_os_error
 from inkport.core.processors import count_processors, sharing
 from inkport.core.program import complain
+from inkport.core.verbosity import is_quiet, is_verbose
 
 
 def deliver(text: str, *, files: Callable[[], object], where: str = "", code: int = EXIT_OK) -> int:
@@ -32,13 +34,20 @@ def deliver(text: str, *, files: Callable[[], object], where: str = "", code: in
     except OSError as error:
         complain(f"the result above is not in its files: {describe_os_error(error)}")
         return code or EXIT_USAGE
-    if where:
+    if where and not is_quiet():
         sys.stderr.write(f"report: {where}\n")
     return code
 
 
+def as_wanted(shown: Presentation) -> Presentation:
+    """Return a report with what could not be tried here summed up, unless everything is wanted."""
+    return shown if is_verbose() else summed_up(shown)
+
+
 def say(text: str) -> None:
-    """Write news on the way, in place of a progress line if the terminal shows one."""
+    """Write news on the way, in place of a progress line if the terminal shows one; nothing if that is not wanted."""
+    if is_quiet():
+        return
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""
     sys.stderr.write(f"{clear}{text}\n")
 

@@ -7,40 +7,25 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
+from inkport.benchmarks.run.progress import shown_progress, tracked
 from inkport.benchmarks.run.request import Options, Request, check_targets
 from inkport.commands._model import resolve_model
+from inkport.commands._options import say_skipped
 from inkport.core.artifact import Artifact, bundled_artifacts
 from inkport.core.errors import ArtifactNotFoundError, ExportError, LineDataError, TargetError, UsageError
 from inkport.core.registry import load_runtime, probe
-from inkport.core.target import Target, load_targets
-from inkport.lines.audit import Audit, Finding, Problem, audit_for, summarise
+from inkport.core.target import Target
+from inkport.lines.audit import Audit, audit_for
 from inkport.lines.line import Line
+from inkport.lines.problem import Problem
 from inkport.lines.roles import LEARNT, Role, name_lines, recorded, refuse_recorded, refuse_shared
 from inkport.lines.source import read_lines, source_name
 
 
 if TYPE_CHECKING:
     from inkport.export.quantize.calibration import CalibrationSet
-
-
-Skip = Annotated[
-    str,
-    Parameter(
-        help="Problems whose lines are left out and counted, instead of refused, separated by commas: "
-        f"{', '.join(Problem)}."
-    ),
-]
-"""Problems by name, separated by commas; ``problems_of`` reads it."""
-
-
-def say_skipped(findings: Sequence[Finding]) -> None:
-    """Count on stderr the lines that were left out by request."""
-    if findings:
-        sys.stderr.write(f"left out by --skip: {len(findings)} lines ({summarise(findings)})\n")
 
 
 def problems_of(skip: str) -> tuple[str, ...]:
@@ -61,7 +46,9 @@ def audit_sources(artifact: Artifact, sources: Sequence[Path], skip: Sequence[st
     Raises:
         LineDataError: If a line has a problem that is not in ``skip``, or a source is not a line set.
     """
-    audit = audit_for(read_lines(sources), artifact.spec, skip=[Problem(name) for name in skip])
+    with shown_progress() as progress:
+        lines = tracked(read_lines(sources), "reading lines", progress)
+        audit = audit_for(lines, artifact.spec, skip=[Problem(name) for name in skip])
     say_skipped(audit.findings)
     return audit
 
@@ -159,7 +146,7 @@ def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) 
         if lacks_calibration(model, wanted, work=work, reuse=reuse) and probe(target.runtime).ok:
             raise UsageError(
                 f"target {target.name!r}: {' '.join(wanted)} needs lines to calibrate on, none were given",
-                remedy="pass --calibration with lines the model was trained on, or --targets without this row",
+                remedy="pass --calibration with lines the model was trained on, or other targets with --target",
             )
 
 
@@ -327,33 +314,45 @@ def _made_before(
 def prepare_request(
     model: str | None,
     *,
-    targets: Path | None,
+    targets: Sequence[Target],
     lines: Sequence[Path],
     calibration: Sequence[Path],
     options: Options,
     out: Path,
+    lm: Path | None = None,
+    elsewhere: bool = False,
 ) -> Request:
-    """Open, read and check what the options name; arguments are those of `inkport verify`.
+    """Open, read and check what the options name.
+
+    Args:
+        model: As in `inkport verify`.
+        targets: What is to be run.
+        lines: As in `inkport verify`.
+        calibration: As in `inkport verify`.
+        options: Settings of the check.
+        out: Folder of its files, artifacts among them.
+        lm: As in `inkport verify`.
+        elsewhere: Whether other machines run the targets, and what this one lacks is no matter.
 
     Raises:
         InkportError: If one of them cannot be used.
     """
-    wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / "targets.toml")
+    wanted = tuple(targets)
     check_targets(wanted)
     work = out / "artifacts"
     artifact = resolve_model(model, work=work)
     sources = lines or (sample_lines(),)
     check_calibration(sources, calibration)
-    if not calibration:
+    if not calibration and not elsewhere:
         require_calibration(artifact, work, wanted)
     audit = audit_sources(artifact, sources, options.skip)
     chosen = calibrate(artifact, calibration, options.skip)
-    check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen)
+    check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen, lm=lm)
     return Request(
         model=artifact,
         targets=wanted,
         audit=audit,
-        sources=[source_name(path) for path in sources],
+        sources=tuple(source_name(path) for path in sources),
         provide=provider(artifact, work, chosen),
         options=options,
         out=out,

@@ -11,22 +11,21 @@ from inkport.benchmarks.checks.bench.measure import BenchOptions, run_bench
 from inkport.benchmarks.checks.bench.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
-from inkport.benchmarks.run.progress import clear_progress, terminal_progress
+from inkport.benchmarks.run.progress import shown_progress
 from inkport.benchmarks.run.scenarios import Scenario, StopRule
-from inkport.commands._options import OutFolder, Seconds, Threads
-from inkport.commands._output import deliver, warn_of_sharing
-from inkport.commands._request import Skip, prepare_request, problems_of
+from inkport.commands._options import OutFolder, Seconds
+from inkport.commands._output import as_wanted, deliver, warn_of_sharing
+from inkport.commands._ports import PORTS, PortOptions
 from inkport.core.console import json_for_stdout, results_only
 
 
 @results_only()
 def bench(
     model: str | None = None,
+    /,
     *,
-    targets: Path | None = None,
-    lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    ports: PortOptions = PORTS,
     out: OutFolder = Path("out/bench"),
-    json_: Annotated[bool, Parameter(name="--json")] = False,
     scenario: Annotated[tuple[Scenario, ...], Parameter(consume_multiple=True)] = BenchOptions.scenarios,
     precision: float = StopRule.precision,
     most_seconds: Seconds = StopRule.most_s,
@@ -37,9 +36,6 @@ def bench(
     sustained: int = BenchOptions.sustained_minutes,
     loadgen: bool = False,
     loadgen_seconds: Seconds = BenchOptions.loadgen_ms / 1000,
-    threads: Threads = BenchOptions.threads,
-    skip: Skip = "",
-    calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
 ) -> int:
     """Measure how fast targets are, as deeply as time allows; `inkport verify` says whether they read the same.
 
@@ -50,10 +46,8 @@ def bench(
     Args:
         model: A weights file, an artifact's directory, or the name of a shipped model; the shipped one if
             left out.
-        targets: TOML file with one [[target]] table per target; every runtime that inkport knows if left out.
-        lines: Line sets: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
+        ports: Targets and lines.
         out: Folder for bench.json, its views (.html, .md, .txt), LoadGen's logs, and the exported artifacts.
-        json_: Print the report as JSON instead of the tables.
         scenario: single-stream, multi-stream, offline: how lines arrive.
         precision: Stop a scenario when the 95 % intervals of p50 and p90 of all targets are narrower than this
             share of the estimate; 0.1 is about 5 % either way.
@@ -65,13 +59,10 @@ def bench(
         sustained: Minutes of a sustained run, the last against the first; 0 for none.
         loadgen: Run the same scenarios through MLCommons LoadGen as well.
         loadgen_seconds: Shortest run under LoadGen.
-        threads: Threads per target.
-        skip: Problems whose lines are left out and counted, instead of refused.
-        calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
     options = BenchOptions(
         scenarios=tuple(dict.fromkeys(scenario)),
-        threads=threads,
+        threads=ports.threads,
         rule=StopRule(precision=precision, most_s=most_seconds, most_queries=most_queries),
         fresh=fresh,
         peaks=not no_peaks,
@@ -79,17 +70,15 @@ def bench(
         sustained_minutes=sustained,
         loadgen=loadgen,
         loadgen_ms=round(loadgen_seconds * 1000),
-        skip=problems_of(skip),
+        skip=ports.problems,
     )
-    warn_of_sharing(threads)
-    request = prepare_request(model, targets=targets, lines=lines, calibration=calibration, options=options, out=out)
-    try:
-        report = run_bench(request, progress=terminal_progress())
-    finally:
-        clear_progress()
-    shown = present(report)
+    warn_of_sharing(ports.threads)
+    request = ports.request(model, options, out=out)
+    with shown_progress() as progress:
+        report = run_bench(request, progress=progress)
+    shown = as_wanted(present(report))
     return deliver(
-        json_for_stdout(report.to_json()) if json_ else render_text(shown),
+        json_for_stdout(report.to_json()) if ports.json_ else render_text(shown),
         files=lambda: write_views(shown, out, stem="bench", json=report.to_json()),
         where=f"{out / 'bench.html'} (also .md, .txt and .json)",
         code=report.exit_code,

@@ -9,15 +9,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFolder
-from inkport.commands._request import Skip, problems_of, sample_lines
+from inkport.commands._options import OutFolder, Skip
+from inkport.commands._request import problems_of, sample_lines
 from inkport.core.artifact import Artifact, bundled_artifacts, find_lm
 from inkport.core.scratch import scratch
 from inkport.core.target import Precision
 from inkport.export.bundle.bundle import BundleRequest, make_bundle
 from inkport.export.bundle.specification import SUFFIXES
 from inkport.export.plan import build
-from inkport.lines.audit import Problem
+from inkport.lines.problem import Problem
 from inkport.lines.source import read_lines
 
 

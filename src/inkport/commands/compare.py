@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from inkport.benchmarks.checks.compare.document import read_report
 from inkport.benchmarks.checks.compare.judge import Tolerance, compare_runs
@@ -13,7 +10,7 @@ from inkport.benchmarks.checks.compare.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.junit import junit_xml
 from inkport.benchmarks.report.text import render_text
-from inkport.commands._options import OutFile, OutFolder
+from inkport.commands._options import Json, OutFile, OutFolder
 from inkport.commands._output import deliver
 from inkport.core.console import json_for_stdout
 from inkport.core.errors import UsageError
@@ -23,11 +20,12 @@ from inkport.core.files import write_atomically
 def compare(
     before: Path,
     after: Path,
+    /,
     *,
     max_cer: float | None = Tolerance.max_cer,
     max_slower: float = Tolerance.max_slower,
     allow_other_data: bool = False,
-    json_: Annotated[bool, Parameter(name="--json")] = False,
+    json_: Json = False,
     junit: OutFile | None = None,
     out: OutFolder | None = None,
 ) -> int:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from inkport.benchmarks.run.progress import clear_progress, terminal_progress
+from inkport.benchmarks.run.progress import shown_progress
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutArtifact, OutFolder, Threads
+from inkport.commands._options import Json, OutArtifact, OutFolder, Threads
 from inkport.commands._output import deliver, say
 from inkport.compress.compress import Compressed, CompressRequest, compress as run_compress, parse_budget
 from inkport.compress.lines import LineIndex
@@ -26,12 +23,13 @@ from inkport.core.target import Budget
 @results_only()
 def compress(
     recipe: Path,
+    /,
     *,
     out: OutFolder = Path("out/compress"),
     budget: str | None = None,
     select_out: OutArtifact | None = None,
     threads: Threads | None = None,
-    json_: Annotated[bool, Parameter(name="--json")] = False,
+    json_: Json = False,
 ) -> int:
     """Make smaller and faster models from one checkpoint, stage by stage, and find those worth having.
 
@@ -54,28 +52,26 @@ def compress(
         raise UsageError(f"--threads {threads}: must be at least 1")
     settings, base = load_compress_recipe(recipe), recipe.parent.resolve()
     named = base / settings.start
-    context = Context(
-        base=base,
-        lines=settings.lines,
-        index=LineIndex(),
-        exports=out / "exports",
-        threads=threads,
-        say=say,
-        progress=terminal_progress(),
-    )
-    request = CompressRequest(
-        recipe=settings,
-        name=recipe.name,
-        start=resolve_model(str(named) if named.exists() else settings.start, work=out / "start"),
-        context=context,
-        out=out,
-        margin=Budget.cer_margin if allowed is None else allowed,
-        budget=allowed,
-    )
-    try:
+    with shown_progress() as progress:
+        context = Context(
+            base=base,
+            lines=settings.lines,
+            index=LineIndex(),
+            exports=out / "exports",
+            threads=threads,
+            say=say,
+            progress=progress,
+        )
+        request = CompressRequest(
+            recipe=settings,
+            name=recipe.name,
+            start=resolve_model(str(named) if named.exists() else settings.start, work=out / "start"),
+            context=context,
+            out=out,
+            margin=Budget.cer_margin if allowed is None else allowed,
+            budget=allowed,
+        )
         done = run_compress(request)
-    finally:
-        clear_progress()
     return deliver(
         json_for_stdout(done.report.to_json()) if json_ else render_text(done.report),
         files=lambda: _select(done, select_out) if select_out else None,

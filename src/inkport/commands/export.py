@@ -8,9 +8,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.commands._model import resolve_model
-from inkport.commands._options import Count, OutFolder
-from inkport.commands._request import Skip, calibrate, problems_of
+from inkport.commands._lines import LineSets
+from inkport.commands._model import names_model, resolve_model
+from inkport.commands._options import NAME_IT_FIRST, Count, OutFolder, Skip, Words
+from inkport.commands._request import calibrate, problems_of
 from inkport.core.artifact import Artifact
 from inkport.core.errors import UsageError
 from inkport.core.target import Precision
@@ -21,9 +22,10 @@ from inkport.export.quantize.qdq import saturation_warning
 
 def export(
     model: str | None = None,
+    /,
     *,
-    to: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ("onnx-fp32", "openvino-fp32", "onnx-int8"),
-    calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    to: Words = ("onnx-fp32", "openvino-fp32", "onnx-int8"),
+    calibration: LineSets = (),
     calibration_lines: Count = CALIBRATION_LINES,
     skip: Skip = "",
     widths: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (),
@@ -34,7 +36,7 @@ def export(
     Prints path, format, precision, size and digest of each. docs/export.md says what each stage does.
 
     Args:
-        model: A weights file of `inkport train`, an artifact's directory, or the name of a shipped model; the
+        model: A weights file of `inkport train run`, an artifact's directory, or the name of a shipped model; the
             shipped convtext-tiny if left out.
         to: What to make, as FORMAT-PRECISION.
         calibration: Line sets that int8 takes its ranges from: Parquet files, TSV manifests, folders. Lines of
@@ -63,7 +65,10 @@ def _target(name: str) -> tuple[str, Precision]:
         if "-".join(stage.target) == name:
             return stage.target
     known = ", ".join("-".join(stage.target) for stage in STAGES)
-    raise UsageError(f"--to {name!r} is nothing that inkport exports", remedy=f"choose from {known}")
+    raise UsageError(
+        f"--to {name!r} is nothing that inkport exports",
+        remedy=NAME_IT_FIRST if names_model(Path(name)) else f"choose from {known}",
+    )
 
 
 def _row(artifact: Artifact) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from inkport.benchmarks.checks.kit.check import check_kit
 from inkport.benchmarks.checks.kit.make import KitOptions, make_kit
@@ -17,24 +15,15 @@ from inkport.benchmarks.checks.kit.sections import present
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.kit.open import Kit, open_kit, open_result
-from inkport.benchmarks.run.progress import clear_progress, terminal_progress
+from inkport.benchmarks.run.progress import shown_progress
 from inkport.benchmarks.run.request import Request
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFile, OutFolder, Seconds, Threads
+from inkport.commands._options import Json, OutFile, OutFolder, Seconds, Threads
 from inkport.commands._output import deliver
-from inkport.commands._request import (
-    Skip,
-    audit_sources,
-    calibrate,
-    check_calibration,
-    check_proof,
-    problems_of,
-    provider,
-    sample_lines,
-)
+from inkport.commands._ports import KIT_TARGETS, TARGETS, TargetOptions
+from inkport.commands._request import audit_sources, calibrate, check_calibration, check_proof, provider, sample_lines
 from inkport.core.console import json_for_stdout, results, results_only
 from inkport.core.errors import UsageError
-from inkport.core.target import load_targets
 from inkport.runtimes.child import TIMEOUT_S
 
 
@@ -45,14 +34,12 @@ kit = App(name="kit", help="Pack a model with everything that proves a port, run
 @results_only()
 def make(
     model: str | None = None,
+    /,
     *,
+    ports: TargetOptions = TARGETS,
     out: OutFile = Path("out/kit/model.inkport-kit.zip"),
-    targets: Path | None = None,
-    lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    count: int = KitOptions.lines,
+    most_lines: int = KitOptions.lines,
     golden: int = KitOptions.golden,
-    skip: Skip = "",
-    calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     sign: Path | None = None,
 ) -> None:
     """Write one archive, secured by digests: artifacts, lines, golden values of every stage, budgets and digests.
@@ -62,34 +49,29 @@ def make(
     Args:
         model: A weights file, an artifact's directory, or the name of a shipped model; the shipped one if
             left out.
+        ports: Targets, ONNX in fp32 and int8 if left out, and lines to choose from.
         out: The archive; exported artifacts are kept in the folder "artifacts" beside it.
-        targets: TOML file with one [[target]] table per target; ONNX in fp32 and int8 if left out.
-        lines: Line sets to choose from: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
-        count: Most lines in the kit, chosen so that they have the widths of all.
+        most_lines: Most lines in the kit, chosen so that they have the widths of all.
         golden: How many of them have golden values of every stage.
-        skip: Problems whose lines are left out and counted, instead of refused.
-        calibration: Line sets to calibrate int8 on: lines that the model was trained on.
         sign: PEM file of an Ed25519 private key to sign the kit with.
     """
-    wanted = load_targets(targets or Path(str(files("inkport.benchmarks.checks.kit"))) / "targets.toml")
+    wanted = ports.chosen(KIT_TARGETS)
     work = out.parent / "artifacts"
     artifact = resolve_model(model, work=work)
-    sources = lines or (sample_lines(),)
-    check_calibration(sources, calibration)
-    chosen = calibrate(artifact, calibration, problems_of(skip))
-    audit = audit_sources(artifact, sources, problems_of(skip))
+    sources = ports.lines or (sample_lines(),)
+    check_calibration(sources, ports.calibration)
+    chosen = calibrate(artifact, ports.calibration, ports.problems)
+    audit = audit_sources(artifact, sources, ports.problems)
     check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen)
     request = Request(
         model=artifact,
         targets=wanted,
         audit=audit,
         provide=provider(artifact, work, chosen),
-        options=KitOptions(lines=count, golden=golden),
+        options=KitOptions(lines=most_lines, golden=golden),
     )
-    try:
-        made = make_kit(request, out, key=sign, progress=terminal_progress())
-    finally:
-        clear_progress()
+    with shown_progress() as progress:
+        made = make_kit(request, out, key=sign, progress=progress)
     results().write(f"{out}  {_size(made)}  {made.digest}\n")
 
 
@@ -97,13 +79,14 @@ def make(
 @results_only()
 def run(
     kit: Path,
+    /,
     *,
     runtime: str | None = None,
     runner: str | None = None,
     target: str | None = None,
     device: str | None = None,
     threads: Threads = 1,
-    timeout_s: Seconds = TIMEOUT_S,
+    timeout: Seconds = TIMEOUT_S,
     out: OutFile = Path("out/kit/result.zip"),
     public_key: Path | None = None,
 ) -> None:
@@ -116,14 +99,14 @@ def run(
         target: Name of a target in the kit; the first one that the runtime opens if left out.
         device: A device name of the runtime or the runner; the target's if left out.
         threads: Threads of the computation.
-        timeout_s: Maximum seconds for one answer of the runner.
+        timeout: Maximum seconds for one answer of the runner.
         out: The archive to write.
         public_key: PEM file of the Ed25519 key that must have signed the kit.
     """
     opened = open_kit(kit, public_key=public_key)
     # On stderr: what the command prints is for programs.
     sys.stderr.write(f"kit {opened.digest[:12]}: {opened.signature.sentence()}\n")
-    try:
+    with shown_progress() as progress:
         result = run_kit(
             opened,
             out,
@@ -132,11 +115,9 @@ def run(
             runner=_command(runner),
             device=device,
             threads=threads,
-            timeout_s=timeout_s,
-            progress=terminal_progress(),
+            timeout_s=timeout,
+            progress=progress,
         )
-    finally:
-        clear_progress()
     shown = ", ".join(result.document.shown)
     results().write(f"{out}  {result.document.target}  {len(opened.lines)} lines  {shown}\n")
 
@@ -146,8 +127,9 @@ def run(
 def check(
     kit: Path,
     result: Path,
+    /,
     *,
-    json_: Annotated[bool, Parameter(name="--json")] = False,
+    json_: Json = False,
     public_key: Path | None = None,
     out: OutFolder | None = None,
 ) -> int:

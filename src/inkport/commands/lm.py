@@ -21,18 +21,18 @@ from inkport.benchmarks.run.fusion import (
     tune as choose,
     with_digests,
 )
+from inkport.benchmarks.run.progress import shown_progress
+from inkport.commands._lines import LineSets
 from inkport.commands._model import resolve_model
-from inkport.commands._options import Most, OutFile, Threads
+from inkport.commands._options import Most, OutFile, Skip, Threads, say_skipped
 from inkport.commands._output import deliver
 from inkport.commands._request import (
-    Skip,
     audit_sources,
     first_lines,
     problems_of,
     refuse_lm_lines,
     refuse_made_by,
     refuse_tuning,
-    say_skipped,
 )
 from inkport.core.artifact import Artifact, bundled_artifacts, find_lm
 from inkport.core.beam import BeamDecoder
@@ -57,8 +57,9 @@ from inkport.core.lm.files import (
 from inkport.core.lm.model import build_trie
 from inkport.core.registry import choose_runtime, open_session
 from inkport.core.runtime import SessionOptions
-from inkport.lines.audit import Audit, Finding, find_right_to_left, refuse
+from inkport.lines.audit import Audit, find_right_to_left, refuse
 from inkport.lines.line import Line
+from inkport.lines.problem import Finding
 from inkport.lines.roles import Role, name_lines, record_digests, record_lines, refuse_test_lines
 from inkport.lines.source import digest_lines, read_lines, source_name
 
@@ -71,10 +72,11 @@ Paths = Annotated[tuple[Path, ...], Parameter(consume_multiple=True)]
 @lm.command
 def build(
     model: str | None = None,
+    /,
     *,
     out: OutFile,
     text: Paths = (),
-    lines: Paths = (),
+    lines: LineSets = (),
     order: int = 6,
     prune: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (0, 0, 0, 1),
     width: int = 50,
@@ -108,7 +110,9 @@ def build(
 
 
 @lm.command
-def tokens(model: str | None = None, *, text: Paths = (), lines: Paths = (), width: int = 50, skip: Skip = "") -> None:
+def tokens(
+    model: str | None = None, /, *, text: Paths = (), lines: LineSets = (), width: int = 50, skip: Skip = ""
+) -> None:
     """Print what `build` estimates on, as tokens for another toolkit (KenLM, SRILM); see `pack`.
 
     Args:
@@ -123,7 +127,7 @@ def tokens(model: str | None = None, *, text: Paths = (), lines: Paths = (), wid
 
 
 @lm.command
-def pack(arpa: Path, model: str | None = None, *, out: OutFile) -> None:
+def pack(arpa: Path, model: str | None = None, /, *, out: OutFile) -> None:
     """Make an ARPA file of any toolkit into a small one to decode with.
 
     Args:
@@ -139,9 +143,10 @@ def pack(arpa: Path, model: str | None = None, *, out: OutFile) -> None:
 @results_only()
 def tune(
     model: str | None = None,
+    /,
     *,
     lm: Path,
-    lines: Paths,
+    lines: LineSets,
     runtime: str | None = None,
     beam: int = Fusion.beam,
     most_lines: Most = 0,
@@ -182,9 +187,10 @@ def tune(
 @results_only()
 def measure(
     model: str | None = None,
+    /,
     *,
     lm: Path,
-    lines: Paths,
+    lines: LineSets,
     out: OutFile = Path("out/lm.json"),
     runtime: str | None = None,
     most_lines: Most = 0,
@@ -246,8 +252,9 @@ def _artifact(model: str | None) -> Artifact:
 
 def _logits(artifact: Artifact, runtime: str, threads: int, audit: Audit) -> list[Logits]:
     options = SessionOptions(threads=threads)
-    with open_session(artifact, runtime=runtime, device="cpu", options=options) as session:
-        return read_logits(session, audit)
+    session = open_session(artifact, runtime=runtime, device="cpu", options=options)
+    with session, shown_progress() as progress:
+        return read_logits(session, audit, progress=progress)
 
 
 def _check_tuning(lines: Sequence[Line], lm: Path, artifact: Artifact) -> None:

@@ -1,4 +1,4 @@
-"""``inkport prune groups``, ``scan``, ``plan``, ``apply`` and ``factorise``."""
+"""``inkport prune groups``, ``scan``, ``plan``, ``apply`` and ``factorize``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from inkport.commands._options import Count, OutFile, Threads, refuse_impossible_numbers
-from inkport.commands._request import Skip, say_skipped
+from inkport.benchmarks.run.progress import shown_progress
+from inkport.commands._lines import LineSets
+from inkport.commands._options import (
+    NAME_IT_FIRST,
+    Count,
+    OutFile,
+    Skip,
+    Threads,
+    Words,
+    refuse_impossible_numbers,
+    say_skipped,
+)
+from inkport.commands._output import say
 from inkport.core.errors import LineDataError, UsageError, needing
 from inkport.core.files import sha256_file, write_atomically
 
@@ -26,13 +37,11 @@ if TYPE_CHECKING:
 
 prune = App(name="prune", help="Remove channels, heads, hidden units and blocks from trained weights.")
 
-Paths = Annotated[tuple[Path, ...], Parameter(consume_multiple=True)]
-Words = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 Measure = Literal["l1", "l2", "group-l1", "group-l2", "bn-scale", "taylor"]
 
 
 @prune.command
-def groups(weights: Path) -> None:
+def groups(weights: Path, /) -> None:
     """List what can be removed: name, how many, and the share of multiply-accumulates that half of it costs.
 
     Args:
@@ -59,15 +68,16 @@ def groups(weights: Path) -> None:
 @prune.command
 def scan(
     weights: Path,
+    /,
     *,
-    lines: Paths,
+    lines: LineSets,
     out: OutFile,
-    limit: Count = 200,
+    most_lines: Count = 200,
     ratios: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.125, 0.25, 0.5),
     group: Words = (),
     importance: Measure = "group-l2",
     multiple: Count = 8,
-    train: Paths = (),
+    train: LineSets = (),
     train_lines: Count = 512,
     statistics: bool = False,
     cost: Literal["macs", "latency"] = "macs",
@@ -82,7 +92,7 @@ def scan(
         weights: Weights file of a convtext-family network, pruned before or not.
         lines: Validation lines; never test lines.
         out: JSON file of the scan.
-        limit: Lines to use, spread evenly over all.
+        most_lines: Lines to use, spread evenly over all.
         ratios: Shares to remove from each group; blocks are removed whole.
         group: Groups to try (`inkport prune groups` lists them); all if left out.
         importance: Importance measure that chooses what is removed; taylor needs --train.
@@ -105,7 +115,7 @@ def scan(
     torch.set_num_threads(threads)
     loaded = load_weights(weights)
     _check_roles(lines, train)
-    audit = _audit(lines, loaded, limit, skip)
+    audit = _audit(lines, loaded, most_lines, skip)
     calibration = _calibration(loaded, train, train_lines, skip)
     begun = Scan(
         weights=sha256_file(weights),
@@ -125,14 +135,16 @@ def scan(
         ratios=ratios,
         groups=group,
     )
-    for trial in run_scan(job, begun, out):
-        name = trial.group or "as it is"
-        sys.stderr.write(f"{name} {trial.ratio:g}: CER {100 * trial.cer:.2f} %, cost {trial.cost:.4g}\n")
+    with shown_progress() as progress:
+        for number, trial in enumerate(run_scan(job, begun, out), 1):
+            name = trial.group or "as it is"
+            say(f"{name} {trial.ratio:g}: CER {100 * trial.cer:.2f} %, cost {trial.cost:.4g}")
+            progress("pruning one group at a time", number)
     sys.stdout.write(f"{out}\n{out.with_suffix('.md')}\n")
 
 
 @prune.command
-def plan(weights: Path, *, scan: Path, share: float, out: OutFile, most_loss: float | None = None) -> None:
+def plan(weights: Path, /, *, scan: Path, share: float, out: OutFile, most_loss: float | None = None) -> None:
     """Turn a scan into ratios per group that bring the cost down to a share, at the least CER per saved cost.
 
     Multiply-accumulates of the whole plan are counted, measured times are taken to add up.
@@ -163,6 +175,7 @@ def plan(weights: Path, *, scan: Path, share: float, out: OutFile, most_loss: fl
 @prune.command
 def apply(
     weights: Path,
+    /,
     *,
     out: OutFile,
     recipe: Path | None = None,
@@ -170,13 +183,13 @@ def apply(
     every: float | None = None,
     importance: Measure | None = None,
     multiple: Count | None = None,
-    train: Paths = (),
+    train: LineSets = (),
     train_lines: Count = 512,
     statistics: bool = False,
     skip: Skip = "",
     version: str | None = None,
 ) -> None:
-    """Remove what a recipe or ratios say, and write the smaller weights; fine-tune them with `inkport train`.
+    """Remove what a recipe or ratios say, and write the smaller weights; fine-tune them with `inkport train run`.
 
     The result is weights like any others: a training's `start`, what `inkport export` takes, and what is pruned
     again in the next round.
@@ -223,17 +236,18 @@ def apply(
 
 
 @prune.command
-def factorise(
+def factorize(
     weights: Path,
+    /,
     *,
     rank: Words,
     out: OutFile,
-    train: Paths = (),
+    train: LineSets = (),
     train_lines: Count = 512,
     skip: Skip = "",
     version: str | None = None,
 ) -> None:
-    """Factorise layers into two thinner ones, and write the weights; fine-tune them with `inkport train`.
+    """Factorize layers into two thinner ones, and write the weights; fine-tune them with `inkport train run`.
 
     Args:
         weights: Weights file of a convtext-family network, pruned before or not.
@@ -267,7 +281,8 @@ def _need() -> None:
 def _audit(paths: tuple[Path, ...], weights: Weights, limit: int, skip: str) -> Audit:
     """Return prepared lines, at most ``limit``, spread evenly; test lines are refused."""
     from inkport.commands._request import problems_of
-    from inkport.lines.audit import Problem, audit_for
+    from inkport.lines.audit import audit_for
+    from inkport.lines.problem import Problem
     from inkport.lines.roles import refuse_test_lines
     from inkport.lines.source import read_lines
 
@@ -322,7 +337,9 @@ def _ratios(words: tuple[str, ...], option: str = "--ratio") -> dict[str, float]
             found[name] = float(value)
             refuse_impossible_numbers(float, found[name])
         except ValueError as error:
-            raise UsageError(f"{option} {word!r}: expected NAME=NUMBER, for example stage.0=0.25") from error
+            raise UsageError(
+                f"{option} {word!r}: expected NAME=NUMBER, for example stage.0=0.25; {NAME_IT_FIRST}"
+            ) from error
     return found
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import traceback
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import Parameter
-
+from inkport.commands._options import Json
 from inkport.core.console import results, results_only
 from inkport.core.errors import RuntimeCollisionError, RuntimeUnavailableError, failure_of
 from inkport.core.registry import load_runtime, probe, runtime_names
 from inkport.core.runtime import Availability
+from inkport.core.verbosity import is_verbose
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,15 @@ class _Row:
 
 
 @results_only()
-def runtimes(*, json_: Annotated[bool, Parameter(name="--json")] = False, verbose: bool = False) -> None:
+def runtimes(*, json_: Json = False) -> None:
     """List every registered runtime: what can run here, and for the rest the reason and the fix.
+
+    With --verbose, the tracebacks of adapters that fail to load or to answer are shown, too.
 
     Args:
         json_: Print JSON.
-        verbose: Show the traceback of adapters that fail to load or to answer.
     """
+    verbose = is_verbose()
     rows = [_describe(name, verbose=verbose) for name in runtime_names()]
     if json_:
         results().write(json.dumps([_as_plain(row, verbose=verbose) for row in rows], indent=1) + "\n")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from inkport.benchmarks.checks.verify import verify as run_harness
 from inkport.benchmarks.report.envelope import Report
@@ -16,29 +13,18 @@ from inkport.benchmarks.report.files import write_report
 from inkport.benchmarks.report.rows import flips_by_line
 from inkport.benchmarks.report.sections import present
 from inkport.benchmarks.report.text import render_text
-from inkport.benchmarks.run.progress import clear_progress, terminal_progress
-from inkport.benchmarks.run.request import Request, VerifyOptions, check_targets
+from inkport.benchmarks.run.progress import shown_progress
+from inkport.benchmarks.run.request import VerifyOptions
 from inkport.commands._device import HERE, DeviceOptions, verify_on_devices
-from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFolder, Threads
-from inkport.commands._output import deliver, warn_of_sharing
-from inkport.commands._request import (
-    Skip,
-    audit_sources,
-    calibrate,
-    check_calibration,
-    check_proof,
-    problems_of,
-    provider,
-    require_calibration,
-    sample_lines,
-)
+from inkport.commands._options import OutFolder
+from inkport.commands._output import as_wanted, deliver, warn_of_sharing
+from inkport.commands._ports import EVERY_TARGET, KIT_TARGETS, PORTS, PortOptions
+from inkport.commands._request import prepare_request
 from inkport.core.artifact import Artifact
 from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError
-from inkport.core.target import load_targets
+from inkport.core.verbosity import is_verbose
 from inkport.lines.line import Line
-from inkport.lines.source import source_name
 
 
 if TYPE_CHECKING:
@@ -49,15 +35,11 @@ if TYPE_CHECKING:
 @results_only()
 def verify(
     model: str | None = None,
+    /,
     *,
-    targets: Path | None = None,
-    lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    ports: PortOptions = PORTS,
     out: OutFolder = Path("out/verify"),
-    json_: Annotated[bool, Parameter(name="--json")] = False,
-    threads: Threads = VerifyOptions.threads,
     latency_lines: int = VerifyOptions.latency_lines,
-    skip: Skip = "",
-    calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     lm: Path | None = None,
     on: DeviceOptions = HERE,
 ) -> int:
@@ -70,57 +52,38 @@ def verify(
     Args:
         model: A weights file, an artifact's directory, or the name of a shipped model; the shipped one if
             left out.
-        targets: TOML file with one [[target]] table per target; every runtime that inkport knows if left out.
-        lines: Line sets: Parquet files, TSV manifests, folders; the shipped sample lines if left out.
+        ports: Targets and lines.
         out: Folder for report.json, report.md, report.html, and the exported artifacts, which the next run
             takes up again.
-        json_: Print the report as JSON instead of the table.
-        threads: Threads per target.
         latency_lines: Maximum number of lines timed per target; 0 skips the latency.
-        skip: Problems whose lines are left out and counted, instead of refused.
-        calibration: Line sets to calibrate int8 on: lines that the model was trained on.
         lm: Language model to decode all logits with: fr-en, which comes with inkport, or a file with the weights
             of `inkport lm tune` beside it.
         on: Other machines to verify the targets on, instead of this one.
     """
-    options = VerifyOptions(threads=threads, latency_lines=latency_lines, skip=problems_of(skip))
+    options = VerifyOptions(threads=ports.threads, latency_lines=latency_lines, skip=ports.problems)
     if lm and on.device:
         raise UsageError("--lm decodes on this machine, other machines return text", remedy="leave --lm out")
     if not on.device:
-        warn_of_sharing(threads)
-    # What a kit is made of unless told otherwise: most of the other rows are about this machine.
-    shipped = "checks/kit/targets.toml" if on.device else "targets.toml"
-    wanted = load_targets(targets or Path(str(files("inkport.benchmarks"))) / shipped)
-    check_targets(wanted)
-    work = out / "artifacts"
-    artifact = resolve_model(model, work=work)
-    sources = lines or (sample_lines(),)
-    check_calibration(sources, calibration)
-    if not calibration and not on.device:
-        require_calibration(artifact, work, wanted)
-    audit = audit_sources(artifact, sources, options.skip)
-    chosen = calibrate(artifact, calibration, options.skip)
-    check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen, lm=lm)
-    request = Request(
-        model=artifact,
-        targets=wanted,
-        audit=audit,
-        sources=tuple(source_name(path) for path in sources),
-        provide=provider(artifact, work, chosen),
+        warn_of_sharing(ports.threads)
+    request = prepare_request(
+        model,
+        targets=ports.chosen(KIT_TARGETS if on.device else EVERY_TARGET),
+        lines=ports.lines,
+        calibration=ports.calibration,
         options=options,
         out=out,
+        lm=lm,
+        elsewhere=bool(on.device),
     )
-    try:
+    with shown_progress() as progress:
         if on.device:
-            report, read = verify_on_devices(on, request, progress=terminal_progress())
+            report, read = verify_on_devices(on, request, progress=progress)
         else:
-            request = replace(request, beam=_beam(lm, artifact))
-            report, read = run_harness(request, progress=terminal_progress()), tuple(audit.lines)
-    finally:
-        clear_progress()
+            request = replace(request, beam=_beam(lm, request.model))
+            report, read = run_harness(request, progress=progress), tuple(request.audit.lines)
     return deliver(
-        json_for_stdout(report.to_json()) if json_ else render_text(present(report)),
-        files=lambda: write_report(report, lambda: _pictures(report, read), out),
+        json_for_stdout(report.to_json()) if ports.json_ else render_text(as_wanted(present(report))),
+        files=lambda: write_report(report, lambda: _pictures(report, read), out, every=is_verbose()),
         where=f"{out / 'report.html'} (also .md, .txt, .xml and .json)",
         code=report.exit_code,
     )

@@ -16,7 +16,8 @@ from inkport.export.quantize.onnx_int8 import Int8Options, int8_onnx_from_onnx
 from inkport.export.quantize.openvino_int8 import OpenVinoInt8Options, ValidationSet, int8_openvino_from_onnx
 from inkport.export.quantize.search.blank_bias import correct_blank_bias
 from inkport.export.quantize.search.meter import Meter
-from inkport.lines.audit import Audit, Problem, audit_for
+from inkport.lines.audit import Audit, audit_for
+from inkport.lines.problem import Problem
 from inkport.lines.source import read_lines
 
 

@@ -34,6 +34,7 @@ The tree::
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -157,6 +158,30 @@ class DeviceError(TargetError):
 
 class DeviceTimeoutError(DeviceError, TimeoutError):
     """Something on a device, or the way to it, took longer than it may."""
+
+
+PACKAGES = {"ai_edge_litert": "ai-edge-litert", "fontTools": "fonttools", "mlperf_loadgen": "mlcommons-loadgen"}
+"""Packages that are not called as the module is that they install; a hyphen for an underscore is no difference."""
+
+
+def extra_of(module: str) -> str:
+    """Return the extra of inkport that installs a module; empty if none does, or inkport is not installed.
+
+    Args:
+        module: Its name, without a part behind a dot.
+    """
+    # It takes a while to load, and only an error needs it.
+    from importlib.metadata import PackageNotFoundError, requires
+
+    package = PACKAGES.get(module, module).replace("_", "-").lower()
+    try:
+        lines = requires("inkport") or []
+    except PackageNotFoundError:
+        return ""
+    found = [re.match(r"([\w.-]+).*?extra == ['\"]([\w-]+)", line) for line in lines]
+    extras = [match[2] for match in found if match and match[1].replace("_", "-").lower() == package]
+    # Several bring onnx along for work of their own.
+    return "export" if "export" in extras else next(iter(extras), "")
 
 
 @contextmanager

@@ -14,13 +14,16 @@ from inkport.core.console import GuardedWriter, guard_streams
 from inkport.core.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
+    EXIT_UNAVAILABLE,
     EXIT_UNFORESEEN,
     EXIT_USAGE,
     SIGNALLED,
     InkportError,
     describe_os_error,
     exit_code,
+    extra_of,
 )
+from inkport.core.verbosity import is_verbose
 
 
 if TYPE_CHECKING:
@@ -59,8 +62,12 @@ def _run(app: App, arguments: Sequence[str]) -> int:
         # It has printed what is wrong with the arguments.
         code = EXIT_USAGE
     except InkportError as error:
+        if is_verbose():
+            sys.stderr.write("".join(traceback.format_exception(error)))
         complain(str(error))
         code = exit_code(error)
+    except ModuleNotFoundError as missing:
+        code = _missing(missing, arguments)
     except KeyboardInterrupt:
         complain("interrupted; a second run completes what is missing")
         code = EXIT_INTERRUPTED
@@ -77,6 +84,15 @@ def _run(app: App, arguments: Sequence[str]) -> int:
     except BaseException as error:  # noqa: BLE001 - panics of libraries in Rust are no Exception
         code = _unforeseen(error, arguments)
     return code if isinstance(code, int) else EXIT_OK
+
+
+def _missing(error: ModuleNotFoundError, arguments: Sequence[str]) -> int:
+    """Say which extra brings a module that is not installed; one that none brings is a fault of inkport's."""
+    extra = extra_of((error.name or "").partition(".")[0])
+    if not extra:
+        return _unforeseen(error, arguments)
+    complain(f"this needs {error.name}, which is not installed\nfix: pip install 'inkport[{extra}]'")
+    return EXIT_UNAVAILABLE
 
 
 def _unforeseen(error: BaseException, arguments: Sequence[str]) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 from inkport.core.config import MOST_THREADS, parse_config
 from inkport.core.documents import read_toml
-from inkport.core.errors import RecipeError
+from inkport.core.errors import RecipeError, UsageError
 
 
 class Precision(StrEnum):
@@ -126,6 +126,41 @@ def load_targets(path: Path) -> tuple[Target, ...]:
     for target in targets:
         _check_threads(target)
     return targets
+
+
+def named_targets(names: Sequence[str], *, like: Sequence[Target]) -> tuple[Target, ...]:
+    """Return the targets that names such as ``onnxruntime:int8`` or ``tensorrt:fp16@cuda:0`` mean.
+
+    Args:
+        names: Each RUNTIME:PRECISION or RUNTIME:PRECISION@DEVICE.
+        like: Known targets. A name means the first of its runtime, precision and device, and is required, as it was
+            asked for. Where only the runtime is known, its usual device is taken; where not even that is, "cpu". A
+            target in fp32 must then flip no line, any other keep the usual margin.
+
+    Raises:
+        UsageError: If a name has another form, an unknown precision, or is there twice.
+    """
+    targets = tuple(_named(name, like) for name in names)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"--target {twice[0]} is there twice", remedy="name each target once")
+    return targets
+
+
+def _named(name: str, like: Sequence[Target]) -> Target:
+    runtime, _, rest = name.partition(":")
+    precision, at, device = rest.partition("@")
+    if not runtime or precision not in set(Precision) or (at and not device):
+        raise UsageError(
+            f"--target {name!r}: expected RUNTIME:PRECISION or RUNTIME:PRECISION@DEVICE",
+            remedy=f"for example onnxruntime:int8; precisions: {', '.join(Precision)}; inkport runtimes lists runtimes",
+        )
+    of_runtime = [target for target in like if target.runtime == runtime]
+    device = device or next((target.device for target in of_runtime), Target.device)
+    for target in of_runtime:
+        if (target.precision, target.device) == (precision, device):
+            return replace(target, name=name, required=True)
+    budget = Budget(flipped_lines=0) if precision == Precision.FP32 else Budget()
+    return Target(name=name, runtime=runtime, precision=Precision(precision), device=device, budget=budget)
 
 
 def _check_threads(target: Target) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -17,38 +15,12 @@ from inkport.core.errors import ImageError, LineDataError
 from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.line import Line
-
-
-class Problem(StrEnum):
-    """Why a line cannot be used; the value is its name on the command line and in recipes."""
-
-    BAD_IMAGE = "bad-image"
-    """Damaged, too small, or wider than the recogniser takes."""
-    EMPTY_TEXT = "empty-text"
-    """No transcription, or only white space."""
-    RIGHT_TO_LEFT = "right-to-left"
-    """The text has letters that are written from right to left."""
-    UNKNOWN_SYMBOL = "unknown-symbol"
-    """The text has a symbol outside the charset."""
-    TOO_FEW_FRAMES = "too-few-frames"
-    """CTC has no path: the image gives fewer frames than the text needs."""
+from inkport.lines.problem import Finding, Problem, summarise
 
 
 RIGHT_TO_LEFT_CLASSES = frozenset({"R", "AL", "RLE", "RLO", "RLI"})
 """Bidirectional classes (Unicode Standard Annex 9, table 4) of Hebrew, N'Ko and others; of Arabic, Syriac and Thaana;
 and of the marks that turn letters round."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One unusable line."""
-
-    id: str
-    """The line's id."""
-    problem: Problem
-    """What is wrong."""
-    detail: str
-    """The sentence that says so."""
 
 
 @dataclass
@@ -75,12 +47,6 @@ class Audit:
         """Return one sentence: how many lines are usable, how many are not and why."""
         reasons = f" ({summarise(self.findings)})" if self.findings else ""
         return f"{len(self.lines)} usable lines, {len(self.findings)} unusable{reasons}"
-
-
-def summarise(findings: Iterable[Finding]) -> str:
-    """Return how often each problem was found, sorted by name."""
-    counts = Counter(str(finding.problem) for finding in findings)
-    return ", ".join(f"{count} {problem}" for problem, count in sorted(counts.items()))
 
 
 def runs_right_to_left(text: str) -> str:

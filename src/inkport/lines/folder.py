@@ -214,7 +214,7 @@ def read_description(path: Path) -> Description:
     except RecipeError as error:
         raise LineDataError(
             f"{error.message}; not the description of a line set",
-            remedy=error.remedy or "docs/data.md shows a description",
+            remedy=error.remedy or "inkport's documentation (docs/data.md) shows a description",
         ) from error
     if not found.lines:
         raise LineDataError(f"{path}: lines names no line set", remedy="name at least one, relative to this file")

@@ -11,8 +11,9 @@ from inkport.core.charset import normalise_text
 from inkport.core.ctc import frames_needed
 from inkport.core.errors import LineDataError
 from inkport.core.preprocess import PreprocessSpec
-from inkport.lines.audit import Finding, sized_lines
+from inkport.lines.audit import sized_lines
 from inkport.lines.line import Line
+from inkport.lines.problem import Finding
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from inkport.core.errors import LineDataError
+from inkport.core.errors import LineDataError, needing
 from inkport.core.reading import open_regular
 
 
@@ -255,14 +255,11 @@ def open_table(path: Path) -> Iterator[Table]:
     """Open a Parquet file.
 
     Raises:
-        LineDataError: If pyarrow is missing, or the file cannot be read, is not Parquet, or has more rows than bytes.
+        LineDataError: If the file cannot be read, is not Parquet, or has more rows than bytes.
+        RuntimeUnavailableError: If pyarrow is missing.
     """
-    try:
+    with needing(f"{path}: reading Parquet", extra="parquet"):
         import pyarrow.parquet as pq
-    except ModuleNotFoundError as error:
-        raise LineDataError(
-            f"{path}: reading Parquet needs pyarrow", remedy="pip install 'inkport[parquet]'"
-        ) from error
     try:
         file = open_regular(path)
     except OSError as error:

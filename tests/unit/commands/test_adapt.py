@@ -30,12 +30,12 @@ def sets(lines_folder, tmp_path):
 @pytest.fixture
 def curve(inkport, toy_artifact, sets, tmp_path):
     pool, test = sets
-    fixed = ["--pool", pool, "--test", test, "--out", tmp_path / "out", "--steps", "1"]
+    fixed = ["--pool", pool, "--test", test, "--out", tmp_path / "out", "--set", "steps=1"]
     weights = ["--weights", toy_artifact.path / "weights.safetensors"]
 
     def call(*more):
         given = [] if "--weights" in more else weights
-        return inkport("adapt", "curve", *fixed, *given, *more)
+        return inkport("train", "adapt", "curve", *fixed, *given, *more)
 
     return call
 
@@ -66,8 +66,8 @@ def test_a_curve_leaves_a_report_that_fits_its_schema_a_page_and_a_drawing(curve
 
 def test_adapted_weights_are_refused_where_they_have_seen_the_hand(inkport, curve, toy_artifact, sets, tmp_path):
     weights, adapted = toy_artifact.path / "weights.safetensors", tmp_path / "adapted.safetensors"
-    options = ["--steps", "1", "--freeze", "cnn", "--seed", "3", "--version", "mine"]
-    run = inkport("adapt", "--weights", weights, "--lines", sets[0], "--out", adapted, *options)
+    options = ["--set", "steps=1", "--set", 'freeze=["cnn"]', "--set", "seed=3", "--version", "mine"]
+    run = inkport("train", "adapt", "--weights", weights, "--lines", sets[0], "--out", adapted, *options)
     assert run.code == 0, run.err
     assert "lines of the hand: 4 usable lines" in run.err
     refused = curve("--weights", adapted, "--counts", "1")
@@ -94,8 +94,8 @@ def test_settings_come_from_a_file_and_options_go_first(inkport, toy_artifact, s
 
     weights, out, settings = toy_artifact.path / "weights.safetensors", tmp_path / "a.safetensors", tmp_path / "s.toml"
     settings.write_text("steps = 9\nfolds = 0\nshare = 0.5\n[augment]\nmask = 0.1\n", encoding="utf-8")
-    fixed = ["adapt", "--weights", weights, "--lines", sets[0], "--out", out, "--settings", settings]
-    run = inkport(*fixed, "--steps", "1", "--version", "mine")
+    fixed = ["train", "adapt", "--weights", weights, "--lines", sets[0], "--out", out, "--settings", settings]
+    run = inkport(*fixed, "--set", "steps=1", "--version", "mine")
     assert run.code == 0, run.err
     adapted = load_weights(out)
     assert adapted.spec.version == "mine"

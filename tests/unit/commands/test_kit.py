@@ -35,7 +35,7 @@ def made(inkport, files):
     options = [word for name, value in files.items() if name != "model" for word in (name, value)]
 
     def make(*arguments):
-        counts = [] if "--count" in arguments else ["--count", 4, "--golden", 2]
+        counts = [] if "--most-lines" in arguments else ["--most-lines", 4, "--golden", 2]
         return inkport("kit", "make", files["model"], *options, *counts, *arguments)
 
     return make
@@ -76,7 +76,7 @@ def test_wrong_stages_are_exit_code_1_and_strangers_2(inkport, made, files, tmp_
     assert "first wrong stage: tensor" in out
     other = tmp_path / "other.inkport-kit.zip"
     other.write_bytes(kit.read_bytes())
-    made("--count", 3, "--golden", 2)
+    made("--most-lines", 3, "--golden", 2)
     code, out, err = inkport("kit", "check", kit, result)
     assert (code, out) == (2, "")
     assert "answers the kit" in err
@@ -109,7 +109,7 @@ def test_runs_that_cannot_be_say_why(inkport, made, files, arguments, expected):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--count", "4", "--golden", "5"], "1 to 4 golden ones"),
+        (["--most-lines", "4", "--golden", "5"], "1 to 4 golden ones"),
         (["--skip", "typo"], "no such problem"),
         (["--sign", "nosuch.pem"], "cannot be read"),
         (["--lines", "nosuch.tsv"], "no such file"),

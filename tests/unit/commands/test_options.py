@@ -12,7 +12,7 @@ import pytest
 
 from inkport.benchmarks.checks.devices.steps import RUNNER, Cooling, DevicePlan
 from inkport.benchmarks.checks.kit.make import KitOptions
-from inkport.cli import COMMANDS, app
+from inkport.cli import arguments_of, every_command
 from inkport.commands import _device, _options
 from inkport.commands._device import DeviceOptions
 
@@ -34,27 +34,18 @@ class Option(NamedTuple):
         return " ".join((*self.command, self.name))
 
 
-def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
-    for name in COMMANDS:
-        command = app[name]
-        parts = [part for part in command if not part.startswith("-")]
-        if command.default_command is not None:
-            yield (name,), command
-        for part in parts:
-            yield (name, part), command[part]
-
-
-def arguments_of(command: Any) -> Any:
-    return command.assemble_argument_collection(default_parameter=app.default_parameter)
-
-
 def options() -> Iterator[Option]:
-    for words, command in commands():
-        found = [a for a in arguments_of(command) if not a.children]
-        required = {a.names[0]: sample(a.hint) for a in found if a.required}
+    for words, _ in every_command():
+        found = arguments_of(*words)
+        required = {a.name: sample(a.hint) for a in found if a.required}
         for argument in found:
-            others = [f"{name}={value}" for name, value in required.items() if name != argument.names[0]]
-            yield Option(words, argument.names[0], argument.hint, tuple(others))
+            others = [given(name, value) for name, value in required.items() if name != argument.name]
+            yield Option(words, argument.name, argument.hint, tuple(others))
+
+
+def given(name: str, value: object) -> str:
+    """An option with its value, or an argument, which has no name on a command line."""
+    return f"{name}={value}" if name.startswith("--") else str(value)
 
 
 def leaves(hint: Any) -> set[Any]:
@@ -83,8 +74,8 @@ OUTPUTS = [option for option in PATHS if option.name.strip("-").replace("-", "_"
 
 
 def test_all_commands_are_looked_at():
-    assert {option.command[0] for option in OPTIONS} == set(COMMANDS)
-    assert len(OPTIONS) > 300
+    assert {option.command for option in OPTIONS} == {words for words, _ in every_command() if arguments_of(*words)}
+    assert len(OPTIONS) > 280
     assert len(NUMBERS) > 80
     assert len(OUTPUTS) > 25
 
@@ -92,7 +83,7 @@ def test_all_commands_are_looked_at():
 @pytest.mark.parametrize("option", NUMBERS, ids=repr)
 def test_no_number_is_none_or_beyond_every_library(inkport, option):
     value = "nan" if float in leaves(option.hint) else str(10**30)
-    done = inkport(*option.command, *option.others, f"{option.name}={value}")
+    done = inkport(*option.command, *option.others, given(option.name, value))
     assert done.code == 2
     assert "Traceback" not in done.err
     assert not done.out
@@ -103,7 +94,7 @@ def test_no_number_is_none_or_beyond_every_library(inkport, option):
 def test_no_limit_is_endless(inkport, value):
     for arguments in (
         ["compare", "a", "b", f"--max-slower={value}"],
-        ["average", "a", "b", "--out", "c", "--shares", "0.5", value],
+        ["train", "average", "a", "b", "--out", "c", "--shares", "0.5", value],
         ["verify", "--device", "ssh://x", f"--cool-below={value}"],
         ["bench", f"--precision={value}"],
     ):
@@ -113,10 +104,10 @@ def test_no_limit_is_endless(inkport, value):
 
 
 def test_nothing_is_repaired_in_any_option():
-    for words, command in commands():
-        for argument in arguments_of(command):
+    for words, _ in every_command():
+        for argument in arguments_of(*words):
             # The parts of a group of settings are converted by what its parameter has.
-            assert argument.keys or argument.parameter.converter is _options.convert_strictly, (words, argument.names)
+            assert argument.keys or argument.parameter.converter is _options.convert_strictly, (words, argument.name)
 
 
 @pytest.mark.parametrize(
@@ -124,9 +115,9 @@ def test_nothing_is_repaired_in_any_option():
     [
         (["verify", "--out="], "for --out: expected a path, found an empty text"),
         (["verify", "--targets="], "for --targets: expected a path, found an empty text"),
-        (["frames", "lines", ""], "expected a path, found an empty text"),
+        (["data", "frames", "lines", ""], "expected a path, found an empty text"),
         (["verify", "--threads=1.5"], "for --threads: expected a whole number, found '1.5'"),
-        (["frames", "lines", "--heights", "48", "64.0"], "expected a whole number, found '64.0'"),
+        (["data", "frames", "lines", "--heights", "48", "64.0"], "expected a whole number, found '64.0'"),
     ],
 )
 def test_an_empty_path_is_not_the_current_folder_and_a_fraction_is_not_rounded(inkport, arguments, words):
@@ -153,10 +144,10 @@ def test_every_result_has_a_place_that_is_checked():
         for kind in (_options.OutFolder, _options.OutFile, _options.OutArtifact)
         for parameter in kind.__metadata__
     }
-    for words, command in commands():
-        for argument in arguments_of(command):
-            if argument.names[0].strip("-").replace("-", "_") in FILES:
-                assert argument.parameter.validator in declared, (words, argument.names)
+    for words, _ in every_command():
+        for argument in arguments_of(*words):
+            if argument.name.strip("-").replace("-", "_") in FILES:
+                assert argument.parameter.validator in declared, (words, argument.name)
 
 
 @pytest.mark.parametrize(
@@ -164,15 +155,15 @@ def test_every_result_has_a_place_that_is_checked():
     [
         (["verify", "--latency-lines", "-1"], "latency_lines must be at least 0"),
         (["read", "a.png", "--threads", "2000"], "threads must be at most 1,024, found 2000"),
-        (["synth", "--fonts", "f", "--text", "t", "--jobs", "0"], "jobs must be at least 1"),
-        (["kit", "run", "k", "--timeout-s", "1e9"], "expected seconds above 0"),
+        (["data", "synth", "--fonts", "f", "--text", "t", "--jobs", "0"], "jobs must be at least 1"),
+        (["kit", "run", "k", "--timeout", "1e9"], "expected seconds above 0"),
         (
-            ["quantise", "apply", "--calibration", "c", "--out", "o", "--percentile", "101"],
+            ["quantize", "apply", "--calibration", "c", "--out", "o", "--set", "percentile=101"],
             "percentile must be above 50",
         ),
-        (["quantise", "apply", "--calibration", "c", "--out", "o", "--calibration-lines", "0"], "expected at least 1"),
+        (["quantize", "apply", "--calibration", "c", "--out", "o", "--calibration-lines", "0"], "expected at least 1"),
         (["lm", "measure", "--lm", "l", "--lines", "l", "--most-lines", "-1"], "expected at least 0"),
-        (["adapt", "--lines", "l", "--out", "o", "--seed", "-1"], "seed must be at least 0"),
+        (["train", "grow", "w", "--to", "x", "--out", "o", "--seed", "-1"], "seed must be at least 0"),
     ],
 )
 def test_numbers_out_of_range_are_named(inkport, arguments, words, tmp_path, monkeypatch):

@@ -66,9 +66,9 @@ def ask(inkport, command, model, lines, out):
         ("verify", Role.CALIBRATION),
         ("verify", Role.TUNING),
         ("kit make", Role.CALIBRATION),
-        ("margins", Role.CALIBRATION),
+        ("diagnose flips", Role.CALIBRATION),
         ("bench", Role.CALIBRATION),
-        ("metamorphic", Role.CALIBRATION),
+        ("diagnose invariance", Role.CALIBRATION),
     ],
 )
 def test_an_artifact_from_elsewhere_is_not_proven_on_lines_that_made_it(  # noqa: PLR0917 - fixtures

@@ -34,7 +34,17 @@ def two_fonts(folder):
 
 
 def arguments(folder, *more):
-    return ("synth", "--fonts", folder / "fonts", "--text", folder / "fr.txt", folder / "en.txt", "--least=5", *more)
+    return (
+        "data",
+        "synth",
+        "--fonts",
+        folder / "fonts",
+        "--text",
+        folder / "fr.txt",
+        folder / "en.txt",
+        "--least=5",
+        *more,
+    )
 
 
 def test_lines_and_a_report(inkport, folder):
@@ -77,15 +87,15 @@ def test_only_the_symbols_of_a_file(inkport, folder):
         ({"--hold-out": "plain", "--test-count": 1}, "all fonts are held out"),
         ({"--hold-out": "plain"}, "belong together"),
         ({"--test-count": 3}, "belong together"),
-        ({"--neighbours": 1.5}, "neighbours must be within 0..1"),
-        ({"--slant": -1}, "slant must be within 0..3"),
-        ({"--plain-look": [], "--jpeg": 0.9}, "takes no share"),
+        ({"--set": "neighbours=1.5"}, "neighbours must be within 0..1"),
+        ({"--set": "slant=-1"}, "slant must be within 0..3"),
+        ({"--plain-look": [], "--set": "jpeg=0.9"}, "takes no share"),
     ],
 )
 def test_impossible_requests_are_one_sentence(inkport, folder, change, says):
     usual = {"--fonts": folder / "fonts", "--text": folder / "en.txt", "--count": 1, "--out": folder / "out"}
     words = [[name, *(value if isinstance(value, list) else [value])] for name, value in {**usual, **change}.items()]
-    run = inkport("synth", *(word for group in words for word in group))
+    run = inkport("data", "synth", *(word for group in words for word in group))
     assert (run.code, run.out) == (2, "")
     assert says in run.err
     assert "Traceback" not in run.err
@@ -103,7 +113,7 @@ def test_held_out_fonts_write_the_test_lines_alone(inkport, folder, two_fonts):
     texts = "\n".join(f"paragraph number {n} of many" for n in range(60))
     (folder / "en.txt").write_text(texts, "utf-8")
     run = inkport(
-        "synth", "--fonts", two_fonts, "--text", folder / "en.txt", "--least=8", "--out", folder / "out",
+        "data", "synth", "--fonts", two_fonts, "--text", folder / "en.txt", "--least=8", "--out", folder / "out",
         "--count", 6, "--hold-out", "bo*", "--test-count", 4, "--test-share", 0.3,
     )  # fmt: skip
     train, test = (folder / "out" / part / "lines.tsv" for part in ("train", "test"))
@@ -115,15 +125,17 @@ def test_held_out_fonts_write_the_test_lines_alone(inkport, folder, two_fonts):
 
 def test_only_the_fonts_that_are_named(inkport, folder, two_fonts):
     run = inkport(
-        "synth", "--fonts", two_fonts, "--text", folder / "en.txt", "--least=5", "--count", 4, "--out", folder / "out",
-        "--only", "boxed",
+        "data", "synth", "--fonts", two_fonts, "--text", folder / "en.txt", "--least=5", "--count", 4,
+        "--out", folder / "out", "--only", "boxed",
     )  # fmt: skip
     assert run.code == 0
     assert {line.writer for line in read_lines([folder / "out" / "lines.tsv"])} == {"boxed"}
 
 
 def test_coverage_is_a_table_and_renders_nothing(inkport, folder):
-    run = inkport("synth", "--fonts", folder / "fonts", "--text", folder / "fr.txt", folder / "en.txt", "--coverage")
+    run = inkport(
+        "data", "synth", "--fonts", folder / "fonts", "--text", folder / "fr.txt", folder / "en.txt", "--coverage"
+    )
     assert run.code == 0
     head, row = run.out.splitlines()
     assert head.split() == ["font", "fr", "en"]
@@ -133,7 +145,7 @@ def test_coverage_is_a_table_and_renders_nothing(inkport, folder):
 
 
 def test_the_look_is_on_the_command_line(inkport, folder):
-    for name, look in {"plain": ["--plain-look"], "jpeg": ["--jpeg=1"], "default": []}.items():
+    for name, look in {"plain": ["--plain-look"], "jpeg": ["--set", "jpeg=1"], "default": []}.items():
         assert inkport(*arguments(folder, "--count", 3, "--out", folder / name, *look)).code == 0
     looks = {name: json.loads((folder / name / "set.json").read_text("utf-8"))["look"] for name in ("plain", "jpeg")}
     assert looks["jpeg"] == looks["plain"] | Look().shares() | {"jpeg": 1}
@@ -143,6 +155,8 @@ def test_the_look_is_on_the_command_line(inkport, folder):
 @pytest.mark.parametrize("left_out", ["--out", "--count"])
 def test_rendering_needs_a_place_and_a_number(inkport, folder, left_out):
     usual = {"--fonts": folder / "fonts", "--text": folder / "en.txt", "--count": 1, "--out": folder / "out"}
-    run = inkport("synth", *(word for name, value in usual.items() if name != left_out for word in (name, value)))
+    run = inkport(
+        "data", "synth", *(word for name, value in usual.items() if name != left_out for word in (name, value))
+    )
     assert run.code == 2
     assert "--out and --count" in run.err

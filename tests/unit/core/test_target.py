@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from inkport.core.errors import RecipeError
-from inkport.core.target import Budget, Precision, Target, load_targets
+from inkport.core.errors import RecipeError, UsageError
+from inkport.core.target import Budget, LineChoice, Precision, Target, load_targets, named_targets
 
 
 ROW = '[[target]]\nname = "ort"\nruntime = "onnxruntime"\nprecision = "int8"\n'
@@ -84,3 +84,40 @@ def test_a_budget_built_in_code_has_no_endless_limit_either(limit):
     for value in (math.nan, math.inf, -1.0):
         with pytest.raises(RecipeError, match="finite"):
             Budget(**{limit: value})
+
+
+KNOWN = (
+    Target(name="gpu", runtime="trt", precision=Precision.FP16, device="cuda:0", required=False, lines=9),
+    Target(name="one", runtime="web", precision=Precision.INT8, device="wasm", options={"threads": "1"}),
+    Target(name="two", runtime="web", precision=Precision.INT8, device="wasm", options={"threads": "2"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("trt:fp16", {"device": "cuda:0", "lines": 9, "required": True}),
+        ("trt:fp16@cuda:0", {"device": "cuda:0", "lines": 9}),
+        ("trt:fp16@cuda:1", {"device": "cuda:1", "lines": None}),
+        ("trt:fp32", {"device": "cuda:0", "budget": Budget(flipped_lines=0)}),
+        ("trt:w8", {"device": "cuda:0", "budget": Budget(), "precision": Precision.W8}),
+        ("web:int8", {"device": "wasm", "options": {"threads": "1"}}),
+        ("new:int8", {"runtime": "new", "device": "cpu", "choose": LineChoice.WIDTHS, "lines": None}),
+    ],
+)
+def test_a_name_is_a_target_like_the_known_one(name, expected):
+    (found,) = named_targets([name], like=KNOWN)
+    assert found.name == name
+    assert {key: getattr(found, key) for key in expected} == expected
+
+
+@pytest.mark.parametrize("name", ["trt", "trt:", ":fp32", "trt:fp64", "trt:fp16@", "trt fp16", ""])
+def test_what_is_no_target_says_how_one_is_named(name):
+    with pytest.raises(UsageError, match="expected RUNTIME:PRECISION") as caught:
+        named_targets([name], like=KNOWN)
+    assert "bf16" in caught.value.remedy
+
+
+def test_a_target_is_named_once():
+    with pytest.raises(UsageError, match="trt:fp16 is there twice"):
+        named_targets(["trt:fp16", "web:int8", "trt:fp16"], like=KNOWN)

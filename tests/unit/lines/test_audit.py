@@ -10,8 +10,9 @@ from PIL import Image
 
 from inkport.core.errors import LineDataError
 from inkport.core.preprocess import prepare
-from inkport.lines.audit import Problem, audit_lines, runs_right_to_left, sized_lines
+from inkport.lines.audit import audit_lines, runs_right_to_left, sized_lines
 from inkport.lines.line import Line
+from inkport.lines.problem import Problem
 
 
 def png(width=96, height=48):

@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="weights are torch's")
 
 from safetensors.numpy import load_file
 
-from inkport.commands.average import average
+from inkport.commands.train.average import average
 from inkport.core.charset import Charset
 from inkport.core.errors import SpecMismatchError, UsageError
 from inkport.model.weights import load_weights, save_weights

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from inkport.core.errors import RecipeError
-from inkport.lines.audit import Problem
+from inkport.lines.problem import Problem
 from inkport.train.recipe import load_recipe
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from inkport.core.errors import ImageError, LineDataError
+from inkport.core.errors import ImageError, LineDataError, needing
 from inkport.core.files import new_file
 from inkport.core.image import load_gray
 from inkport.core.preprocess import resample
@@ -55,16 +55,13 @@ def write_parquet(rows: Iterable[ParquetLine], path: Path) -> int:
     """Write lines in the Hugging Face image convention and return their number; the file is complete or not there.
 
     Raises:
-        LineDataError: If there is no row, or pyarrow is missing.
+        LineDataError: If there is no row.
+        RuntimeUnavailableError: If pyarrow is missing.
         OSError: If the disk refuses.
     """
-    try:
+    with needing(f"{path}: writing Parquet", extra="parquet"):
         import pyarrow as pa
         import pyarrow.parquet as pq
-    except ModuleNotFoundError as error:
-        raise LineDataError(
-            f"{path}: writing Parquet needs pyarrow", remedy="pip install 'inkport[parquet]'"
-        ) from error
     text = {name: pa.string() for name in ("text", "id", "dataset", "writer", "document")}
     picture = pa.struct({"bytes": pa.binary(), "path": pa.string()})
     more = {"seen_writer": pa.bool_(), "split": pa.string(), "language": pa.string(), "licence": pa.string()}
@@ -152,7 +149,14 @@ def select_lines(dataset: Dataset, folder: Path, split: Split, *, allow_partial:
     return selection
 
 
-def convert(selection: Selection, out: Path, *, squeeze: float | None = None, allow_partial: bool = False) -> Converted:
+def convert(
+    selection: Selection,
+    out: Path,
+    *,
+    squeeze: float | None = None,
+    allow_partial: bool = False,
+    report: Callable[[int], None] = lambda _: None,
+) -> Converted:
     """Write the selected lines to a Parquet file, which appears when all of them are in it.
 
     Args:
@@ -161,6 +165,7 @@ def convert(selection: Selection, out: Path, *, squeeze: float | None = None, al
         squeeze: Largest ratio of width to height; wider lines are narrowed to it. Images are kept byte for byte
             if left out.
         allow_partial: Whether lines whose image is damaged are left out.
+        report: Called with the number of lines that were looked at, line by line.
 
     Raises:
         LineDataError: If an image cannot be read and ``allow_partial`` is off, no line is left, or pyarrow is
@@ -168,7 +173,8 @@ def convert(selection: Selection, out: Path, *, squeeze: float | None = None, al
         OSError: If the disk refuses.
     """
     damaged: list[str] = []
-    written = write_parquet(_rows(selection, squeeze, damaged, allow_partial=allow_partial), out)
+    rows = _rows(selection, squeeze, damaged, allow_partial=allow_partial, report=report)
+    written = write_parquet(rows, out)
     return Converted(lines=written, damaged=tuple(damaged))
 
 
@@ -208,10 +214,16 @@ def _check(selection: Selection, *, allow_partial: bool) -> None:
 
 
 def _rows(
-    selection: Selection, squeeze: float | None, damaged: list[str], *, allow_partial: bool
+    selection: Selection,
+    squeeze: float | None,
+    damaged: list[str],
+    *,
+    allow_partial: bool,
+    report: Callable[[int], None],
 ) -> Iterator[ParquetLine]:
     dataset = selection.dataset
-    for line in selection.lines:
+    for number, line in enumerate(selection.lines, 1):
+        report(number)
         try:
             image = line.image()
             if squeeze is None:

@@ -50,7 +50,7 @@ def collapsed(text: str | None) -> str:
 
 MAX_BYTES = 256 << 20
 """Largest file of a data set that is read whole; pages, the largest, have a few megabytes."""
-DOCUMENT = "docs/datasets.md"
+DOCUMENT = "inkport's documentation (docs/datasets.md)"
 """Where the layouts are shown."""
 MAX_NAME_BYTES = 240
 """Longest name without its suffix: file systems take 255 bytes."""

@@ -10,6 +10,7 @@ import pytest
 from inkport.benchmarks.report.files import write_report
 from inkport.benchmarks.report.flips import picture
 from inkport.benchmarks.report.html import render_html
+from inkport.benchmarks.report.presentation import summed_up
 from inkport.benchmarks.report.schema import schema_of
 from inkport.benchmarks.report.sections import present
 from inkport.benchmarks.report.text import render_markdown, render_text
@@ -86,6 +87,24 @@ def test_every_view_has_the_figures(report, render):
         assert figure in view
     assert good.parity.flipped_lines == 0
     assert absent.parity is None
+
+
+@pytest.mark.parametrize("render", [render_text, render_markdown, html])
+def test_targets_that_are_not_here_are_one_sentence(report, render):
+    good, bad, absent = report.targets
+    absent = replace(absent, required=False)
+    several = [replace(absent, name=f"far {number}", reason=f"no SDK {number}") for number in range(12)]
+    missing = replace(absent, name="wanted", required=True)
+    whole = present(replace(report, targets=(good, bad, missing, *several)))
+    view = re.sub(r"<[^>]+>|\\", " ", render(summed_up(whole)))
+    (sentence,) = re.findall(r"far 0.*?reasons", " ".join(view.split()))
+    assert "far 11" in sentence
+    assert view.count("far 5") == 1
+    assert "no SDK 3" not in view
+    assert "required, but not available here" in view
+    assert "wanted" in view
+    assert len(re.findall(r"no SDK \d+", re.sub(r"<[^>]+>|\\", " ", render(whole)))) >= 12
+    assert [len(cases) for cases in (whole.cases, summed_up(whole).cases)] == [len(whole.cases)] * 2
 
 
 def test_text_fits_a_terminal(report):

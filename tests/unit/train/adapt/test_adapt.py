@@ -98,7 +98,7 @@ def test_unknown_symbols_are_refused_by_name_with_the_option_that_adds_them(run,
     with pytest.raises(UnknownSymbolError) as caught:
         run(lines=lines)
     assert "['q', 'þ']" in str(caught.value)
-    assert "--extend-charset" in str(caught.value)
+    assert "extend_charset=true" in str(caught.value)
     skipped = run(lines=lines, skip=(Problem.UNKNOWN_SYMBOL,)).weights
     assert skipped.provenance["adapt"]["lines"]["count"] == len(hand) - 1
     extended = run(lines=lines, extend_charset=True).weights

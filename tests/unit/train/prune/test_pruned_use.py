@@ -90,7 +90,7 @@ def test_the_commands_lead_from_a_scan_to_a_smaller_file(parent, lines_folder, o
         return capsys.readouterr().out
 
     assert "residual.0.inner" in run("groups", start)
-    words = ["--lines", lines_folder, "--group", "stage.0", "residual.2.inner", "--multiple", 4, "--limit", 5]
+    words = ["--lines", lines_folder, "--group", "stage.0", "residual.2.inner", "--multiple", 4, "--most-lines", 5]
     run("scan", start, "--out", tmp_path / "scan.json", *words)
     plan = ["--scan", tmp_path / "scan.json", "--share", 0.8, "--out", tmp_path / "plan.toml"]
     assert "[ratios]" in run("plan", start, *plan)
@@ -103,7 +103,7 @@ def test_the_commands_lead_from_a_scan_to_a_smaller_file(parent, lines_folder, o
     assert made.network().config.stem == 4
     assert made.provenance["prune"]["calibration"]["lines"] == 6
     assert lines_of(made.provenance) == record_lines({Role.TRAIN: read_lines([other_lines])})
-    run("factorise", out, "--rank", "encoder.0.feed_in.0=4", "--out", tmp_path / "thin.safetensors")
+    run("factorize", out, "--rank", "encoder.0.feed_in.0=4", "--out", tmp_path / "thin.safetensors")
     assert load_weights(tmp_path / "thin.safetensors").config["ranks"] == {"encoder.0.feed_in.0": 4}
     with pytest.raises(UsageError, match="scan of other weights"):
         run("plan", out, *plan)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.core.errors import DataError, LineDataError, UsageError
+from inkport.core.errors import DataError, LineDataError, RuntimeUnavailableError, UsageError
 from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.lines.source import read_lines
 from inkport.train.synth import line_set as line_set_module
@@ -109,7 +109,7 @@ def test_a_folder_that_is_there_is_never_replaced(request_, tmp_path):
 
 def test_shaping_without_a_shaper_is_refused(request_, tmp_path, monkeypatch):
     monkeypatch.setattr("inkport.train.synth.line_set.features.check", lambda name: name != "raqm")
-    with pytest.raises(UsageError, match="libraqm"):
+    with pytest.raises(RuntimeUnavailableError, match="libraqm"):
         render_set(replace(request_, look=Look(shaping=0.1)), tmp_path / "out")
     render_set(replace(request_, counts=(1, 1)), tmp_path / "out")
 

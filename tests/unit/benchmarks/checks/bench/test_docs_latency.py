@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from pathlib import Path
 
@@ -11,8 +10,7 @@ import pytest
 from inkport.benchmarks.measure.width_cost import POINTS
 from inkport.benchmarks.run.loadgen import P99_QUERIES
 from inkport.benchmarks.run.scenarios import BATCH, GROWTH, LINES, Scenario, StopRule
-from inkport.commands.bench import bench
-from inkport.commands.buckets import buckets
+from inkport.cli import options_of
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +18,15 @@ def text() -> str:
     return (Path(__file__).parents[5] / "docs" / "latency.md").read_text(encoding="utf-8")
 
 
-def options(command):
-    return {name.rstrip("_").replace("_", "-") for name in inspect.signature(command).parameters} - {"model"}
+def options(*words):
+    return {name.removeprefix("--") for name in options_of(*words)}
 
 
 def test_options(text):
     table = "".join(re.findall(r"^\| (`--.*?) \|", text, flags=re.MULTILINE))
-    assert set(re.findall(r"--([a-z-]+)", table)) == options(bench)
-    usage = next(line for line in text.splitlines() if line.startswith("    inkport buckets"))
-    assert set(re.findall(r"--([a-z-]+)", usage)) == options(buckets)
+    assert set(re.findall(r"--([a-z-]+)", table)) == options("bench")
+    usage = next(line for line in text.splitlines() if line.startswith("    inkport data widths"))
+    assert set(re.findall(r"--([a-z-]+)", usage)) == options("data", "widths")
 
 
 def test_scenarios(text):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import re
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from inkport.benchmarks.checks.kit.make import KitOptions
 from inkport.benchmarks.run.kit import archive, manifest, open as opening
 from inkport.benchmarks.run.kit.judge import State
 from inkport.benchmarks.run.kit.manifest import KitStage
-from inkport.commands import kit as command
+from inkport.cli import options_of
 from inkport.core.runtime import Evidence
 
 
@@ -46,11 +45,10 @@ def test_every_field_is_named(text, heading, classes):
 
 
 def test_every_option_is_named_with_its_default(text):
-    for heading, function in (("Make", command.make), ("Run", command.run)):
+    for heading, name in (("Make", "make"), ("Run", "run")):
         part = section(text, heading)
-        for name in inspect.signature(function).parameters:
-            if name not in ("model", "kit"):
-                assert f"`--{name.strip('_').replace('_', '-')}`" in part, name
+        for option in options_of("kit", name):
+            assert f"`{option}`" in part, option
     assert f"| {KitOptions.lines} |" in section(text, "Make")
     assert f"| {KitOptions.golden} |" in section(text, "Make")
 

@@ -1,4 +1,4 @@
-"""``inkport debug`` as a whole: exit codes, text, JSON against its schema, and the reproduction."""
+"""``inkport diagnose operators`` as a whole: exit codes, text, JSON against its schema, and the reproduction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ onnx = pytest.importorskip("onnx", reason="graphs are built with onnx")
 @pytest.fixture
 def debug(lines_folder, toy_artifact, tmp_path):
     def run(*arguments):
-        command = [sys.executable, "-m", "inkport", "debug", *map(str, arguments)]
+        command = [sys.executable, "-m", "inkport", "diagnose", "operators", *map(str, arguments)]
         command += ["--model", str(toy_artifact.path), "--lines", str(lines_folder), "--out", str(tmp_path / "out")]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -46,7 +46,7 @@ def test_a_fault_ends_in_a_name_and_a_folder_that_runs(debug, toy_onnx, faulty, 
     assert run.returncode == 1, run.stderr
     assert "They part at LayerNormalization node_layer_norm_3" in " ".join(run.stdout.split())
     assert "where they agree, the kernel is at fault" in " ".join(run.stdout.split())
-    result = json.loads((tmp_path / "out" / "debug.json").read_text(encoding="utf-8"))
+    result = json.loads((tmp_path / "out" / "operators.json").read_text(encoding="utf-8"))
     jsonschema.validate(result, schema())
     first = result["divergences"][0]
     assert (first["target"], first["operator"], first["fault"]) == (str(faulty.path), "node_layer_norm_3", "operator")

@@ -1,26 +1,22 @@
-"""``inkport debug``."""
+"""``inkport diagnose operators``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from inkport.benchmarks.checks.debug.sections import present
 from inkport.benchmarks.checks.debug.trace import DebugTarget, availability, debug_targets, runtime_for
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
 from inkport.commands._model import resolve_model
-from inkport.commands._options import OutFolder
+from inkport.commands._options import Json, OutFolder
 from inkport.commands._output import deliver
+from inkport.commands._ports import LINES, LineOptions
 from inkport.commands._request import (
-    Skip,
     audit_sources,
     calibrate,
     check_calibration,
-    problems_of,
     provider,
     refuse_made_by,
     sample_lines,
@@ -41,17 +37,16 @@ Build = Callable[[str, Precision], Artifact]
 
 
 @results_only()
-def debug(
+def operators(
     a: str,
     b: str,
+    /,
     *,
     model: str | None = None,
-    lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    of: LineOptions = LINES,
     line: str | None = None,
-    out: OutFolder = Path("out/debug"),
-    json_: Annotated[bool, Parameter(name="--json")] = False,
-    skip: Skip = "",
-    calibration: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    out: OutFolder = Path("out/operators"),
+    json_: Json = False,
 ) -> int:
     """Find the first operator where two targets diverge by more than their precisions explain.
 
@@ -65,19 +60,16 @@ def debug(
         b: The other target.
         model: A weights file, an artifact's directory, or the name of a shipped model, from which targets are made
             that name a precision; the shipped one if left out.
-        lines: Line sets to take the line from: Parquet files, TSV manifests, folders; the shipped sample lines if
-            left out.
+        of: Lines to take one from.
         line: Id of the line; one of medium width if left out.
-        out: Folder for debug.json, its views (.html, .md, .txt, .xml), the reproduction, and the exported artifacts,
-            which the next run takes up again.
+        out: Folder for operators.json, its views (.html, .md, .txt, .xml), the reproduction, and the exported
+            artifacts, which the next run takes up again.
         json_: Print the result as JSON instead of text.
-        skip: Problems whose lines are left out and counted, instead of refused.
-        calibration: Line sets to calibrate int8 on: lines that the model was trained on.
     """
-    problems = problems_of(skip)
-    sources = lines or (sample_lines(),)
-    check_calibration(sources, calibration)
-    build = _builder(model, out / "artifacts", calibration, problems)
+    problems = of.problems
+    sources = of.lines or (sample_lines(),)
+    check_calibration(sources, of.calibration)
+    build = _builder(model, out / "artifacts", of.calibration, problems)
     targets = (_target(a, build), _target(b, build))
     graph = _graph(targets, build)
     for target in targets:
@@ -95,8 +87,8 @@ def debug(
     shown = present(result)
     return deliver(
         json_for_stdout(result.to_json()) if json_ else render_text(shown),
-        files=lambda: write_views(shown, out, stem="debug", json=result.to_json()),
-        where=f"{out / 'debug.html'} (also .md, .txt, .xml and .json)",
+        files=lambda: write_views(shown, out, stem="operators", json=result.to_json()),
+        where=f"{out / 'operators.html'} (also .md, .txt, .xml and .json)",
         code=result.exit_code,
     )
 

@@ -1,4 +1,4 @@
-"""``inkport adapt`` and ``inkport adapt curve``."""
+"""``inkport train adapt`` and ``inkport train adapt curve``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from inkport.benchmarks.run.environment import read_environment
-from inkport.commands._options import Jobs, OutFile, OutFolder, Seed, Threads
+from inkport.benchmarks.run.progress import shown_progress
+from inkport.commands._lines import LineSets
+from inkport.commands._options import Assignments, Jobs, OutFile, OutFolder, Skip, Threads
 from inkport.commands._output import deliver, say
-from inkport.commands._request import Skip, problems_of
+from inkport.commands._request import problems_of
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_toml
 from inkport.core.errors import UsageError, needing
@@ -23,6 +25,7 @@ from inkport.lines.line import Line
 from inkport.lines.roles import refuse_test_lines
 from inkport.lines.source import digest_lines, read_lines, source_name
 from inkport.train.adapt.curve_report import AdaptReport, points_of, to_markdown, to_svg
+from inkport.train.overrides import merge, parse_overrides
 
 
 if TYPE_CHECKING:
@@ -31,23 +34,19 @@ if TYPE_CHECKING:
 
 adapt = App(name="adapt", help="Adapt a recogniser to one hand with few of its lines, and measure what that brings.")
 
-Paths = Annotated[tuple[Path, ...], Parameter(consume_multiple=True)]
 Counts = Annotated[tuple[int, ...], Parameter(consume_multiple=True)]
 
 
 @adapt.default
 def run(
     *,
-    lines: Paths,
+    lines: LineSets,
     out: OutFile,
     weights: Path | None = None,
-    rehearse: Paths = (),
-    extend_charset: bool = False,
-    freeze: str = "",
+    rehearse: LineSets = (),
     skip: Skip = "",
-    steps: int | None = None,
-    seed: Seed | None = None,
     settings: Path | None = None,
+    set_: Assignments = (),
     version: str | None = None,
     threads: Threads | None = None,
 ) -> None:
@@ -61,12 +60,10 @@ def run(
         out: The new weights file.
         weights: Weights to start from (.safetensors); the shipped ones if left out.
         rehearse: Line sets of other writers, some lines of which are mixed in so that these are not forgotten.
-        extend_charset: Add symbols that the recogniser lacks; without this they are an error.
-        freeze: Parts to freeze, separated by commas: cnn, statistics.
         skip: Problems whose lines are left out and counted, instead of refused.
-        steps: Optimiser steps; they grow with the number of lines if left out.
-        seed: Seed of everything random.
-        settings: TOML file with further settings; docs/adaptation.md lists them. Options above take precedence.
+        settings: TOML file with settings; the documentation's page on adaptation lists them.
+        set_: Change one of them, KEY=VALUE as in TOML: `--set extend_charset=true` adds symbols that the recogniser
+            lacks, `--set steps=200`, `--set seed=2`, `--set 'freeze=["cnn"]'`; once per key.
         version: Version of the result; that of the start weights if left out.
         threads: CPU threads; torch decides if left out.
     """
@@ -81,7 +78,7 @@ def run(
         lines=list(refuse_test_lines(read_lines(lines), purpose="adaptation")),
         sources=lines,
         rehearse=list(refuse_test_lines(read_lines(rehearse), purpose="adaptation")),
-        settings=_settings(settings, extend_charset=extend_charset, freeze=freeze, skip=skip, steps=steps, seed=seed),
+        settings=_settings(settings, set_, skip),
     )
     adapted = adapt_weights(request, say=say)
     result = adapted.weights
@@ -94,22 +91,19 @@ def run(
 @adapt.command
 def curve(
     *,
-    pool: Paths,
-    test: Paths,
+    pool: LineSets,
+    test: LineSets,
     out: OutFolder,
     weights: Path | None = None,
-    others: Paths = (),
+    others: LineSets = (),
     most_others: int = 0,
-    rehearse: Paths = (),
+    rehearse: LineSets = (),
     counts: Counts = (10, 50, 200),
     draws: int = 3,
-    base_lines: Paths = (),
-    extend_charset: bool = False,
-    freeze: str = "",
+    base_lines: LineSets = (),
     skip: Skip = "",
-    steps: int | None = None,
-    seed: Seed | None = None,
     settings: Path | None = None,
+    set_: Assignments = (),
     jobs: Jobs = 1,
     threads: Threads | None = None,
 ) -> int:
@@ -125,17 +119,14 @@ def curve(
         weights: Weights that have not seen the writer; the shipped ones if left out.
         others: Line sets of other writers to read, too: what is forgotten.
         most_others: Maximum number of lines per data set of these (the first ones); 0 for all.
-        rehearse: As in `inkport adapt`.
+        rehearse: As in `inkport train adapt`.
         counts: Numbers of lines to adapt to; 0 comes by itself.
         draws: Draws of lines. Within a draw the smaller numbers are parts of the larger ones.
         base_lines: The line sets that the weights were trained on, in the order of their recipe: proves by their
             digest that the writer is not among them.
-        extend_charset: As in `inkport adapt`.
-        freeze: As in `inkport adapt`.
-        skip: As in `inkport adapt`.
-        steps: As in `inkport adapt`.
-        seed: As in `inkport adapt`.
-        settings: As in `inkport adapt`.
+        skip: As in `inkport train adapt`.
+        settings: As in `inkport train adapt`.
+        set_: As in `inkport train adapt`.
         jobs: Processes, with one adaptation at a time each.
         threads: CPU threads per process; torch decides if left out.
     """
@@ -152,10 +143,15 @@ def curve(
         rehearse=list(refuse_test_lines(read_lines(rehearse), purpose="adaptation")),
         counts=counts,
         draws=draws,
-        settings=_settings(settings, extend_charset=extend_charset, freeze=freeze, skip=skip, steps=steps, seed=seed),
+        settings=_settings(settings, set_, skip),
     )
     exposure = _check_exposure(experiment.weights, [*pool, *test], [*experiment.pool, *experiment.test], base_lines)
-    cells = run_experiment(experiment, out / "cells", jobs=jobs, threads=threads, say=say)
+    with shown_progress() as progress:
+
+        def tell(done: int, total: int) -> None:
+            progress("adapting", done, total)
+
+        cells = run_experiment(experiment, out / "cells", jobs=jobs, threads=threads, say=say, report=tell)
     report = AdaptReport(
         model=_describe_model(experiment.weights, exposure),
         data={
@@ -187,16 +183,12 @@ def _shipped() -> Path:
     return Path(str(files("inkport.model"))) / "shipped" / "convtext-tiny" / "weights.safetensors"
 
 
-def _settings(
-    path: Path | None, *, extend_charset: bool, freeze: str, skip: str, steps: int | None, seed: int | None
-) -> AdaptSettings:
+def _settings(path: Path | None, assignments: Sequence[str], skip: str) -> AdaptSettings:
     from inkport.train.adapt.adapt import AdaptSettings
 
-    values = {} if path is None else read_toml(path)
-    given: dict[str, Any] = {"steps": steps, "seed": seed, "extend_charset": extend_charset or None}
-    given["freeze"] = [part.strip() for part in freeze.split(",") if part.strip()] or None
-    given["skip"] = list(problems_of(skip)) or None
-    values |= {name: value for name, value in given.items() if value is not None}
+    values = merge({} if path is None else read_toml(path), parse_overrides(assignments))
+    if skip:
+        values["skip"] = list(problems_of(skip))
     return parse_config(AdaptSettings, values, where="options" if path is None else str(path))
 
 

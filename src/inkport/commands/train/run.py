@@ -1,14 +1,13 @@
-"""``inkport train``."""
+"""``inkport train run``."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
-from inkport.commands._options import OutFolder, Threads
+from inkport.benchmarks.run.progress import Progress, shown_progress, silent
+from inkport.commands._options import Assignments, OutFolder, Threads
 from inkport.commands._output import say
 from inkport.core.errors import needing
 
@@ -20,17 +19,18 @@ if TYPE_CHECKING:
     from inkport.train.prepare import Prepared
 
 
-def train(
+def run(
     recipe: Path,
+    /,
     *,
     out: OutFolder,
     threads: Threads | None = None,
-    set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    set_: Assignments = (),
 ) -> None:
     """Train a recogniser from a recipe, on CUDA if there is one, else on the CPU.
 
     If killed and started again with the same arguments, it continues from its last checkpoint and ends with the
-    weights of an uninterrupted run. Several processes: ``torchrun --nproc-per-node 2 -m inkport train ...``.
+    weights of an uninterrupted run. Several processes: ``torchrun --nproc-per-node 2 -m inkport train run ...``.
 
     Args:
         recipe: TOML file; ``recipes/`` has examples, ``docs/training.md`` describes every key.
@@ -54,17 +54,17 @@ def train(
     data = prepare_data(settings, recipe.parent)
     group = join()
     try:
-        show: Callable[[dict[str, Any]], None] = _progress(settings.optim.steps)
         if group.leads:
             for name, audit in (("train", data.train), ("unlabelled", data.unlabelled), ("val", data.val)):
                 if audit is not None:
                     say(f"{name}: {_audit_report(audit)}")
             if warning := _unlearnt(data):
                 say(f"val: warning: {warning}")
-        trainer = Trainer(settings, data, out, group=group, report=show)
-        if group.leads and trainer.step:
-            say(f"continuing after step {trainer.step}")
-        best = trainer.run()
+        with shown_progress() as progress:
+            trainer = Trainer(settings, data, out, group=group, report=_telling(progress, settings.optim.steps))
+            if group.leads and trainer.step:
+                say(f"continuing after step {trainer.step}")
+            best = trainer.run()
     finally:
         leave(group)
     if group.leads:
@@ -85,21 +85,18 @@ def _unlearnt(data: Prepared) -> str:
     return f"{len(lines)} lines have symbols that no training line has, which count as errors: {' '.join(symbols)}"
 
 
-def _progress(steps: int) -> Callable[[dict[str, Any]], None]:
-    """Return a function that shows log entries: one rewritten line on a terminal, plain lines elsewhere."""
+def _telling(progress: Progress, steps: int) -> Callable[[dict[str, Any]], None]:
+    """Return a function that shows log entries: as progress on a terminal, as lines elsewhere."""
 
     def show(entry: dict[str, Any]) -> None:
-        head = f"step {entry['step']}/{steps}"
+        step = entry["step"]
         if "val_cer" in entry:
             rates = ", ".join(f"{name} {rate:.4f}" for name, rate in entry["val_cer"].items())
-            say(f"{head}  validation CER: {rates}")
-        else:
-            rate, wait = f"{entry['lines_per_s']:.0f} lines/s", f"data wait {entry['data_wait']:.1%}"
-            text = f"{head}  loss {entry['loss']:.3f}  {rate}  {wait}"
-            if sys.stderr.isatty():
-                sys.stderr.write(f"\r\x1b[K{text}")
-                sys.stderr.flush()
-            else:
-                say(text)
+            say(f"step {step}/{steps}  validation CER: {rates}")
+            return
+        text = f"loss {entry['loss']:.3f}, {entry['lines_per_s']:.0f} lines/s, data wait {entry['data_wait']:.1%}"
+        progress(text, step, steps)
+        if progress is silent:
+            say(f"step {step}/{steps}  {text}")
 
     return show

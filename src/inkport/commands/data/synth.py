@@ -1,24 +1,24 @@
-"""``inkport synth``."""
+"""``inkport data synth``."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from inkport.commands._options import Jobs, OutFolder
+from inkport.benchmarks.run.progress import shown_progress
+from inkport.commands._options import Assignments, Jobs, OutFolder, Words
+from inkport.core.config import parse_config
 from inkport.core.errors import UsageError
+from inkport.train.overrides import parse_overrides
 from inkport.train.synth.look import Look
 
 
 if TYPE_CHECKING:
     from inkport.train.synth.line_set import LineSet, Rendered
-
-Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 
 
 def synth(
@@ -28,8 +28,8 @@ def synth(
     out: OutFolder | None = None,
     count: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (),
     seed: int = 0,
-    only: Names = (),
-    hold_out: Names = (),
+    only: Words = (),
+    hold_out: Words = (),
     test_count: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (),
     test_share: float = 0.1,
     symbols: Path | None = None,
@@ -39,7 +39,7 @@ def synth(
     levels: int = 256,
     name: str = "synth",
     plain_look: bool = False,
-    look: Annotated[Look, Parameter(name="*")] = Look(),  # noqa: B008 (frozen)
+    set_: Assignments = (),
     coverage: bool = False,
     jobs: Jobs = 1,
 ) -> None:
@@ -65,13 +65,16 @@ def synth(
         levels: Gray levels in the files; fewer make smaller files.
         name: What the names of data sets and lines begin with.
         plain_look: Hand, ink and paper alone, no mishaps: tight crops with all of their ink inside.
-        look: How strongly and how often.
+        set_: Change how lines look, KEY=VALUE: a factor for each habit of hand and paper (slant, spacing, drift, swell,
+            wobble, flow, shade, texture, ruling, noise, blur), a share 0..1 of lines for each mishap (shaping,
+            pressure, dry, underline, crossing, crop, neighbours, bleed, stains, jpeg); once per key.
         coverage: Render nothing; print which share of each text's words each font can draw.
         jobs: Processes.
     """
     from inkport.train.symbols import read_symbols
     from inkport.train.synth.fonts import find_fonts, select_fonts
 
+    look = parse_config(Look, parse_overrides(set_), where="--set")
     found = find_fonts(fonts)
     chosen = select_fonts(found, only) if only else found
     allowed = None if symbols is None else frozenset(read_symbols(symbols).symbols)
@@ -81,7 +84,7 @@ def synth(
         sys.stdout.write(render_coverage(measure_coverage(chosen, text, symbols=allowed, plain_text=plain_text)))
         return
     if out is None or not count:
-        raise UsageError("synth needs --out and --count", remedy="or --coverage, which renders nothing")
+        raise UsageError("data synth needs --out and --count", remedy="or --coverage, which renders nothing")
 
     from inkport.train.synth.line_set import LineSet
 
@@ -109,14 +112,17 @@ def _render(request: LineSet, out: Path, held_out: tuple[str, ...], test_counts:
     if bool(held_out) != bool(test_counts):
         raise UsageError("--hold-out and --test-count belong together")
     if not held_out:
-        rendered = render_set(request, out, jobs=jobs, report=_progress(sum(request.counts)))
+        total = sum(request.counts)
+        with shown_progress() as progress:
+            rendered = render_set(request, out, jobs=jobs, report=lambda done: progress("rendering", done, total))
         _say(rendered, f"{len(request.fonts)} fonts")
         sys.stdout.write(f"{out / MANIFEST}\n")
         return
     kept, held = hold_out(request.fonts, held_out)
     train, test = replace(request, fonts=kept), replace(request, fonts=held, counts=test_counts)
     total = sum(train.counts) + sum(test.counts)
-    rendered = render_parts(train, test, out, jobs=jobs, report=_progress(total))
+    with shown_progress() as progress:
+        rendered = render_parts(train, test, out, jobs=jobs, report=lambda done: progress("rendering", done, total))
     _say(rendered, f"{len(kept)} fonts and {len(held)} held out")
     sys.stdout.write("".join(f"{out / part / MANIFEST}\n" for part in ("train", "test")))
 
@@ -137,11 +143,3 @@ def _without_mishaps(look: Look) -> Look:
     if look.shares() != Look().shares():
         raise UsageError("--plain-look is a look without mishaps, so it takes no share of any")
     return look.without_mishaps()
-
-
-def _progress(total: int) -> Callable[[int], None]:
-    def show(done: int) -> None:
-        sys.stderr.write(f"\r{done} of {total} lines" + ("\n" if done == total else ""))
-        sys.stderr.flush()
-
-    return show if sys.stderr.isatty() else lambda _: None

@@ -1,4 +1,4 @@
-"""``inkport buckets``."""
+"""``inkport data widths``."""
 
 from __future__ import annotations
 
@@ -6,31 +6,34 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from inkport.benchmarks.measure.width_cost import CostModel, Plan, plan_buckets
 from inkport.benchmarks.report.text import aligned
+from inkport.benchmarks.run.progress import shown_progress, tracked
+from inkport.commands._lines import LineSets
 from inkport.commands._model import resolve_model
-from inkport.commands._request import Skip, problems_of, say_skipped
+from inkport.commands._options import Json, Skip, say_skipped
+from inkport.commands._request import problems_of
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_json
 from inkport.core.errors import DataError, RecipeError, UsageError
 from inkport.core.tables import Table
-from inkport.lines.audit import Finding, sized_lines
+from inkport.lines.audit import sized_lines
+from inkport.lines.problem import Finding
 from inkport.lines.source import read_lines
 
 
-def buckets(
+def widths(
     model: str | None = None,
+    /,
     *,
-    lines: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)],
+    lines: LineSets,
     count: int = 5,
     report: Path | None = None,
     target: str | None = None,
     skip: Skip = "",
-    json_: Annotated[bool, Parameter(name="--json")] = False,
+    json_: Json = False,
 ) -> None:
     """Choose the widths to compile for a device that runs fixed shapes only, so that lines cost least.
 
@@ -54,11 +57,13 @@ def buckets(
         raise UsageError("--target names a target of a report", remedy="pass the report with --report")
     spec = resolve_model(model).spec.preprocess
     findings: list[Finding] = []
-    widths = [spec.padded_width(*size) for _, size in sized_lines(read_lines(lines), findings, skip=problems_of(skip))]
+    with shown_progress() as progress:
+        read = tracked(read_lines(lines), "reading lines", progress)
+        found = [spec.padded_width(*size) for _, size in sized_lines(read, findings, skip=problems_of(skip))]
     say_skipped(findings)
-    usable = [width for width in widths if width <= spec.max_width]
-    if len(usable) < len(widths):
-        sys.stderr.write(f"left out: {len(widths) - len(usable)} lines wider than the {spec.max_width} px it takes\n")
+    usable = [width for width in found if width <= spec.max_width]
+    if len(usable) < len(found):
+        sys.stderr.write(f"left out: {len(found) - len(usable)} lines wider than the {spec.max_width} px it takes\n")
     cost: Callable[[float], float] = float if report is None else _cost_of(report, target).time_ms
     unit = "px" if report is None else "ms"
     plans = [plan_buckets(usable, number, cost) for number in range(1, min(count, len(set(usable)) or 1) + 1)]

@@ -1,4 +1,4 @@
-"""``inkport average``."""
+"""``inkport train average``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from inkport.core.errors import needing
 
 def average(
     weights: list[Path],
+    /,
     *,
     shares: Annotated[tuple[float, ...], Parameter(consume_multiple=True)],
     out: OutFile,

@@ -1,4 +1,4 @@
-"""``inkport quantise``: from a model and line sets to artifacts and reports."""
+"""``inkport quantize``: from a model and line sets to artifacts and reports."""
 
 from __future__ import annotations
 
@@ -59,8 +59,17 @@ def calibration(other_lines):
 
 def test_apply_makes_the_artifact_that_the_settings_ask_for(inkport, model, calibration, tmp_path):
     run = inkport(
-        *("quantise", "apply", model, "--calibration", calibration, "--calibration-lines", 2),
-        *("--out", tmp_path / "int8", "--ranges", "entropy", "--keep-nodes", "head", "--operators", "MatMul", "Conv"),
+        *("quantize", "apply", model, "--calibration", calibration, "--calibration-lines", 2),
+        *(
+            "--out",
+            tmp_path / "int8",
+            "--set",
+            'ranges="entropy"',
+            "--set",
+            'keep_nodes=["head"]',
+            "--set",
+            'operators=["MatMul", "Conv"]',
+        ),
     )
     assert run.code == 0, run.err
     made = load_artifact(tmp_path / "int8")
@@ -74,18 +83,18 @@ def test_apply_makes_the_artifact_that_the_settings_ask_for(inkport, model, cali
 def test_from_a_scan_to_a_mixed_artifact_and_its_blank_bias(inkport, model, calibration, lines_folder, tmp_path):
     sets = ("--calibration", calibration, "--lines", lines_folder)
     report = tmp_path / "scan.json"
-    run = inkport("quantise", "sensitivity", model, *sets, "--out", report, "--probes", 2, "--ranges", "min-max")
+    run = inkport("quantize", "sensitivity", model, *sets, "--out", report, "--probes", 2, "--set", 'ranges="min-max"')
     assert run.code == 0, run.err
     found = json.loads(report.read_text(encoding="utf-8"))
     assert {row["name"] for row in found["rows"]} == {"first", "second", "head"}
     assert "| head | MatMul |" in run.out
     run = inkport(
-        *("quantise", "search", model, "--sensitivity", report, *sets, "--out", tmp_path / "mixed", "--budget", 200)
+        *("quantize", "search", model, "--sensitivity", report, *sets, "--out", tmp_path / "mixed", "--budget", 200)
     )
     assert run.code == 0, run.err
     assert load_artifact(tmp_path / "mixed").provenance.options["search"]["budget"] == 200
     run = inkport(
-        *("quantise", "blank-bias", tmp_path / "mixed", "--fp32", model, "--lines", lines_folder),
+        *("quantize", "blank-bias", tmp_path / "mixed", "--fp32", model, "--lines", lines_folder),
         *("--out", tmp_path / "corrected"),
     )
     assert run.code == 0, run.err
@@ -95,7 +104,7 @@ def test_from_a_scan_to_a_mixed_artifact_and_its_blank_bias(inkport, model, cali
     expected = {Role.CALIBRATION: read_lines([calibration]), Role.TUNING: read_lines([lines_folder])}
     assert corrected.line_digests == record_lines(expected)
     refused = inkport(
-        *("quantise", "blank-bias", tmp_path / "mixed", "--fp32", model, "--lines", calibration),
+        *("quantize", "blank-bias", tmp_path / "mixed", "--fp32", model, "--lines", calibration),
         *("--out", tmp_path / "again"),
     )
     assert refused.code == 2
@@ -107,12 +116,12 @@ def test_the_proof_is_not_calibrated_on_and_the_scan_must_be_of_the_model(
     inkport, model, calibration, lines_folder, tmp_path
 ):
     sets = ("--calibration", lines_folder, "--lines", lines_folder)
-    run = inkport("quantise", "sensitivity", model, *sets, "--out", tmp_path / "scan.json")
+    run = inkport("quantize", "sensitivity", model, *sets, "--out", tmp_path / "scan.json")
     assert run.code == 2
     assert "6 lines are in both --lines and --calibration" in run.err
     (tmp_path / "odd.json").write_text("{}", encoding="utf-8")
     run = inkport(
-        *("quantise", "search", model, "--sensitivity", tmp_path / "odd.json", "--out", tmp_path / "mixed"),
+        *("quantize", "search", model, "--sensitivity", tmp_path / "odd.json", "--out", tmp_path / "mixed"),
         *("--calibration", calibration, "--lines", lines_folder),
     )
     assert run.code == 2

@@ -1,4 +1,4 @@
-"""``inkport quantise apply``, ``openvino``, ``sensitivity``, ``search`` and ``blank-bias``."""
+"""``inkport quantize apply``, ``openvino``, ``sensitivity``, ``search`` and ``blank-bias``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from inkport.benchmarks.measure.gaps import PROBES
-from inkport.benchmarks.run.progress import clear_progress, terminal_progress
+from inkport.benchmarks.run.progress import shown_progress
+from inkport.commands._lines import LineSets
 from inkport.commands._model import resolve_model
-from inkport.commands._options import Count, Most, OutArtifact, OutFile, Threads
+from inkport.commands._options import Assignments, Count, Most, OutArtifact, OutFile, Skip, Threads
 from inkport.commands._request import (
-    Skip,
     audit_sources,
     calibrate,
     check_calibration,
@@ -23,6 +23,7 @@ from inkport.commands._request import (
     refuse_tuning,
 )
 from inkport.core.artifact import Artifact
+from inkport.core.config import parse_config
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.target import Precision
 from inkport.export.plan import build
@@ -42,29 +43,27 @@ from inkport.export.quantize.search.search import SearchOptions, search as searc
 from inkport.export.quantize.search.sensitivity import Grouping, Mode, find_groups, scan
 from inkport.lines.audit import Audit
 from inkport.lines.roles import refuse_test_lines
+from inkport.train.overrides import parse_overrides
 
 
-quantise = App(
-    name="quantise",
+quantize = App(
+    name="quantize",
     help="Make int8 artifacts, find the operators that int8 harms, and correct the bias of the blank.",
-    # For the lists among the settings, which stand in dataclasses that know no command line.
-    default_parameter=Parameter(consume_multiple=True),
 )
 
-Paths = tuple[Path, ...]
-Settings = Annotated[Int8Options, Parameter(name="*")]
 Search = Annotated[SearchOptions, Parameter(name="*")]
 
 
-@quantise.command
+@quantize.command
 def apply(
     model: str | None = None,
+    /,
     *,
-    calibration: Paths,
+    calibration: LineSets,
     out: OutArtifact,
     calibration_lines: Count = CALIBRATION_LINES,
     skip: Skip = "",
-    options: Settings = Int8Options(),  # noqa: B008 - frozen
+    set_: Assignments = (),
 ) -> None:
     """Make an int8 ONNX artifact with settings of your own; `inkport export` makes the one with the default ones.
 
@@ -74,8 +73,10 @@ def apply(
         out: The artifact's directory.
         calibration_lines: How many of their lines to use; the choice depends on the lines' ids alone.
         skip: Problems whose calibration lines are left out; only bad-image matters here.
-        options: What is quantized, and how.
+        set_: Change what is quantized, and how: ranges, percentile, operators, keep_fp32, keep_nodes, per_channel,
+            symmetric, reduce_range, as KEY=VALUE in TOML: `--set percentile=99.9 --set 'keep_fp32=["head"]'`.
     """
+    options = _int8(set_)
     source = _onnx(model, out)
     _print(
         int8_onnx_from_onnx(
@@ -84,12 +85,13 @@ def apply(
     )
 
 
-@quantise.command
+@quantize.command
 def openvino(
     model: str | None = None,
+    /,
     *,
-    calibration: Paths,
-    lines: Paths,
+    calibration: LineSets,
+    lines: LineSets,
     out: OutArtifact,
     max_drop: float = AccuracyControl.max_drop,
     ranking_lines: Count = AccuracyControl.ranking_lines,
@@ -128,12 +130,13 @@ def openvino(
     sys.stdout.write(f"CER fp32 {found['cer_fp32']:.3%}, int8 {found['cer']:.3%}; back in fp32: {found['returned']}\n")
 
 
-@quantise.command
+@quantize.command
 def sensitivity(
     model: str | None = None,
+    /,
     *,
-    calibration: Paths,
-    lines: Paths,
+    calibration: LineSets,
+    lines: LineSets,
     out: OutFile = Path("out/sensitivity.json"),
     mode: Mode = Mode.ONLY,
     group: Grouping = Grouping.NODE,
@@ -143,7 +146,7 @@ def sensitivity(
     most_lines: Most = 0,
     skip: Skip = "",
     threads: Threads = 1,
-    options: Settings = Int8Options(),  # noqa: B008 - frozen
+    set_: Assignments = (),
 ) -> None:
     """Measure the harm of every operator in int8, by CER and by gaps; an interrupted scan is taken up again.
 
@@ -160,8 +163,9 @@ def sensitivity(
         most_lines: Maximum number of lines per line set (the first ones); 0 for all.
         skip: Problems whose lines are left out and counted, instead of refused.
         threads: Threads for the computation.
-        options: How to quantize; what is quantized is the scan's own choice.
+        set_: As in `apply`; what is quantized is the scan's own choice.
     """
+    options = _int8(set_)
     check_calibration(lines, calibration)
     source = _onnx(model, out)
     meter = Meter(source, _audit(source, lines, skip, most_lines), probes=probes, threads=threads)
@@ -173,7 +177,7 @@ def sensitivity(
     def report(**found: object) -> ScanReport:
         return ScanReport(identity=identity, cer=meter.cer, **found)  # type: ignore[arg-type]
 
-    try:
+    with shown_progress() as progress:
         found = scan(
             source,
             calibration=chosen,
@@ -184,22 +188,21 @@ def sensitivity(
             timed=timed,
             known=known_rows(out, identity),
             save=lambda rows: report(rows=tuple(rows)).write(out),
-            progress=terminal_progress(),
+            progress=progress,
         )
-    finally:
-        clear_progress()
     report(rows=found.rows, everything=found.everything).write(out)
     sys.stdout.write(render_scan(found, len(meter.audit.lines)))
     sys.stderr.write(f"report: {out}\n")
 
 
-@quantise.command
+@quantize.command
 def search(
     model: str | None = None,
+    /,
     *,
     sensitivity: Path,
-    calibration: Paths,
-    lines: Paths,
+    calibration: LineSets,
+    lines: LineSets,
     out: OutArtifact,
     settings: Search = SearchOptions(),  # noqa: B008 - frozen
     calibration_lines: Count = CALIBRATION_LINES,
@@ -227,7 +230,7 @@ def search(
     if report.identity.model != source.digest:
         raise UsageError(f"{sensitivity}: the scan is of another model", remedy="scan this one first")
     meter = Meter(source, _audit(source, lines, skip, most_lines), probes=report.identity.probes, threads=threads)
-    try:
+    with shown_progress() as progress:
         artifact = search_mixed(
             source,
             out,
@@ -237,10 +240,8 @@ def search(
             sensitivity=report.scan,
             settings=settings,
             record={"sensitivity_sha256": report.sha256},
-            progress=terminal_progress(),
+            progress=progress,
         )
-    finally:
-        clear_progress()
     _print(artifact)
     found = artifact.provenance.options["search"]
     for step in found["steps"]:
@@ -248,12 +249,13 @@ def search(
     sys.stdout.write(f"CER fp32 {found['cer_fp32']:.3%}, mixed {found['effect']['cer']:.3%}\n")
 
 
-@quantise.command(name="blank-bias")
+@quantize.command(name="blank-bias")
 def blank_bias(
     artifact: Path,
+    /,
     *,
     fp32: str | None = None,
-    lines: Paths,
+    lines: LineSets,
     out: OutArtifact,
     most_lines: Most = 0,
     skip: Skip = "",
@@ -287,6 +289,10 @@ def blank_bias(
             f"{edits.deletions} deletions\n"
         )
     sys.stdout.write(f"offset {found.offset:+g}; on lines that it was not chosen on, CER {found.cer_held_out:.3%}\n")
+
+
+def _int8(assignments: Sequence[str]) -> Int8Options:
+    return parse_config(Int8Options, parse_overrides(assignments), where="--set")
 
 
 def _onnx(model: str | None, out: Path) -> Artifact:

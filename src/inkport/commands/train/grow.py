@@ -1,23 +1,21 @@
-"""``inkport grow``."""
+"""``inkport train grow``."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from inkport.commands._options import OutFile, Seed
+from inkport.commands._options import Assignments, OutFile, Seed
 from inkport.core.errors import needing
 
 
 def grow(
     weights: Path,
+    /,
     *,
     to: str,
     out: OutFile,
-    set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    set_: Assignments = (),
     seed: Seed = 1,
     version: str | None = None,
 ) -> None:

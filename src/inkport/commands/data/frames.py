@@ -1,4 +1,4 @@
-"""``inkport frames``."""
+"""``inkport data frames``."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from inkport.commands._request import Skip, problems_of, say_skipped
+from inkport.benchmarks.run.progress import shown_progress, tracked
+from inkport.commands._options import Json, Skip, say_skipped
+from inkport.commands._request import problems_of
 from inkport.core.errors import UsageError
 from inkport.core.tables import Table, markdown_table
-from inkport.lines.audit import Finding
 from inkport.lines.frames import FrameShare, frame_shares
+from inkport.lines.problem import Finding
 from inkport.lines.source import read_lines
 
 
 def frames(
     lines: list[Path],
+    /,
     *,
     heights: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (32, 40, 48, 56, 64),
     strides: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (2, 4, 8),
     skip: Skip = "",
-    json_: Annotated[bool, Parameter(name="--json")] = False,
+    json_: Json = False,
 ) -> None:
     """Measure, per candidate height and stride, which share of the lines CTC could not read at all.
 
@@ -40,9 +43,9 @@ def frames(
     if min(*heights, *strides) < 1:
         raise UsageError("heights and strides must be at least 1")
     findings: list[Finding] = []
-    shares = frame_shares(
-        read_lines(lines), heights=heights, strides=strides, skip=problems_of(skip), findings=findings
-    )
+    with shown_progress() as progress:
+        read = tracked(read_lines(lines), "reading lines", progress)
+        shares = frame_shares(read, heights=heights, strides=strides, skip=problems_of(skip), findings=findings)
     say_skipped(findings)
     sys.stdout.write(_as_json(shares) if json_ else _as_markdown(shares))
 

@@ -1,4 +1,4 @@
-"""``inkport dataset``, and the commands, recipes and figures of docs/datasets.md."""
+"""``inkport data import``, and the commands, recipes and figures of docs/datasets.md."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inkport.cli import app
-from inkport.commands.dataset import dataset
+from inkport.cli import app, options_of
+from inkport.commands.data.import_ import import_
 from inkport.core.target import load_targets
 from inkport.lines.datasets.catalogue import DATASETS
 from inkport.lines.datasets.layout import Split
@@ -39,7 +39,7 @@ def lam(tmp_path):
 
 def test_an_incomplete_split_ends_in_one_message_and_no_file(inkport, lam, tmp_path):
     out = tmp_path / "out/test.parquet"
-    done = inkport("dataset", "lam", lam, "--split", "test", "--out", out)
+    done = inkport("data", "import", "lam", lam, "--split", "test", "--out", out)
     assert done.code == 2
     assert "c.png: no image lines/img/c.png" in done.err
     assert "--allow-partial" in done.err
@@ -49,7 +49,7 @@ def test_an_incomplete_split_ends_in_one_message_and_no_file(inkport, lam, tmp_p
 def test_what_is_there_is_taken_when_asked_and_what_is_not_is_said(inkport, lam, tmp_path):
     pytest.importorskip("pyarrow", reason="Parquet files need pyarrow")
     out = tmp_path / "out/test.parquet"
-    done = inkport("dataset", "lam", lam, "--split", "test", "--out", out, "--squeeze", "8", "--allow-partial")
+    done = inkport("data", "import", "lam", lam, "--split", "test", "--out", out, "--squeeze", "8", "--allow-partial")
     assert (done.code, done.out) == (0, f"{out}\n")
     assert "lam, split test: 2 lines, NOT the published 3523" in done.err
     assert "left out: 1\n  c.png: no image lines/img/c.png" in done.err
@@ -68,7 +68,7 @@ def test_what_is_there_is_taken_when_asked_and_what_is_not_is_said(inkport, lam,
     ],
 )
 def test_wrong_requests_say_what_is_wrong(inkport, tmp_path, arguments, message):
-    done = inkport("dataset", *arguments, "--out", tmp_path / "o.parquet")
+    done = inkport("data", "import", *arguments, "--out", tmp_path / "o.parquet")
     assert done.code == 2
     assert message in done.err + done.out
 
@@ -77,23 +77,23 @@ def test_the_command_line_takes_the_documented_commands():
     assert len(COMMANDS) == 20
     for words in COMMANDS:
         function, bound, *_ = app.parse_args(words, exit_on_error=False)
-        assert function.__name__ == words[0]
+        assert function.__module__.removeprefix("inkport.commands.").rstrip("_").split(".") in (words[:1], words[:2])
         assert bound.arguments
 
 
 def test_each_data_set_has_its_splits_made_learnt_and_verified():
     blocks = [list(block) for _, block in groupby(enumerate(COMMANDS), key=lambda pair: pair[0] // 5)]
-    names = [block[0][1][1] for block in blocks]
+    names = [block[0][1][2] for block in blocks]
     assert names == ["iam", "read2016", "lam", "vnondb"]
     for name, block in zip(names, blocks, strict=True):
         *made, train, verify = (words for _, words in block)
-        assert [words[:2] for words in made] == [["dataset", name]] * 3
-        assert [words[4] for words in made] == list(Split)
+        assert [words[:3] for words in made] == [["data", "import", name]] * 3
+        assert [words[5] for words in made] == list(Split)
         files = [words[words.index("--out") + 1] for words in made]
         assert files[2] == verify[verify.index("--lines") + 1]
         assert (ROOT / verify[verify.index("--targets") + 1]).exists()
         assert verify[1] == f"{train[train.index('--out') + 1]}/best.safetensors"
-        assert _read_by(ROOT / train[1]) == files[:2]
+        assert _read_by(ROOT / train[2]) == files[:2]
 
 
 def _read_by(recipe):
@@ -133,10 +133,9 @@ def test_the_document_has_the_sizes_and_licences_of_the_catalogue():
 
 def test_every_option_and_every_name_is_documented():
     table = set(re.findall(r"^\| `--([a-z-]+)` \|", DOCUMENT, flags=re.MULTILINE))
-    parameters = inspect.signature(dataset).parameters
-    assert table == {name.replace("_", "-") for name in parameters} - {"name", "folder"}
+    assert table == {name.removeprefix("--") for name in options_of("data", "import")}
     for name in DATASETS:
-        assert re.search(rf"\b{name}\b", inspect.getdoc(dataset)), name
+        assert re.search(rf"\b{name}\b", inspect.getdoc(import_)), name
 
 
 def test_rows_that_were_not_run_say_so():

@@ -1,4 +1,4 @@
-"""``inkport ablate``."""
+"""``inkport train ablate``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inkport.train.ablation.runs import Ablation, AblationRun
 
 
-def ablate(ablation: Path, *, out: OutFolder, jobs: Jobs = 1, threads: Threads = 1) -> int:
+def ablate(ablation: Path, /, *, out: OutFolder, jobs: Jobs = 1, threads: Threads = 1) -> int:
     """Train every arm of an ablation with every seed, and compare the arms with intervals.
 
     Each run is an ordinary training in OUT/<arm>-<seed>. If killed and started again, it continues:

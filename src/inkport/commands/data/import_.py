@@ -1,10 +1,11 @@
-"""``inkport dataset``."""
+"""``inkport data import``."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+from inkport.benchmarks.run.progress import shown_progress
 from inkport.commands._options import OutFile
 from inkport.core.errors import UsageError
 from inkport.lines.datasets.catalogue import find_dataset
@@ -12,9 +13,10 @@ from inkport.lines.datasets.convert import Converted, Selection, convert, select
 from inkport.lines.datasets.layout import Split
 
 
-def dataset(
+def import_(
     name: str,
     folder: Path,
+    /,
     *,
     split: Split,
     out: OutFile,
@@ -39,7 +41,13 @@ def dataset(
     if squeeze is not None and squeeze <= 0:
         raise UsageError(f"--squeeze must be above 0, found {squeeze}")
     selection = select_lines(find_dataset(name), folder, split, allow_partial=allow_partial)
-    done = convert(selection, out, squeeze=squeeze, allow_partial=allow_partial)
+    total = len(selection.lines)
+    with shown_progress() as progress:
+
+        def report(lines: int) -> None:
+            progress("converting", lines, total)
+
+        done = convert(selection, out, squeeze=squeeze, allow_partial=allow_partial, report=report)
     sys.stderr.write(_summary(selection, done))
     sys.stdout.write(f"{out}\n")
 

@@ -1,0 +1,1 @@
+"""Line sets: made, converted and measured."""

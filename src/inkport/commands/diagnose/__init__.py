@@ -1,0 +1,1 @@
+"""Finding out why a port reads differently."""
