@@ -57,7 +57,7 @@ def require_artifact(path: Path) -> None:
 def _require_room(path: Path, folder: Path) -> None:
     nearest = next((place for place in (folder, *folder.absolute().parents) if os.path.lexists(place)), folder)
     if not nearest.is_dir():
-        what = "a symbolic link that leads nowhere" if nearest.is_symlink() and not nearest.exists() else "no folder"
+        what = "a symbolic link that leads nowhere" if nearest.is_symlink() and not nearest.exists() else "not a folder"
         raise UsageError(f"{path} cannot be written to: {nearest} is {what}", remedy=REMEDY)
     try:
         # Whoever may do everything is told nothing by permission bits, and a full disk has none: hence a file.

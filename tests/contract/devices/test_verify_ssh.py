@@ -220,7 +220,7 @@ def test_a_device_that_cannot_be_reached_does_not_stop_the_next(verify):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--device", "ftp://pi"], "no address of a device"),
+        (["--device", "ftp://pi"], "not an address of a device"),
         (["--device", "bench=ssh://pi"], "appears twice"),
         (["--device-timeout", "0"], "expected seconds above 0"),
         (["--cool-below", "-1"], "above 0"),

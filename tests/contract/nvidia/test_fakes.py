@@ -164,7 +164,7 @@ def weakly_typed(m):
         (freed_twice, "never allocated, or is freed"),
         (too_small, "do not fit"),
         (wrong_direction, "host and device memory are confused"),
-        (dead_stream, "no live stream"),
+        (dead_stream, "not a live stream"),
         (busy_stream, "destroyed with work in it"),
         (weakly_typed, "not strongly typed"),
     ],

@@ -33,8 +33,8 @@ def test_names_that_lead_nowhere_are_refused(tmp_path):
     (tmp_path / "dangling").symlink_to("nowhere")
     (tmp_path / "loop").symlink_to("loop")
     for name, words in {
-        "file": "no folder",
-        "file/below/it": "no folder",
+        "file": "not a folder",
+        "file/below/it": "not a folder",
         "dangling": "leads nowhere",
         "dangling/below": "leads nowhere",
         "loop": "cannot be written to",
@@ -62,7 +62,7 @@ def test_a_folder_is_no_file_and_a_pipe_neither(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError, match="it is a folder"):
         require_file(tmp_path)
-    with pytest.raises(UsageError, match="no regular file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         require_file(tmp_path / "pipe")
 
 

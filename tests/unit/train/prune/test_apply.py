@@ -150,12 +150,12 @@ def test_multiply_accumulates_are_those_counted_by_hand():
     ("ratios", "message"),
     [
         ({"stage.0": 1.2}, "within 0..1"),
-        ({"stage.7": 0.5}, "no group"),
+        ({"stage.7": 0.5}, "not a group"),
         ({"stage.0": 1.0}, "leaves nothing"),
         ({"encoder.0": 0.5}, "whole block"),
         ({"encoder.0": 1.0, "encoder.1": 1.0}, "all ConvText blocks"),
         ({"encoder.0": 1.0, "encoder.0.heads": 0.4}, "its block"),
-        ({"residual.2": 1.0}, "no group"),
+        ({"residual.2": 1.0}, "not a group"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(parent, ratios, message):

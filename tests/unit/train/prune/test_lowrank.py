@@ -59,9 +59,9 @@ def test_pruning_goes_on_and_blocks_take_their_ranks_along(parent, outputs):
 @pytest.mark.parametrize(
     ("ranks", "message"),
     [
-        ({"encoder.0.nosuch": 4}, "no layer"),
-        ({"norm": 4}, "no layer"),
-        ({"down.filter": 2}, "no layer"),
+        ({"encoder.0.nosuch": 4}, "not a layer"),
+        ({"norm": 4}, "not a layer"),
+        ({"down.filter": 2}, "not a layer"),
         ({"head": 0}, "within 1..8"),
         ({"encoder.0.feed_in.0": 21}, "within 1..20"),
     ],
@@ -72,8 +72,8 @@ def test_what_cannot_be_factorised_is_refused(parent, ranks, message):
 
 
 def test_a_configuration_with_unknown_layers_is_refused(parent):
-    with pytest.raises(RecipeError, match="no layer"):
+    with pytest.raises(RecipeError, match="not a layer"):
         build("convtext-tiny", 8, {"ranks": {"nosuch": 3}})
     twice = factorise_weights(parent, {"head": 4})
-    with pytest.raises(UsageError, match="no layer"):
+    with pytest.raises(UsageError, match="not a layer"):
         factorise_weights(twice, {"head": 3})

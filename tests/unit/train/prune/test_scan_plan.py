@@ -80,7 +80,7 @@ def test_a_scan_of_something_else_is_not_continued(job, scan, tmp_path):
         next(run_scan(job, other, tmp_path / "scan.json"))
     with pytest.raises(UsageError, match=r"none\.json: cannot be read"):
         load_scan(tmp_path / "none.json")
-    with pytest.raises(UsageError, match="no group"):
+    with pytest.raises(UsageError, match="not a group"):
         list(run_scan(ScanJob(**{**vars(job), "groups": ("nosuch",)}), scan, tmp_path / "new.json"))
 
 

@@ -166,9 +166,9 @@ def test_a_child_does_and_shows_as_much_as_it_says(child, kit, changes, expected
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ('SHOWS = ["text", "logits"]', "no order of stages"),
-        ('SHOWS = "text"', "no order of stages"),
-        ('START = "logits"', "no order of stages"),
+        ('SHOWS = ["text", "logits"]', "not an order of stages"),
+        ('SHOWS = "text"', "not an order of stages"),
+        ('START = "logits"', "not an order of stages"),
         ('START = "papyrus"', "greets with 'papyrus'"),
         ('HANDLERS["hello"] = lambda r: hello(r) | dict(evidence="sworn")', "greets with 'sworn'"),
         ('HANDLERS["read"] = lambda r: read(r) | dict(text=None)', "with shapes .* and text None"),
