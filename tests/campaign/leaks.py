@@ -74,7 +74,7 @@ def measure(reads: int, folder: Path) -> Leaks:
         recogniser = Recogniser(artifact.spec, session)
 
         def read(index: int) -> None:
-            recogniser.read([load_gray(files[index % WIDTHS])])
+            recogniser.read(files[index % WIDTHS])
             try:
                 load_gray(damaged)
             except ImageError:

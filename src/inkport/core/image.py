@@ -77,7 +77,7 @@ def load_gray(
             pixels whose white is not defined.
     """
     label = name or (str(source) if isinstance(source, Path) else "image")
-    most = PIXEL_BYTES * max_pixels + REST_BYTES
+    most = file_bytes(max_pixels)
     data = _read(source, label, most) if isinstance(source, Path) else source
     if len(data) > most:
         raise ImageError(f"{label}: larger than {most} bytes", remedy=CROP)
@@ -103,9 +103,48 @@ def load_gray(
         except Image.DecompressionBombError as error:
             raise ImageError(f"{label}: too many pixels ({error})", remedy=CROP) from error
         except Exception as error:
-            # Pillow's decoders report damage with whatever they stumble over: OSError, SyntaxError, struct.error...
-            found = str(error) or type(error).__name__
-            raise ImageError(f"{label}: damaged image ({found})", remedy="copy or export the image again") from error
+            raise _damaged(label, error) from error
+
+
+def file_bytes(max_pixels: int) -> int:
+    """Return the most bytes that the file of an image with so many pixels may have."""
+    return PIXEL_BYTES * max_pixels + REST_BYTES
+
+
+def gray_of_picture(image: Image.Image, *, name: str, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.float32]:
+    """Turn a Pillow image gray, as ``load_gray`` turns the file of it; the image itself is not changed.
+
+    Args:
+        image: The image; opened files are decoded.
+        name: What to call it in errors.
+        max_pixels: Most pixels that it may have.
+
+    Returns:
+        float32 (h, w), 0 black .. 1 white.
+
+    Raises:
+        ImageError: See ``load_gray``.
+    """
+    if image.width * image.height > max_pixels:
+        found = f"{image.width} x {image.height} px; at most {max_pixels} are read"
+        raise ImageError(f"{name}: too many pixels ({found})", remedy=CROP)
+    try:
+        if isinstance(image, ImageFile):
+            _check_header(image, name, max_pixels)
+        elif image.mode in {"F", "I"}:
+            raise _undefined_white(image, name)
+        image.load()
+        return _to_gray(ImageOps.exif_transpose(image), name)
+    except ImageError:
+        raise
+    except Exception as error:
+        raise _damaged(name, error) from error
+
+
+def _damaged(label: str, error: Exception) -> ImageError:
+    # Pillow's decoders report damage with whatever they stumble over: OSError, SyntaxError, struct.error...
+    found = str(error) or type(error).__name__
+    return ImageError(f"{label}: damaged image ({found})", remedy="copy or export the image again")
 
 
 def _read(path: Path, label: str, most: int) -> bytes:
@@ -141,10 +180,14 @@ def _check_header(image: ImageFile, label: str, max_pixels: int) -> None:
     if isinstance(image, TiffImageFile) and (fault := _tiff_fault(image.tag_v2, max_pixels)):
         raise ImageError(f"{label}: {fault}", remedy=SAVE_AS_PNG)
     if image.mode == "F" or (image.mode.startswith("I") and not _is_16_bit_gray(image)):
-        raise ImageError(f"{label}: pixels of mode {image.mode} whose white is not defined", remedy=SAVE_AS_PNG)
+        raise _undefined_white(image, label)
     # Pillow cuts such pixels to 8 bits but not the colour that is transparent, so it makes others transparent.
     if isinstance(image.info.get("transparency"), tuple) and image.tile and image.tile[0].args == "RGB;16B":
         raise ImageError(f"{label}: 16-bit colour with a transparent colour", remedy=SAVE_AS_PNG)
+
+
+def _undefined_white(image: Image.Image, label: str) -> ImageError:
+    return ImageError(f"{label}: pixels of mode {image.mode} whose white is not defined", remedy=SAVE_AS_PNG)
 
 
 def _is_16_bit_gray(image: Image.Image) -> bool:
