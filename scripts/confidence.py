@@ -51,6 +51,10 @@ HEIGHTS = (12, 16, 20, 24, 28, 32, 48, 64, 128, 256, 512)
 """Heights in pixels that every ``EVERY``-th val line is brought to."""
 EVERY = 3
 OUT = Path(__file__).parents[1] / "docs" / "results"
+MADE = (
+    "Made by `scripts/confidence.py` on {val} val and {test} test lines of real handwriting, in ONNX Runtime. "
+    "The words are defined in [reading](../reading.md)."
+)
 Gray = npt.NDArray[np.float32]
 
 
@@ -193,8 +197,7 @@ def render(document: dict[str, Any]) -> str:
     val, test, models = document["val"]["lines"], document["test"]["lines"], document["models"]
     parts = [
         "# Confidence, measured",
-        f"Made by `scripts/confidence.py` on {val} val and {test} test lines of real handwriting, in ONNX Runtime. "
-        + "The words are defined in [reading](../reading.md).",
+        MADE.format(val=val, test=test),
         "## Expected calibration error on the test lines",
         table(
             ("model", "symbols", "ECE of symbols", "lines", "ECE of lines"),

@@ -22,7 +22,7 @@ precision = "fp32"
 
 
 @pytest.fixture
-def report(toy_artifact, toy_onnx, lines_folder, tmp_path):
+def report(toy_artifact, lines_folder, tmp_path):
     pytest.importorskip("onnxruntime", reason="a target runs in onnxruntime")
     (tmp_path / "targets.toml").write_text(TARGETS)
     return inkport.verify(

@@ -118,7 +118,7 @@ def test_what_can_hold_no_image_is_a_wrong_request(source):
         gray(source)
 
 
-def test_a_file_opened_as_text_says_how_to_open_it(file, tmp_path):
+def test_a_file_opened_as_text_says_how_to_open_it(file):
     with file.open(encoding="utf-8") as opened, pytest.raises(UsageError, match="binary mode"):
         gray(opened)
     with pytest.raises(UsageError, match="binary mode"):
