@@ -36,7 +36,7 @@ def load(
     >>> with inkport.load() as recogniser:
     ...     reading = recogniser.read(line)
     >>> reading.text
-    'TEXT'
+    'life of thought and intellectual energy to science,'
     >>> reading.confidence > 0.9, reading.warnings
     (True, ())
 
