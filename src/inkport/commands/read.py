@@ -73,7 +73,6 @@ def read(
     if json_:
         warn("--json is now --format json; it works for one more release")
     warn_of_sharing(threads)
-    write = writer_of(Format.JSON if json_ else format_, alone=_names_one_file(images))
     faults = doubtful = 0
     with open_reader(
         model,
@@ -84,6 +83,7 @@ def read(
         min_confidence=min_confidence,
         max_megapixels=max_megapixels,
     ) as recogniser:
+        write = writer_of(Format.JSON if json_ else format_, alone=_names_one_file(images))
         for path, found in _read_all(recogniser, images, invert=invert):
             if isinstance(found, DataError):
                 sys.stderr.write(f"inkport: {found}\n")
@@ -93,7 +93,7 @@ def read(
                 warn(f"{path}: {doubt}")
             doubtful += bool(found.warnings)
             write.one(to_record(found, image=str(path), runtime=recogniser.runtime, artifact=recogniser.digest))
-    write.end()
+        write.end()
     if strict and doubtful:
         complain(f"--strict: {doubtful} image{'s' if doubtful > 1 else ''} with a warning")
     return EXIT_BAD_IMAGE if faults or (strict and doubtful) else EXIT_OK

@@ -11,7 +11,10 @@ import io
 import math
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +58,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", *(str(plugin.format) for plugin i
 """Formats that are opened. Pillow knows more, and runs Ghostscript for one of them (EPS)."""
 CROP = "pass the crop of one text line, saved again"
 SAVE_AS_PNG = "save it as an 8-bit gray or RGB PNG"
+_DECODING = Lock()
 _SIZ = b"\xff\x4f\xff\x51"
 _SIZES = struct.Struct(">8I")
 
@@ -83,9 +87,7 @@ def load_gray(
         raise ImageError(f"{label}: larger than {most} bytes", remedy=CROP)
     if not data:
         raise ImageError(f"{label}: the file is empty (0 bytes)", remedy="copy or export the image again")
-    with warnings.catch_warnings():
-        # Below Pillow's own limit it only warns, and ours is lower; damaged metadata is no damage to the pixels.
-        warnings.simplefilter("ignore")
+    with _silence():
         try:
             if fault := head_fault(data, max_pixels=max_pixels):
                 raise ImageError(f"{label}: {fault}", remedy=CROP)
@@ -128,17 +130,29 @@ def gray_of_picture(image: Image.Image, *, name: str, max_pixels: int = MAX_PIXE
     if image.width * image.height > max_pixels:
         found = f"{image.width} x {image.height} px; at most {max_pixels} are read"
         raise ImageError(f"{name}: too many pixels ({found})", remedy=CROP)
-    try:
-        if isinstance(image, ImageFile):
-            _check_header(image, name, max_pixels)
-        elif image.mode in {"F", "I"}:
-            raise _undefined_white(image, name)
-        image.load()
-        return _to_gray(ImageOps.exif_transpose(image), name)
-    except ImageError:
-        raise
-    except Exception as error:
-        raise _damaged(name, error) from error
+    with _silence():
+        try:
+            if isinstance(image, ImageFile):
+                _check_header(image, name, max_pixels)
+            elif image.mode in {"F", "I"}:
+                raise _undefined_white(image, name)
+            image.load()
+            return _to_gray(ImageOps.exif_transpose(image), name)
+        except ImageError:
+            raise
+        except Exception as error:
+            raise _damaged(name, error) from error
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Ignore warnings: below Pillow's own limit it only warns, and ours is lower; damaged metadata is no damaged pixel.
+
+    One thread at a time: what ``catch_warnings`` restores is what another thread had set meanwhile.
+    """
+    with _DECODING, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _damaged(label: str, error: Exception) -> ImageError:
