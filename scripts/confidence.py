@@ -17,7 +17,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -87,10 +87,10 @@ def measure(artifact: Artifact, val: Sequence[Line], test: Sequence[Line]) -> di
         on_val = [recogniser.read(line.gray()) for line in val]
         on_test = [recogniser.read(line.gray()) for line in test]
         changed = {
-            "inverted": [1 - line.gray() for line in val],
-            "upside down": [line.gray()[::-1, ::-1] for line in val],
-            "two lines": list(stacked(val, 2)),
-            "three lines": list(stacked(val, 3)),
+            "inverted": (1 - line.gray() for line in val),
+            "upside down": (line.gray()[::-1, ::-1] for line in val),
+            "two lines": stacked(val, 2),
+            "three lines": stacked(val, 3),
         }
         return {
             "name": name,
@@ -151,11 +151,12 @@ def doubted(lines: Sequence[Line], readings: Sequence[Reading]) -> dict[str, Any
     return {"lines": len(lines), "doubted": len(parts[True]), "kinds": dict(sorted(kinds.items())), **rates}
 
 
-def found(recogniser: Recogniser, images: Sequence[Gray]) -> dict[str, Any]:
+def found(recogniser: Recogniser, images: Iterable[Gray]) -> dict[str, Any]:
     """Return how many images were doubted at all, and by kind; those that are refused count apart."""
     kinds: Counter[str] = Counter()
-    warned = refused = 0
+    count = warned = refused = 0
     for image in images:
+        count += 1
         try:
             warnings = recogniser.read(image).warnings
         except ImageError:
@@ -163,7 +164,7 @@ def found(recogniser: Recogniser, images: Sequence[Gray]) -> dict[str, Any]:
             continue
         warned += bool(warnings)
         kinds.update(str(doubt.kind) for doubt in warnings)
-    return {"images": len(images), "refused": refused, "doubted": warned, "kinds": dict(sorted(kinds.items()))}
+    return {"images": count, "refused": refused, "doubted": warned, "kinds": dict(sorted(kinds.items()))}
 
 
 def stacked(lines: Sequence[Line], count: int) -> Iterator[Gray]:
