@@ -12,7 +12,7 @@ from typing import Any
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import to_plain
-from inkport.core.errors import ArtifactError, ExporterUnavailableError, ExportRequestError, needing
+from inkport.core.errors import ArtifactError, ExporterUnavailableError, ExportRequestError, UsageError, needing
 from inkport.core.target import Precision
 from inkport.export.quantize.calibration import KEY, CalibrationSet, has_learned_ranges
 
@@ -123,6 +123,19 @@ STAGES = (
     Exporter(("safetensors", FP32), ("ncnn", FP32), "from_torch.ncnn_net:ncnn_from_safetensors", extra="ncnn-export"),
 )
 """Every exporter; at most one makes each format and precision."""
+
+
+def stage_named(name: str) -> tuple[str, Precision]:
+    """Return the format and precision that are named FORMAT-PRECISION.
+
+    Raises:
+        UsageError: If no exporter makes them.
+    """
+    for stage in STAGES:
+        if "-".join(stage.target) == name:
+            return stage.target
+    known = ", ".join("-".join(stage.target) for stage in STAGES)
+    raise UsageError(f"{name!r} is nothing that inkport exports", remedy=f"choose from {known}")
 
 
 def build(

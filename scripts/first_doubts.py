@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from inkport.core.doubts import doubts, is_inverted
+from inkport.core.doubts import Doubt, DoubtKind, doubts, is_inverted
 from inkport.core.errors import ImageError
 from inkport.core.image import load_gray
+from inkport.core.preprocess import PreprocessSpec
 from inkport.lines.source import read_lines
 
 
@@ -35,15 +36,21 @@ def main() -> None:
         for index, line in enumerate(read_lines([path])):
             if index % given.every == 0:
                 gray = line.gray()
-                warned = doubts(gray)
+                warned = first(gray)
                 counts += (1, bool(warned), is_inverted(np.float32(1) - gray))
                 if warned:
-                    sys.stdout.write(f"  {line.id}: {'; '.join(warned)}\n")
+                    sys.stdout.write(f"  {line.id}: {'; '.join(map(str, warned))}\n")
         sums += counts
         sys.stdout.write(_row(path.name, counts))
     sys.stdout.write(_row("all lines", sums))
-    pages = [any("page" in doubt for doubt in doubts(gray)) for gray in _pages(given.pages, given.every)]
+    pages = [any(d.kind is DoubtKind.PAGE for d in first(gray)) for gray in _pages(given.pages, given.every)]
     sys.stdout.write(f"pages: {sum(pages)} of {len(pages)} found\n")
+
+
+def first(gray: Any) -> list[Doubt]:
+    """Return the doubts that gray values alone give."""
+    found = doubts(gray, height=PreprocessSpec.height, confidence=None, turned=lambda: None)
+    return [doubt for doubt in found if doubt.kind in (DoubtKind.INVERTED, DoubtKind.PAGE)]
 
 
 def _row(name: str, counts: Any) -> str:

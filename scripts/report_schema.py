@@ -1,8 +1,8 @@
-"""Writes the JSON Schema of all reports, made of their dataclasses.
+"""Writes the JSON Schemas of all reports and of what `inkport read` prints, made of their dataclasses.
 
 usage: python scripts/report_schema.py [--check]
 
-``--check`` writes nothing: it fails where the shipped file is not what would be written.
+``--check`` writes nothing: it fails where a shipped file is not what would be written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from inkport.benchmarks.checks.invariance.relations import INVARIANCE
 from inkport.benchmarks.checks.kit.check import KIT_CHECK
 from inkport.benchmarks.checks.peers.reading import PeersReport
 from inkport.benchmarks.report.envelope import VERIFY
-from inkport.benchmarks.report.schema import FILE, make_schema, write_schema
+from inkport.benchmarks.report.schema import FILE, READING_FILE, make_reading_schema, make_schema, write_schema
 from inkport.compress.report import CompressReport
 from inkport.core.files import write_atomically
 from inkport.export.quantize.search.scan_report import ScanReport
@@ -34,17 +34,19 @@ REPORTS = (
 
 
 def main() -> int:
-    """Write the file, or compare it."""
+    """Write the files, or compare them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="fail where the file is not what would be written")
     check = parser.parse_args().check
-    text = write_schema(make_schema(REPORTS)) + "\n"
-    if not check:
-        write_atomically(FILE, text)
-    elif FILE.read_text(encoding="utf-8") != text:
-        sys.stderr.write(f"{FILE.name} is not made of today's dataclasses: python scripts/report_schema.py\n")
-        return 1
-    return 0
+    stale = 0
+    for file, schema in ((FILE, make_schema(REPORTS)), (READING_FILE, make_reading_schema())):
+        text = write_schema(schema) + "\n"
+        if not check:
+            write_atomically(file, text)
+        elif file.read_text(encoding="utf-8") != text:
+            sys.stderr.write(f"{file.name} is not made of today's dataclasses: python scripts/report_schema.py\n")
+            stale = 1
+    return stale
 
 
 if __name__ == "__main__":

@@ -20,11 +20,14 @@ from inkport.benchmarks.report.envelope import SCHEMA, Check, Document, Report
 from inkport.benchmarks.run.device_record import DeviceReport
 from inkport.benchmarks.run.record import TargetRecord
 from inkport.core.documents import read_json
+from inkport.core.line_reading import ReadRecord
 from inkport.core.lm.files import Fusion
 
 
 FILE = Path(__file__).with_name("report.schema.json")
 """The schema of all reports, one definition each."""
+READING_FILE = Path(__file__).with_name("reading.schema.json")
+"""The schema of what `inkport read` prints as JSON."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """The dialect that it is written in."""
 DIGEST = "^[0-9a-f]{64}$"
@@ -61,6 +64,18 @@ def make_schema(reports: Sequence[type[Document] | Check]) -> Schema:
         "title": "Reports of inkport",
         "anyOf": [{"$ref": f"#/$defs/{name}"} for name in roots],
         "$defs": roots | {name: schema for name, (_, schema) in sorted(found.items())},
+    }
+
+
+def make_reading_schema() -> Schema:
+    """Return the schema of `inkport read --format json`, a list, and of one line of `--format jsonl`."""
+    found: Definitions = {}
+    one = _definition(ReadRecord, found)
+    return {
+        "$schema": DIALECT,
+        "title": "What `inkport read` prints with --format json, or on a line with --format jsonl",
+        "anyOf": [{"type": "array", "items": one}, one],
+        "$defs": {name: schema for name, (_, schema) in sorted(found.items())},
     }
 
 

@@ -1,11 +1,15 @@
-"""Damaged images: whatever comes, ``load_gray`` and ``prepare`` give finite values in range or an ``InkportError``."""
+"""Damaged images: whatever comes, ``gray_of`` and ``prepare`` give finite values in range or an ``InkportError``."""
 
 from __future__ import annotations
 
+import io
 import os
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from campaign.columns import seeds_once
 from campaign.damage import Rng, apply, pick, splice
@@ -28,19 +32,30 @@ def damaged(rng: Rng) -> bytes | str:
     return splice(data, pick(rng, known), rng) if rng.random() < 0.05 else apply(ways_for(data), data, rng)
 
 
-def read(image: bytes | str, folder: Path) -> object:
-    """Read an image as bytes or, where its last byte is even, from a file."""
-    from inkport.core.image import load_gray
-    from inkport.core.preprocess import PreprocessSpec, prepare
+def opened(image: bytes) -> object:
+    """Return an image as its user would open it, or its bytes where Pillow opens none."""
+    from inkport.core.image import FORMATS, MAX_PIXELS, head_fault
 
-    source: Path | bytes = folder / "image"
+    # What opening alone does to memory is for its user to see to.
+    if head_fault(image, max_pixels=MAX_PIXELS) is None:
+        with suppress(Exception):
+            return Image.open(io.BytesIO(image), formats=FORMATS)
+    return image
+
+
+def read(image: bytes | str, folder: Path) -> object:
+    """Read an image in one of the ways that ``Recogniser.read`` takes it, by its last byte."""
+    from inkport.core.preprocess import PreprocessSpec, prepare
+    from inkport.core.sources import gray_of
+
+    source: Any = folder / "image"
     if isinstance(image, str):
         os.mkfifo(source)
     elif image and image[-1] % 2:
-        source = image
+        source = (image, io.BytesIO(image), opened(image))[image[-1] // 2 % 3]
     else:
         source.write_bytes(image)
-    gray = load_gray(source)
+    gray = gray_of(source, name="image")
     assert gray.dtype == np.float32
     assert gray.ndim == 2
     assert gray.min() >= 0

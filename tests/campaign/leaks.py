@@ -21,7 +21,7 @@ from campaign.watch import environment, resident_kb
 WARM = 200
 """Reads before the first measurement: pools and caches fill."""
 GROWTH_KB = 8 * 1024
-"""Most that memory may grow by over all reads, in KiB: 5,000 reads that lose one image each would grow by 130 MiB."""
+"""Most that memory may grow by over all reads, in KiB: 10,000 reads that lose one image each would grow by 260 MiB."""
 WIDTHS = 6
 """Lines of different widths that are read in turn."""
 
@@ -73,19 +73,17 @@ def measure(reads: int, folder: Path) -> Leaks:
     with open_session(artifact, runtime="onnxruntime") as session:
         recogniser = Recogniser(artifact.spec, session)
 
-        def read(index: int) -> None:
-            recogniser.read([load_gray(files[index % WIDTHS])])
+        def name(index: int) -> Path:
             try:
                 load_gray(damaged)
             except ImageError:
-                return
+                return files[index % WIDTHS]
             raise AssertionError(damaged)
 
-        for index in range(WARM):
-            read(index)
+        for _ in recogniser.read_many(map(name, range(WARM))):
+            pass
         before = _now()
-        for index in range(reads):
-            read(index)
+        assert sum(1 for _ in recogniser.read_many(map(name, range(reads)))) == reads
         after = _now()
     growth, descriptors, threads = (b - a for a, b in zip(before, after, strict=True))
     return Leaks(reads=reads, growth_kb=growth, descriptors=descriptors, threads=threads)

@@ -16,7 +16,7 @@ from inkport import __version__
 
 PARTS = ("images", "structured", "kills", "hostile", "leaks", "home")
 """The parts of a campaign, in the order in which they run."""
-LEAST = {"images": 30_000, "structured": 15_000, "kills": 150, "hostile": 33, "leaks": 5_000}
+LEAST = {"images": 30_000, "structured": 15_000, "kills": 150, "hostile": 33, "leaks": 10_000}
 """What a whole campaign tries at least."""
 PEAK_KB = 1 << 20
 """Largest resident size of a fuzzed process, in KiB."""

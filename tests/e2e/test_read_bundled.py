@@ -29,7 +29,7 @@ def test_it_reads_the_sample_lines_without_torch(package, arguments, place):
     lines = list(read_lines([Path(str(files("inkport.benchmarks"))) / "samples" / "lines.tsv"]))[::10]
     code = "import sys\nfrom inkport.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
     run = subprocess.run(
-        [sys.executable, "-c", code, "read", "--json", *arguments, *(str(line.image) for line in lines)],
+        [sys.executable, "-c", code, "read", "--format=json", *arguments, *(str(line.image) for line in lines)],
         capture_output=True,
         text=True,
         check=False,

@@ -14,8 +14,7 @@ from inkport.commands._options import NAME_IT_FIRST, Count, OutFolder, Skip, Wor
 from inkport.commands._request import calibrate, problems_of
 from inkport.core.artifact import Artifact
 from inkport.core.errors import UsageError
-from inkport.core.target import Precision
-from inkport.export.plan import STAGES, build, takes_widths
+from inkport.export.plan import build, stage_named, takes_widths
 from inkport.export.quantize.calibration import CALIBRATION_LINES
 from inkport.export.quantize.qdq import saturation_warning
 
@@ -47,7 +46,9 @@ def export(
             Neural Engine needs it) and litert. Such artifacts are made again, even where others are there.
         out: Folder for the artifacts.
     """
-    wanted = [_target(name) for name in to]
+    if swallowed := next((name for name in to if names_model(Path(name))), None):
+        raise UsageError(f"{swallowed} is a model, and --to has taken it", remedy=NAME_IT_FIRST)
+    wanted = [stage_named(name) for name in to]
     source = resolve_model(model, work=out)
     if widths and not any(takes_widths(source, target) for target in wanted):
         raise UsageError(f"--widths: none of {', '.join(to)} enumerates widths", remedy="leave --widths out")
@@ -58,17 +59,6 @@ def export(
         sys.stdout.flush()
         if warning := saturation_warning(artifact):
             sys.stderr.write(f"warning: {warning}\n")
-
-
-def _target(name: str) -> tuple[str, Precision]:
-    for stage in STAGES:
-        if "-".join(stage.target) == name:
-            return stage.target
-    known = ", ".join("-".join(stage.target) for stage in STAGES)
-    raise UsageError(
-        f"--to {name!r} is nothing that inkport exports",
-        remedy=NAME_IT_FIRST if names_model(Path(name)) else f"choose from {known}",
-    )
 
 
 def _row(artifact: Artifact) -> str:

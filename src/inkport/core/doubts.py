@@ -1,14 +1,21 @@
-"""First doubts about an image that was handed in as one line: things that decode well and read as nonsense.
+"""Doubts about an image that was handed in as one line: things that decode well and read as nonsense.
 
-Two mistakes are common and give no error: white writing on black, and a whole page instead of a line. Both are told
-from the gray values alone. A doubt is a warning, never a refusal: nothing is inverted or cut here.
+Common mistakes give no error: white writing on black, a page or several lines instead of one, a line upside down, one
+too low to be read. Two are told from the gray values alone, the others with the help of what was read. A doubt is a
+warning, never a refusal: nothing is inverted, turned or cut here.
 
-Measured by ``scripts/first_doubts.py`` on every third of the 27,563 lines of ``docs/data.md`` and of the samples (dark
-and stained paper, pencil, registers, forms, single words), and on every third of 302 pages of the same sources: of
-9,194 lines none is doubted, of the same lines inverted 9,178 are found (99.8 %), of 100 pages 96.
+Inversion and pages were measured by ``scripts/first_doubts.py`` on every third of the 27,563 lines of ``docs/data.md``
+and of the samples (dark and stained paper, pencil, registers, forms, single words), and on every third of 302 pages of
+the same sources: of 9,194 lines none is doubted, of the same lines inverted 9,178 are found (99.8 %), of 100 pages 96.
+The other thresholds were fitted on validation lines by ``scripts/confidence.py``; ``docs/results/confidence.md`` says
+how often each of them is wrong.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -45,28 +52,122 @@ CONTRAST = 1.5
 """How many times as much must change along the rows with writing as along those without, or there are none: noise."""
 
 
-def doubts(gray: npt.NDArray[np.float32]) -> tuple[str, ...]:
+UNSURE = 0.62
+"""Confidence of a line below which its text is doubted: of the validation lines, the 1 % that are read least surely."""
+SEVERAL_ROWS = 1.5
+"""Rows of writing from which on an image may hold several lines; crops of one line have parts of its neighbours."""
+SEVERAL_CONFIDENCE = 0.75
+"""Confidence below which it then is said to: one line with parts of its neighbours is read more surely."""
+TURNED_CONFIDENCE = 0.8
+"""Confidence below which a line is read upside down as well: one line in ten, and nearly all that are upside down."""
+TURNED_SURER = 0.05
+"""By how much the confidence must be higher upside down."""
+LOW = 0.5
+"""Height of an image below which it is too low, as a share of the network's: enlarged twofold, lines are
+read with a third more errors, and with half as many again for every 4 px less (``docs/results/confidence.md``)."""
+HIGH = 12.0
+"""Height above which it is too high, likewise: real lines of the training are 1.3 times as high as the network, and a
+line scanned at 600 dpi is at most 600 px high (25 mm)."""
+
+
+class DoubtKind(StrEnum):
+    """What is doubtful about an image as one line of text."""
+
+    INVERTED = "inverted"
+    """The paper is darker than the ink."""
+    PAGE = "page"
+    """It looks like a page."""
+    SEVERAL_LINES = "several-lines"
+    """It seems to hold a few lines."""
+    UPSIDE_DOWN = "upside-down"
+    """It is read more surely upside down."""
+    HEIGHT = "height"
+    """It is far lower or higher than the lines that were trained on."""
+    UNSURE = "unsure"
+    """It was read with little confidence, and none of the other kinds says why."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Why a text is likely to be wrong although it was read without an error."""
+
+    kind: DoubtKind
+    """What is doubtful."""
+    message: str
+    """What was found, and what helps, in one sentence."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def doubts(
+    gray: npt.NDArray[np.float32],
+    *,
+    height: int,
+    confidence: float | None,
+    turned: Callable[[], float | None],
+    least: float = UNSURE,
+) -> tuple[Doubt, ...]:
     """Return what makes an image doubtful as one line of dark ink on light paper; nothing for a line that is right.
 
     Args:
         gray: (h, w), 0 black .. 1 white.
+        height: Of the network's input, in pixels.
+        confidence: Of what was read, 0..1; None if nothing was.
+        turned: Reads the image upside down and returns the confidence; called only where this one is low.
+        least: Confidence below which the text is doubted for that alone.
     """
-    found = []
-    if is_inverted(gray):
-        found.append(
-            "the paper is darker than the ink (white on black); the text is likely to be wrong: "
-            "invert the image so that dark ink is on light paper"
-        )
     rows, share = text_rows(gray)
+    found = [*_inverted(gray), *_page(gray, rows, share)] or _height(gray.shape[0], height)
+    if not found and confidence is not None:
+        if rows >= SEVERAL_ROWS and confidence < SEVERAL_CONFIDENCE:
+            found += [_several(rows, confidence)]
+        elif confidence < TURNED_CONFIDENCE and (other := turned()) and other > confidence + TURNED_SURER:
+            found += [_upside_down(confidence, other)]
+    if not found and confidence is not None and confidence < least:
+        message = f"read with a confidence of {confidence:.2f}, below {least:g}; the text is likely to be wrong"
+        found.append(Doubt(DoubtKind.UNSURE, f"{message}: check that the image is the crop of one line of handwriting"))
+    return tuple(found)
+
+
+def _inverted(gray: npt.NDArray[np.float32]) -> list[Doubt]:
+    if not is_inverted(gray):
+        return []
+    message = "the paper is darker than the ink (white on black); the text is likely to be wrong"
+    return [Doubt(DoubtKind.INVERTED, f"{message}: read it with --invert (in Python, invert=True)")]
+
+
+def _page(gray: npt.NDArray[np.float32], rows: float, share: float) -> list[Doubt]:
     height, width = gray.shape
     has_shape = height >= PAGE_HEIGHT_PX and width < PAGE_SHAPE * height
-    if rows >= PAGE_ROWS or (rows > 0 and has_shape and share < SMALL_WRITING):
-        found.append(
-            f"looks like a page and not like one line ({width} x {height} px, "
-            f"about {rows:.0f} row{'s' if rows > 1 else ''} of writing, each {share:.0%} of the height); "
-            "the text is likely to be wrong: pass the crop of one line"
-        )
-    return tuple(found)
+    if rows < PAGE_ROWS and not (rows > 0 and has_shape and share < SMALL_WRITING):
+        return []
+    message = (
+        f"looks like a page and not like one line ({width} x {height} px, "
+        f"about {rows:.0f} row{'s' if rows > 1 else ''} of writing, each {share:.0%} of the height); "
+        "the text is likely to be wrong: pass the crop of one line"
+    )
+    return [Doubt(DoubtKind.PAGE, message)]
+
+
+def _height(height: int, wanted: int) -> list[Doubt]:
+    if LOW * wanted <= height <= HIGH * wanted:
+        return []
+    helps = "scan it with more pixels" if height < wanted else "check that it is the crop of one line"
+    message = f"{height} px high, far from what the recogniser was trained on ({wanted} px at the network)"
+    return [Doubt(DoubtKind.HEIGHT, f"{message}; the text is likely to be wrong: {helps}")]
+
+
+def _several(rows: float, confidence: float) -> Doubt:
+    message = f"seems to hold several lines (about {rows:g} rows of writing, confidence {confidence:.2f})"
+    return Doubt(
+        DoubtKind.SEVERAL_LINES, f"{message}; the text is likely to be wrong: cut it, one line of text per image"
+    )
+
+
+def _upside_down(confidence: float, other: float) -> Doubt:
+    message = f"read more surely upside down (confidence {other:.2f}, as it is {confidence:.2f})"
+    return Doubt(DoubtKind.UPSIDE_DOWN, f"{message}; the text is likely to be wrong: turn the image by 180 degrees")
 
 
 def is_inverted(gray: npt.NDArray[np.float32]) -> bool:

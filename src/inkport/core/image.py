@@ -11,7 +11,10 @@ import io
 import math
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +58,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", *(str(plugin.format) for plugin i
 """Formats that are opened. Pillow knows more, and runs Ghostscript for one of them (EPS)."""
 CROP = "pass the crop of one text line, saved again"
 SAVE_AS_PNG = "save it as an 8-bit gray or RGB PNG"
+_DECODING = Lock()
 _SIZ = b"\xff\x4f\xff\x51"
 _SIZES = struct.Struct(">8I")
 
@@ -76,7 +80,10 @@ def load_gray(
         ImageError: If there is no such file, it is not one image, is damaged, has too many pixels, or has
             pixels whose white is not defined.
     """
-    pixels = load_pixels(source, name=name, max_pixels=max_pixels)
+    return _from_0_to_1(load_pixels(source, name=name, max_pixels=max_pixels))
+
+
+def _from_0_to_1(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     gray = pixels.astype(np.float32, copy=False)
     return gray / np.float32(255) if pixels.dtype == np.uint8 else gray
 
@@ -98,15 +105,13 @@ def load_pixels(
         ImageError: As for ``load_gray``.
     """
     label = name or (str(source) if isinstance(source, Path) else "image")
-    most = PIXEL_BYTES * max_pixels + REST_BYTES
+    most = file_bytes(max_pixels)
     data = _read(source, label, most) if isinstance(source, Path) else source
     if len(data) > most:
         raise ImageError(f"{label}: larger than {most} bytes", remedy=CROP)
     if not data:
         raise ImageError(f"{label}: the file is empty (0 bytes)", remedy="copy or export the image again")
-    with warnings.catch_warnings():
-        # Below Pillow's own limit it only warns, and ours is lower; damaged metadata is no damage to the pixels.
-        warnings.simplefilter("ignore")
+    with _silence():
         try:
             if fault := head_fault(data, max_pixels=max_pixels):
                 raise ImageError(f"{label}: {fault}", remedy=CROP)
@@ -124,9 +129,60 @@ def load_pixels(
         except Image.DecompressionBombError as error:
             raise ImageError(f"{label}: too many pixels ({error})", remedy=CROP) from error
         except Exception as error:
-            # Pillow's decoders report damage with whatever they stumble over: OSError, SyntaxError, struct.error...
-            found = str(error) or type(error).__name__
-            raise ImageError(f"{label}: damaged image ({found})", remedy="copy or export the image again") from error
+            raise _damaged(label, error) from error
+
+
+def file_bytes(max_pixels: int) -> int:
+    """Return the most bytes that the file of an image with so many pixels may have."""
+    return PIXEL_BYTES * max_pixels + REST_BYTES
+
+
+def gray_of_picture(image: Image.Image, *, name: str, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.float32]:
+    """Turn a Pillow image gray, as ``load_gray`` turns the file of it; the image itself is not changed.
+
+    Args:
+        image: The image; opened files are decoded.
+        name: What to call it in errors.
+        max_pixels: Most pixels that it may have.
+
+    Returns:
+        float32 (h, w), 0 black .. 1 white.
+
+    Raises:
+        ImageError: See ``load_gray``.
+    """
+    if image.width * image.height > max_pixels:
+        found = f"{image.width} x {image.height} px; at most {max_pixels} are read"
+        raise ImageError(f"{name}: too many pixels ({found})", remedy=CROP)
+    with _silence():
+        try:
+            if isinstance(image, ImageFile):
+                _check_header(image, name, max_pixels)
+            elif image.mode in {"F", "I"}:
+                raise _undefined_white(image, name)
+            image.load()
+            return _from_0_to_1(_to_gray(ImageOps.exif_transpose(image), name))
+        except ImageError:
+            raise
+        except Exception as error:
+            raise _damaged(name, error) from error
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Ignore warnings: below Pillow's own limit it only warns, and ours is lower; damaged metadata is no damaged pixel.
+
+    One thread at a time: what ``catch_warnings`` restores is what another thread had set meanwhile.
+    """
+    with _DECODING, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _damaged(label: str, error: Exception) -> ImageError:
+    # Pillow's decoders report damage with whatever they stumble over: OSError, SyntaxError, struct.error...
+    found = str(error) or type(error).__name__
+    return ImageError(f"{label}: damaged image ({found})", remedy="copy or export the image again")
 
 
 def _read(path: Path, label: str, most: int) -> bytes:
@@ -162,10 +218,14 @@ def _check_header(image: ImageFile, label: str, max_pixels: int) -> None:
     if isinstance(image, TiffImageFile) and (fault := _tiff_fault(image.tag_v2, max_pixels)):
         raise ImageError(f"{label}: {fault}", remedy=SAVE_AS_PNG)
     if image.mode == "F" or (image.mode.startswith("I") and not _is_16_bit_gray(image)):
-        raise ImageError(f"{label}: pixels of mode {image.mode} whose white is not defined", remedy=SAVE_AS_PNG)
+        raise _undefined_white(image, label)
     # Pillow cuts such pixels to 8 bits but not the colour that is transparent, so it makes others transparent.
     if isinstance(image.info.get("transparency"), tuple) and image.tile and image.tile[0].args == "RGB;16B":
         raise ImageError(f"{label}: 16-bit colour with a transparent colour", remedy=SAVE_AS_PNG)
+
+
+def _undefined_white(image: Image.Image, label: str) -> ImageError:
+    return ImageError(f"{label}: pixels of mode {image.mode} whose white is not defined", remedy=SAVE_AS_PNG)
 
 
 def _is_16_bit_gray(image: Image.Image) -> bool:

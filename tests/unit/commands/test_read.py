@@ -7,12 +7,16 @@ import struct
 import sys
 import zlib
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.commands import _output, read as read_module
+from inkport.benchmarks.report.schema import READING_FILE
+from inkport.commands import _output, _reader
+from inkport.core.recogniser import Recogniser
 from inkport.core.runtime import Availability
+from inkport.lines.source import read_lines
 
 
 BLOCK = (480, 560)
@@ -30,7 +34,7 @@ def picture(gray: int = 0) -> Image.Image:
 def fake(register, onnx_artifact, monkeypatch):
     """The fake runtime, with a bundled artifact for it."""
     (runtime,) = register(("fake", {}))
-    monkeypatch.setattr(read_module, "bundled_artifacts", lambda: (onnx_artifact,))
+    monkeypatch.setattr(_reader, "bundled_artifacts", lambda: (onnx_artifact,))
     return runtime
 
 
@@ -54,7 +58,7 @@ def test_several_images_give_path_and_text_in_order(inkport, images):
 
 
 def test_json_says_what_was_read_where_and_with_what(inkport, images, onnx_artifact):
-    run = inkport("read", "--json", *images)
+    run = inkport("read", "--format=json", *images)
     first, second = json.loads(run.out)
     assert (run.code, run.err) == (0, "")
     assert (first["image"], first["text"], second["text"]) == (str(images[0]), "é", "d")
@@ -63,13 +67,13 @@ def test_json_says_what_was_read_where_and_with_what(inkport, images, onnx_artif
     assert symbol["symbol"] == "é"
     assert (symbol["x0_px"], symbol["x1_px"]) == BLOCK
     assert (symbol["first_frame"], symbol["last_frame"]) == (60, 69)
-    assert first["confidence"] == symbol["confidence"] == pytest.approx(np.e / (np.e + 7), abs=1e-5)
-    assert symbol["gap"] == 1
+    assert first["confidence"] == symbol["confidence"] == pytest.approx(np.exp(9) / (np.exp(9) + 7), abs=1e-5)
+    assert symbol["gap"] == 9
 
 
 def test_json_of_an_empty_line_has_no_confidence(inkport, tmp_path):
     Image.new("L", (200, 64), 255).save(tmp_path / "blank.png")
-    (record,) = json.loads(inkport("read", "--json", tmp_path / "blank.png").out)
+    (record,) = json.loads(inkport("read", "--format=json", tmp_path / "blank.png").out)
     assert (record["text"], record["confidence"], record["symbols"]) == ("", None, [])
 
 
@@ -77,7 +81,7 @@ def test_places_are_those_of_the_image_as_it_is_displayed(inkport, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     picture().transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
-    (record,) = json.loads(inkport("read", "--json", tmp_path / "turned.png").out)
+    (record,) = json.loads(inkport("read", "--format=json", tmp_path / "turned.png").out)
     assert record["symbols"][0]["x0_px"] == BLOCK[0]
 
 
@@ -109,7 +113,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-@pytest.mark.parametrize("form", [(), ("--json",)])
+@pytest.mark.parametrize("form", [(), ("--format=json",)])
 def test_a_bad_image_is_one_sentence_with_its_fix(inkport, tmp_path, case, form):
     content, says = BAD[case]
     (tmp_path / "bad.png").write_bytes(content)
@@ -144,9 +148,9 @@ def test_the_other_images_are_read_when_one_is_bad(inkport, images, tmp_path):
     run = inkport("read", black, tmp_path / "bad.png", gray)
     assert (run.code, run.out) == (2, f"{black}\té\n{gray}\td\n")
     assert run.err.count("inkport: ") == 1
-    assert [record["text"] for record in json.loads(inkport("read", "--json", black, tmp_path / "bad.png").out)] == [
-        "é"
-    ]
+    assert [
+        record["text"] for record in json.loads(inkport("read", "--format=json", black, tmp_path / "bad.png").out)
+    ] == ["é"]
 
 
 def test_a_model_can_be_named(inkport, register, onnx_artifact, images):
@@ -175,7 +179,7 @@ def test_the_runtime_is_the_first_by_name_that_can(inkport, register, onnx_artif
         ("beta", {"availability": Availability(ok=False, reason="no driver", remedy="install the driver")}),
         ("broken", ImportError("libacme.so")),
     )
-    arguments = ("read", images[0], "--json", "--model", onnx_artifact.path)
+    arguments = ("read", images[0], "--format=json", "--model", onnx_artifact.path)
     assert json.loads(inkport(*arguments).out)[0]["runtime"] == "delta"
     assert json.loads(inkport(*arguments, "--runtime", "zeta", "--threads", "3").out)[0]["runtime"] == "zeta"
     assert [runtime.threads for runtime in runtimes[:4]] == [[3], [1], [], []]
@@ -226,7 +230,7 @@ def test_a_file_name_that_is_no_utf8_is_printed_escaped(inkport, tmp_path):
     path = tmp_path / os.fsdecode(b"caf\xe9.png")
     picture().save(path)
     assert inkport("read", path, path).out == f"{tmp_path}/caf\\udce9.png\té\n" * 2
-    assert json.loads(inkport("read", path, "--json").out)[0]["image"] == str(path)
+    assert json.loads(inkport("read", path, "--format=json").out)[0]["image"] == str(path)
 
 
 def test_light_ink_on_dark_paper_is_read_with_a_warning(inkport, images, tmp_path):
@@ -236,6 +240,8 @@ def test_light_ink_on_dark_paper_is_read_with_a_warning(inkport, images, tmp_pat
     assert len(run.out.splitlines()) == 2
     (warning,) = run.err.splitlines()
     assert warning.startswith(f"warning: {tmp_path / 'inverted.png'}: the paper is darker than the ink")
+    assert "--invert" in warning
+    assert inkport("read", tmp_path / "inverted.png", "--invert") == (0, "é\n", "")
 
 
 def test_a_page_is_read_with_a_warning(inkport, tmp_path):
@@ -246,6 +252,137 @@ def test_a_page_is_read_with_a_warning(inkport, tmp_path):
     run = inkport("read", tmp_path / "page.png")
     assert run.code == 0
     assert "looks like a page and not like one line (800 x 900 px, about 13 rows of writing" in run.err
+
+
+def test_a_warning_is_an_exit_code_when_that_is_asked_for(inkport, images, tmp_path):
+    Image.eval(picture(0), lambda value: 255 - value).save(tmp_path / "inverted.png")
+    assert inkport("read", *images, "--strict").code == 0
+    run = inkport("read", *images, tmp_path / "inverted.png", "--strict")
+    assert run.code == 2
+    assert len(run.out.splitlines()) == 3
+    assert run.err.endswith("inkport: --strict: 1 image with a warning\n")
+
+
+def test_an_unsure_text_is_a_warning(inkport, register, images):
+    register(("fake", {"gap": 2.0}))
+    run = inkport("read", images[0])
+    assert (run.code, run.out) == (0, "é\n")
+    assert f"warning: {images[0]}: read with a confidence of 0.51, below 0.62" in run.err
+    register(("fake", {"gap": 2.0}))
+    assert inkport("read", images[0], "--min-confidence", 0.5) == (0, "é\n", "")
+
+
+@pytest.mark.parametrize("value", ["-0.1", "1.1", "nan"])
+def test_an_impossible_confidence(inkport, images, value):
+    assert inkport("read", images[0], f"--min-confidence={value}")[:2] == (2, "")
+
+
+def test_folders_and_patterns_stand_for_their_images_in_order(inkport, images, tmp_path):
+    (tmp_path / "inner").mkdir()
+    picture(73).save(tmp_path / "inner" / "deep.png")
+    (tmp_path / "notes.txt").write_text("no image")
+    black, gray = images
+    deep = tmp_path / "inner" / "deep.png"
+    assert inkport("read", tmp_path) == (0, f"{black}\té\n{gray}\td\n", "")
+    assert inkport("read", tmp_path / "*.png") == (0, f"{black}\té\n{gray}\td\n", "")
+    assert inkport("read", tmp_path / "**" / "*.png") == (0, f"{black}\té\n{gray}\td\n{deep}\td\n", "")
+    # One image, but nobody named it.
+    assert inkport("read", tmp_path / "inner") == (0, f"{deep}\td\n", "")
+
+
+def test_a_bracket_in_a_name_is_no_pattern(inkport, tmp_path):
+    picture(0).save(tmp_path / "line[1].png")
+    assert inkport("read", tmp_path / "line[1].png") == (0, "é\n", "")
+
+
+def test_a_pattern_or_folder_without_an_image_is_reported_and_the_others_are_read(inkport, images, tmp_path):
+    (tmp_path / "empty").mkdir()
+    run = inkport("read", tmp_path / "*.jpg", tmp_path / "empty", images[0])
+    assert (run.code, run.out) == (2, f"{images[0]}\té\n")
+    assert "*.jpg: no file fits this pattern" in run.err
+    assert "empty: no image here" in run.err
+    assert run.err.count("fix: ") == 2
+
+
+def test_a_hyphen_is_standard_input(inkport, images, monkeypatch):
+    def piped(data):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    piped(images[0].read_bytes())
+    assert inkport("read", "-") == (0, "é\n", "")
+    piped(images[0].read_bytes())
+    assert inkport("read", "-", images[1]) == (0, f"-\té\n{images[1]}\td\n", "")
+    piped(b"")
+    run = inkport("read", "-")
+    assert (run.code, run.out) == (2, "")
+    assert "-: the file is empty (0 bytes)" in run.err
+
+
+def test_what_looks_like_an_option_is_no_image(inkport, images):
+    run = inkport("read", images[0], "--nosuch")
+    assert (run.code, run.out) == (2, "")
+    assert "unknown option --nosuch" in run.err
+    assert run.err.count("fix: ") == 1
+
+
+def test_each_line_of_jsonl_is_a_record_of_the_list(inkport, images):
+    records = json.loads(inkport("read", "--format=json", *images).out)
+    lines = inkport("read", "--format=jsonl", *images).out.splitlines()
+    assert [json.loads(line) for line in lines] == records
+    for document in (records, *records, []):
+        jsonschema.validate(document, json.loads(READING_FILE.read_text(encoding="utf-8")))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(
+            [{**records[0], "confidence": "high"}], json.loads(READING_FILE.read_text(encoding="utf-8"))
+        )
+
+
+def test_a_record_says_what_is_doubtful(inkport, tmp_path):
+    Image.eval(picture(0), lambda value: 255 - value).save(tmp_path / "inverted.png")
+    (record,) = json.loads(inkport("read", "--format=json", tmp_path / "inverted.png").out)
+    jsonschema.validate(record, json.loads(READING_FILE.read_text(encoding="utf-8")))
+    assert [warning["kind"] for warning in record["warnings"]] == ["inverted"]
+
+
+def test_tab_separated_values_have_a_head_and_make_a_manifest(inkport, images, tmp_path):
+    Image.eval(picture(0), lambda value: 255 - value).save(tmp_path / "a\tb.png")
+    run = inkport("read", "--format=tsv", tmp_path / "a\tb.png", images[1])
+    head, first, second = (row.split("\t") for row in run.out.splitlines())
+    assert head == ["image", "text", "confidence", "warnings"]
+    assert (first[0], first[3]) == (f"{tmp_path}/a\\tb.png", "inverted")
+    assert second == [str(images[1]), "d", f"{np.exp(9) / (np.exp(9) + 7):.6f}", ""]
+    rows = inkport("read", "--format=tsv", *images).out
+    (tmp_path / "read.tsv").write_text(rows, encoding="utf-8")
+    assert [(line.image, line.text) for line in read_lines([tmp_path / "read.tsv"])] == [
+        (images[0], "é"),
+        (images[1], "d"),
+    ]
+
+
+def test_results_appear_as_they_are_read(inkport, images, monkeypatch):
+    """Before the second image is opened, the first is printed."""
+    black, gray = images
+    original = Recogniser.read
+
+    def read(self, image, **others):
+        if image == gray:
+            raise KeyboardInterrupt
+        return original(self, image, **others)
+
+    monkeypatch.setattr(Recogniser, "read", read)
+    for form in ("text", "jsonl", "tsv"):
+        run = inkport("read", black, gray, f"--format={form}")
+        assert run.code == 130
+        assert "é" in run.out
+    # A list that is not whole is no document.
+    assert inkport("read", black, gray, "--format=json").out == ""
+
+
+def test_the_old_option_says_what_it_is_called(inkport, images):
+    run = inkport("read", images[0], "--json")
+    assert json.loads(run.out)[0]["text"] == "é"
+    assert run.err == "warning: --json is now --format json; it works for one more release\n"
+    assert "--json" not in inkport("read", "--help").out
 
 
 def test_threads_that_share_a_processor_give_a_warning(inkport, images, monkeypatch):

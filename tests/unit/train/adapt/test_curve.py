@@ -90,7 +90,7 @@ def test_with_no_lines_the_start_weights_read_as_when_deployed(make, toy_artifac
     with open_session(toy_artifact, runtime="torch", device="cpu", options=SessionOptions(threads=1)) as session:
         recogniser = Recogniser(toy_artifact.spec, session)
         for lines, edits in ((experiment.test, first.edits), (experiment.others, first.other_edits)):
-            texts = [reading.text for reading in recogniser.read([line.gray() for line in lines])]
+            texts = [reading.text for reading in map(recogniser.read, [line.gray() for line in lines])]
             assert list(edits) == [cer([line.text], [text]).edits for line, text in zip(lines, texts, strict=True)]
 
 
