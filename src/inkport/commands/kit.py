@@ -31,10 +31,10 @@ from inkport.commands._request import (
     provider,
     sample_lines,
 )
+from inkport.core.child import TIMEOUT_S
 from inkport.core.console import json_for_stdout, results, results_only
 from inkport.core.errors import UsageError
 from inkport.core.target import load_targets
-from inkport.runtimes.child import TIMEOUT_S
 
 
 kit = App(name="kit", help="Lock a model with its proof into one archive, run it anywhere, and judge the results.")

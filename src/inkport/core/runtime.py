@@ -234,7 +234,7 @@ class Runtime(Protocol):
 
 
 def contract_fault(found: object, shape: tuple[int, int, int]) -> str | None:
-    """Check what any session must return, whatever the numbers: a finite float32 array of the right shape.
+    """Check what any session must return: a finite float32 array of the right shape, before any softmax.
 
     Args:
         found: What a session returned.
@@ -252,7 +252,27 @@ def contract_fault(found: object, shape: tuple[int, int, int]) -> str | None:
         if (found.shape[0], *found.shape[2:]) == (shape[0], shape[2]):
             return f"returns {found.shape[1]} frames, the stride gives {shape[1]}"
         return f"returns shape {found.shape}, expected {shape}"
-    return None if np.isfinite(found).all() else "returns NaN or infinity"
+    if not np.isfinite(found).all():
+        return "returns NaN or infinity"
+    return "returns probabilities, not logits" if are_probabilities(found) else None
+
+
+ROUNDING = 1e-3
+"""How far the sum of a frame's probabilities may lie from 1: what half precision makes of thousands of classes."""
+
+
+def are_probabilities(found: Array) -> bool:
+    """Whether a softmax has been applied: in every frame the numbers are between 0 and 1 and their sum is 1.
+
+    Greedy decoding reads the same text from them, but gaps, confidences and language models do not.
+
+    Args:
+        found: float32 (n, t, k).
+    """
+    # The extremes first: they settle it for logits without a sum.
+    if not found.size or found.min() < 0 or found.max() > 1 + ROUNDING:
+        return False
+    return bool(np.allclose(found.sum(axis=2), 1, atol=ROUNDING))
 
 
 class CheckedSession:
