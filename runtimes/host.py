@@ -1,8 +1,8 @@
 """The child that a runtime's adapter runs in when it is not inkport's own: ``python -m inkport.runtimes.host TASK``.
 
 TASK is JSON: the runtime's ``name``, its ``adapter`` (``package.module:Class``), the ``path`` to import it from, and
-its ``limits`` (``inkport.core.limits.Limits``). The host answers as docs/child-protocol.md says, checks what the
-session returns before it is handed over, and times the session alone.
+its ``limits`` (``inkport.core.limits.Limits``). The host answers as docs/child-protocol.md says, and times the session
+alone.
 """
 
 from __future__ import annotations
@@ -15,17 +15,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
-from inkport.core.adapter import load_adapter, probe_adapter
+import numpy as np
+import numpy.typing as npt
+
 from inkport.core.artifact import load_artifact
 from inkport.core.child import KINDS, PROTOCOL
 from inkport.core.config import parse_config, to_plain
-from inkport.core.errors import InkportError, failure_of
+from inkport.core.errors import InkportError, RuntimeExecutionError, failure_of
 from inkport.core.limits import Limits
+from inkport.core.loading import load_adapter, probe_adapter
 from inkport.core.registry import GROUP
-from inkport.core.runtime import CheckedSession, Placed, SessionOptions
+from inkport.core.runtime import Placed, SessionOptions, kind_fault, run_lent
 from inkport.core.self_timed import Clocked
-from inkport.core.tensor_files import read_tensor, write_tensor
+from inkport.core.tensor_files import DTYPES, read_tensor, write_tensor
+from inkport.runtimes.busy_threads import busy_threads, thread_times
 from inkport.runtimes.ort_runner import Fields, RefusalError, serve
 
 
@@ -48,6 +53,7 @@ class Host:
             availability = probe_adapter(adapter)
         return {
             "protocol": PROTOCOL,
+            "dtypes": list(DTYPES),
             "engine": str(adapter.name),
             "version": str(availability.version),
             "name": str(adapter.name),
@@ -65,17 +71,28 @@ class Host:
             start = time.perf_counter_ns()
             self._inner = self._adapter.open(artifact, device=device, options=options)
             open_ns = time.perf_counter_ns() - start
-        self._clock = Clocked(self._inner)
-        self._session = CheckedSession(self._clock, artifact.spec, label=self._label)
+        self._session = Clocked(self._inner)
         return {"threads": options.threads, "open_ns": open_ns, "places": isinstance(self._inner, Placed)}
 
     def run(self, request: Fields) -> Fields:
-        """Run the session on a tensor from a file, check what it returns, write that to another."""
-        images = read_tensor(Path(request["input"]["file"]), request["input"]["shape"], label=self._label)
+        """Run the session on a tensor from a file, and write what it returns to another."""
+        images = self._images(request)
         with self._refusing():
-            logits = self._session.run(images)
-        write_tensor(Path(request["output"]), logits)
-        return {"shape": logits.shape, "run_ns": self._clock.last_run_ns}
+            found = run_lent(self._session, images, label=self._label)
+            if fault := _unwritable(found):
+                raise RuntimeExecutionError(f"{fault} (on images {images.shape})")
+        write_tensor(Path(request["output"]), found)
+        return {"shape": found.shape, "run_ns": self._session.last_run_ns}
+
+    def threads(self, request: Fields) -> Fields:
+        """Run the session on a tensor over and over, and count the threads that compute; 0 if the system hides them."""
+        images = self._images(request)
+        with self._refusing():
+            self._inner.run(images)
+            before = thread_times()
+            for _ in range(request["runs"]):
+                self._inner.run(images)
+        return {"threads": busy_threads(before, thread_times())}
 
     def placement(self, request: Fields) -> Fields:
         """Say where the session's operators ran."""
@@ -92,6 +109,10 @@ class Host:
             with self._refusing():
                 self._session.close()
         return {}
+
+    def _images(self, request: Fields) -> npt.NDArray[Any]:
+        told = request["input"]
+        return read_tensor(Path(told["file"]), told["shape"], label=self._label, dtype=told.get("dtype", DTYPES[0]))
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
@@ -113,6 +134,17 @@ class Host:
         if limit is not None and isinstance(error.__cause__ or error, MemoryError):
             return f"{said.rstrip(': ')} (it ran out of its memory, {limit} MiB)"
         return said
+
+
+MOST_BYTES = 1 << 30
+"""What nothing that is returned for lines comes near: broadcast arrays can be larger than any disk."""
+
+
+def _unwritable(found: object) -> str | None:
+    """Return why something cannot be handed over, in one phrase; what else is wrong with it is the parent's to say."""
+    if not isinstance(found, np.ndarray) or found.dtype != np.float32:
+        return kind_fault(found)
+    return f"returns shape {found.shape}" if found.nbytes > MOST_BYTES else None
 
 
 def _kind(error: Exception) -> str:

@@ -17,8 +17,7 @@ import numpy as np
 
 from inkport.benchmarks.run.latency import Clock, Image, clock_ns, run_ns
 from inkport.core.artifact import Artifact, load_artifact
-from inkport.core.child import name_signal
-from inkport.core.children import run_tied
+from inkport.core.children import name_signal, run_tied
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import RuntimeExecutionError
 from inkport.core.limits import Limits

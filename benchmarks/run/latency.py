@@ -141,8 +141,10 @@ def cold_start(open_session: Callable[[], Session], image: Image) -> tuple[float
 
 def _own_start_ns(session: Session) -> int | None:
     """Return how long a child took to open its model and run it once; None where it does not say."""
-    opened = session.open_ns if isinstance(session, ChildSession) else None
-    ran = session.last_run_ns if isinstance(session, ChildSession) else None
+    child = session if isinstance(session, ChildSession) else getattr(session, "session", None)
+    if not isinstance(child, ChildSession):
+        return None
+    opened, ran = child.open_ns, child.last_run_ns
     return None if opened is None or ran is None else opened + ran
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.artifact import SIDECAR, Artifact
-from inkport.core.children import Process, start_tied
+from inkport.core.children import Process, name_signal, start_tied
 from inkport.core.errors import (
     ArtifactCorruptError,
     InkportError,
@@ -238,11 +238,10 @@ class ChildSession:
         Raises:
             RuntimeExecutionError: If the child fails, or answers with something else than a tensor and a time.
         """
-        source, target = self.child.folder / "input.f32", self.child.folder / "output.f32"
+        target = self.child.folder / "output.f32"
         if self.child.alive:
-            write_tensor(source, images)
             target.unlink(missing_ok=True)
-        answer = self.child.ask("run", input={"file": str(source), "shape": list(images.shape)}, output=str(target))
+        answer = self.child.ask("run", input=self.lay_down(images), output=str(target))
         shape, elapsed = answer.get("shape"), answer.get("run_ns")
         if not is_shape(shape) or type(elapsed) is not int or elapsed < 0:
             raise RuntimeExecutionError(
@@ -251,6 +250,21 @@ class ChildSession:
             )
         self._last_run_ns = elapsed
         return read_tensor(target, shape, label=self.child.label)
+
+    def lay_down(self, images: npt.NDArray[Any]) -> Answer:
+        """Write images where the child reads them, and return what it is told about them.
+
+        Raises:
+            RuntimeExecutionError: If they are not float32, and the child does not say that it takes others.
+        """
+        told: Answer = {"file": str(self.child.folder / "input.f32"), "shape": list(images.shape)}
+        if images.dtype != np.float32:
+            told["dtype"], taken = str(images.dtype), self.hello.get("dtypes")
+            if not isinstance(taken, list) or told["dtype"] not in taken:
+                raise RuntimeExecutionError(f"{self.child.label}: takes float32 only, found {images.dtype}")
+        if self.child.alive:
+            write_tensor(Path(told["file"]), images)
+        return told
 
     def close(self) -> None:
         """End the child; calling it twice is fine."""
@@ -342,15 +356,6 @@ def parse_timeout(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise UsageError(f"{TIMEOUT_OPTION} must be a number of seconds above 0, found {text!r}")
     return seconds
-
-
-def name_signal(number: int) -> str:
-    """Return a signal's number with its name; of the one that the system sends where memory runs out, it says so."""
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        return str(number)
-    return f"{number} ({name}{', as where the machine runs out of memory' if name == 'SIGKILL' else ''})"
 
 
 def _shorten(line: bytes) -> str:

@@ -10,12 +10,15 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 
-from inkport.core.adapter import load_adapter
+import numpy as np
+import numpy.typing as npt
+
 from inkport.core.artifact import Artifact
 from inkport.core.child import PROTOCOL, Child, ChildSession, open_child
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import InkportError, RecipeError, RuntimeExecutionError, RuntimeUnavailableError
 from inkport.core.limits import Limits, Process
+from inkport.core.loading import load_adapter
 from inkport.core.runtime import Availability, Placement, Session, SessionOptions
 
 
@@ -50,6 +53,16 @@ class IsolatedSession(ChildSession):
         """
         if (error := self.child.close()) is not None:
             raise error
+
+    def count_threads(self, images: npt.NDArray[np.float32], *, runs: int) -> int:
+        """Return how many threads compute while the session runs; 0 where the system does not tell.
+
+        Args:
+            images: Prepared images float32 (n, 1, h, w), enough of them to be shared among threads.
+            runs: How many runs are watched.
+        """
+        answer = self.child.ask("threads", input=self.lay_down(images), runs=runs)
+        return int(answer["threads"])
 
 
 class PlacedSession(IsolatedSession):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from importlib.metadata import EntryPoint, entry_points
 
-from inkport.core.adapter import load_adapter, probe_adapter
 from inkport.core.artifact import Artifact
 from inkport.core.errors import (
     InkportError,
@@ -17,6 +16,7 @@ from inkport.core.errors import (
     failure_of,
 )
 from inkport.core.isolated import IsolatedRuntime
+from inkport.core.loading import load_adapter, probe_adapter
 from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionOptions
 
 
@@ -43,6 +43,17 @@ def load_runtime(name: str, *, here: bool = False) -> Runtime:
     """
     point = _entry_point(name)
     return load_adapter(point) if here or is_ours(point) else IsolatedRuntime(point)
+
+
+def isolate(name: str) -> IsolatedRuntime:
+    """Load one runtime's adapter into child processes, inkport's own too.
+
+    Raises:
+        UnknownRuntimeError: If no package registers that name.
+        RuntimeCollisionError: If more than one does.
+        RuntimeUnavailableError: If the adapter cannot be imported, or is not a runtime.
+    """
+    return IsolatedRuntime(_entry_point(name))
 
 
 def is_built_in(name: str) -> bool:

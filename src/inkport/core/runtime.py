@@ -244,8 +244,7 @@ def contract_fault(found: object, shape: tuple[int, int, int]) -> str | None:
         The fault in one phrase, or None if there is none.
     """
     if not isinstance(found, np.ndarray) or found.dtype != np.float32:
-        kind = f"{found.dtype} array" if isinstance(found, np.ndarray) else type(found).__name__
-        return f"returns a {kind}, expected a float32 array"
+        return kind_fault(found)
     if found.shape != shape:
         if found.shape[1:] == shape[1:]:
             return f"drops the batch: {found.shape[0]} lines come back for {shape[0]}"
@@ -255,6 +254,14 @@ def contract_fault(found: object, shape: tuple[int, int, int]) -> str | None:
     if not np.isfinite(found).all():
         return "returns NaN or infinity"
     return "returns probabilities, not logits" if are_probabilities(found) else None
+
+
+def kind_fault(found: object) -> str | None:
+    """Return the fault of something that should be a float32 array, in one phrase; None if it is one."""
+    if isinstance(found, np.ndarray) and found.dtype == np.float32:
+        return None
+    kind = f"{found.dtype} array" if isinstance(found, np.ndarray) else type(found).__name__
+    return f"returns a {kind}, expected a float32 array"
 
 
 ROUNDING = 1e-3
@@ -273,6 +280,34 @@ def are_probabilities(found: Array) -> bool:
     if not found.size or found.min() < 0 or found.max() > 1 + ROUNDING:
         return False
     return bool(np.allclose(found.sum(axis=2), 1, atol=ROUNDING))
+
+
+def run_lent(session: Session, images: Array, *, label: str) -> Array:
+    """Run a session on a read-only copy of the images; what it returns is not looked at.
+
+    Args:
+        session: The session.
+        images: What it runs on.
+        label: Names it in errors.
+
+    Raises:
+        RuntimeExecutionError: If it fails, or changes its input.
+        InkportError: What else it raises.
+    """
+    lent = lend(images)
+    try:
+        found = session.run(lent)
+    except InkportError:
+        raise
+    except BaseException as error:
+        failure = failure_of(error, label=label)
+        if wants_to_write(failure):
+            raise refused_write(label, failure) from error
+        if isinstance(failure, InkportError):
+            raise failure from error
+        raise RuntimeExecutionError(f"{label}: failed on images {images.shape}: {error}") from error
+    check_returned(lent, images, label=label)
+    return found
 
 
 class CheckedSession:
@@ -307,20 +342,7 @@ class CheckedSession:
         return logits
 
     def _run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        lent = lend(images)
-        try:
-            logits = self.session.run(lent)
-        except InkportError:
-            raise
-        except BaseException as error:
-            failure = failure_of(error, label=self.label)
-            if wants_to_write(failure):
-                raise refused_write(self.label, failure) from error
-            if isinstance(failure, InkportError):
-                raise failure from error
-            raise RuntimeExecutionError(f"{self.label}: failed on images {images.shape}: {error}") from error
-        check_returned(lent, images, label=self.label)
-        return logits
+        return run_lent(self.session, images, label=self.label)
 
     def close(self) -> None:
         """Close the session.
