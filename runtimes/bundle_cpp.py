@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from inkport.core.artifact import Artifact
+from inkport.core.child import TIMEOUT_OPTION, ChildSession, open_child
 from inkport.core.errors import RuntimeUnavailableError
 from inkport.core.runtime import Availability, SessionOptions
-from inkport.runtimes.child import TIMEOUT_OPTION, ChildSession, open_child
 
 
 FOLDER = "INKPORT_BUNDLE_CPP"

@@ -29,14 +29,23 @@ import numpy.typing as npt
 import pytest
 
 from inkport.core.artifact import SIDECAR, Artifact
+from inkport.core.child import ChildSession
 from inkport.core.errors import InkportError, RuntimeExecutionError, UnsupportedFormatError, UsageError
-from inkport.core.registry import load_runtime, open_session
+from inkport.core.isolated import IsolatedSession
+from inkport.core.processors import count_processors
+from inkport.core.registry import isolate, load_runtime, open_session
 from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionOptions, check_returned
 from inkport.runtimes.logits import TOLERANCES, Golden, Tolerance, name_fault, sample_images
 from inkport.runtimes.relations.findings import Kind, Relation, Sample, Subject
 from inkport.runtimes.relations.neighbours import BATCH, NEIGHBOURS, ORDER, REPEAT
 from inkport.runtimes.relations.relations import guarded
 from inkport.runtimes.relations.shrink import shrink
+
+
+RUNS = 5
+"""Runs during which threads are watched."""
+TRIES = 10
+"""How often they are counted before a count is believed that is not what was asked for."""
 
 
 class RuntimeConformance:
@@ -49,6 +58,8 @@ class RuntimeConformance:
     """Name of the registered runtime."""
     device = "cpu"
     """Device to test, in the runtime's own words."""
+    thread_counts: Sequence[int] = (1, 2)
+    """Thread counts that its sessions are held to; none for engines that decide by themselves, as GPUs do."""
     relations: Sequence[Relation] = (REPEAT, ORDER, BATCH, NEIGHBOURS)
     """Relations that its sessions are held to: those that take least time; ``RELATIONS`` has all."""
 
@@ -56,6 +67,8 @@ class RuntimeConformance:
         """Try each relation in a test of its own."""
         if "relation" in metafunc.fixturenames:
             metafunc.parametrize("relation", self.relations, ids=lambda relation: relation.name)
+        if "threads" in metafunc.fixturenames:
+            metafunc.parametrize("threads", self.thread_counts)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -72,8 +85,8 @@ class RuntimeConformance:
     @pytest.fixture(scope="class")
     @classmethod
     def adapter(cls) -> Runtime:
-        """Return the runtime's adapter."""
-        return load_runtime(cls.runtime)
+        """Return the runtime's adapter, in this process, where every array that it is given can be looked at."""
+        return load_runtime(cls.runtime, here=True)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -108,7 +121,7 @@ class RuntimeConformance:
     def test_it_refuses_other_formats(self, artifact: Artifact) -> None:
         """An artifact in a format that it does not name is refused."""
         with pytest.raises(UnsupportedFormatError):
-            open_session(replace(artifact, format="papyrus"), runtime=self.runtime, device=self.device)
+            open_session(replace(artifact, format="papyrus"), runtime=self.runtime, device=self.device, here=True)
 
     def test_it_refuses_unknown_devices(self, adapter: Runtime, artifact: Artifact) -> None:
         """No silent fallback to a device that was not asked for, and no error of the SDK's own."""
@@ -240,6 +253,29 @@ class RuntimeConformance:
         self._compare(self._run(second, images), before, tolerance.batch, "in a second session")
         second.close()
         self._compare(self._run(session, images), before, tolerance.batch, "after a second session was closed")
+
+    def test_it_computes_with_the_threads_it_is_given(
+        self, threads: int, session: CheckedSession, artifact: Artifact, golden: Golden, tolerance: Tolerance
+    ) -> None:
+        """In a process of its own it returns the same logits, and as many threads as were asked for compute."""
+        if isinstance(session.session, ChildSession):
+            pytest.skip(f"{self.runtime} computes in a process that it starts itself")
+        child = isolate(self.runtime).open(artifact, device=self.device, options=SessionOptions(threads=threads))
+        with CheckedSession(child, artifact.spec, label=self.runtime) as other:
+            images = golden.images[0]
+            self._compare(self._run(other, images), self._run(session, images), tolerance.batch, "in another process")
+            if isinstance(child, IsolatedSession) and threads <= count_processors():
+                self._count(child, artifact, threads)
+
+    def _count(self, child: IsolatedSession, artifact: Artifact, threads: int) -> None:
+        spec = artifact.spec.preprocess
+        images = sample_images(spec, min(1024, spec.max_width), lines=8)
+        # Again where other programs take the processors, so that a thread had no turn.
+        found = [child.count_threads(images, runs=RUNS)]
+        while found[-1] not in {0, threads} and len(found) < TRIES:
+            found.append(child.count_threads(images, runs=RUNS))
+        if found[-1] not in {0, threads}:
+            self._fail(f"computes with {found[-1]} threads, {threads} were given")
 
     @classmethod
     def _require(cls, adapter: Runtime) -> None:

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from inkport.core.artifact import Artifact
+from inkport.core.child import TIMEOUT_OPTION, ChildSession, open_child
 from inkport.core.errors import RuntimeUnavailableError
 from inkport.core.runtime import Availability, Evidence, SessionOptions
-from inkport.runtimes.child import TIMEOUT_OPTION, ChildSession, open_child
 
 
 ROOT = "INKPORT_ARM64_ROOT"

@@ -8,11 +8,11 @@ import shutil
 from pathlib import Path
 
 from inkport.core.artifact import Artifact
+from inkport.core.child import TIMEOUT_OPTION, ChildSession, open_child
 from inkport.core.children import launcher
 from inkport.core.errors import RuntimeUnavailableError, UnsupportedFormatError
 from inkport.core.runtime import Availability, SessionOptions
 from inkport.core.target import Precision
-from inkport.runtimes.child import TIMEOUT_OPTION, ChildSession, open_child
 
 
 WEB = Path(__file__).parent / "web"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
@@ -24,11 +24,18 @@ Fields = dict[str, Any]
 
 
 class RefusalError(Exception):
-    """An error that the parent tells apart by its kind: ``unavailable``, ``model``, ``usage`` or ``failed``."""
+    """An error that the parent tells apart by its kind.
 
-    def __init__(self, kind: str, message: str) -> None:
+    Args:
+        kind: ``unavailable``, ``model``, ``format``, ``usage`` or ``failed``.
+        message: One sentence.
+        remedy: What to do about it, if there is something.
+        trace: Traceback of what was raised, if that helps.
+    """
+
+    def __init__(self, kind: str, message: str, *, remedy: str = "", trace: str = "") -> None:
         super().__init__(message)
-        self.kind = kind
+        self.kind, self.remedy, self.trace = kind, remedy, trace
 
 
 class Runner:
@@ -75,12 +82,21 @@ class Runner:
         return {}
 
 
-def serve(runner: Runner) -> None:
-    """Answer requests in order until ``close`` or the end of stdin."""
-    # Whatever a library prints must not end up between the answers.
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+def serve(runner: object) -> None:
+    """Answer requests in order until ``close`` or the end of stdin.
+
+    Args:
+        runner: Has a method for each operation, as ``Runner`` has.
+    """
+    # What a library prints must not end up between the answers, nor what it reads be taken from the requests.
+    with (
+        os.fdopen(os.dup(1), "w", encoding="utf-8") as answers,
+        os.fdopen(os.dup(0), encoding="utf-8") as requests,
+        Path(os.devnull).open("rb") as nothing,
+    ):
         os.dup2(2, 1)
-        for line in sys.stdin:
+        os.dup2(nothing.fileno(), 0)
+        for line in requests:
             request = json.loads(line)
             answers.write(json.dumps({"id": request["id"]} | _answer(runner, request)) + "\n")
             answers.flush()
@@ -88,15 +104,16 @@ def serve(runner: Runner) -> None:
                 return
 
 
-def _answer(runner: Runner, request: Fields) -> Fields:
+def _answer(runner: object, request: Fields) -> Fields:
     operation: Callable[[Fields], Fields] | None = getattr(runner, request["op"], None)
     try:
         if operation is None:
             raise RefusalError("usage", f"operation {request['op']!r} is not known")
         return {"ok": True, **operation(request)}
     except Exception as error:  # noqa: BLE001 - the parent decides what an error means
-        kind = error.kind if isinstance(error, RefusalError) else "failed"
-        return {"ok": False, "error": {"kind": kind, "message": str(error)}}
+        refusal = error if isinstance(error, RefusalError) else RefusalError("failed", str(error))
+        told = {"kind": refusal.kind, "message": str(refusal), "remedy": refusal.remedy, "traceback": refusal.trace}
+        return {"ok": False, "error": {name: said for name, said in told.items() if said}}
 
 
 if __name__ == "__main__":

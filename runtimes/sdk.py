@@ -14,13 +14,18 @@ from inkport.core.runtime import Availability
 
 
 def probe_sdk(
-    module: str, *, extra: str, devices: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ("cpu",)
+    module: str,
+    *,
+    extra: str = "",
+    remedy: str = "",
+    devices: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ("cpu",),
 ) -> Availability:
     """Import an SDK and say whether that worked; never raises.
 
     Args:
         module: Import name of the SDK, which has a ``__version__``.
-        extra: Extra of inkport that installs it.
+        extra: Extra of inkport that installs it, if one does.
+        remedy: What installs it otherwise, in the words of the package that has the adapter.
         devices: What the adapter can use once the SDK is there, or a function that asks the module.
     """
     try:
@@ -29,8 +34,11 @@ def probe_sdk(
         return Availability(ok=True, version=version, devices=devices(sdk) if callable(devices) else devices)
     except Exception as error:  # noqa: BLE001 - a broken install must be reported, not raised
         if isinstance(error, ModuleNotFoundError) and error.name == module:
-            return Availability(ok=False, reason=f"{module} is not installed", remedy=f"pip install 'inkport[{extra}]'")
-        return Availability(ok=False, reason=f"{module} does not import: {error}", remedy=f"reinstall {module}")
+            install = remedy or (f"pip install 'inkport[{extra}]'" if extra else f"install {module}")
+            return Availability(ok=False, reason=f"{module} is not installed", remedy=install)
+        return Availability(
+            ok=False, reason=f"{module} does not import: {error}", remedy=remedy or f"reinstall {module}"
+        )
 
 
 @contextmanager

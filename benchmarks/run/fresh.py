@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -16,10 +17,11 @@ import numpy as np
 
 from inkport.benchmarks.run.latency import Clock, Image, clock_ns, run_ns
 from inkport.core.artifact import Artifact, load_artifact
-from inkport.core.children import run_tied
+from inkport.core.children import name_signal, run_tied
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import RuntimeExecutionError
-from inkport.core.registry import load_runtime
+from inkport.core.limits import Limits
+from inkport.core.registry import is_built_in, load_runtime
 from inkport.core.runtime import SessionOptions, check_returned, lend
 from inkport.core.scratch import scratch
 from inkport.core.target import Target
@@ -132,24 +134,32 @@ def measure_ready(folder: Path, *, clock: Clock = clock_ns) -> Ready:
     artifact = load_artifact(request.artifact)
     kept = [np.load(file) for file in sorted(folder.glob("*.npy"))]
     first, *others = map(lend, kept)
+    options = SessionOptions(threads=request.threads, extra=request.extra)
+    # This process is the plug-in's: its adapter needs no other, and keeps to its limits here.
+    watch, options = _limited(request.runtime, options)
+    watch()
     start = clock()
-    runtime = load_runtime(request.runtime)
+    runtime = load_runtime(request.runtime, here=True)
     runtime.probe()
     imported, imported_mib = clock(), peak_mib(os.getpid())
-    options = SessionOptions(threads=request.threads, extra=request.extra)
+    watch()
     before_open = clock()
     session = runtime.open(artifact, device=request.device, options=options)
     opened, opened_mib = clock(), peak_mib(os.getpid())
     try:
+        watch()
         first_run = run_ns(session, [first], clock)
         first_ms, later_ms = {}, {}
         for image in others:
+            watch()
             width = str(image.shape[3])
             first_ms[width] = run_ns(session, [image], clock) / 1e6
             later_ms[width] = median(run_ns(session, [image], clock) for _ in range(LATER)) / 1e6
         memory = {"imported": imported_mib, "opened": opened_mib, "peak": peak_mib(os.getpid())}
     finally:
+        watch()
         session.close()
+        faulthandler.cancel_dump_traceback_later()
     for image, was in zip((first, *others), kept, strict=True):
         check_returned(image, was, label=request.runtime)
     return Ready(
@@ -160,6 +170,20 @@ def measure_ready(folder: Path, *, clock: Clock = clock_ns) -> Ready:
         later_ms=later_ms,
         memory_mib={at: mib for at, mib in memory.items() if mib is not None} or None,
     )
+
+
+def _limited(runtime: str, options: SessionOptions) -> tuple[Callable[[], None], SessionOptions]:
+    """Limit this process where the runtime is a plug-in.
+
+    Returns:
+        What to call before each step, so that it ends this process if it takes too long, and the options without the
+        limits among them.
+    """
+    if is_built_in(runtime):
+        return lambda: None, options
+    limits, own = Limits.take(options)
+    limits.confine()
+    return lambda: faulthandler.dump_traceback_later(limits.timeout_s, exit=True), own
 
 
 def main() -> None:
@@ -177,6 +201,8 @@ WIDTHS = 8
 """Most widths whose first call is timed, at equal distances in the order of the lines' widths."""
 TIMEOUT_S = 600
 """How long one process may take."""
+TIMED_OUT = "Timeout "
+"""How ``faulthandler`` begins its last words, followed by the time in brackets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,6 +296,15 @@ def _choose(inputs: Sequence[Image]) -> list[Image]:
     return [by_width[middle], *(by_width[width] for width in others if width != middle)][: WIDTHS + 1]
 
 
+def _how_it_ended(done: subprocess.CompletedProcess[str]) -> str:
+    said = done.stderr.strip().splitlines() or ["it said nothing"]
+    if late := next((line for line in said if line.startswith(TIMED_OUT)), None):
+        return f"took too long for one answer: {late.removeprefix(TIMED_OUT).strip('(!)')} are allowed"
+    if done.returncode < 0:
+        return f"was ended by signal {name_signal(-done.returncode)}"
+    return f"ended with exit code {done.returncode}: {said[-1]}"
+
+
 def _run(artifact: Artifact, target: Target, options: SessionOptions, images: Sequence[Image], *, seed: int) -> Ready:
     with scratch("fresh") as folder:
         order = [0, *(1 + np.random.default_rng(seed).permutation(len(images) - 1))]
@@ -288,8 +323,7 @@ def _run(artifact: Artifact, target: Target, options: SessionOptions, images: Se
             done = run_tied(command, timeout_s=TIMEOUT_S)
         except subprocess.TimeoutExpired as error:
             raise RuntimeExecutionError(f"{target.name}: a fresh process took longer than {TIMEOUT_S} s") from error
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise RuntimeExecutionError(f"{target.name}: a fresh process ended with code {done.returncode}: {last}")
+        if done.returncode or not (folder / "answer.json").is_file():
+            raise RuntimeExecutionError(f"{target.name}: a fresh process {_how_it_ended(done)}")
         answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
         return parse_config(Ready, answer, where="answer.json")

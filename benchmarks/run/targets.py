@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from inkport.benchmarks.measure.gaps import find_gaps
 from inkport.benchmarks.measure.parity import Reading, choose_fragile, compare, line_edits, score, without_claims
+from inkport.benchmarks.run.batches import check_batch
 from inkport.benchmarks.run.latency import (
     HostTimes,
     Image,
@@ -95,6 +96,7 @@ def prove(
     part = audit if indices is None else audit.pick(indices)
     try:
         reading = read_all(run.artifact.spec, run.session, part, label=target.name, progress=progress, decode=decode)
+        check_batch(run.session, part.inputs, label=f"{target.runtime} on {target.device}")
         inner = run.session.session if isinstance(run.session, CheckedSession) else run.session
         placement = inner.placement() if isinstance(inner, Placed) else None
     except BaseException as error:  # noqa: BLE001

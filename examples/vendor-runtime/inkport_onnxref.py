@@ -1,6 +1,6 @@
 """The reference evaluator of the onnx package as an inkport runtime."""
 
-from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError
+from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError, UsageError
 from inkport.runtimes.sdk import probe_sdk
 
 
@@ -8,12 +8,14 @@ class OnnxReference:
     name, formats = "onnx-reference", ("onnx",)
 
     def probe(self):
-        return probe_sdk("onnx", extra="export")
+        return probe_sdk("onnx", remedy="pip install onnx")
 
     def open(self, artifact, *, device, options):
         from onnx.reference import ReferenceEvaluator
 
         options.check_extra()
+        if options.threads != 1:
+            raise UsageError(f"the evaluator computes with 1 thread, not with {options.threads}")
         if device != "cpu":
             raise RuntimeUnavailableError(f"the evaluator runs on cpu, not on {device!r}", remedy='set device = "cpu"')
         try:

@@ -5,6 +5,6 @@ from inkport.core.registry import open_session
 from inkport.runtimes.logits import Golden
 
 
-weights = load_artifact(Path("models/safetensors-fp32"))
-with open_session(weights, runtime="torch") as reference:
-    Golden.record(weights.spec, reference).save(Path("models/golden.npz"))
+model = load_artifact(Path("models/onnx-fp32"))
+with open_session(model, runtime="onnxruntime") as reference:
+    Golden.record(model.spec, reference).save(Path("models/golden.npz"))

@@ -8,7 +8,7 @@ from inkport.runtimes.logits import Golden
 
 
 class TestOnnxReference(RuntimeConformance):
-    runtime = "onnx-reference"
+    runtime, thread_counts = "onnx-reference", (1,)
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -23,7 +23,7 @@ from typing import Any
 from campaign import images
 from campaign.case import KINDS, run_case
 from campaign.home import run_home
-from campaign.hostile import NOT_HELD, run_hostile
+from campaign.hostile import run_hostile
 from campaign.kills import Kills, run_kills
 from campaign.leaks import run_leaks
 from campaign.readers import READERS
@@ -135,7 +135,7 @@ def _run(part: str, least: Mapping[str, int], options: argparse.Namespace) -> di
     if part == "hostile":
         with tempfile.TemporaryDirectory() as folder:
             hostile = run_hostile(Path(folder), progress=_say(part))
-        return {"tried": hostile.runtimes, "faults": hostile.faults, "not_held": NOT_HELD}
+        return {"tried": hostile.runtimes, "faults": hostile.faults}
     if part == "leaks":
         leaks = run_leaks(count)
         return {"tried": leaks.reads, "faults": leaks.faults, **asdict(leaks)}

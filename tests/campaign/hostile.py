@@ -16,7 +16,17 @@ from campaign.watch import environment
 
 
 MODULE = "campaign.hostile_runtimes"
-ROW = '[[target]]\nname = "{name}"\nruntime = "{runtime}"\nprecision = "fp32"\nbudget = {{ cer_margin = 0.3 }}\n'
+ROW = (
+    '[[target]]\nname = "{name}"\nruntime = "{runtime}"\nprecision = "fp32"\nbudget = {{ cer_margin = 0.3 }}\n'
+    "options = {{ {options} }}\n"
+)
+OPTIONS: Mapping[str, str] = {
+    "Hangs": 'timeout_s = "4"',
+    "OpenHangs": 'timeout_s = "4"',
+    "CloseHangs": 'timeout_s = "4"',
+    "FillsMemory": 'memory_mib = "1024"',
+}
+"""Options of the rows that need one."""
 FINE = frozenset({"pass", "inconclusive"})
 RUN = frozenset({"run-failed"})
 LOAD = frozenset({"load-failed"})
@@ -29,17 +39,18 @@ EXPECTED: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("ProbeLies", "OpenRaises", "OpenExits", "OpenReturnsNothing"), LOAD | RUN),
     **dict.fromkeys(("NamesNoFormats", "FormatsAreNone"), LOAD | ABSENT | {"export-failed"}),
     **dict.fromkeys(("RunRaises", "RunExits", "RunRaisesBase", "RunFillsMemory", "RunRecurses"), RUN),
-    **dict.fromkeys(("CloseRaises", "CloseExits"), RUN),
+    **dict.fromkeys(("RunSegfaults", "RunLeaves", "RunInterrupts", "FillsMemory", "Hangs"), RUN),
+    **dict.fromkeys(("CloseRaises", "CloseExits", "CloseHangs"), RUN),
+    **dict.fromkeys(("OpenSegfaults", "OpenHangs"), LOAD),
+    **dict.fromkeys(("Probabilities", "FirstLineOnly", "FirstLineRepeated"), RUN),
     **dict.fromkeys(("ReturnsNone", "ReturnsList", "ReturnsDouble", "ReturnsShort", "ReturnsFlat", "ReturnsNan"), RUN),
     **dict.fromkeys(("ReturnsInfinite", "ReturnsHuge", "ReturnsObjects"), RUN),
     **dict.fromkeys(("WritesIntoInput", "WritesThroughAddress"), RUN),
     # Whether other nonsense is worse nonsense is for the verdict; that its lines flip is not.
     REVERSED: FINE | {"text-differs"},
     **dict.fromkeys(("ReturnsReadOnly", "ReturnsOneBuffer"), FINE),
-    # Where it is timed on one line over and over, what it clears is what it has just been lent.
-    "KeepsInput": FINE | RUN,
     **dict.fromkeys(("Chatters", "ChangesSettings", "ChangesFolder", "ClosesStdout", "StartsThreads"), FINE),
-    **dict.fromkeys(("Leaks", "Sleeps"), FINE),
+    **dict.fromkeys(("Leaks", "Sleeps", "KeepsInput"), FINE),
 }
 """Outcomes that are right, by class of ``hostile_runtimes``."""
 IMPORTS = {
@@ -48,8 +59,6 @@ IMPORTS = {
     "import-nothing": ("hostile_nowhere:X", ""),
 }
 """Adapters that do not load: the entry point's value, and the module's content; none where there is no module."""
-NOT_HELD = ("segmentation fault", "os._exit", "a call that never returns", "KeyboardInterrupt from within a runtime")
-"""What a runtime in this process can do that nothing in this process can hold; another process could."""
 
 
 @dataclass
@@ -73,9 +82,7 @@ def run_hostile(
         together: Whether they share one process instead.
         progress: Told of each.
     """
-    plugins(folder / "plugins")
-    onnx_artifact(folder / "model")
-    (folder / "lines.parquet").write_bytes(parquet_bytes(line_set()))
+    prepare(folder)
     chosen = tuple(names) or (*EXPECTED, *IMPORTS)
     found = Hostile()
     for group in [chosen] if together else [(name,) for name in chosen]:
@@ -83,6 +90,13 @@ def run_hostile(
         found.faults += verify(folder, group)
         progress(f"{found.runtimes} hostile runtimes, {len(found.faults)} faults, {group[-1]}")
     return found
+
+
+def prepare(folder: Path) -> None:
+    """Write the package, a model, and lines into an empty folder."""
+    plugins(folder / "plugins")
+    onnx_artifact(folder / "model")
+    (folder / "lines.parquet").write_bytes(parquet_bytes(line_set()))
 
 
 def plugins(folder: Path) -> None:
@@ -104,21 +118,8 @@ def plugins(folder: Path) -> None:
 def verify(folder: Path, group: Iterable[str]) -> list[str]:
     """Run ``inkport verify --json`` on a group between two honest rows, and return what is wrong."""
     rows = ["onnxruntime", *group, "Honest"]
-    table, out = folder / "targets.toml", folder / "out"
-    table.write_text(
-        "".join(ROW.format(name=f"{n} {row}", runtime=row) for n, row in enumerate(rows)), encoding="utf-8"
-    )
-    variables = environment()
-    variables["PYTHONPATH"] = os.pathsep.join((str(folder / "plugins"), variables["PYTHONPATH"]))
-    arguments = ["verify", folder / "model", "--targets", table, "--lines", folder / "lines.parquet", "--out", out]
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "inkport", *map(str, arguments), "--latency-lines", "2", "--json"],
-        env=variables,
-        capture_output=True,
-        check=False,
-        timeout=300,
-        cwd=folder,
-    )
+    out = folder / "out"
+    done = run_inkport(folder, "verify", rows, "--latency-lines", 2, "--json")
     label = ", ".join(group) if len(rows) == 3 else "together"
     try:
         report = json.loads((out / "report.json").read_bytes())
@@ -139,6 +140,33 @@ def verify(folder: Path, group: Iterable[str]) -> list[str]:
         elif name == REVERSED and not row["parity"]["flipped_lines"]:
             faults.append(f"{name}: no line flipped")
     return faults
+
+
+def run_inkport(
+    folder: Path, command: str, rows: Iterable[str], *arguments: object
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command of inkport on the toy with these runtimes as its targets.
+
+    Args:
+        folder: What ``prepare`` has filled; the command's folder is ``out`` in it.
+        command: ``verify`` or ``bench``.
+        rows: Names of runtimes, one target each.
+        arguments: What else the command is given.
+    """
+    table = folder / "targets.toml"
+    wanted = [ROW.format(name=f"{n} {row}", runtime=row, options=OPTIONS.get(row, "")) for n, row in enumerate(rows)]
+    table.write_text("".join(wanted), encoding="utf-8")
+    variables = environment()
+    variables["PYTHONPATH"] = os.pathsep.join((str(folder / "plugins"), variables["PYTHONPATH"]))
+    where = ["--targets", table, "--lines", folder / "lines.parquet", "--out", folder / "out"]
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "inkport", command, *map(str, (folder / "model", *where, *arguments))],
+        env=variables,
+        capture_output=True,
+        check=False,
+        timeout=300,
+        cwd=folder,
+    )
 
 
 def _right(name: str) -> frozenset[str]:

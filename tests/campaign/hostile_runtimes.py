@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import locale
 import os
 import random
@@ -74,6 +75,11 @@ def _doing(deed, step="run"):
     return Does
 
 
+def _softmax(logits):
+    exponentials = np.exp(logits - logits.max(axis=2, keepdims=True))
+    return exponentials / exponentials.sum(axis=2, keepdims=True)
+
+
 class OwnError(BaseException):
     """No ``Exception``, as some frameworks raise to end a task."""
 
@@ -90,12 +96,23 @@ RunExits = _raising("run", SystemExit(0))
 RunRaisesBase = _raising("run", OwnError("gone"))
 RunFillsMemory = _raising("run", MemoryError())
 RunRecurses = _raising("run", RecursionError("too deep"))
+RunSegfaults = _doing(lambda: ctypes.string_at(0))
+RunLeaves = _doing(lambda: os._exit(0))
+RunInterrupts = _raising("run", KeyboardInterrupt())
+OpenSegfaults = _doing(lambda: ctypes.string_at(0), "open")
+Hangs = _doing(lambda: time.sleep(3600))
+OpenHangs = _doing(lambda: time.sleep(3600), "open")
+CloseHangs = _doing(lambda: time.sleep(3600), "close")
+FillsMemory = _doing(lambda: [np.ones(1 << 24, np.float32) for _ in range(1 << 20)])
 CloseRaises = _raising("close", RuntimeError("cannot close"))
 CloseExits = _raising("close", SystemExit(0))
 NamesNoFormats = type("NamesNoFormats", (Honest,), {"formats": ()})
 FormatsAreNone = type("FormatsAreNone", (Honest,), {"formats": None})
 NoRuntime = type("NoRuntime", (), {})
 
+Probabilities = _returning(lambda logits, _: _softmax(logits))
+FirstLineOnly = _returning(lambda logits, _: logits[:1])
+FirstLineRepeated = _returning(lambda logits, _: np.repeat(logits[:1], len(logits), axis=0))
 ReturnsNone = _returning(lambda *_: None)
 ReturnsList = _returning(lambda logits, _: logits.tolist())
 ReturnsDouble = _returning(lambda logits, _: logits.astype(np.float64))
@@ -134,8 +151,6 @@ class WritesThroughAddress(Honest):
     """The same as an engine in C does it, which knows of no flags."""
 
     def run(self, images):
-        import ctypes
-
         logits = self.logits(images)
         ctypes.memset(images.ctypes.data, 0, images.nbytes)
         return logits
@@ -148,8 +163,6 @@ class KeepsInput(Honest):
 
     def run(self, images):
         if self.kept is not None:
-            import ctypes
-
             ctypes.memset(self.kept.ctypes.data, 0, self.kept.nbytes)
         KeepsInput.kept = images
         return self.logits(images)

@@ -176,8 +176,8 @@ def read_signed_kit(folder: Path) -> object:
 def read_answers(folder: Path) -> object:
     """Talk to a child process that answers what the file says, line by line."""
     from campaign.toys import onnx_artifact
+    from inkport.core.child import open_child
     from inkport.core.runtime import SessionOptions
-    from inkport.runtimes.child import open_child
 
     artifact = onnx_artifact(folder / "toy")
     command = ["sh", "-c", CHILD, "sh", str(folder / "answers.jsonl")]
@@ -230,6 +230,6 @@ MODEL_READERS = (
     ),
     Reader(name="kept-kit", modules=("benchmarks.checks.devices.runs",), read=read_kept_kit),
     Reader(name="signed-kit", modules=("benchmarks.run.kit.signature",), read=read_signed_kit),
-    Reader(name="answers", modules=("runtimes.child", "runtimes.tensor_files"), read=read_answers),
+    Reader(name="answers", modules=("core.child", "core.tensor_files"), read=read_answers),
     Reader(name="engine-binding", modules=("runtimes.trt_engine",), read=read_engine_binding),
 )

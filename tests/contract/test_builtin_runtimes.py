@@ -16,6 +16,8 @@ class OnToy(RuntimeConformance):
 
     format: str
     precision = Precision.FP32
+    # A process of its own for each count: once per engine is enough, and some decide about threads by themselves.
+    thread_counts = ()
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -30,10 +32,12 @@ class OnToy(RuntimeConformance):
 
 class TestTorch(OnToy):
     runtime, format = "torch", "safetensors"
+    thread_counts = RuntimeConformance.thread_counts
 
 
 class TestOnnxRuntime(OnToy):
     runtime, format = "onnxruntime", "onnx"
+    thread_counts = RuntimeConformance.thread_counts
 
 
 class TestOnnxRuntimeInt8(OnToy):
@@ -46,6 +50,7 @@ class TestOnnxRuntimeFp16(OnToy):
 
 class TestOpenVino(OnToy):
     runtime, format = "openvino", "openvino"
+    thread_counts = RuntimeConformance.thread_counts
 
 
 class TestOpenVinoInt8(OnToy):
@@ -77,6 +82,7 @@ class TestOpenVinoFp16(OnCapable):
 
 class TestLiteRt(OnToy):
     runtime, format = "litert", "litert"
+    thread_counts = RuntimeConformance.thread_counts
 
 
 class TestLiteRtInt8(OnToy):
@@ -85,10 +91,12 @@ class TestLiteRtInt8(OnToy):
 
 class TestExecuTorch(OnToy):
     runtime, format = "executorch", "executorch"
+    thread_counts = RuntimeConformance.thread_counts
 
 
 class TestNcnn(OnToy):
     runtime, format = "ncnn", "ncnn"
+    thread_counts = RuntimeConformance.thread_counts
 
 
 class TestOrtNode(OnToy):

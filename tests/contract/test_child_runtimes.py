@@ -22,6 +22,7 @@ import pytest
 pytest.importorskip("torch", reason="the toy and its golden logits need torch")
 
 from inkport.benchmarks.run.environment import without_folders
+from inkport.core.child import KINDS, PROTOCOL, open_child
 from inkport.core.errors import (
     ArtifactCorruptError,
     RuntimeExecutionError,
@@ -32,7 +33,6 @@ from inkport.core.registry import open_session, probe
 from inkport.core.runtime import Evidence, SessionOptions
 from inkport.core.target import Precision
 from inkport.runtimes import ort_javascript
-from inkport.runtimes.child import KINDS, PROTOCOL, open_child
 from inkport.runtimes.logits import sample_images
 from inkport.runtimes.ort_arm64 import RUNNER
 from inkport.runtimes.ort_javascript import WEB as WEB_FOLDER, modules_folder

@@ -45,10 +45,14 @@ class Vendor:
     """A folder with the example and its artifacts, and an environment that has it installed."""
 
     def __init__(self, folder):
-        self.folder, self.site = folder, folder.parent / "site"
+        self.folder, self.site, self.no_torch = folder, folder.parent / "site", folder.parent / "no-torch"
+        self.no_torch.mkdir()
+        (self.no_torch / "torch.py").write_text("raise ModuleNotFoundError('torch', name='torch')\n", encoding="utf-8")
 
-    def run(self, *arguments):
-        environment = os.environ | {"PYTHONPATH": str(self.site)}
+    def run(self, *arguments, torch=True):
+        """Run a module, where torch cannot be imported unless it is allowed."""
+        paths = filter(None, ["" if torch else str(self.no_torch), str(self.site), os.environ.get("PYTHONPATH")])
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
         command = [sys.executable, "-m", *map(str, arguments)]
         return subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=600
@@ -60,7 +64,7 @@ class Vendor:
         assert installed.returncode == 0, installed.stderr
 
     def test(self, *arguments):
-        return self.run("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:anyio", *arguments)
+        return self.run("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:anyio", *arguments, torch=False)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +76,7 @@ def vendor(export_toy, toy_artifact, tmp_path_factory):
     vendor = Vendor(folder)
     vendor.install(".")
     vendor.install("./wrong")
-    recorded = vendor.run("record")
+    recorded = vendor.run("record", torch=False)
     assert recorded.returncode == 0, recorded.stderr
     return vendor
 

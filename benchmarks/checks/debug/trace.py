@@ -129,7 +129,8 @@ def _open(target: DebugTarget, runtime: str) -> CheckedSession:
     if runtime in DEBUG_ONLY:
         session = DEBUG_ONLY[runtime].open(target.artifact, device="cpu", options=SessionOptions())
         return CheckedSession(session, target.artifact.spec, label=target.label)
-    return open_session(target.artifact, runtime=runtime)
+    # A plug-in's runs here, too: what it computes on the way are arrays, and its tracer outlives the session.
+    return open_session(target.artifact, runtime=runtime, here=True)
 
 
 def _first_line(text: str) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from inkport.benchmarks.run.environment import read_environment
-from inkport.benchmarks.run.kit.archive import Array, Values
+from inkport.benchmarks.run.kit.archive import Values
 from inkport.benchmarks.run.kit.manifest import (
     TENSORS,
     KitLine,
@@ -26,15 +23,16 @@ from inkport.benchmarks.run.kit.manifest import (
 from inkport.benchmarks.run.kit.open import Kit, Result, ResultWriter, RunnerInfo
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.core.artifact import Artifact
+from inkport.core.child import TIMEOUT_S, Answer, open_child
 from inkport.core.config import to_plain
 from inkport.core.ctc import greedy
 from inkport.core.errors import RuntimeExecutionError, UnsupportedFormatError, UsageError
 from inkport.core.registry import load_runtime, open_session, probe
-from inkport.core.runtime import CheckedSession, Evidence, Session, SessionOptions
+from inkport.core.runtime import CheckedSession, Evidence, SessionOptions
 from inkport.core.scratch import scratch
+from inkport.core.self_timed import Clocked, SelfTimed
+from inkport.core.tensor_files import read_tensor, write_tensor
 from inkport.lines.line import Line
-from inkport.runtimes.child import TIMEOUT_S, Answer, SelfTimed, open_child
-from inkport.runtimes.tensor_files import read_tensor, write_tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,24 +66,6 @@ class Reader(Protocol):
         ...
 
 
-class _Clocked:
-    """A session in this process with a clock beside it."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self.last_run_ns: int | None = None
-
-    def run(self, images: Array) -> Array:
-        """Run, and remember how long it took."""
-        start = time.perf_counter_ns()
-        logits = self._session.run(images)
-        self.last_run_ns = time.perf_counter_ns() - start
-        return logits
-
-    def close(self) -> None:
-        self._session.close()
-
-
 class RuntimeReader:
     """A runtime of inkport's, between inkport's own preparing and decoding."""
 
@@ -96,8 +76,8 @@ class RuntimeReader:
         availability = probe(runtime)
         self._session: CheckedSession = open_session(artifact, runtime=runtime, device=device, options=options)
         inner = self._session.session
-        self._clock: SelfTimed = inner if isinstance(inner, SelfTimed) else _Clocked(inner)
-        if isinstance(self._clock, _Clocked):
+        self._clock: SelfTimed = inner if isinstance(inner, SelfTimed) else Clocked(inner)
+        if isinstance(self._clock, Clocked):
             self._session.session = self._clock
         self._spec = artifact.spec
         self._warm: set[int] = set()
@@ -240,7 +220,7 @@ class ChildReader:
                     file,
                     shapes.get(stage),
                     label=self._label,
-                    dtype=np.uint8 if are_bytes(KitStage(stage), self._preprocess) else np.float32,
+                    dtype="uint8" if are_bytes(KitStage(stage), self._preprocess) else "float32",
                 )
                 for stage, file in outputs.items()
             },

@@ -88,6 +88,15 @@ def tie_worker(parent: int) -> None:
         end_with_parent(parent)
 
 
+def name_signal(number: int) -> str:
+    """Return a signal's number with its name; of the one that the system sends where memory runs out, it says so."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return str(number)
+    return f"{number} ({name}{', as where the machine runs out of memory' if name == 'SIGKILL' else ''})"
+
+
 def end_cleanly_when_told() -> None:
     """Have SIGTERM and SIGHUP end this process as an exit does: children are ended, temporary folders removed.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 from inkport.core.artifact import Artifact
@@ -16,6 +15,8 @@ from inkport.core.errors import (
     UnsupportedFormatError,
     failure_of,
 )
+from inkport.core.isolated import IsolatedRuntime
+from inkport.core.loading import load_adapter, probe_adapter
 from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionOptions
 
 
@@ -30,8 +31,12 @@ def runtime_names() -> tuple[str, ...]:
     return tuple(sorted(_registered()))
 
 
-def load_runtime(name: str) -> Runtime:
-    """Load one runtime's adapter (not its SDK).
+def load_runtime(name: str, *, here: bool = False) -> Runtime:
+    """Load one runtime's adapter (not its SDK): inkport's own into this process, a plug-in's into a child.
+
+    Args:
+        name: A registered name.
+        here: Load a plug-in's into this process, too; for processes that nothing else depends on.
 
     Raises:
         UnknownRuntimeError: If no package registers that name.
@@ -39,16 +44,33 @@ def load_runtime(name: str) -> Runtime:
         RuntimeUnavailableError: If the adapter cannot be imported, or is not a runtime.
     """
     point = _entry_point(name)
-    try:
-        runtime = point.load()()
-    except BaseException as error:
-        raise _broken(point, f"does not load: {failure_of(error)!r}") from error
-    if not isinstance(runtime, Runtime):
-        raise _broken(point, "is not a runtime: it lacks name, formats, probe() or open()")
-    formats: object = runtime.formats
-    if not isinstance(formats, Sequence) or isinstance(formats, str) or not formats:
-        raise _broken(point, f"names no formats: {formats!r}")
-    return runtime
+    return load_adapter(point) if here or is_ours(point) else IsolatedRuntime(point)
+
+
+def isolate(name: str) -> IsolatedRuntime:
+    """Load one runtime's adapter into child processes, inkport's own too.
+
+    Raises:
+        UnknownRuntimeError: If no package registers that name.
+        RuntimeCollisionError: If more than one does.
+        RuntimeUnavailableError: If the adapter cannot be imported, or is not a runtime.
+    """
+    return IsolatedRuntime(_entry_point(name))
+
+
+def is_built_in(name: str) -> bool:
+    """Whether inkport itself has the runtime's adapter.
+
+    Raises:
+        UnknownRuntimeError: If no package registers that name.
+        RuntimeCollisionError: If more than one does.
+    """
+    return is_ours(_entry_point(name))
+
+
+def is_ours(point: EntryPoint) -> bool:
+    """Whether inkport itself has the adapter."""
+    return point.value.startswith("inkport.")
 
 
 def probe(name: str) -> Availability:
@@ -62,11 +84,16 @@ def probe(name: str) -> Availability:
         runtime = load_runtime(name)
     except RuntimeUnavailableError as error:
         return Availability(ok=False, reason=error.message, remedy=error.remedy)
-    return _probe(runtime)
+    return probe_adapter(runtime)
 
 
 def open_session(
-    artifact: Artifact, *, runtime: str, device: str = "cpu", options: SessionOptions | None = None
+    artifact: Artifact,
+    *,
+    runtime: str,
+    device: str = "cpu",
+    options: SessionOptions | None = None,
+    here: bool = False,
 ) -> CheckedSession:
     """Open an artifact with a runtime by name.
 
@@ -75,6 +102,7 @@ def open_session(
         runtime: A registered name.
         device: In the runtime's own words.
         options: One thread and nothing else by default.
+        here: As for ``load_runtime``.
 
     Raises:
         UnknownRuntimeError: If the runtime is not registered.
@@ -83,14 +111,14 @@ def open_session(
         RuntimeExecutionError: If it fails in a way of its own.
         InkportError: What else ``Runtime.open`` raises.
     """
-    adapter = load_runtime(runtime)
+    adapter = load_runtime(runtime, here=here)
     if artifact.format not in adapter.formats:
         opens = ", ".join(adapter.formats)
         raise UnsupportedFormatError(
             f"{artifact.path}: runtime {runtime!r} opens {opens}, this artifact is {artifact.format}",
             remedy="choose another runtime, or export the format it opens",
         )
-    availability = _probe(adapter)
+    availability = probe_adapter(adapter)
     if not availability.ok:
         raise RuntimeUnavailableError(
             f"runtime {runtime!r} cannot run here: {availability.reason}", remedy=availability.remedy
@@ -104,25 +132,6 @@ def open_session(
         failure = failure_of(error)
         raise RuntimeExecutionError(f"{label}: failed to open {artifact.path}: {failure!r}") from error
     return CheckedSession(session, artifact.spec, label=label)
-
-
-def _probe(runtime: Runtime) -> Availability:
-    try:
-        found: object = runtime.probe()
-    except BaseException as error:  # noqa: BLE001 - a vendor's probe must not stop the others
-        fault = f"its probe raised {failure_of(error)!r}"
-    else:
-        if isinstance(found, Availability):
-            return found
-        fault = f"its probe returned {found!r}, no Availability"
-    return Availability(ok=False, reason=fault, remedy="report this to the runtime's package")
-
-
-def _broken(point: EntryPoint, fault: str) -> RuntimeUnavailableError:
-    return RuntimeUnavailableError(
-        f"the adapter of runtime {point.name!r} ({point.value}) {fault}",
-        remedy="fix or uninstall the package that registers it",
-    )
 
 
 def _entry_point(name: str) -> EntryPoint:

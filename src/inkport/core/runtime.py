@@ -234,7 +234,7 @@ class Runtime(Protocol):
 
 
 def contract_fault(found: object, shape: tuple[int, int, int]) -> str | None:
-    """Check what any session must return, whatever the numbers: a finite float32 array of the right shape.
+    """Check what any session must return: a finite float32 array of the right shape, before any softmax.
 
     Args:
         found: What a session returned.
@@ -244,15 +244,70 @@ def contract_fault(found: object, shape: tuple[int, int, int]) -> str | None:
         The fault in one phrase, or None if there is none.
     """
     if not isinstance(found, np.ndarray) or found.dtype != np.float32:
-        kind = f"{found.dtype} array" if isinstance(found, np.ndarray) else type(found).__name__
-        return f"returns a {kind}, expected a float32 array"
+        return kind_fault(found)
     if found.shape != shape:
         if found.shape[1:] == shape[1:]:
             return f"drops the batch: {found.shape[0]} lines come back for {shape[0]}"
         if (found.shape[0], *found.shape[2:]) == (shape[0], shape[2]):
             return f"returns {found.shape[1]} frames, the stride gives {shape[1]}"
         return f"returns shape {found.shape}, expected {shape}"
-    return None if np.isfinite(found).all() else "returns NaN or infinity"
+    if not np.isfinite(found).all():
+        return "returns NaN or infinity"
+    return "returns probabilities, not logits" if are_probabilities(found) else None
+
+
+def kind_fault(found: object) -> str | None:
+    """Return the fault of something that should be a float32 array, in one phrase; None if it is one."""
+    if isinstance(found, np.ndarray) and found.dtype == np.float32:
+        return None
+    kind = f"{found.dtype} array" if isinstance(found, np.ndarray) else type(found).__name__
+    return f"returns a {kind}, expected a float32 array"
+
+
+ROUNDING = 1e-3
+"""How far the sum of a frame's probabilities may lie from 1: what half precision makes of thousands of classes."""
+
+
+def are_probabilities(found: Array) -> bool:
+    """Whether a softmax has been applied: in every frame the numbers are between 0 and 1 and their sum is 1.
+
+    Greedy decoding reads the same text from them, but gaps, confidences and language models do not.
+
+    Args:
+        found: float32 (n, t, k).
+    """
+    # The extremes first: they settle it for logits without a sum.
+    if not found.size or found.min() < 0 or found.max() > 1 + ROUNDING:
+        return False
+    return bool(np.allclose(found.sum(axis=2), 1, atol=ROUNDING))
+
+
+def run_lent(session: Session, images: Array, *, label: str) -> Array:
+    """Run a session on a read-only copy of the images; what it returns is not looked at.
+
+    Args:
+        session: The session.
+        images: What it runs on.
+        label: Names it in errors.
+
+    Raises:
+        RuntimeExecutionError: If it fails, or changes its input.
+        InkportError: What else it raises.
+    """
+    lent = lend(images)
+    try:
+        found = session.run(lent)
+    except InkportError:
+        raise
+    except BaseException as error:
+        failure = failure_of(error, label=label)
+        if wants_to_write(failure):
+            raise refused_write(label, failure) from error
+        if isinstance(failure, InkportError):
+            raise failure from error
+        raise RuntimeExecutionError(f"{label}: failed on images {images.shape}: {error}") from error
+    check_returned(lent, images, label=label)
+    return found
 
 
 class CheckedSession:
@@ -287,20 +342,7 @@ class CheckedSession:
         return logits
 
     def _run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        lent = lend(images)
-        try:
-            logits = self.session.run(lent)
-        except InkportError:
-            raise
-        except BaseException as error:
-            failure = failure_of(error, label=self.label)
-            if wants_to_write(failure):
-                raise refused_write(self.label, failure) from error
-            if isinstance(failure, InkportError):
-                raise failure from error
-            raise RuntimeExecutionError(f"{self.label}: failed on images {images.shape}: {error}") from error
-        check_returned(lent, images, label=self.label)
-        return logits
+        return run_lent(self.session, images, label=self.label)
 
     def close(self) -> None:
         """Close the session.

@@ -30,6 +30,8 @@ OPTIONS = SessionOptions()
 
 class OnMac(RuntimeConformance):
     runtime = "coreml"
+    # Core ML decides by itself.
+    thread_counts = ()
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod

@@ -17,6 +17,8 @@ class OnGpu(RuntimeConformance):
 
     runtime, device = "tensorrt", "cuda:0"
     precision = Precision.FP32
+    # A GPU has its own.
+    thread_counts = ()
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -102,6 +102,8 @@ def install(monkeypatch: pytest.MonkeyPatch):
     """Register these runtimes and no others."""
 
     def install_runtimes(*runtimes: FakeRuntime) -> None:
+        # A plug-in would be loaded in another process, which knows nothing of these.
+        monkeypatch.setattr(registry, "is_ours", lambda _: True)
         monkeypatch.setattr(registry, "entry_points", lambda **_: [FakePoint(runtime) for runtime in runtimes])
 
     return install_runtimes

@@ -89,6 +89,8 @@ def register(monkeypatch):
         points = [
             FakePoint(n, f"package{i}:Runtime", o) for i, ((n, _), o) in enumerate(zip(wanted, outcomes, strict=True))
         ]
+        # A plug-in would be loaded in another process, which knows nothing of these.
+        monkeypatch.setattr(registry, "is_ours", lambda _: True)
         monkeypatch.setattr(registry, "entry_points", lambda **_: points)
         return outcomes
 

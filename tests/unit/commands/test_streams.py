@@ -125,4 +125,5 @@ def test_what_a_runtime_prints_is_not_in_the_json(tmp_path):
     assert done.returncode == 0, done.stderr
     (row,) = (row for row in json.loads(done.stdout) if row["name"] == "chatty")
     assert row["ok"], row
-    assert {"loaded", "probed", "past everything", "and a child"} <= set(done.stderr.splitlines())
+    # It stays in the process that the plug-in runs in, whose last lines are shown where something goes wrong.
+    assert done.stderr == ""

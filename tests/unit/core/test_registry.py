@@ -95,6 +95,8 @@ def register(monkeypatch):
             for name, found in classes.items()
             for cls in (found if isinstance(found, list) else [found])
         ]
+        # A plug-in would be loaded in another process, which knows nothing of these.
+        monkeypatch.setattr(registry, "is_ours", lambda _: True)
         monkeypatch.setattr(registry, "entry_points", lambda group: points if group == registry.GROUP else [])
         lookup = {f"{__name__}:{cls.__name__}": cls for cls in (Good, Absent, RudeProbe, RudeOpen, OurError)}
         others = (OnlyOnnx, NoRuntime, Broken, SilentProbe, NoFormats, OneFormat)

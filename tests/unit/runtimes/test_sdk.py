@@ -32,6 +32,18 @@ def test_absent():
     assert found.remedy == "pip install 'inkport[acme]'"
 
 
+@pytest.mark.parametrize("module", ["acme_sdk_that_nobody_has", "acme_sdk"])
+def test_a_plug_in_says_in_its_own_words_what_installs_its_sdk(sdk, module):
+    sdk("raise OSError('libacme.so')")
+    found = probe_sdk(module, remedy="install the driver from acme.example, then pip install acme")
+    assert not found.ok
+    assert found.remedy == "install the driver from acme.example, then pip install acme"
+
+
+def test_without_such_words_the_module_is_named():
+    assert probe_sdk("acme_sdk_that_nobody_has").remedy == "install acme_sdk_that_nobody_has"
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from inkport.benchmarks.checks.kit import runner
 from inkport.benchmarks.checks.kit.check import JudgedKit, check_kit
 from inkport.benchmarks.checks.kit.runner import run_kit
 from inkport.benchmarks.run.device_record import KitRun
 from inkport.benchmarks.run.kit.judge import State
 from inkport.benchmarks.run.kit.manifest import KitStage, can_be_shown
 from inkport.benchmarks.run.kit.open import open_result
+from inkport.core import self_timed
 from inkport.core.errors import (
     RuntimeExecutionError,
     RuntimeUnavailableError,
@@ -60,7 +60,7 @@ def test_the_first_run_of_a_width_is_not_the_one_that_is_timed(kit, install, fak
 
     install(fake_runtime("acme", logits=compiles))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner.time, "perf_counter_ns", lambda: now[0])
+        patch.setattr(self_timed.time, "perf_counter_ns", lambda: now[0])
         result = run_kit(kit, tmp_path / "r.zip")
     assert {line.run_ns for line in result.document.lines} == {5}
     assert len(seen) > 1

@@ -8,9 +8,9 @@ import textwrap
 import pytest
 
 from inkport.core.artifact import Provenance, load_artifact, new_artifact
+from inkport.core.child import open_child
 from inkport.core.runtime import SessionOptions
 from inkport.core.target import Precision
-from inkport.runtimes.child import open_child
 
 
 GOOD = """

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inkport.core.child import Child, ChildSession, open_child
 from inkport.core.errors import (
     ArtifactCorruptError,
     RuntimeExecutionError,
@@ -20,7 +21,7 @@ from inkport.core.errors import (
     UsageError,
 )
 from inkport.core.runtime import Session, SessionOptions
-from inkport.runtimes.child import Child, ChildSession, SelfTimed, open_child
+from inkport.core.self_timed import SelfTimed
 
 
 def images(n=2, width=8):
@@ -274,7 +275,7 @@ def test_what_the_child_has_started_ends_with_it(start, tmp_path, fault):
 
 
 def test_a_child_that_does_not_close_is_killed(start, monkeypatch):
-    monkeypatch.setattr("inkport.runtimes.child.CLOSE_S", 0.5)
+    monkeypatch.setattr("inkport.core.child.CLOSE_S", 0.5)
     session = start("HANDLERS['close'] = lambda request: time.sleep(60)")
     began = time.monotonic()
     session.close()
@@ -305,7 +306,7 @@ def test_what_the_child_leaves_in_its_temporary_folder_is_removed(start, tempora
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_a_child_ends_when_its_parent_is_killed(command, tmp_path):
     code = (
-        "import sys, time\nfrom inkport.runtimes.child import Child\n"
+        "import sys, time\nfrom inkport.core.child import Child\n"
         "child = Child(sys.argv[1:], label='orphan', timeout_s=20)\nchild.ask('hello')\n"
         "print(child._process.pid, child.folder, flush=True)\ntime.sleep(60)"
     )

@@ -15,23 +15,24 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import IO, Any, Protocol, runtime_checkable
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from inkport.core.artifact import SIDECAR, Artifact
-from inkport.core.children import Process, start_tied
+from inkport.core.children import Process, name_signal, start_tied
 from inkport.core.errors import (
     ArtifactCorruptError,
     InkportError,
     RuntimeExecutionError,
     RuntimeUnavailableError,
+    UnsupportedFormatError,
     UsageError,
 )
 from inkport.core.runtime import SessionOptions
 from inkport.core.scratch import Owned, scratch_folder
-from inkport.runtimes.tensor_files import is_shape, read_tensor, write_tensor
+from inkport.core.tensor_files import is_shape, read_tensor, write_tensor
 
 
 PROTOCOL = 1
@@ -50,6 +51,7 @@ TIMEOUT_OPTION = "timeout_s"
 KINDS: Mapping[str, type[InkportError]] = {
     "unavailable": RuntimeUnavailableError,
     "model": ArtifactCorruptError,
+    "format": UnsupportedFormatError,
     "usage": UsageError,
     "failed": RuntimeExecutionError,
 }
@@ -57,16 +59,6 @@ KINDS: Mapping[str, type[InkportError]] = {
 
 Answer = dict[str, Any]
 """One parsed answer."""
-
-
-@runtime_checkable
-class SelfTimed(Protocol):
-    """A session that knows how long its engine took, transport to another process excluded."""
-
-    @property
-    def last_run_ns(self) -> int | None:
-        """Time of the last run's inference in nanoseconds, by the engine's own clock; None before the first."""
-        ...
 
 
 class Child:
@@ -145,18 +137,28 @@ class Child:
         error = answer.get("error")
         if not isinstance(error, dict) or not isinstance(error.get("message"), str):
             raise self._broken(f"answered {operation} with an error that has no message: {answer}")
-        raise KINDS.get(str(error.get("kind")), RuntimeExecutionError)(f"{self.label}: {error['message']}")
+        kind, remedy = KINDS.get(str(error.get("kind")), RuntimeExecutionError), error.get("remedy")
+        raised = kind(f"{self.label}: {error['message']}", remedy=remedy if isinstance(remedy, str) else "")
+        if isinstance(trace := error.get("traceback"), str):
+            raised.add_note(trace)
+        raise raised
 
-    def close(self) -> None:
-        """Ask it to close, end it if it does not, and remove its files; calling it twice is fine."""
-        if self.alive:
-            self._timeout_s = min(self._timeout_s, CLOSE_S)
-            try:
-                # It is ended whatever it says.
-                with suppress(InkportError):
-                    self.ask("close")
-            finally:
-                self._end()
+    def close(self) -> InkportError | None:
+        """Ask it to close, end it if it does not, and remove its files; calling it twice is fine.
+
+        Returns:
+            What was wrong with how it closed, if anything was; it is ended whatever it says.
+        """
+        if not self.alive:
+            return None
+        self._timeout_s = min(self._timeout_s, CLOSE_S)
+        try:
+            self.ask("close")
+        except InkportError as error:
+            return error
+        finally:
+            self._end()
+        return None
 
     @property
     def _stderr(self) -> Path:
@@ -197,7 +199,7 @@ class Child:
             code = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             return "closed its stdout"
-        return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return f"was ended by signal {name_signal(-code)}" if code < 0 else f"ended with exit code {code}"
 
     def _broken(self, fault: str) -> RuntimeExecutionError:
         lines = self._stderr.read_text(encoding="utf-8", errors="replace").splitlines()[-STDERR_LINES:]
@@ -212,11 +214,18 @@ class ChildSession:
     Args:
         child: The process, in which a model is open; closed with the session.
         hello: How it greeted.
+        opened: How it answered to ``open``, if the model was opened here.
     """
 
-    def __init__(self, child: Child, hello: Answer) -> None:
-        self.child, self.hello = child, hello
+    def __init__(self, child: Child, hello: Answer, opened: Answer | None = None) -> None:
+        self.child, self.hello, self.opened = child, hello, opened or {}
         self._last_run_ns: int | None = None
+
+    @property
+    def open_ns(self) -> int | None:
+        """How long it took to open the model, in nanoseconds, as the child measured it; None if it does not say."""
+        found = self.opened.get("open_ns")
+        return found if type(found) is int and found >= 0 else None
 
     @property
     def last_run_ns(self) -> int | None:
@@ -229,11 +238,10 @@ class ChildSession:
         Raises:
             RuntimeExecutionError: If the child fails, or answers with something else than a tensor and a time.
         """
-        source, target = self.child.folder / "input.f32", self.child.folder / "output.f32"
+        target = self.child.folder / "output.f32"
         if self.child.alive:
-            write_tensor(source, images)
             target.unlink(missing_ok=True)
-        answer = self.child.ask("run", input={"file": str(source), "shape": list(images.shape)}, output=str(target))
+        answer = self.child.ask("run", input=self.lay_down(images), output=str(target))
         shape, elapsed = answer.get("shape"), answer.get("run_ns")
         if not is_shape(shape) or type(elapsed) is not int or elapsed < 0:
             raise RuntimeExecutionError(
@@ -242,6 +250,21 @@ class ChildSession:
             )
         self._last_run_ns = elapsed
         return read_tensor(target, shape, label=self.child.label)
+
+    def lay_down(self, images: npt.NDArray[Any]) -> Answer:
+        """Write images where the child reads them, and return what it is told about them.
+
+        Raises:
+            RuntimeExecutionError: If they are not float32, and the child does not say that it takes others.
+        """
+        told: Answer = {"file": str(self.child.folder / "input.f32"), "shape": list(images.shape)}
+        if images.dtype != np.float32:
+            told["dtype"], taken = str(images.dtype), self.hello.get("dtypes")
+            if not isinstance(taken, list) or told["dtype"] not in taken:
+                raise RuntimeExecutionError(f"{self.child.label}: takes float32 only, found {images.dtype}")
+        if self.child.alive:
+            write_tensor(Path(told["file"]), images)
+        return told
 
     def close(self) -> None:
         """End the child; calling it twice is fine."""
@@ -280,7 +303,10 @@ def open_child(
     """
     extra = dict(options.extra)
     child = Child(
-        command, label=label, timeout_s=_timeout(extra.pop(TIMEOUT_OPTION, str(timeout_s))), environment=environment
+        command,
+        label=label,
+        timeout_s=parse_timeout(extra.pop(TIMEOUT_OPTION, str(timeout_s))),
+        environment=environment,
     )
     try:
         hello = _greet(child)
@@ -301,7 +327,7 @@ def open_child(
     except BaseException:
         child.close()
         raise
-    return ChildSession(child, hello)
+    return ChildSession(child, hello, opened)
 
 
 def _greet(child: Child) -> Answer:
@@ -317,7 +343,12 @@ def _greet(child: Child) -> Answer:
     return hello
 
 
-def _timeout(text: str) -> float:
+def parse_timeout(text: str) -> float:
+    """Return the seconds that the option ``timeout_s`` says.
+
+    Raises:
+        UsageError: If it is no number above 0.
+    """
     try:
         seconds = float(text)
     except ValueError:

@@ -1,0 +1,43 @@
+"""Whether a session reads every line of a batch: what reading one line at a time cannot show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from inkport.benchmarks.run.latency import Image
+from inkport.core.errors import RuntimeExecutionError
+from inkport.core.runtime import Session
+
+
+def check_batch(session: Session, inputs: Sequence[Image], *, label: str) -> None:
+    """Run the narrowest line and its mirror image alone and together: each must be itself in the batch.
+
+    Compared is which of the two a line of the batch is closer to, so that no tolerance is needed: int8 engines that
+    scale by the whole batch round differently, and are right.
+
+    Args:
+        session: An open session, which checks its own results (``CheckedSession``).
+        inputs: Prepared lines, at least one.
+        label: Names the session in errors.
+
+    Raises:
+        RuntimeExecutionError: If a line of the batch is missing, or is another one.
+    """
+    line = min(inputs, key=lambda image: image.shape[3])[:1]
+    mirrored = np.ascontiguousarray(line[..., ::-1])
+    first, second = session.run(line)[0].copy(), session.run(mirrored)[0].copy()
+    together = session.run(np.concatenate([line, mirrored]))
+    if _is_closer(together[1], to=first, than=second):
+        drops = not _is_closer(together[0], to=second, than=first)
+        fault = (
+            "drops the batch: the first line's logits come back for the second"
+            if drops
+            else "returns the lines of a batch in another order"
+        )
+        raise RuntimeExecutionError(f"{label}: {fault} (on images {(2, *line.shape[1:])})")
+
+
+def _is_closer(row: Image, *, to: Image, than: Image) -> bool:
+    return float(np.abs(row - to).mean()) < float(np.abs(row - than).mean())
