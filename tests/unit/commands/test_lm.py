@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.commands import lm as lm_module, read as read_module
+from inkport.commands import _reader as read_module, lm as lm_module
 from inkport.core.files import sha256_file
 from inkport.core.lm.files import Fusion, fusion_path, load_fusion, load_model, save_fusion
 from inkport.lines.roles import Role, record_lines
