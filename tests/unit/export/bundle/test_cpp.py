@@ -63,7 +63,7 @@ def check(found, expected):
     for (_, symbols), reading in zip(found, expected, strict=True):
         assert [s[:3] for s in symbols] == [(e.symbol, e.first_frame, e.last_frame) for e in reading.emissions]
         assert [s[3] for s in symbols] == pytest.approx([e.confidence for e in reading.emissions], abs=1e-5)
-        assert [s[4] for s in symbols] == pytest.approx([e.margin for e in reading.emissions], abs=1e-4)
+        assert [s[4] for s in symbols] == pytest.approx([e.gap for e in reading.emissions], abs=1e-4)
 
 
 def test_tensors_of_sample_lines_are_equal_to_the_byte(read, bundle, model, lines, tmp_path):
