@@ -13,6 +13,8 @@ CPP = Path(__file__).parent / "cpp"
 """Sources in C++."""
 JAVASCRIPT = Path(__file__).parent / "javascript"
 """Sources for browsers and Node, as they are in a bundle."""
+PYTHON = Path(__file__).parent / "python"
+"""Sources in Python."""
 PARTS = ("spec", "gray", "prepare", "decode", "lm", "beam", "recogniser", "selftest")
 """Files of ``cpp/header``, in the order in which they make ``inkport.hpp``."""
 
@@ -52,5 +54,11 @@ def write_web(folder: Path) -> None:
     shutil.copytree(JAVASCRIPT, folder, dirs_exist_ok=True)
 
 
-PLATFORMS: Mapping[str, Callable[[Path], None]] = {"cpp": write_cpp, "web": write_web}
+def write_python(folder: Path) -> None:
+    """Write the one file of the Python reader into a bundle."""
+    for file in ("inkport_reader.py", "README.md"):
+        shutil.copy2(PYTHON / file, folder)
+
+
+PLATFORMS: Mapping[str, Callable[[Path], None]] = {"cpp": write_cpp, "web": write_web, "python": write_python}
 """What writes the sources of each platform into a bundle's folder."""

@@ -31,9 +31,9 @@ from inkport.core.registry import open_session, probe
 from inkport.core.runtime import Evidence, SessionOptions
 from inkport.core.target import Precision
 from inkport.runtimes.child import KINDS, PROTOCOL, open_child
+from inkport.runtimes.javascript import WEB as WEB_FOLDER, modules_folder
 from inkport.runtimes.logits import sample_images
 from inkport.runtimes.ort_arm64 import RUNNER
-from inkport.runtimes.ort_javascript import WEB as WEB_FOLDER, modules_folder
 
 
 WEB = ("ort-node", "ort-web")
@@ -176,7 +176,7 @@ def test_a_page_without_isolation_gets_no_threads_and_says_so(toy_onnx, tmp_path
     assert "same-origin" in text
     server.write_text(text.replace("same-origin", "unsafe-none"))
     monkeypatch.setenv("INKPORT_WEB_MODULES", str(modules_folder()))
-    monkeypatch.setattr("inkport.runtimes.ort_javascript.WEB", web)
+    monkeypatch.setattr("inkport.runtimes.javascript.WEB", web)
     with pytest.raises(RuntimeUnavailableError, match="does not isolate the page"):
         open_session(toy_onnx, runtime="ort-web", device="wasm", options=SessionOptions(threads=2))
 

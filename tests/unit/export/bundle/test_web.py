@@ -23,7 +23,7 @@ from inkport.core.registry import open_session, probe
 from inkport.export.bundle.pictures import KINDS
 from inkport.export.bundle.sources import write_web
 from inkport.lines.source import read_lines
-from inkport.runtimes.ort_javascript import modules_folder
+from inkport.runtimes.javascript import modules_folder
 
 
 COUNT = 16
@@ -92,7 +92,10 @@ def lines(samples):
 
 
 @pytest.fixture(scope="module")
-def logits(web, model, lines):
+def logits(model, lines):
+    """By the engine that the module computes with."""
+    if not (found := probe("ort-node")).ok:
+        pytest.skip(found.reason)
     spec = model.spec.preprocess
     with open_session(model, runtime="ort-node") as session:
         return [session.run(normalise(prepare_bytes(to_bytes(line.pixels()), spec), spec))[0] for line in lines]
