@@ -26,6 +26,7 @@ OWN_FILES: Mapping[str, str] = {
     "inkport.benchmarks.run.environment": "the kernel's files",
     "inkport.core.processors": "the kernel's files",
     "inkport.export.bundle.credits": "texts in the package, and sidecars of its artifacts",
+    "inkport.export.bundle.python.inkport_reader": "what applications run of a bundle; inkport itself never imports it",
     "inkport.export.bundle.sources": "sources in the package",
     "inkport.export.from_onnx.tensorrt_engine": "what the other readers of ONNX files open; needs TensorRT and a GPU",
     "inkport.export.from_onnx.trt_lint": "a table in the package",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import struct
 import subprocess
 import tomllib
+import zlib
 from itertools import islice
 from pathlib import Path
 
@@ -173,8 +175,22 @@ def _depths(rng):
     yield "turned", Image.fromarray(gray), {"exif": exif}
 
 
+def _interlaced(gray):
+    """An interlaced PNG file, which Pillow does not write: seven passes, each row unfiltered."""
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+    rows = b"".join(
+        b"\0" + row.tobytes() for left, top, across, down in passes for row in gray[top::down, left::across] if row.size
+    )
+    header = struct.pack(">IIBBBBB", gray.shape[1], gray.shape[0], 8, 0, 0, 0, 1)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
+
+
 def test_png_files_of_every_colour_type_are_pythons(ask, model, rng, tmp_path):
-    files = []
+    files = [tmp_path / "interlaced.png"]
+    files[0].write_bytes(_interlaced(rng.integers(0, 256, (21, 61), dtype=np.uint8)))
     for name, image, options in _depths(rng):
         files.append(tmp_path / f"{name}.png")
         image.save(files[-1], **options)
