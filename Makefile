@@ -11,7 +11,7 @@ demo: .venv/.demo
 	$(BIN)/inkport verify
 
 # Everything that must hold before a change is merged.
-test: .venv/.test .venv/.web .venv/.arm64 .venv/.cpp .venv/.ssh site
+test: .venv/.test .venv/.web .venv/.arm64 .venv/.cpp .venv/.js .venv/.ssh site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -86,6 +86,11 @@ release: .venv/.test
 # A C++ bundle, built, for the runtime bundle-cpp; without a compiler the tests that need it are skipped and say so.
 .venv/.cpp: .venv/.test scripts/bundle_cpp.sh $(wildcard export/bundle/*.py export/bundle/cpp/* export/bundle/cpp/*/*)
 	@if command -v cmake >/dev/null && command -v c++ >/dev/null; then PYTHON=$(BIN)/python scripts/bundle_cpp.sh; fi
+	@touch $@
+
+# A web bundle, for the runtimes bundle-node and bundle-web.
+.venv/.js: .venv/.test $(wildcard export/bundle/*.py export/bundle/javascript/* export/bundle/javascript/*/*)
+	@$(BIN)/inkport bundle --for web --out out/bundle-web >/dev/null
 	@touch $@
 
 # The tests of devices over ssh use the system's client; where there is none and none can be got, they are skipped and say so.

@@ -11,6 +11,10 @@ from inkport.export.bundle.specification import FORMAT
 
 CPP = Path(__file__).parent / "cpp"
 """Sources in C++."""
+JAVASCRIPT = Path(__file__).parent / "javascript"
+"""Sources for browsers and Node, as they are in a bundle."""
+PYTHON = Path(__file__).parent / "python"
+"""Sources in Python."""
 PARTS = ("spec", "gray", "prepare", "decode", "lm", "beam", "recogniser", "selftest")
 """Files of ``cpp/header``, in the order in which they make ``inkport.hpp``."""
 
@@ -45,5 +49,16 @@ def write_cpp(folder: Path) -> None:
         shutil.copy2(CPP / file, folder)
 
 
-PLATFORMS: Mapping[str, Callable[[Path], None]] = {"cpp": write_cpp}
+def write_web(folder: Path) -> None:
+    """Write the ES module, the page that reads with it, and the sample for Node into a bundle."""
+    shutil.copytree(JAVASCRIPT, folder, dirs_exist_ok=True)
+
+
+def write_python(folder: Path) -> None:
+    """Write the one file of the Python reader into a bundle."""
+    for file in ("inkport_reader.py", "README.md"):
+        shutil.copy2(PYTHON / file, folder)
+
+
+PLATFORMS: Mapping[str, Callable[[Path], None]] = {"cpp": write_cpp, "web": write_web, "python": write_python}
 """What writes the sources of each platform into a bundle's folder."""

@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 
-import { here, modules } from "./protocol.mjs";
+import { ChildError, here, modules } from "./protocol.mjs";
 
 const TYPES = { html: "text/html", mjs: "text/javascript", wasm: "application/wasm" };
 // Threads need both: https://developer.mozilla.org/docs/Web/API/Window/crossOriginIsolated
@@ -20,6 +20,8 @@ const IDLE_MS = 20_000;
 const ANSWER_BYTES = 1 << 20;
 // 64 lines of 512 frames over 4,000 classes: four times what any recogniser here computes at once.
 const OUTPUT_BYTES = 1 << 29;
+// The network's output, or that of a stage by its name.
+const OUTPUT = /^output(\/\w+)?$/;
 
 /** A request that is refused, and with which status. */
 class Refusal extends Error {
@@ -29,10 +31,12 @@ class Refusal extends Error {
   }
 }
 
-/** What the page may fetch beside its work: file by path, nothing else of the disk. */
-function pageFile(path) {
-  if (path === "") return join(here, "page.html");
-  if (path === "page.mjs") return join(here, "page.mjs");
+/** What a page may fetch beside its work: file by path, nothing else of the disk. */
+function pageFile(path, page) {
+  if (path === "") return join(here, `${page}.html`);
+  if (path === `${page}.mjs` || path === "page-work.mjs") return join(here, path);
+  const module = process.env.INKPORT_BUNDLE_WEB && /^bundle\/(\w+\.mjs)$/.exec(path)?.[1];
+  if (module) return join(process.env.INKPORT_BUNDLE_WEB, "inkport", module);
   const name = /^ort\/(ort[\w.-]*\.(?:mjs|wasm))$/.exec(path)?.[1];
   return name && join(modules, "onnxruntime-web", "dist", name);
 }
@@ -60,10 +64,16 @@ function parse(body) {
 
 export class PageServer {
   files = {};
+  #page;
   #token = randomBytes(16).toString("hex");
   #work = undefined;
   #waiting = undefined;
   #pending = undefined;
+
+  /** @param page Name of the page's files, without their ends. */
+  constructor(page = "page") {
+    this.#page = page;
+  }
 
   /** Starts listening on a free port of the loopback interface and returns the page's address. */
   async listen() {
@@ -87,6 +97,13 @@ export class PageServer {
       this.#work = work;
       this.#hand();
     });
+  }
+
+  /** Has the page do something, and throws what it answers as an error. */
+  async demand(work, files) {
+    const answer = await this.ask(work, files);
+    if (answer.error) throw new ChildError(answer.error.kind, answer.error.message);
+    return answer;
   }
 
   /** Makes a pending `ask` fail. */
@@ -130,13 +147,14 @@ export class PageServer {
 
   /** Takes what the page has made of its work; nobody has asked for anything else. */
   async #take(path, request, response) {
-    if (path !== "output" && path !== "answer") throw new Refusal(404, "not here");
-    const body = await bodyOf(request, path === "output" ? OUTPUT_BYTES : ANSWER_BYTES);
+    const output = OUTPUT.test(path);
+    if (!output && path !== "answer") throw new Refusal(404, "not here");
+    const body = await bodyOf(request, output ? OUTPUT_BYTES : ANSWER_BYTES);
     // Looked at once the body is here: of two answers that arrive together, one is the first.
     const pending = this.#pending;
-    if (!pending || this.#work || (path === "output" && !this.files.output)) throw new Refusal(409, "nothing was asked");
-    if (path === "output") {
-      writeFileSync(this.files.output, body);
+    if (!pending || this.#work || (output && !Object.hasOwn(this.files, path))) throw new Refusal(409, "nothing was asked");
+    if (output) {
+      writeFileSync(this.files[path], body);
     } else {
       const answer = parse(body);
       this.#pending = undefined;
@@ -155,7 +173,7 @@ export class PageServer {
       return;
     }
     const own = (path === "model" || path === "input") && this.files[path];
-    const file = own || pageFile(path);
+    const file = own || pageFile(path, this.#page);
     if (!file) throw new Refusal(404, "not here");
     const type = own ? "application/octet-stream" : TYPES[file.split(".").at(-1)];
     const data = readFileSync(file);

@@ -1,5 +1,7 @@
 // The page: asks its server for work, does it in ONNX Runtime Web, and sends the answer back, until it is closed.
 
+import { refusal, work } from "./page-work.mjs";
+
 let ort, session, names;
 
 const operations = {
@@ -42,19 +44,4 @@ async function requireGpu() {
   if (adapter.info.isFallbackAdapter) throw refusal("unavailable", "this browser's WebGPU computes on the CPU");
 }
 
-function refusal(kind, message) {
-  return Object.assign(new Error(message), { kind });
-}
-
-for (;;) {
-  const response = await fetch("work");
-  if (response.status === 204) continue;
-  const work = await response.json();
-  let answer;
-  try {
-    answer = await operations[work.op](work);
-  } catch (error) {
-    answer = { error: { kind: error?.kind ?? "failed", message: error?.message ?? String(error) } };
-  }
-  await fetch("answer", { method: "POST", body: JSON.stringify(answer) });
-}
+await work(operations);

@@ -115,6 +115,22 @@ class TestBundleCppInt8(OnToy):
     runtime, format, precision = "bundle-cpp", "onnx", Precision.INT8
 
 
+class TestBundleNode(OnToy):
+    runtime, format = "bundle-node", "onnx"
+
+
+class TestBundleNodeInt8(OnToy):
+    runtime, format, precision = "bundle-node", "onnx", Precision.INT8
+
+
+class TestBundleWeb(OnToy):
+    runtime, device, format = "bundle-web", "wasm", "onnx"
+
+
+class TestBundleWebInt8(OnToy):
+    runtime, device, format, precision = "bundle-web", "wasm", "onnx", Precision.INT8
+
+
 class TestOrtWeb(OnToy):
     runtime, device, format = "ort-web", "wasm", "onnx"
 

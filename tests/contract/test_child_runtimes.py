@@ -32,10 +32,10 @@ from inkport.core.errors import (
 from inkport.core.registry import open_session, probe
 from inkport.core.runtime import Evidence, SessionOptions
 from inkport.core.target import Precision
-from inkport.runtimes import ort_javascript
+from inkport.runtimes import javascript
+from inkport.runtimes.javascript import WEB as WEB_FOLDER, modules_folder
 from inkport.runtimes.logits import sample_images
 from inkport.runtimes.ort_arm64 import RUNNER
-from inkport.runtimes.ort_javascript import WEB as WEB_FOLDER, modules_folder
 
 
 WEB = ("ort-node", "ort-web")
@@ -129,7 +129,7 @@ def test_probes_name_what_is_missing_or_of_another_version(monkeypatch, tmp_path
 def test_the_remedy_of_a_missing_npm_package_works_as_a_report_prints_it(monkeypatch, tmp_path, elsewhere):
     # A copy without modules; what the remedy asks for is the real one.
     shutil.copytree(WEB_FOLDER, tmp_path / "web", ignore=shutil.ignore_patterns("node_modules"))
-    monkeypatch.setattr(ort_javascript, "WEB", tmp_path / "web")
+    monkeypatch.setattr(javascript, "WEB", tmp_path / "web")
     if elsewhere:
         (tmp_path / "modules").mkdir()
         monkeypatch.setenv("INKPORT_WEB_MODULES", str(tmp_path / "modules"))
@@ -192,7 +192,7 @@ def test_a_page_without_isolation_gets_no_threads_and_says_so(toy_onnx, tmp_path
     assert "same-origin" in text
     server.write_text(text.replace("same-origin", "unsafe-none"))
     monkeypatch.setenv("INKPORT_WEB_MODULES", str(modules_folder()))
-    monkeypatch.setattr("inkport.runtimes.ort_javascript.WEB", web)
+    monkeypatch.setattr("inkport.runtimes.javascript.WEB", web)
     with pytest.raises(RuntimeUnavailableError, match="does not isolate the page"):
         open_session(toy_onnx, runtime="ort-web", device="wasm", options=SessionOptions(threads=2))
 

@@ -31,7 +31,7 @@ from inkport.core.runtime import Evidence
 from inkport.core.target import Budget, Precision, Target
 from inkport.lines.audit import audit_lines
 from inkport.lines.source import read_lines
-from inkport.runtimes.ort_javascript import WEB, modules_folder
+from inkport.runtimes.javascript import WEB, modules_folder
 
 
 NODE = probe("ort-node")

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from inkport.runtimes.ort_javascript import WEB
+from inkport.runtimes.javascript import WEB
 
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
