@@ -69,7 +69,9 @@ def test_verify_decodes_every_target_with_the_language_model(inkport, samples, t
 
     # The same texts as those that a user reads with this language model.
     lines = list(read_lines([proof]))
-    code, read, _ = inkport("read", "--format=json", "--lm", lm, "--runtime", "onnxruntime", *(line.image for line in lines))
+    code, read, _ = inkport(
+        "read", "--format=json", "--lm", lm, "--runtime", "onnxruntime", *(line.image for line in lines)
+    )
     assert code == 0
     texts = [record["text"] for record in json.loads(read)]
     assert row["parity"]["cer"] == pytest.approx(cer([line.text for line in lines], texts).rate)
