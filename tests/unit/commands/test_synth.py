@@ -105,7 +105,7 @@ def test_impossible_requests_are_one_sentence(inkport, folder, change, says):
 def test_without_font_tools_the_remedy_is_said(inkport, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "fontTools.ttLib", None)
     run = inkport(*arguments(folder, "--count", 1, "--out", folder / "out"))
-    assert run.code == 2
+    assert run.code == 3
     assert "pip install 'inkport[render]'" in run.err
 
 
