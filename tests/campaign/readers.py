@@ -22,6 +22,8 @@ OWN_FILES: Mapping[str, str] = {
     "inkport.benchmarks.checks.kit.make": "artifacts and lines that load_artifact and audit_lines have opened before",
     "inkport.benchmarks.checks.kit.runner": "lines of a kit, whose digests were checked",
     "inkport.benchmarks.checks.peers.onnx_size": "files of another project, which its own package downloaded",
+    "inkport.runtimes.busy_threads": "the kernel's files",
+    "inkport.runtimes.host": "a process of ours: its argument, requests and tensors are its parent's",
     "inkport.benchmarks.run.fresh": "a process of ours, in a temporary folder of ours, and the kernel's files",
     "inkport.benchmarks.run.environment": "the kernel's files",
     "inkport.core.processors": "the kernel's files",
