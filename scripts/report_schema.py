@@ -19,7 +19,7 @@ from inkport.benchmarks.checks.kit.check import KIT_CHECK
 from inkport.benchmarks.checks.peers.reading import PeersReport
 from inkport.benchmarks.report.envelope import VERIFY
 from inkport.benchmarks.report.schema import FILE, READING_FILE, make_reading_schema, make_schema, write_schema
-from inkport.compress.report import CompressReport
+from inkport.compress.members import CompressReport
 from inkport.core.files import write_atomically
 from inkport.export.quantize.search.scan_report import ScanReport
 from inkport.train.ablation.ablation_report import AblationReport

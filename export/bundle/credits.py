@@ -37,7 +37,7 @@ def licence_text() -> str:
     found = (installed.read_text("licenses/LICENSE") for installed in distributions(name="inkport"))
     text = next((text for text in found if text is not None), None)
     if text is None:
-        raise ArtifactNotFoundError("inkport's licence is not installed", remedy="install inkport with pip")
+        raise ArtifactNotFoundError("inkport's licence is not installed", remedy="pip install inkport")
     return text
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from inkport.benchmarks.report.schema import schema_of
 from inkport.cli import main
-from inkport.compress.report import CompressReport
+from inkport.compress.members import CompressReport
 from inkport.core.artifact import load_artifact
 
 

@@ -186,8 +186,8 @@ def pace_change(before: ReportedTarget, after: ReportedTarget, first: Run, secon
     else:
         ratio, interval = _ratio(old, new)
     return PaceChange(
-        before_ms=old.p50_ms,
-        after_ms=new.p50_ms,
+        before_ms=old.median_ms,
+        after_ms=new.median_ms,
         ratio=ratio,
         interval=interval,
         noise=_noise(first, second),
@@ -222,10 +222,10 @@ def _ratio(old: Times, new: Times) -> tuple[float, tuple[float, float] | None]:
     if len(logs) == len(new.points) == len(old.points) and len(logs) >= FEWEST_WIDTHS:
         interval = mean_interval(logs)
         return exp(mean(logs)), interval and (exp(interval[0]), exp(interval[1]))
-    ratio = new.p50_ms / old.p50_ms
+    ratio = new.median_ms / old.median_ms
     if old.interval is None or new.interval is None or min(*old.interval, *new.interval) <= 0:
         return ratio, None
     # The limits belong to independent runs: their distances on the log scale add like standard errors.
-    down = sqrt(log(new.p50_ms / new.interval[0]) ** 2 + log(old.interval[1] / old.p50_ms) ** 2)
-    up = sqrt(log(new.interval[1] / new.p50_ms) ** 2 + log(old.p50_ms / old.interval[0]) ** 2)
+    down = sqrt(log(new.median_ms / new.interval[0]) ** 2 + log(old.interval[1] / old.median_ms) ** 2)
+    up = sqrt(log(new.interval[1] / new.median_ms) ** 2 + log(old.median_ms / old.interval[0]) ** 2)
     return ratio, (ratio * exp(-down), ratio * exp(up))

@@ -162,7 +162,7 @@ class LineFigures:
 class Times:
     """A target's latency."""
 
-    p50_ms: float
+    median_ms: float
     """Median over the lines."""
     interval: tuple[float, float] | None
     """Its 95 % interval, if the report gives one."""
@@ -335,7 +335,7 @@ def _largest_loss(budget: Node) -> float:
 def _times(node: Node) -> Times:
     curve = node.maybe("curve")
     return Times(
-        p50_ms=node.positive("p50_ms"),
+        median_ms=node.positive("p50_ms"),
         interval=node.interval("p50_interval_ms"),
         points={p.number("width_px"): (p.positive("time_ms"), p.integer("n")) for p in curve.children("points")}
         if curve

@@ -12,10 +12,10 @@ from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.record import ArtifactInfo, Outcome
 from inkport.benchmarks.run.request import check_targets, describe_model
 from inkport.compress.lines import refuse_known
+from inkport.compress.made_stages import Made, Status, run_stages
 from inkport.compress.measure import Judged, LineSetRun, Measurer, Member, Standing, judge_member, standing
+from inkport.compress.members import Ancestor, Choice, CompressReport, MemberReport, StageReport
 from inkport.compress.recipe import CompressRecipe, TargetRow
-from inkport.compress.report import Ancestor, Choice, CompressReport, MemberReport, StageReport
-from inkport.compress.run import Made, Status, run_stages
 from inkport.compress.stage import START, Context
 from inkport.compress.views import PLOT, render_markdown, render_plot
 from inkport.core.artifact import Artifact

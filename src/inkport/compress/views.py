@@ -12,7 +12,7 @@ from inkport.benchmarks.report.rows import NONE, between, milliseconds, percent,
 from inkport.benchmarks.report.text import aligned, wrap
 from inkport.benchmarks.run.environment import threads_on
 from inkport.compress.measure import Compared, Standing
-from inkport.compress.report import CompressReport, MemberReport
+from inkport.compress.members import CompressReport, MemberReport
 from inkport.core.tables import Table, escape, markdown_table
 
 

@@ -32,7 +32,7 @@ from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
 
 
-SCHEMA = 1
+FORMAT_VERSION = 1
 """Version of the keys; a newer one is refused."""
 PREFIX = "inkport."
 """What our keys begin with; others are left alone."""
@@ -61,7 +61,7 @@ def with_metadata(data: bytes, spec: RecogniserSpec, *, precision: Precision, pr
     """
     bare = without_metadata(data, where=MODEL_FILE)
     told = {
-        "schema": SCHEMA,
+        "schema": FORMAT_VERSION,
         **spec.to_dict(),
         "precision": precision.value,
         "stage": provenance.stage,
@@ -151,9 +151,10 @@ def _parse(told: Mapping[str, str], *, where: str) -> tuple[RecogniserSpec, Prec
         key: value if key in _WORDS else parse_json(value, where=f"{where}: {PREFIX}{key}", error=ArtifactCorruptError)
         for key, value in told.items()
     }
-    if values["schema"] != SCHEMA:
+    if values["schema"] != FORMAT_VERSION:
         raise ArtifactCorruptError(
-            f"{where}: metadata of schema {values['schema']}, this inkport reads {SCHEMA}", remedy="upgrade inkport"
+            f"{where}: metadata of schema {values['schema']}, this inkport reads {FORMAT_VERSION}",
+            remedy="upgrade inkport",
         )
     keys = ("name", "version", "stride", "preprocess", "charset", "input", "output")
     if lacking := [key for key in (*keys, *_WORDS) if key not in values]:

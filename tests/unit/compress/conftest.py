@@ -11,7 +11,7 @@ from PIL import Image
 from inkport.benchmarks.measure.equivalence import Equivalence, Verdict
 from inkport.compress.lines import LineIndex, LineSets
 from inkport.compress.measure import Judged, Speed, Standing
-from inkport.compress.report import MemberReport
+from inkport.compress.members import MemberReport
 from inkport.compress.stage import Context
 
 

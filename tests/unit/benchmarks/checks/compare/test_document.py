@@ -40,7 +40,7 @@ def test_what_verify_writes_is_read_back(install, fake_runtime, fake_artifact, f
     row = run.rows["some"]
     # A faithful port makes no edits on lines whose text is what it reads; five were read.
     assert sorted(row.line_edits, key=str) == [0] * 5 + [None] * 7
-    assert row.times.p50_ms == report.targets[1].latency.p50_ms
+    assert row.times.median_ms == report.targets[1].latency.p50_ms
     assert len(row.times.points) == len(report.targets[1].latency.curve.points)
 
 

@@ -52,7 +52,7 @@ def test_widths_are_paired(change):
 
 def test_without_shared_widths_the_medians_decide(change):
     def other(times):
-        return replace(times, points={}, p50_ms=20.0, interval=(18.0, 25.0))
+        return replace(times, points={}, median_ms=20.0, interval=(18.0, 25.0))
 
     found = change(other)
     assert found.ratio == 2.0

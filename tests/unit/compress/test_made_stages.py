@@ -11,8 +11,8 @@ from typing import ClassVar
 import pytest
 
 from inkport.compress.lines import refuse_known
+from inkport.compress.made_stages import Status, run_stages
 from inkport.compress.recipe import StageRow
-from inkport.compress.run import Status, run_stages
 from inkport.compress.stage import Inputs
 from inkport.compress.store import kept
 from inkport.core.artifact import Provenance, load_artifact, new_artifact

@@ -11,9 +11,9 @@ from inkport.benchmarks.run.environment import Environment
 from inkport.benchmarks.run.latency import Speed
 from inkport.benchmarks.run.record import ArtifactInfo, Outcome
 from inkport.benchmarks.run.request import DataInfo, ModelInfo, ReferenceInfo
+from inkport.compress.made_stages import Status
 from inkport.compress.measure import Judged, Standing
 from inkport.compress.recipe import MeasureRecipe
-from inkport.compress.run import Status
 from inkport.core.target import Precision
 
 
