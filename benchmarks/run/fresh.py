@@ -15,6 +15,7 @@ from statistics import median
 import numpy as np
 
 from inkport.benchmarks.run.latency import Clock, Image, clock_ns, run_ns
+from inkport.core.adapted import adapted
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.children import run_tied
 from inkport.core.config import parse_config, to_plain
@@ -138,7 +139,7 @@ def measure_ready(folder: Path, *, clock: Clock = clock_ns) -> Ready:
     imported, imported_mib = clock(), peak_mib(os.getpid())
     options = SessionOptions(threads=request.threads, extra=request.extra)
     before_open = clock()
-    session = runtime.open(artifact, device=request.device, options=options)
+    session = adapted(runtime.open(artifact, device=request.device, options=options), artifact.spec)
     opened, opened_mib = clock(), peak_mib(os.getpid())
     try:
         first_run = run_ns(session, [first], clock)

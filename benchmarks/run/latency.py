@@ -309,9 +309,9 @@ def host_times(lines: Sequence[Line], spec: RecogniserSpec, session: Session, be
     """Time ``prepare``, ``greedy`` and ``beam`` on ``lines``; the session makes the logits and is not timed."""
     prepare_ns, decode_ns, beam_ns = [], [], []
     for line in lines:
-        gray = line.gray()
+        pixels = line.pixels(spec.preprocess)
         start = time.perf_counter_ns()
-        image = prepare(gray, spec.preprocess)
+        image = prepare(pixels, spec.preprocess)
         prepare_ns.append(time.perf_counter_ns() - start)
         logits = session.run(image)[0]
         start = time.perf_counter_ns()

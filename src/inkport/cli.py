@@ -7,6 +7,7 @@ reported; 130 interrupted. ``inkport.core.errors`` has them.
 
 from __future__ import annotations
 
+import keyword
 import sys
 
 from cyclopts import App
@@ -31,6 +32,7 @@ COMMANDS = {
     "lm": "Build a character language model, choose its weights, measure its gain and cost.",
     "runtimes": "List what can run here, and why the rest cannot.",
     "export": "Make artifacts (ONNX, int8, OpenVINO) from trained weights.",
+    "import": "Bring a recogniser that inkport did not train, as an ONNX file.",
     "quantise": "Make int8 artifacts, find the operators that do harm, and undo what can be undone.",
     "average": "Average the weights of several rounds of training.",
     "grow": "Grow weights into a larger network, as the start of a training.",
@@ -43,7 +45,14 @@ COMMANDS = {
     "synth": "Render lines of text in handwriting fonts, to train on and to test with.",
     "frames": "Measure which lines have too few frames at candidate heights and strides.",
 }
-"""Commands and their summaries; ``name`` lives in ``inkport.commands.name``."""
+"""Commands and their summaries; ``name`` lives in ``inkport.commands.name``, see ``place_of``."""
+
+
+def place_of(command: str) -> str:
+    """Return where a command is, as MODULE:FUNCTION; a name that is a keyword of Python ends in an underscore there."""
+    name = f"{command}_" if keyword.iskeyword(command) else command
+    return f"inkport.commands.{name}:{name}"
+
 
 app = App(
     name="inkport",
@@ -54,7 +63,7 @@ app = App(
     help="Port a handwriting recogniser to every device, and prove that it still reads the same text.",
 )
 for _name, _summary in COMMANDS.items():
-    app.command(f"inkport.commands.{_name}:{_name}", name=_name, help=_summary)
+    app.command(place_of(_name), name=_name, help=_summary)
 
 
 def main() -> None:

@@ -10,12 +10,13 @@ from importlib import import_module
 import pytest
 from cyclopts import App
 
-from inkport.cli import COMMANDS, app
+from inkport.cli import COMMANDS, app, place_of
 
 
 def functions(name):
     """The functions behind a command, by the words that call them: one, or one per subcommand."""
-    found = getattr(import_module(f"inkport.commands.{name}"), name)
+    module, function = place_of(name).split(":")
+    found = getattr(import_module(module), function)
     if not isinstance(found, App):
         return {(name,): found}
     parts = [part for part in found if not part.startswith("-")]

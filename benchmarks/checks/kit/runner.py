@@ -106,7 +106,7 @@ class RuntimeReader:
             RuntimeExecutionError: If the runtime fails or returns something that breaks its contract.
         """
         gray = line.gray()
-        tensor = prepare(gray, self._spec.preprocess)
+        tensor = prepare(line.pixels(self._spec.preprocess), self._spec.preprocess)
         if (width := tensor.shape[3]) not in self._warm:
             self._session.run(tensor)
             self._warm.add(width)
@@ -192,7 +192,9 @@ class ChildReader:
         if self.start is KitStage.IMAGE:
             file.write_bytes(line.image if isinstance(line.image, bytes) else line.image.read_bytes())
             return {"file": str(file)}
-        values = line.gray() if self.start is KitStage.GRAY else prepare(line.gray(), self._preprocess)
+        values = (
+            line.gray() if self.start is KitStage.GRAY else prepare(line.pixels(self._preprocess), self._preprocess)
+        )
         write_tensor(file, values)
         return {"file": str(file), "shape": list(values.shape)}
 

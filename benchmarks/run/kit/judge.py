@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby, product
 
@@ -16,7 +16,8 @@ from inkport.benchmarks.run.kit.manifest import ORDER, KitLine, KitStage
 from inkport.benchmarks.run.kit.open import Kit, LineResult, Result
 from inkport.core.charset import BLANK, Charset
 from inkport.core.errors import ImageError, InkportError
-from inkport.core.preprocess import PreprocessSpec, prepare
+from inkport.core.preprocess import RESAMPLINGS, PreprocessSpec, Side, prepare
+from inkport.core.resampling import FOREIGN
 from inkport.core.runtime import contract_fault
 from inkport.core.target import Precision
 from inkport.lines.line import Line
@@ -85,10 +86,11 @@ def name_tensor_fault(found: Array, expected: Array, levels: float, *, gray: Arr
         return _shape_fault(found, expected)
     if not np.isfinite(found).all():
         return "holds NaN or infinity"
-    if distance(found, expected, scale=spec.std) <= levels:
+    scale = spec.largest_std
+    if distance(found, expected, scale=scale) <= levels:
         return None
     content = spec.content_width(*gray.shape)
-    if distance(found[..., :content], expected[..., :content], scale=spec.std) <= levels:
+    if spec.side is Side.RIGHT and distance(found[..., :content], expected[..., :content], scale=scale) <= levels:
         padding = float(found[..., content:].mean())
         return f"pads with {padding:.3g}, expected {float(expected[0, 0, 0, -1]):.3g}"
     mistakes: Mapping[str, Callable[[], Array]] = {
@@ -97,10 +99,13 @@ def name_tensor_fault(found: Array, expected: Array, levels: float, *, gray: Arr
         "is upside down": lambda: expected[:, :, ::-1],
         "lies at the right edge": lambda: np.roll(expected, expected.shape[3] - content, axis=3),
     }
+    if spec.resampling in FOREIGN:
+        others = (name for name in RESAMPLINGS if name != spec.resampling)
+        mistakes = {**{f"is resampled by {name}": _resampled_by(name, gray, spec) for name in others}, **mistakes}
     return (
-        _known(found, mistakes, levels, spec.std)
-        or _normalisation(found, expected, levels * LEVEL / spec.std)
-        or _difference(found, expected, levels, spec.std)
+        _known(found, mistakes, levels, scale)
+        or _normalisation(found, expected, levels * LEVEL / scale)
+        or _difference(found, expected, levels, scale)
     )
 
 
@@ -215,9 +220,13 @@ def _nearest(gray: Array, spec: PreprocessSpec, found: Array) -> Array:
 
 def _framed(content: Array, gray: Array, spec: PreprocessSpec) -> Array:
     """Pad and normalise an image of the right height."""
-    canvas = np.full((spec.height, spec.padded_width(*gray.shape)), spec.background, dtype=np.float32)
-    canvas[:, : content.shape[1]] = content
-    return ((canvas - np.float32(spec.mean)) / np.float32(spec.std))[None, None]
+    framed = spec.blank(spec.padded_width(*gray.shape))
+    framed[..., : content.shape[1]] = spec.normalise(np.repeat(content[None], spec.planes, axis=0))
+    return framed
+
+
+def _resampled_by(name: str, gray: Array, spec: PreprocessSpec) -> Callable[[], Array]:
+    return lambda: prepare(gray, replace(spec, resampling=name))
 
 
 ROUNDED_INPUT = 0.05
@@ -319,7 +328,7 @@ def _faults(
     if broken and not input_wrong:
         yield KitStage.LOGITS, broken
     elif golden and not input_wrong:
-        rounded = tensor is not None and _is_rounded(tensor, golden[KitStage.TENSOR], spec.preprocess.std)
+        rounded = tensor is not None and _is_rounded(tensor, golden[KitStage.TENSOR], spec.preprocess.largest_std)
         yield KitStage.LOGITS, name_fault(logits, golden[KitStage.LOGITS], _tolerance(kit, result, rounded=rounded))
     if found.text is not None and is_decodable(logits, spec.charset.size):
         yield KitStage.TEXT, name_text_fault(found.text, logits[0], spec.charset)

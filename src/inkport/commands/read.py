@@ -20,7 +20,7 @@ from inkport.core.console import json_for_stdout, results, results_only
 from inkport.core.ctc import Transcription
 from inkport.core.doubts import doubts
 from inkport.core.errors import ImageError, UsageError
-from inkport.core.image import MAX_PIXELS, load_gray
+from inkport.core.image import MAX_PIXELS, load_colour, load_gray
 from inkport.core.preprocess import prepare
 from inkport.core.recogniser import Recogniser
 from inkport.core.registry import choose_runtime, open_session, opens
@@ -104,7 +104,8 @@ def _prepare(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     gray = load_gray(path, max_pixels=max_pixels)
     try:
-        return gray, prepare(gray, spec.preprocess)
+        pixels = load_colour(path, max_pixels=max_pixels) if spec.preprocess.coloured else gray
+        return gray, prepare(pixels, spec.preprocess)
     except ImageError as error:
         raise ImageError(f"{path}: {error.message}", remedy=error.remedy) from error
 
@@ -112,7 +113,8 @@ def _prepare(
 def _record(path: Path, shape: tuple[int, ...], reading: Transcription, spec: RecogniserSpec) -> dict[str, Any]:
     """Return one image's entry of the JSON list; places are in pixels of the image, EXIF rotation applied."""
     height, width = shape
-    frame_px = spec.stride * width / spec.preprocess.content_width(height, width)
+    scale = width / spec.preprocess.content_width(height, width)
+    frame_px, left_px = spec.frame_px * scale, spec.preprocess.content_left(height, width) * scale
     symbols = [
         {
             "symbol": emission.symbol,
@@ -120,8 +122,8 @@ def _record(path: Path, shape: tuple[int, ...], reading: Transcription, spec: Re
             "gap": round(emission.gap, 6),
             "first_frame": emission.first_frame,
             "last_frame": emission.last_frame,
-            "x0_px": round(min(emission.first_frame * frame_px, width), 2),
-            "x1_px": round(min((emission.last_frame + 1) * frame_px, width), 2),
+            "x0_px": round(min(max(emission.first_frame * frame_px - left_px, 0), width), 2),
+            "x1_px": round(min(max((emission.last_frame + 1) * frame_px - left_px, 0), width), 2),
         }
         for emission in reading.emissions
     ]

@@ -1,4 +1,4 @@
-"""Opening image files as gray arrays, the same way for every caller.
+"""Opening image files as gray arrays, or as colours for recognisers that take them, the same way for every caller.
 
 Colour becomes gray by the ITU-R BT.601 luma that Pillow's ``convert("L")`` computes; transparent pixels are laid
 on white paper; 16-bit gray keeps its depth as float; EXIF rotation is applied. What has no defined white, or
@@ -11,6 +11,7 @@ import io
 import math
 import struct
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,7 @@ MAX_STRIPS = 100_000
 _RARE = (Jpeg2KImagePlugin.Jpeg2KImageFile, TiffImageFile, WebPImagePlugin.WebPImageFile)
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", *(str(plugin.format) for plugin in _RARE))
 """Formats that are opened. Pillow knows more, and runs Ghostscript for one of them (EPS)."""
+Pixels = npt.NDArray[np.float32]
 CROP = "pass the crop of one text line, saved again"
 SAVE_AS_PNG = "save it as an 8-bit gray or RGB PNG"
 _SIZ = b"\xff\x4f\xff\x51"
@@ -76,6 +78,23 @@ def load_gray(
         ImageError: If there is no such file, it is not one image, is damaged, has too many pixels, or has
             pixels whose white is not defined.
     """
+    return _load(source, name, max_pixels, _to_gray)
+
+
+def load_colour(
+    source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS
+) -> npt.NDArray[np.float32]:
+    """Decode an image file to red, green and blue; arguments and errors are those of ``load_gray``.
+
+    Returns:
+        float32 (h, w, 3), 0..1.
+    """
+    return _load(source, name, max_pixels, _to_colour)
+
+
+def _load(
+    source: Path | bytes, name: str | None, max_pixels: int, convert: Callable[[Image.Image, str], Pixels]
+) -> Pixels:
     label = name or (str(source) if isinstance(source, Path) else "image")
     most = PIXEL_BYTES * max_pixels + REST_BYTES
     data = _read(source, label, most) if isinstance(source, Path) else source
@@ -93,7 +112,7 @@ def load_gray(
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check_header(image, label, max_pixels)
                 image.load()
-                return _to_gray(ImageOps.exif_transpose(image), label)
+                return convert(ImageOps.exif_transpose(image), label)
         except ImageError:
             raise
         except UnidentifiedImageError as error:
@@ -163,18 +182,30 @@ def _tiff_fault(tags: ImageFileDirectory_v2, max_pixels: int) -> str | None:
     return f"{strips} strips or tiles, at most {MAX_STRIPS} are decoded" if strips > MAX_STRIPS else None
 
 
-def _to_gray(image: Image.Image, label: str) -> npt.NDArray[np.float32]:
+def _to_gray(image: Image.Image, label: str) -> Pixels:
     if image.mode.startswith("I"):
         return _deep_gray(image)
+    image = _in_mode(image, "L", label)
+    return np.asarray(image, dtype=np.float32) / np.float32(255)
+
+
+def _to_colour(image: Image.Image, label: str) -> Pixels:
+    if image.mode.startswith("I"):
+        return np.repeat(_deep_gray(image)[..., None], 3, axis=2)
+    image = _in_mode(image, "RGB", label)
+    return np.asarray(image, dtype=np.float32) / np.float32(255)
+
+
+def _in_mode(image: Image.Image, mode: str, label: str) -> Image.Image:
     try:
         if image.has_transparency_data:
             paper = Image.new("RGBA", image.size, "white")
             image = Image.alpha_composite(paper, image.convert("RGBA"))
-        if image.mode != "L":
-            image = image.convert("L") if image.mode == "1" else image.convert("RGB").convert("L")
+        if image.mode != mode:
+            image = image.convert(mode) if image.mode == "1" else image.convert("RGB").convert(mode)
     except ValueError as error:
         raise ImageError(f"{label}: pixels that cannot be turned gray ({error})", remedy=SAVE_AS_PNG) from error
-    return np.asarray(image, dtype=np.float32) / np.float32(255)
+    return image
 
 
 def _deep_gray(image: Image.Image) -> npt.NDArray[np.float32]:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.charset import normalise_text
-from inkport.core.image import load_gray
+from inkport.core.image import load_colour, load_gray
+from inkport.core.preprocess import PreprocessSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,3 +85,11 @@ class Line:
             ImageError: If the image is damaged; the line's id is named.
         """
         return load_gray(self.image, name=self.id)
+
+    def pixels(self, preprocess: PreprocessSpec) -> npt.NDArray[np.float32]:
+        """Return what ``prepare`` takes for a recogniser: gray, float32 (h, w), or colours (h, w, 3) if these matter.
+
+        Raises:
+            ImageError: If the image is damaged; the line's id is named.
+        """
+        return load_colour(self.image, name=self.id) if preprocess.coloured else self.gray()
