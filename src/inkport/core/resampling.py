@@ -54,11 +54,11 @@ def cv2_area(image: Pixels, height: int, width: int) -> Pixels:
     """Resample like ``cv2.resize(..., interpolation=cv2.INTER_AREA)``: means of areas, two taps where it enlarges."""
     if image.shape[:2] == (height, width):
         return image.copy()
-    vertical, horizontal = image.shape[0] / height, image.shape[1] / width
+    vertical, horizontal = _scale(image.shape[0], height), _scale(image.shape[1], width)
     if vertical < 1 or horizontal < 1:
         return _two_taps(image, _area_places(image.shape[0], height), _area_places(image.shape[1], width))
-    if vertical.is_integer() and horizontal.is_integer():
-        return _means(image, int(vertical), int(horizontal))
+    if image.shape[0] % height == 0 and image.shape[1] % width == 0:
+        return _means(image, image.shape[0] // height, image.shape[1] // width)
     columns = np.moveaxis(image.astype(np.float32), 1, 0)
     rows = np.moveaxis(_overlaps(columns, width), 0, 1)
     return _to_bytes(np.rint(_overlaps(rows, height)))
@@ -95,14 +95,19 @@ Places = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 """The first of two neighbours, not clipped, and the share of the second."""
 
 
+def _scale(source: int, target: int) -> float:
+    # OpenCV divides twice, which decides where a sample that lies on an edge falls.
+    return 1.0 / (target / source)
+
+
 def _linear_places(source: int, target: int) -> Places:
-    place = ((np.arange(target) + 0.5) * (source / target) - 0.5).astype(np.float32)
+    place = ((np.arange(target) + 0.5) * _scale(source, target) - 0.5).astype(np.float32)
     first = np.floor(place)
     return first.astype(np.int64), place - first
 
 
 def _area_places(source: int, target: int) -> Places:
-    scale, inverse = source / target, target / source
+    scale, inverse = _scale(source, target), target / source
     first = np.floor(np.arange(target) * scale)
     share = ((np.arange(target) + 1) - (first + 1) * inverse).astype(np.float32)
     return first.astype(np.int64), np.where(share <= 0, np.float32(0), share - np.floor(share))
@@ -175,7 +180,7 @@ def _means(image: Pixels, vertical: int, horizontal: int) -> Pixels:
 def _overlaps(samples: npt.NDArray[np.float32], target: int) -> npt.NDArray[np.float32]:
     """Mean of the samples that each target covers, by the share that lies inside (``computeResizeAreaTab``)."""
     source = len(samples)
-    scale = source / target
+    scale = _scale(source, target)
     out = np.zeros((target, *samples.shape[1:]), np.float32)
     for place in range(target):
         start, end = place * scale, (place + 1) * scale
