@@ -217,25 +217,39 @@ class _Search:
     def run(self, spec: RecogniserSpec) -> tuple[list[str], int]:
         """Return the settings that explain most, and how many lines still differ with all of them."""
         settings: list[str] = []
-        remaining = self.differing(spec)
+        remaining = self.differing(spec, len(self.lines))
         while remaining and len(settings) < MOST_ROUNDS:
-            best = min(self._tried(spec), key=lambda entry: entry[0], default=(remaining, "", spec))
-            if remaining - best[0] < max(1, WORTH * len(self.lines)):
+            found, name, other = self._best(spec, remaining)
+            if remaining - found < max(1, WORTH * len(self.lines)):
                 break
-            remaining, name, spec = best
+            remaining, spec = found, other
             settings.append(name)
         return settings, remaining
 
-    def differing(self, spec: RecogniserSpec) -> int:
-        return sum(_judge(expected, spec, self.network) is not None for expected in self.lines)
+    def differing(self, spec: RecogniserSpec, most: int) -> int:
+        """Return how many lines differ; no more are read once there are more than ``most``."""
+        count = 0
+        for expected in self.lines:
+            count += _judge(expected, spec, self.network) is not None
+            if count > most:
+                break
+        return count
 
-    def _tried(self, spec: RecogniserSpec) -> Iterator[tuple[int, str, RecogniserSpec]]:
-        for name, other in neighbours(spec):
+    def _best(self, spec: RecogniserSpec, remaining: int) -> tuple[int, str, RecogniserSpec]:
+        """Return the neighbour with which the fewest lines differ; the first one with none ends the search."""
+        best = (remaining, "", spec)
+        for name, other in self._tried(spec):
             self.progress(f"trying {name}")
-            yield self.differing(other), name, other
+            if (count := self.differing(other, best[0])) < best[0]:
+                best = (count, name, other)
+            if not count:
+                break
+        return best
+
+    def _tried(self, spec: RecogniserSpec) -> Iterator[tuple[str, RecogniserSpec]]:
+        yield from neighbours(spec)
         if (reordered := self._other_symbols(spec)) is not None:
-            self.progress("trying other symbols")
-            yield self.differing(reordered[1]), *reordered
+            yield reordered
 
     def _other_symbols(self, spec: RecogniserSpec) -> tuple[str, RecogniserSpec] | None:
         """Return the charset that the expected texts speak for, where they are as long as what was read."""

@@ -230,8 +230,9 @@ class _Examination:
         frames = prober.frames(width, axes)
         for key in ("gain", "offset", "stride"):
             self._settle(key, getattr(frames, key))
-        if not prober.ends.batch and not prober.takes_any_batch(width):
-            self._settle("batch", 1)
+        free = bool(prober.ends.batch) or prober.takes_any_batch(width)
+        self._settle("batch", prober.ends.batch if free else 1)
+        if not free:
             self.notes.append("several lines at once do not run, although its file leaves their number free")
         images = self._images(preprocess)
         self._settle("scores", prober.kind(axes, images).value)
@@ -281,7 +282,7 @@ class _Examination:
                 f"{key}={_text(told.value)} contradicts the network, which has {key}={_text(value)} when it is run",
                 remedy=f"pass --set {key}={_text(value)}, or leave it out",
             )
-        if told is None or told.origin is not Origin.SET:
+        if told is None or told.origin not in (Origin.SET, Origin.FILE):
             self.settings[key] = Setting(value, Origin.PROBED)
 
     def _images(self, preprocess: PreprocessSpec) -> list[npt.NDArray[np.float32]]:

@@ -69,7 +69,7 @@ def test_every_command_that_reads_lines_can_skip_those_that_cannot_be_used():
 
 def test_no_command_is_left_off_the_list(root):
     modules = {path.stem for path in (root / "src/inkport/commands").glob("*.py") if not path.stem.startswith("_")}
-    assert modules == set(COMMANDS)
+    assert {f"inkport.commands.{module}:{module}" for module in modules} == set(map(place_of, COMMANDS))
 
 
 @pytest.mark.parametrize("arguments", [["nosuch"], ["verify", "--nosuch"], ["read"]])

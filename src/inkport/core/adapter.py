@@ -63,13 +63,13 @@ def logits_of(found: Sequence[Any], spec: RecogniserSpec, lines: int) -> Array:
     if native is None or any(not isinstance(part, np.ndarray) or part.ndim != 3 for part in found):
         broken: Array = found[0]
         return broken
-    scores = np.concatenate([part.transpose(TO_NTC[native.axes]) for part in found])
+    scores: Array = np.concatenate([part.transpose(TO_NTC[native.axes]) for part in found])
     if native.batch:
         scores = scores[:lines]
     if scores.shape[2] <= native.blank:
         return scores
     if native.scores is Scores.PROBABILITIES:
-        scores = np.log(np.maximum(scores, SMALLEST))
+        scores = np.log(np.maximum(scores, np.float32(SMALLEST)))
     if native.blank:
         order = [native.blank, *(label for label in range(scores.shape[2]) if label != native.blank)]
         scores = scores[:, :, order]

@@ -113,7 +113,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Theirs:
         # Untrained networks say one and the same class to everything: every class is made as likely as the others,
         # and the blank the likeliest where there is no ink.
         heads = []
-        handle = network.head.register_forward_hook(lambda _, given, made: heads.append(made[:, 0]))
+        handle = network.head.register_forward_hook(lambda _net, _given, made: heads.append(made[:, 0]))
         for path in images:
             network(torch.from_numpy(prepare_as_theirs(path)))
         handle.remove()
