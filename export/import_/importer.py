@@ -65,8 +65,11 @@ class Import:
 
     @property
     def assumed(self) -> tuple[str, ...]:
-        """Settings that nobody gave and nothing told, as ``key=value``."""
-        return tuple(f"{k}={_text(s.value)}" for k, s in self.settings.items() if s.origin is Origin.ASSUMED)
+        """Settings that nobody gave and nothing told, as ``key=value``; those that change nothing are left out."""
+        idle = {"background", "repeat_edge"} if "pad_value" in self.settings else set()
+        return tuple(
+            f"{k}={_text(s.value)}" for k, s in self.settings.items() if s.origin is Origin.ASSUMED and k not in idle
+        )
 
     def record(self) -> dict[str, Any]:
         """Return what the provenance records."""
