@@ -69,7 +69,7 @@ def test_what_cannot_be_opened_says_why(arguments, error, says):
 
 def test_a_runtime_that_is_missing_says_how_to_get_it(monkeypatch):
     absent = Availability(ok=False, reason="onnxruntime is not installed", remedy="pip install 'inkport[ort]'")
-    monkeypatch.setattr("inkport.core.registry._probe", lambda _: absent)
+    monkeypatch.setattr("inkport.core.registry.probe_adapter", lambda _: absent)
     with pytest.raises(RuntimeUnavailableError, match="onnxruntime is not installed") as caught:
         inkport.load()
     assert "pip install" in caught.value.remedy
