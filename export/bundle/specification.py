@@ -27,7 +27,7 @@ def specification_text(artifact: Artifact, *, folder: str) -> str:
     if spec.schema > 1:
         raise SpecError(
             f"{artifact.path}: an imported recogniser, with settings that {folder} has no words for",
-            remedy="bundle a model that inkport trained; inkport read and the kit know imported ones",
+            remedy="take a model that was trained here",
         )
     if not preprocess.in_bytes:
         raise SpecError(

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from inkport.core.errors import SpecError
-from inkport.core.preprocess import RESAMPLINGS, Channels, Fit, PreprocessSpec, Rounding, Side
+from inkport.core.preprocess import RESAMPLINGS, PreprocessSpec
+from inkport.core.preprocess_settings import Channels, Fit, Rounding, Side
 from inkport.core.spec import RecogniserSpec
 
 

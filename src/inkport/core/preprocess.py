@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -29,8 +28,10 @@ import numpy.typing as npt
 
 from inkport.core.config import SPARSE
 from inkport.core.errors import ImageError, SpecError
+from inkport.core.preprocess_settings import Channels, Fit, Rounding, Side
 from inkport.core.resampling import FOREIGN
 from inkport.core.triangle import CHUNK, MOST_SAMPLES, resample_bytes
+from inkport.core.triangle_v1 import resample
 
 
 TRIANGLE_V1 = "triangle-v1"
@@ -46,52 +47,6 @@ MAX_INPUT_PIXELS = 8_000_000
 has 0.1 million."""
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 """A line image: gray (h, w), or red, green and blue (h, w, 3); uint8 0..255 or float32 0..1."""
-
-
-class Channels(StrEnum):
-    """What the channels of the input are."""
-
-    GRAY = "gray"
-    """One channel of gray."""
-    GRAY3 = "gray3"
-    """Gray in three equal channels."""
-    RGB = "rgb"
-    """Red, green, blue."""
-    BGR = "bgr"
-    """Blue, green, red, as OpenCV reads files."""
-
-
-class Rounding(StrEnum):
-    """How a width in pixels becomes a whole number."""
-
-    ROUND = "round"
-    """To the nearest, half up, without rounding errors."""
-    FLOOR = "floor"
-    """Down, from the float64 that height * (width / height) gives."""
-    CEIL = "ceil"
-    """Up, from the same."""
-
-
-class Fit(StrEnum):
-    """How an image fits into the input."""
-
-    KEEP = "keep"
-    """In its aspect ratio; one that is wider than ``max_width`` is refused."""
-    SQUEEZE = "squeeze"
-    """In its aspect ratio, but squeezed to ``max_width`` where it would be wider."""
-    STRETCH = "stretch"
-    """Stretched or squeezed to ``max_width``, always."""
-    CONTAIN = "contain"
-    """In its aspect ratio; one that would be wider than ``max_width`` gets less height instead, and padding below."""
-
-
-class Side(StrEnum):
-    """Where the padding goes."""
-
-    RIGHT = "right"
-    LEFT = "left"
-    BOTH = "both"
-    """Half of it on each side, the odd column on the right."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,53 +213,6 @@ class PreprocessSpec:
             return max(1, (2 * width * self.height + height) // (2 * height))
         scaled = self.height * (width / height)
         return max(1, math.floor(scaled) if rounding is Rounding.FLOOR else math.ceil(scaled))
-
-
-def triangle_taps(source: int, target: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return the entries that are not zero in the matrix that resamples ``source`` samples to ``target``.
-
-    Row ``j`` of the matrix holds ``weights[j, k]`` in column ``first[j] + k``, wherever that column exists.
-
-    Returns:
-        ``indices`` int64 (target, taps), clipped to ``0 .. source - 1``, and ``weights`` float32 (target, taps),
-        0 where an index was clipped; each row of weights sums to 1 up to float32 rounding.
-
-    Source:
-        The triangle ("bilinear") filter with support scaled by the reduction, as in Pillow's
-        ``Resample.c`` (``precompute_coeffs``); pixel centres lie at half-integers.
-    """
-    scale = source / target
-    support = max(scale, 1.0)
-    centres = ((np.arange(target) + 0.5) * scale)[:, None]
-    first = np.floor(centres - support - 0.5).astype(np.int64) + 1
-    columns = first + np.arange(math.ceil(2 * support))
-    weights = np.maximum(0.0, 1.0 - np.abs(columns + 0.5 - centres) / support)
-    weights[(columns < 0) | (columns >= source)] = 0.0
-    weights /= weights.sum(axis=1, keepdims=True)
-    return columns.clip(0, source - 1), weights.astype(np.float32)
-
-
-def resample(image: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArray[np.float32]:
-    """Resample float32 (h, w) to (``height``, ``width``) with the triangle filter.
-
-    A row of either matrix has a handful of entries that are not zero, so they are applied tap by tap: a
-    fraction of the matrix products' time, and float32 sums in an order that no BLAS library chooses.
-    """
-    rows = _resample_rows(image, height)
-    return np.ascontiguousarray(_resample_rows(np.ascontiguousarray(rows.T), width).T)
-
-
-def _resample_rows(image: npt.NDArray[np.float32], target: int) -> npt.NDArray[np.float32]:
-    indices, weights = triangle_taps(image.shape[0], target)
-    out = image[indices[:, 0]]
-    out *= weights[:, :1]
-    # One buffer for all taps: arrays of this size cost more to allocate than to fill.
-    part = np.empty_like(out)
-    for tap in range(1, indices.shape[1]):
-        image.take(indices[:, tap], axis=0, out=part, mode="clip")
-        part *= weights[:, tap, None]
-        out += part
-    return out
 
 
 def prepare(image: Image, spec: PreprocessSpec) -> npt.NDArray[np.float32]:

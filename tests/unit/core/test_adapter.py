@@ -10,7 +10,8 @@ import pytest
 from inkport.core.adapted import AdaptedSession, adapted
 from inkport.core.charset import Charset
 from inkport.core.errors import RuntimeExecutionError
-from inkport.core.preprocess import Channels, PreprocessSpec
+from inkport.core.preprocess import PreprocessSpec
+from inkport.core.preprocess_settings import Channels
 from inkport.core.runtime import CheckedSession
 from inkport.core.spec import Axes, Dtype, Layout, NativeSpec, RecogniserSpec, Scores
 

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from inkport.core.errors import ImageError
-from inkport.core.preprocess import Channels, Fit, PreprocessSpec, Rounding, Side, prepare
+from inkport.core.preprocess import PreprocessSpec, prepare
+from inkport.core.preprocess_settings import Channels, Fit, Rounding, Side
 from inkport.lines.line import Line
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from inkport.core.errors import ImageError, SpecMismatchError, UsageError
-from inkport.core.preprocess import Channels, PreprocessSpec, Side, prepare
+from inkport.core.preprocess import PreprocessSpec, prepare
+from inkport.core.preprocess_settings import Channels, Side
 from inkport.core.recogniser import Recogniser
 
 

@@ -10,7 +10,8 @@ import pytest
 from inkport.core.artifact import SIDECAR, Provenance, bundle_folder, load_artifact, new_artifact
 from inkport.core.charset import Charset
 from inkport.core.errors import SpecError
-from inkport.core.preprocess import Channels, Fit, PreprocessSpec
+from inkport.core.preprocess import PreprocessSpec
+from inkport.core.preprocess_settings import Channels, Fit
 from inkport.core.spec import Axes, NativeSpec, RecogniserSpec, Scores
 from inkport.core.target import Precision
 
