@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test site mutants campaign check-full release-check release
+.PHONY: demo test site mutants campaign foreign check-full release-check release
 
 # Prove the shipped model on the shipped lines in every runtime, and print the table.
 demo: .venv/.demo
@@ -24,14 +24,21 @@ site: .venv/.test
 
 # All that there is to check without new weights: `make test`, then what takes half an hour each. Each says how far it is.
 check-full:
-	@echo "check-full, 1 of 4: make test"
+	@echo "check-full, 1 of 5: make test"
 	@$(MAKE) test
-	@echo "check-full, 2 of 4: bundles, built as their READMEs say, on all sample lines"
+	@echo "check-full, 2 of 5: bundles, built as their READMEs say, on all sample lines"
 	@$(BIN)/pytest tests/embed
-	@echo "check-full, 3 of 4: make mutants, 300 faults one at a time"
+	@echo "check-full, 3 of 5: make mutants, 300 faults one at a time"
 	@$(MAKE) mutants
-	@echo "check-full, 4 of 4: make campaign"
+	@echo "check-full, 4 of 5: make campaign"
 	@$(MAKE) campaign
+	@echo "check-full, 5 of 5: make foreign, PP-OCRv6 against RapidOCR"
+	@$(MAKE) foreign
+
+# A recogniser of somebody else's, imported, reads what its own pipeline reads. LINES: line sets, the shipped samples if
+# left out.
+foreign: .venv/.foreign
+	$(BIN)/python scripts/import_ppocr.py $(or $(LINES),benchmarks/samples/lines.tsv)
 
 # Small faults planted in the modules that measure and decide: nine of ten must make a test fail, and the rest be explained.
 mutants: .venv/.mutation
@@ -67,7 +74,11 @@ release: .venv/.test
 	@touch $@
 
 .venv/.test: .venv/.demo
-	$(BIN)/pip install --quiet --quiet --editable '.[export,nncf,coreml,litert-export,executorch,ncnn-export,train,prune,render,loadgen]' --group test --group lint --group docs
+	$(BIN)/pip install --quiet --quiet --editable '.[export,import,nncf,coreml,litert-export,executorch,ncnn-export,train,prune,render,loadgen]' --group test --group lint --group docs
+	@touch $@
+
+.venv/.foreign: .venv/.test
+	$(BIN)/pip install --quiet --quiet rapidocr==3.10.0
 	@touch $@
 
 .venv/.mutation: .venv/.test

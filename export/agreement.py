@@ -51,8 +51,7 @@ def require_agreement(
     multiples = rng.integers(pre.min_width // pre.width_multiple, min(pre.max_width, 512) // pre.width_multiple, 3)
     widths = widths or (pre.min_width, *(int(m) * pre.width_multiple for m in multiples))
     for batch, width in zip(cycle((1, 1, 2, 3)), widths):
-        noise = rng.random((batch, 1, pre.height, width), dtype=np.float32)
-        images = (noise - np.float32(pre.mean)) / np.float32(pre.std)
+        images = pre.normalise(rng.random((batch, pre.planes, pre.height, width), dtype=np.float32))
         want, got = expected(images), found(images)
         if want.shape != got.shape:
             raise ExportError(f"{stage}: logits have shape {got.shape}, the source gives {want.shape}")

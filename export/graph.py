@@ -11,7 +11,14 @@ import numpy.typing as npt
 from inkport.core.onnx_metadata import ONNX_BYTES, without_metadata
 from inkport.core.reading import read_bytes
 from inkport.core.spec import RecogniserSpec
-from inkport.export.agreement import Forward
+from inkport.export.agreement import Forward, require_agreement
+from inkport.runtimes.onnx_graph import load_onnx
+
+
+LEAST_OPSET = 13
+"""From here on ONNX has weights quantized per output channel (``DequantizeLinear``'s axis)."""
+RAISED_OPSET = 17
+"""What older files are raised to: every runtime here knows it."""
 
 
 def portable_bytes(model: Any) -> bytes:
@@ -45,6 +52,37 @@ def bare_onnx(path: Path) -> bytes:
         ArtifactCorruptError: If it is no ONNX file.
     """
     return without_metadata(read_bytes(path, limit=ONNX_BYTES), where=str(path))
+
+
+def load_raised(path: Path, spec: RecogniserSpec, *, stage: str) -> Any:
+    """Return the model in an ONNX file, raised to a later opset where its own cannot express int8; the file stays.
+
+    Names of tensors stay as well. That the raised model computes the same is checked.
+
+    Args:
+        path: The file.
+        spec: The recogniser.
+        stage: Name of the exporter, for the error.
+
+    Raises:
+        ArtifactCorruptError: If the file cannot be read.
+        ExportError: If the raised model's logits differ.
+    """
+    from onnx import version_converter
+
+    model = load_onnx(path)
+    opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
+    if opset >= LEAST_OPSET:
+        return model
+    raised = version_converter.convert_version(model, RAISED_OPSET)
+    require_agreement(
+        stage,
+        spec,
+        onnx_forward(path, spec),
+        onnx_forward(raised.SerializeToString(), spec),
+        widths=[spec.preprocess.min_width],
+    )
+    return raised
 
 
 def onnx_forward(model: bytes | Path, spec: RecogniserSpec) -> Forward:

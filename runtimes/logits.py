@@ -177,7 +177,7 @@ def sample_images(spec: PreprocessSpec, width: int, *, lines: int = LINES, seed:
         seed: The same seed gives the same images.
 
     Returns:
-        float32 (lines, 1, spec.height, width).
+        float32 (lines, spec.planes, spec.height, width).
     """
     rng = np.random.default_rng(seed)
     gray = np.full((lines, spec.height, width), spec.background, dtype=np.float32)
@@ -187,4 +187,4 @@ def sample_images(spec: PreprocessSpec, width: int, *, lines: int = LINES, seed:
         middle = spec.height * (0.5 + 0.3 * np.sin(np.cumsum(rng.uniform(0.1, 1.2, written))))
         ink = np.exp(-(((rows - middle) / rng.uniform(1.5, 3.0)) ** 2)) * (rng.random(written) > 0.15)
         line[:, :written] *= 1 - 0.9 * ink
-    return ((gray - np.float32(spec.mean)) / np.float32(spec.std))[:, None]
+    return spec.normalise(np.repeat(gray[:, None], spec.planes, axis=1))

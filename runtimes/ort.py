@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.adapter import feed
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError
 from inkport.core.runtime import Availability, Intermediate, Placement, SessionOptions
@@ -96,7 +97,7 @@ class _OrtSession:
         import onnxruntime as ort
 
         pre = self._artifact.spec.preprocess
-        image = np.zeros((1, 1, pre.height, pre.min_width), dtype=np.float32)
+        image = feed(np.zeros((1, pre.planes, pre.height, pre.min_width), dtype=np.float32), self._artifact.spec)[0]
         settings = session_settings(ort, self._device, self._threads)
         return read_placement(ort, self._artifact.file(".onnx"), settings, self._providers, image)
 

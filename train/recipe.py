@@ -15,6 +15,7 @@ from inkport.core.config import parse_config, require_seed, to_plain
 from inkport.core.documents import read_toml
 from inkport.core.errors import RecipeError
 from inkport.core.preprocess import PreprocessSpec
+from inkport.core.spec import SCHEMA_1
 from inkport.lines.problem import Problem
 from inkport.train.overrides import merge
 from inkport.train.recipe_sections import ConsistencyRecipe, ContextRecipe, DistilRecipe, QatRecipe
@@ -263,6 +264,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         require_seed(self.seed)
+        _check_preprocess(self.preprocess)
         if self.validate_every < 1 or self.checkpoint_every < 1:
             raise RecipeError(
                 f"validate_every and checkpoint_every must be at least 1, found {self.validate_every} "
@@ -300,6 +302,16 @@ class Recipe:
     def digest(self) -> str:
         """SHA-256 (hex) of every setting, so that a checkpoint is never resumed under another recipe."""
         return digest_settings(self)
+
+
+def _check_preprocess(preprocess: PreprocessSpec) -> None:
+    """Refuse what only imported recognisers have: training reads gray lines that are padded at the right.
+
+    Raises:
+        RecipeError: If a setting is one of theirs.
+    """
+    if theirs := sorted(to_plain(preprocess).keys() - SCHEMA_1):
+        raise RecipeError(f"preprocess.{theirs[0]}: our own networks have no such setting", remedy="leave it out")
 
 
 def load_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:

@@ -16,6 +16,7 @@ from statistics import median
 import numpy as np
 
 from inkport.benchmarks.run.latency import Clock, Image, clock_ns, run_ns
+from inkport.core.adapted import adapted
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.children import name_signal, run_tied
 from inkport.core.config import parse_config, to_plain
@@ -144,7 +145,7 @@ def measure_ready(folder: Path, *, clock: Clock = clock_ns) -> Ready:
     imported, imported_mib = clock(), peak_mib(os.getpid())
     watch()
     before_open = clock()
-    session = runtime.open(artifact, device=request.device, options=options)
+    session = adapted(runtime.open(artifact, device=request.device, options=options), artifact.spec)
     opened, opened_mib = clock(), peak_mib(os.getpid())
     try:
         watch()

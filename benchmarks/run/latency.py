@@ -321,7 +321,7 @@ def host_times(lines: Sequence[Line], spec: RecogniserSpec, session: Session, be
     """Time ``prepare``, ``greedy`` and ``beam`` on ``lines``; the session makes the logits and is not timed."""
     prepare_ns, decode_ns, beam_ns = [], [], []
     for line in lines:
-        pixels = line.pixels()
+        pixels = line.pixels(spec.preprocess)
         start = time.perf_counter_ns()
         image = prepare(pixels, spec.preprocess)
         prepare_ns.append(time.perf_counter_ns() - start)

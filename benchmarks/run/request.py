@@ -236,7 +236,7 @@ def describe_model(model: Artifact) -> ModelInfo:
         version=model.spec.version,
         charset_sha256=model.spec.charset.digest,
         height=model.spec.preprocess.height,
-        stride=model.spec.stride,
+        stride=max(1, round(model.spec.frame_px)),
         artifact=ArtifactInfo.of(model),
     )
 

@@ -24,6 +24,7 @@ from inkport.benchmarks.run.noise import Noise
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.record import ArtifactInfo, Outcome, Proof, TargetRecord
 from inkport.benchmarks.run.request import Provide, Request, VerifyOptions
+from inkport.core.adapted import adapted
 from inkport.core.artifact import Artifact
 from inkport.core.ctc import Decode, Transcription, greedy
 from inkport.core.errors import RuntimeUnavailableError, UsageError, failure_of, is_refusal
@@ -175,7 +176,8 @@ def open_target(
         progress(f"{target.name}: opening")
         options = session_options(target, threads)
         if timed:
-            run.session = load_runtime(target.runtime).open(run.artifact, device=target.device, options=options)
+            session = load_runtime(target.runtime).open(run.artifact, device=target.device, options=options)
+            run.session = adapted(session, run.artifact.spec)
         else:
             run.session = open_session(run.artifact, runtime=target.runtime, device=target.device, options=options)
     except BaseException as error:  # noqa: BLE001
@@ -317,7 +319,9 @@ def _open(target: Target, artifact: Artifact, options: VerifyOptions, image: Ima
     # The runtime itself, without the checks around its sessions: they are not what is timed.
     runtime = load_runtime(target.runtime)
     settings = session_options(target, options.threads)
-    return cold_start(lambda: runtime.open(artifact, device=target.device, options=settings), image)
+    return cold_start(
+        lambda: adapted(runtime.open(artifact, device=target.device, options=settings), artifact.spec), image
+    )
 
 
 def _middle(inputs: Sequence[Image]) -> Image:

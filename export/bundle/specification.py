@@ -20,9 +20,15 @@ def specification_text(artifact: Artifact, *, folder: str) -> str:
         folder: Name of its folder in the bundle.
 
     Raises:
-        SpecError: If its images are not prepared in bytes, so that no two platforms have the same ones.
+        SpecError: If its images are not prepared in bytes, so that no two platforms have the same ones, or it was
+            imported: headers and modules know our own recognisers.
     """
     spec, preprocess = artifact.spec, artifact.spec.preprocess
+    if spec.schema > 1:
+        raise SpecError(
+            f"{artifact.path}: an imported recogniser, with settings that {folder} has no words for",
+            remedy="take a model that was trained here",
+        )
     if not preprocess.in_bytes:
         raise SpecError(
             f"{artifact.path}: its images are prepared by {preprocess.resampling}, in floats that no other language "

@@ -66,8 +66,8 @@ def _require_room(model: Any, preprocess: PreprocessSpec) -> None:
     The comparison of logits alone would not see it: where ONNX Runtime's CPU provider has no fp16 kernel it computes
     in fp32 and keeps its results so, but a GPU does not.
     """
-    noise = np.random.default_rng(0).random((1, 1, preprocess.height, preprocess.min_width), dtype=np.float32)
-    image = (noise - np.float32(preprocess.mean)) / np.float32(preprocess.std)
+    shape = (1, preprocess.planes, preprocess.height, preprocess.min_width)
+    image = preprocess.normalise(np.random.default_rng(0).random(shape, dtype=np.float32))
     ranges = activation_ranges(model, SUMS, [image], method=Ranges.MIN_MAX, percentile=100.0)
     name, largest = max(((n, max(-low, high)) for n, (low, high) in ranges.items()), key=lambda item: item[1])
     if not largest * HEADROOM <= LARGEST:

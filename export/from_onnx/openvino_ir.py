@@ -32,6 +32,9 @@ def openvino_from_onnx(source: Artifact, out: Path) -> Artifact:
     try:
         # Not convert_model: its result has other bytes every time.
         model = ov.Core().read_model(bare_onnx(path))
+        if len(model.outputs) != 1:
+            # The session takes the first, which need not be the one that the specification names.
+            raise ExportError(f"{STAGE}: {path}: the graph has {len(model.outputs)} outputs, expected the scores alone")
         name_operations(model)
         run_openvino = openvino_forward(model)
     except (RuntimeError, ArtifactCorruptError) as error:

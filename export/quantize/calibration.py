@@ -67,7 +67,7 @@ def choose_calibration(
         if len(chosen) == count:
             break
         try:
-            inputs.append(prepare(line.pixels(), preprocess))
+            inputs.append(prepare(line.pixels(preprocess), preprocess))
         except ImageError as error:
             if not skip_bad_images:
                 raise LineDataError(

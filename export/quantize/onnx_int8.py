@@ -20,7 +20,7 @@ from inkport.core.config import to_plain
 from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.scratch import scratch
 from inkport.core.target import Precision
-from inkport.export.graph import onnx_forward, portable_bytes
+from inkport.export.graph import load_raised, onnx_forward, portable_bytes
 from inkport.export.quantize.calibration import (
     LEARNED,
     CalibrationSet,
@@ -31,7 +31,6 @@ from inkport.export.quantize.calibration import (
 from inkport.export.quantize.ranges import Ranges, activation_ranges
 from inkport.export.quiet_converter import failing
 from inkport.export.record import derived_artifact
-from inkport.runtimes.onnx_graph import load_onnx
 
 
 STAGE = "int8_onnx_from_onnx"
@@ -97,7 +96,7 @@ def measure_ranges(source: Artifact, calibration: CalibrationSet, options: Int8O
     of what is quantized.
     """
     return activation_ranges(
-        load_onnx(source.file(".onnx")),
+        load_raised(source.file(".onnx"), source.spec, stage=STAGE),
         OPERATORS,
         calibration.inputs,
         method=options.ranges,
@@ -138,7 +137,8 @@ def int8_onnx_from_onnx(
         raise ExportRequestError(f"{STAGE}: {path}: neither lines nor learned ranges", remedy="pass calibration lines")
     with failing(STAGE, path, ours=ExportError):
         ranges = ranges or measure_ranges(source, calibration, options)
-        data = portable_bytes(_quantized(path, source.spec.input.name, calibration.inputs, options, ranges))
+        model = load_raised(path, source.spec, stage=STAGE)
+        data = portable_bytes(_quantized(model, source.spec.input.name, calibration.inputs, options, ranges))
         onnx_forward(data, source.spec)
     with derived_artifact(
         out,
@@ -155,7 +155,7 @@ def int8_onnx_from_onnx(
 
 
 def _quantized(
-    path: Path,
+    model: Any,
     input_name: str,
     inputs: Sequence[npt.NDArray[np.float32]],
     options: Int8Options,
@@ -165,9 +165,9 @@ def _quantized(
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    model = load_onnx(path)
     with scratch("int8") as folder:
-        shaped, quantized = folder / "shaped.onnx", folder / "int8.onnx"
+        path, shaped, quantized = (folder / name for name in ("fp32.onnx", "shaped.onnx", "int8.onnx"))
+        onnx.save(model, path)
         # Its symbolic shape inference cannot follow the graphs of torch's exporter.
         quant_pre_process(path, shaped, skip_symbolic_shape=True, skip_optimization=True)
         quantize_static(
@@ -194,7 +194,7 @@ def _quantized(
         made = onnx.load(quantized)
     rounded = [node.input[0] for node in made.graph.node if node.op_type == "QuantizeLinear"]
     if missing := [name for name in rounded if name not in ranges]:
-        raise ExportError(f"{STAGE}: {path}: no range for {', '.join(missing)}, which would be quantized")
+        raise ExportError(f"{STAGE}: no range for {', '.join(missing)}, which would be quantized")
     return made
 
 

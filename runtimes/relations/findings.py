@@ -67,12 +67,10 @@ class Subject:
             yield session
 
     def fit(self, image: Array, width: int) -> Array:
-        """Cut an image (1, 1, h, w) to ``width`` columns, or pad it with the background."""
+        """Cut an image (1, c, h, w) to ``width`` columns, or pad it with the background."""
         if image.shape[3] >= width:
             return np.ascontiguousarray(image[..., :width])
-        pre = self.spec.preprocess
-        paper = (np.float32(pre.background) - np.float32(pre.mean)) / np.float32(pre.std)
-        padded = np.full((*image.shape[:3], width), paper, dtype=np.float32)
+        padded = self.spec.preprocess.blank(width)
         padded[..., : image.shape[3]] = image
         return padded
 

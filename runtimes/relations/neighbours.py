@@ -136,7 +136,7 @@ def _neighbours(subject: Subject, samples: Sequence[Sample]) -> Findings:
         for line, sample in enumerate(samples):
             blank = subject.fit(sample.image[..., :0], sample.width)
             other = subject.fit(samples[(line + 1) % len(samples)].image, sample.width)
-            noise = ((rng.random(sample.image.shape) - pre.mean) / pre.std).astype(np.float32)
+            noise = pre.normalise(rng.random(sample.image.shape).astype(np.float32))
             alone = findings.run(session, np.concatenate([sample.image, blank]), line=line, case="beside blank paper")
             for name, neighbour in (("noise", noise), ("another line", other)):
                 case = f"beside {name}, compared with beside blank paper"

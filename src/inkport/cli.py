@@ -41,6 +41,7 @@ COMMANDS = {
     "runtimes": "List what can run here, and why the rest cannot.",
     "export": "Make artifacts (ONNX, int8, OpenVINO) from trained weights.",
     "bundle": "Write all that an application needs of a model into one folder.",
+    "import": "Bring a recogniser that inkport did not train, as an ONNX file.",
     "quantize": "Make int8 artifacts, find the operators that int8 harms, and correct the bias of the blank.",
     "compress": "Make smaller and faster models by a recipe, and find those worth having.",
     "prune": "Remove channels, heads, hidden units and blocks from trained weights.",

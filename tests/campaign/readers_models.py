@@ -197,7 +197,49 @@ def read_engine_binding(folder: Path) -> object:
     return str(EngineBinding.of(load_artifact(vouch(folder))))
 
 
+def read_foreign(folder: Path) -> object:
+    """Import an ONNX file, with a charset of its own."""
+    from inkport.export.import_.importer import examine, write_import
+    from inkport.export.import_.settings import parse_settings
+
+    (folder / "symbols.txt").write_text("a\nb\nc\nd\ne\n\n \n", encoding="utf-8")
+    given = parse_settings(["width_multiple=16", "max_width=256", "blank=0"])
+    found = examine(folder / "model.onnx", charset=folder / "symbols.txt", given=given)
+    return write_import(found, folder / "imported").digest
+
+
+def read_configuration(folder: Path) -> object:
+    """Read what lies beside somebody's model: docTR's config.json, or PaddleOCR's inference.yml."""
+    from inkport.export.import_.folder import find_model
+
+    (folder / "model.onnx").touch()
+    found = find_model(folder)
+    return found.settings, found.symbols
+
+
+def read_charset(folder: Path) -> object:
+    """Read a file of symbols."""
+    from inkport.export.import_.symbols import charset_for, read_symbols
+
+    (file,) = (path for path in folder.iterdir() if path.suffix in {".txt", ".json"})
+    found = read_symbols(file)
+    return charset_for(found, len(found.symbols) + 1, blank=-1, space=None)
+
+
+def read_expected(folder: Path) -> object:
+    """Read what another pipeline made of lines."""
+    from inkport.export.import_.expect import read_expectations
+    from inkport.lines.line import Line
+
+    (file,) = (path for path in folder.iterdir() if path.suffix in {".tsv", ".npz"})
+    return read_expectations(file, [Line(id=f"line{number}", image=b"", text="") for number in range(3)])
+
+
 MODEL_READERS = (
+    Reader(name="foreign-onnx", modules=("export.import_.onnx_file", "export.import_.importer"), read=read_foreign),
+    Reader(name="model-configuration", modules=("export.import_.folder",), read=read_configuration),
+    Reader(name="symbols-file", modules=("export.import_.symbols",), read=read_charset),
+    Reader(name="expectations", modules=("export.import_.expect",), read=read_expected),
     Reader(name="artifact", modules=("core.artifact",), read=read_artifact),
     Reader(
         name="onnx",

@@ -63,8 +63,29 @@ def main(root: Path) -> None:
     reports(store)
     own_files(store)
     models(store)
+    foreign_models(store)
     kits(store)
     datasets.make(store)
+
+
+def foreign_models(store: Store) -> None:
+    """Write what a model of somebody else's comes with."""
+    folder = store.new("foreign-onnx")
+    artifact = onnx_artifact(folder / "artifact")
+    shutil.copy(artifact.file(".onnx"), folder / "model.onnx")
+    shutil.rmtree(folder / "artifact")
+    doctr = {"mean": [0.6, 0.6, 0.6], "std": [0.2, 0.3, 0.2], "input_shape": [3, 32, 128], "vocab": "abcdé"}
+    store.put("model-configuration", "config.json", json.dumps(doctr))
+    store.put(
+        "model-configuration",
+        "inference.yml",
+        "PreProcess:\n  transform_ops:\n  - RecResizeImg:\n      image_shape: [3, 48, 320]\n"
+        "PostProcess:\n  name: CTCLabelDecode\n  character_dict:\n  - a\n  - 'b'\n  - 1\n",
+    )
+    store.put("symbols-file", "symbols.txt", "a\nb\n \nth\n")
+    store.put("symbols-file", "symbols.json", json.dumps(["a", "", "th"]))
+    store.put("expectations", "readings.tsv", "id\ttext\nline0\tabc\nline1\tde f\n")
+    np.savez(store.new("expectations") / "scores.npz", line0=np.zeros((3, 4), np.float32))
 
 
 def tables(store: Store) -> None:

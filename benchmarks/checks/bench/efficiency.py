@@ -30,15 +30,16 @@ class Operations:
     """Numbers that those operators read and write, weights included, as if each went through memory once."""
 
 
-def count_operations(model: Path, *, height: int, width: int) -> Operations:
+def count_operations(model: Path, *, height: int, width: int, planes: int = 1) -> Operations:
     """Count what a line of ``width`` pixels takes.
 
     Only the operators that multiply matrices count; what is done element by element fits between them.
 
     Args:
-        model: An ONNX file in floating point, whose only input is (n, 1, h, w).
+        model: An ONNX file in floating point, whose only input is (n, planes, h, w).
         height: Height of the input, in pixels.
         width: Width of the input, in pixels.
+        planes: Channels of the input.
 
     Raises:
         ArtifactCorruptError: If the file cannot be read.
@@ -49,7 +50,8 @@ def count_operations(model: Path, *, height: int, width: int) -> Operations:
 
     graph = load_onnx(model, values=False)
     try:
-        for dimension, size in zip(graph.graph.input[0].type.tensor_type.shape.dim, (1, 1, height, width), strict=True):
+        axes = graph.graph.input[0].type.tensor_type.shape.dim
+        for dimension, size in zip(axes, (1, planes, height, width), strict=True):
             dimension.Clear()
             dimension.dim_value = size
         inferred = onnx.shape_inference.infer_shapes(graph, strict_mode=True, data_prop=True).graph
@@ -140,8 +142,8 @@ def operations_at(widths: Sequence[int], provide: Provide) -> dict[int, Operatio
     """
     try:
         artifact = provide(Target(name="operations", runtime="onnxruntime", precision=Precision.FP32))
-        height = artifact.spec.preprocess.height
-        return {w: count_operations(Path(artifact.file(".onnx")), height=height, width=w) for w in sorted(set(widths))}
+        pre, file = artifact.spec.preprocess, Path(artifact.file(".onnx"))
+        return {w: count_operations(file, height=pre.height, width=w, planes=pre.planes) for w in sorted(set(widths))}
     except (InkportError, ModuleNotFoundError):
         return {}
 

@@ -28,6 +28,7 @@ from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.record import ArtifactInfo, Outcome, TargetRecord
 from inkport.benchmarks.run.request import describe_data, describe_model
+from inkport.core.adapter import feed
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeExecutionError, UsageError
 from inkport.core.registry import load_runtime, open_session, probe
@@ -113,11 +114,14 @@ def open_target(target: DebugTarget, images: npt.NDArray[np.float32]) -> Opened:
                 f"{target.label}: {target.runtime} does not tell what it computes on the way",
                 remedy="debug torch, onnxruntime, openvino, coreml-mil or onnx-reference",
             )
-        lent = lend(images)
+        native = feed(images, target.artifact.spec)[0]
+        lent = lend(native)
         trace = Side(label=target.label, precision=target.artifact.precision, trace=session.intermediates(lent))
-        check_returned(lent, images, label=target.label)
+        check_returned(lent, native, label=target.label)
         try:
-            logits = checked.run(images)
+            checked.run(images)
+            # What the trace ends with is what the network itself returns.
+            logits = checked.session.run(lend(native))
         except RuntimeExecutionError as error:
             logits, note = None, note or f"its session fails: {_first_line(error.message)}"
     version = availability(target.runtime).version
@@ -159,9 +163,10 @@ def debug_targets(
     Raises:
         InkportError: If a target cannot be opened or traced.
     """
-    ((line,), (images,)) = audit.lines, audit.inputs
+    ((line,), (prepared,)) = audit.lines, audit.inputs
+    images = feed(prepared, graph.spec)[0]
     environment, meaning = read_environment(threads=1), Graph(graph.file(".onnx"))
-    opened = (open_target(targets[0], images), open_target(targets[1], images))
+    opened = (open_target(targets[0], prepared), open_target(targets[1], prepared))
     comparison = compare_traces(meaning, images, (opened[0].trace, opened[1].trace))
     divergences = []
     for index, finding in enumerate(comparison.divergences):
@@ -171,7 +176,7 @@ def debug_targets(
             written = write_reproduction(finding, owner.session, out)
         divergences.append(divergence_record(finding, written))
     found = Divergences(
-        width=images.shape[3],
+        width=prepared.shape[3],
         checks=comparison.checks,
         divergences=tuple(divergences),
         tensors=tensor_records(comparison),

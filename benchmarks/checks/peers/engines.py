@@ -16,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from inkport.benchmarks.checks.peers.onnx_size import count_macs, count_parameters
+from inkport.core.adapted import adapted
 from inkport.core.artifact import Artifact, find_lm
 from inkport.core.beam import load_text_decoder
 from inkport.core.errors import UsageError
@@ -106,7 +107,8 @@ class Ours:
             self.bytes += file.stat().st_size
             self.lm_sha256 = sha256_file(file)
         self._spec, self._file = artifact.spec, artifact.file(".onnx")
-        self._session = load_runtime(RUNTIME).open(artifact, device="cpu", options=SessionOptions(threads=1))
+        session = load_runtime(RUNTIME).open(artifact, device="cpu", options=SessionOptions(threads=1))
+        self._session = adapted(session, artifact.spec)
 
     def macs(self, gray: Gray) -> int | None:
         """Return the multiply-accumulates of its network on a line."""

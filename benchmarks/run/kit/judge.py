@@ -6,17 +6,20 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import groupby, product
+from itertools import groupby
 
 import numpy as np
 from PIL import Image
 
 from inkport.benchmarks.run.kit.archive import Array, Values
 from inkport.benchmarks.run.kit.manifest import ORDER, KitLine, KitStage, as_gray, as_input, tensor_stage
+from inkport.benchmarks.run.kit.mistakes import by_nearest, resampled_by, without_antialiasing
 from inkport.benchmarks.run.kit.open import Kit, LineResult, Result
 from inkport.core.charset import BLANK, Charset
 from inkport.core.errors import ImageError, InkportError
-from inkport.core.preprocess import TRIANGLE_V1, TRIANGLE_V2, PreprocessSpec, prepare
+from inkport.core.preprocess import RESAMPLINGS, TRIANGLE_V1, TRIANGLE_V2, PreprocessSpec, prepare
+from inkport.core.preprocess_settings import Side
+from inkport.core.resampling import FOREIGN
 from inkport.core.runtime import contract_fault
 from inkport.core.target import Precision
 from inkport.lines.line import Line
@@ -76,6 +79,8 @@ def name_gray_fault(found: Array, expected: Array, levels: float, *, image: byte
         "is upside down": lambda: expected[::-1],
         "is mirrored": lambda: expected[:, ::-1],
     }
+    if expected.ndim == 3:
+        mistakes = {**mistakes, "has red and blue swapped": lambda: expected[..., ::-1]}
     return _known(found, expected, mistakes, max(levels, GRAY_LEVELS), 1.0) or _difference(found, expected, levels, 1.0)
 
 
@@ -96,28 +101,38 @@ def name_tensor_fault(found: Array, expected: Array, levels: float, *, gray: Arr
         return _shape_fault(found, expected)
     if not np.isfinite(found).all():
         return "holds NaN or infinity"
-    off = distance(found, expected, scale=spec.std)
+    scale = spec.largest_std
+    off = distance(found, expected, scale=scale)
     if off <= levels:
         return None
-    content = spec.content_width(*gray.shape)
-    if distance(found[..., :content], expected[..., :content], scale=spec.std) <= levels:
+    content = spec.content_width(*gray.shape[:2])
+    if spec.side is Side.RIGHT and distance(found[..., :content], expected[..., :content], scale=scale) <= levels:
         padding = float(found[..., content:].mean())
         return f"pads with {padding:.3g}, expected {float(expected[0, 0, 0, -1]):.3g}"
     near, other = max(levels, TENSOR_LEVELS), TRIANGLE_V1 if spec.in_bytes else TRIANGLE_V2
     mistakes: Mapping[str, Callable[[], Array]] = {
-        "is resampled without antialiasing (two taps, whatever the scale)": lambda: _without_antialiasing(gray, spec),
-        "is resampled by the nearest pixel": lambda: _nearest(gray, spec, found),
         f"is resampled as {other} defines, expected {spec.resampling}": lambda: prepare(
             gray, replace(spec, resampling=other)
         ),
         "is upside down": lambda: expected[:, :, ::-1],
         "lies at the right edge": lambda: np.roll(expected, expected.shape[3] - content, axis=3),
     }
+    if spec.planes == 1:
+        mistakes = {
+            "is resampled without antialiasing (two taps, whatever the scale)": lambda: without_antialiasing(
+                gray, spec
+            ),
+            "is resampled by the nearest pixel": lambda: by_nearest(gray, spec, found),
+            **mistakes,
+        }
+    if spec.resampling in FOREIGN:
+        others = (name for name in RESAMPLINGS if name != spec.resampling)
+        mistakes = {**{f"is resampled by {name}": resampled_by(name, gray, spec) for name in others}, **mistakes}
     return (
-        _known(found, expected, mistakes, near, spec.std)
+        _known(found, expected, mistakes, near, scale)
         # What lies near is off here and there: a gain and an offset that fit it say nothing.
-        or (_normalisation(found, expected, near * LEVEL / spec.std) if off > near else None)
-        or _difference(found, expected, levels, spec.std)
+        or (_normalisation(found, expected, near * LEVEL / scale) if off > near else None)
+        or _difference(found, expected, levels, scale)
     )
 
 
@@ -204,41 +219,6 @@ def _gray(image: bytes, weights: tuple[float, float, float]) -> Array:
     with Image.open(io.BytesIO(image)) as opened:
         colours = np.asarray(opened.convert("RGB"), dtype=np.float32)
     return (colours @ np.asarray(weights, dtype=np.float32)) / np.float32(255)
-
-
-def _without_antialiasing(gray: Array, spec: PreprocessSpec) -> Array:
-    content = spec.content_width(*gray.shape)
-    return _framed(_two_taps(_two_taps(gray, spec.height).T, content).T, gray, spec)
-
-
-def _two_taps(image: Array, target: int) -> Array:
-    place = ((np.arange(target) + 0.5) * image.shape[0] / target - 0.5).clip(0, image.shape[0] - 1)
-    low = np.floor(place).astype(int)
-    share = (place - low).astype(np.float32)[:, None]
-    out: Array = image[low] * (1 - share) + image[np.minimum(low + 1, image.shape[0] - 1)] * share
-    return out
-
-
-def _nearest(gray: Array, spec: PreprocessSpec, found: Array) -> Array:
-    """Return the pixel around each place that is closest to what was found: libraries differ in which they take."""
-    content = spec.content_width(*gray.shape)
-    written = found[0, 0, :, :content] * np.float32(spec.std) + np.float32(spec.mean)
-    rows, columns = (
-        np.floor((np.arange(target) + 0.5) * source / target - 0.5).astype(int)
-        for source, target in zip(gray.shape, (spec.height, content), strict=True)
-    )
-    best = np.full_like(written, np.inf)
-    for down, right in product((-1, 0, 1), repeat=2):
-        candidate = gray[(rows + down).clip(0, gray.shape[0] - 1)][:, (columns + right).clip(0, gray.shape[1] - 1)]
-        best = np.where(np.abs(candidate - written) < np.abs(best - written), candidate, best)
-    return _framed(best, gray, spec)
-
-
-def _framed(content: Array, gray: Array, spec: PreprocessSpec) -> Array:
-    """Pad and normalise an image of the right height."""
-    canvas = np.full((spec.height, spec.padded_width(*gray.shape)), spec.background, dtype=np.float32)
-    canvas[:, : content.shape[1]] = content
-    return ((canvas - np.float32(spec.mean)) / np.float32(spec.std))[None, None]
 
 
 ROUNDED_INPUT = 0.05
@@ -390,7 +370,7 @@ def is_decodable(logits: Array, classes: int) -> bool:
 def _is_rounded(tensor: Values, golden: Values, spec: PreprocessSpec) -> bool:
     if spec.in_bytes:
         return False
-    return tensor.shape != golden.shape or distance(tensor, golden, scale=spec.std) > ROUNDED_INPUT
+    return tensor.shape != golden.shape or distance(tensor, golden, scale=spec.largest_std) > ROUNDED_INPUT
 
 
 def _tolerance(kit: Kit, result: Result, *, rounded: bool) -> float:

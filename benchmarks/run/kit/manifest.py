@@ -58,12 +58,14 @@ def are_bytes(stage: KitStage, spec: PreprocessSpec) -> bool:
 
 
 def gray_stage(line: Line, spec: PreprocessSpec) -> Values:
-    """Return the decoded image of a line.
+    """Return the decoded image of a line: gray (h, w), or red, green and blue (h, w, 3) where the network takes these.
 
     Raises:
         ImageError: If the image is damaged or too small.
     """
-    return to_bytes(line.pixels()) if spec.in_bytes else line.gray()
+    if spec.in_bytes:
+        return to_bytes(line.pixels())
+    return line.pixels(spec) if spec.coloured else line.gray()
 
 
 def tensor_stage(gray: Values, spec: PreprocessSpec) -> Values:

@@ -112,7 +112,7 @@ def _products(model: Any, nodes: Sequence[Any], preprocess: PreprocessSpec) -> d
     tensors = list(dict.fromkeys(name for node in nodes for name in (node.input[0], node.output[0])))
     weights = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     width = min(WIDTH, preprocess.max_width // preprocess.width_multiple * preprocess.width_multiple)
-    image = np.zeros((1, 1, preprocess.height, width), np.float32)
+    image = np.zeros((1, preprocess.planes, preprocess.height, width), np.float32)
     (given,) = (value.name for value in model.graph.input)
     inner = [name for name in tensors if name != given]
     shapes = dict(zip(inner, (values.shape for values in watched(model, inner)(image)), strict=True))

@@ -26,8 +26,9 @@ from inkport.core.target import Precision
 
 SIDECAR = "recogniser.json"
 """Name of the sidecar in an artifact's directory."""
-FORMAT_VERSION = 1
-"""Version of the sidecar; a newer one is refused."""
+FORMAT_VERSION = 2
+"""Latest version of the sidecar; a newer one is refused. Each is written in the earliest that can say what it says
+(``RecogniserSpec.schema``)."""
 COPY_AGAIN = "copy or export the artifact again"
 """What helps against damage."""
 
@@ -232,7 +233,7 @@ def new_artifact(
     with new_directory(path) as draft:
         yield draft
         sidecar = {
-            "schema": FORMAT_VERSION,
+            "schema": spec.schema,
             "spec": spec.to_dict(),
             "format": format,
             "precision": precision.value,

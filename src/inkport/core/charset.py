@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +17,8 @@ from inkport.core.errors import CharsetError, UnknownSymbolError
 
 BLANK = 0
 """Label of the CTC blank."""
+UNPRINTABLE = frozenset({"Cc", "Cs"})
+"""Categories of Unicode that no symbol is of: controls and halves of surrogate pairs."""
 
 
 def normalise_text(text: str) -> str:
@@ -30,7 +32,7 @@ def normalise_text(text: str) -> str:
 
 @dataclass(frozen=True)
 class Charset:
-    """An ordered set of single-code-point symbols; the blank is not one of them.
+    """An ordered set of symbols, each one code point; the blank is not one of them.
 
     Raises:
         CharsetError: If a symbol is repeated, longer than one code point in NFC, or a control character.
@@ -38,10 +40,17 @@ class Charset:
 
     symbols: tuple[str, ...]
     """Symbols in label order; ``symbols[i]`` has label ``i + 1``."""
+    free: bool = False
+    """Whether symbols are what somebody else's recogniser has: strings of any length, none at all among them, in any
+    form of Unicode, a string for several labels."""
 
     def __post_init__(self) -> None:
         if not self.symbols:
             raise CharsetError("a charset needs at least one symbol, found none")
+        if self.free:
+            if wrong := [symbol for symbol in self.symbols if UNPRINTABLE & set(map(unicodedata.category, symbol))]:
+                raise CharsetError(f"symbol {wrong[0]!r} has a control character")
+            return
         seen: set[str] = set()
         for symbol in self.symbols:
             composed = unicodedata.normalize("NFC", symbol)
@@ -50,7 +59,7 @@ class Charset:
                     f"symbol {symbol!r} is not one code point in NFC",
                     remedy="store texts in NFC; a sequence with no composed form is not supported",
                 )
-            if unicodedata.category(symbol) in {"Cc", "Cs"}:
+            if unicodedata.category(symbol) in UNPRINTABLE:
                 raise CharsetError(f"symbol {symbol!r} is a control character")
             if symbol in seen:
                 raise CharsetError(f"symbol {symbol!r} appears twice in the charset")
@@ -73,11 +82,29 @@ class Charset:
 
     @cached_property
     def _labels(self) -> dict[str, int]:
-        return {symbol: label for label, symbol in enumerate(self.symbols, start=1)}
+        """Return the first label of each symbol, in NFC; an empty one stands for no text."""
+        labels: dict[str, int] = {}
+        for label, symbol in enumerate(self.symbols, start=1):
+            if symbol:
+                labels.setdefault(unicodedata.normalize("NFC", symbol), label)
+        return labels
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(map(len, self._labels), default=1)
+
+    def _pieces(self, text: str) -> Iterator[tuple[str, int | None]]:
+        """Yield the symbols of a text, the longest that fits at each place, with labels; unknown ones have none."""
+        text, place = normalise_text(text), 0
+        while place < len(text):
+            size = next((n for n in range(self._longest, 0, -1) if text[place : place + n] in self._labels), 1)
+            piece = text[place : place + size]
+            yield piece, self._labels.get(piece)
+            place += size
 
     def unknown(self, text: str) -> tuple[str, ...]:
         """Return the symbols of ``text`` that the charset lacks, sorted, each once."""
-        return tuple(sorted({s for s in normalise_text(text) if s not in self._labels}))
+        return tuple(sorted({piece for piece, label in self._pieces(text) if label is None}))
 
     def encode(self, text: str) -> list[int]:
         """Return the labels of ``text`` after ``normalise_text``, each in ``1 .. size - 1``.
@@ -85,13 +112,13 @@ class Charset:
         Raises:
             UnknownSymbolError: If a symbol of the text is not in the charset.
         """
-        unknown = self.unknown(text)
-        if unknown:
+        labels = [label for _, label in self._pieces(text) if label is not None]
+        if unknown := self.unknown(text):
             raise UnknownSymbolError(
                 f"symbols {list(unknown)} of the text {text!r} are not in the charset ({self.size - 1} symbols)",
                 remedy="extend the charset, or skip such lines explicitly",
             )
-        return [self._labels[symbol] for symbol in normalise_text(text)]
+        return labels
 
     def decode(self, labels: Sequence[int]) -> str:
         """Return the text of ``labels``; blanks are dropped, repeats are kept.

@@ -30,6 +30,10 @@ MOST_THREADS = 1024
 number as it is, and allocate for it."""
 
 
+SPARSE: Mapping[str, bool] = types.MappingProxyType({"sparse": True})
+"""Metadata of a field that ``to_plain`` leaves out at its default: it is younger than what others keep digests of."""
+
+
 def require_threads(threads: int, name: str = "threads") -> None:
     """Refuse a number of threads or processes that nothing can run.
 
@@ -140,9 +144,13 @@ def _wrong(where: str, expected: str, value: object) -> RecipeError:
 
 
 def to_plain(value: Any) -> Any:
-    """Return ``value`` as JSON-ready data: dataclasses become dicts, tuples lists, paths and enums strings."""
+    """Return ``value`` as JSON-ready data: dataclasses become dicts, tuples lists, paths and enums strings.
+
+    A field with ``SPARSE`` metadata is left out at its default.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        pairs = ((f, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return {f.name: to_plain(found) for f, found in pairs if not (f.metadata.get("sparse") and found == f.default)}
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

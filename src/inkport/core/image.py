@@ -1,4 +1,4 @@
-"""Opening image files as gray arrays, the same way for every caller.
+"""Opening image files as gray arrays, or as colours for recognisers that take them, the same way for every caller.
 
 Colour becomes gray by the ITU-R BT.601 luma that Pillow's ``convert("L")`` computes; transparent pixels are laid
 on white paper; 16-bit gray keeps its depth as float; EXIF rotation is applied. What has no defined white, or
@@ -11,7 +11,7 @@ import io
 import math
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -56,6 +56,8 @@ MAX_STRIPS = 100_000
 _RARE = (Jpeg2KImagePlugin.Jpeg2KImageFile, TiffImageFile, WebPImagePlugin.WebPImageFile)
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", *(str(plugin.format) for plugin in _RARE))
 """Formats that are opened. Pillow knows more, and runs Ghostscript for one of them (EPS)."""
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+"""Gray (h, w) or red, green and blue (h, w, 3): bytes, or of 16-bit gray float32 0..1."""
 CROP = "pass the crop of one text line, saved again"
 SAVE_AS_PNG = "save it as an 8-bit gray or RGB PNG"
 _DECODING = Lock()
@@ -83,14 +85,12 @@ def load_gray(
     return _from_0_to_1(load_pixels(source, name=name, max_pixels=max_pixels))
 
 
-def _from_0_to_1(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    gray = pixels.astype(np.float32, copy=False)
-    return gray / np.float32(255) if pixels.dtype == np.uint8 else gray
+def _from_0_to_1(pixels: Pixels) -> npt.NDArray[np.float32]:
+    values = pixels.astype(np.float32, copy=False)
+    return values / np.float32(255) if pixels.dtype == np.uint8 else values
 
 
-def load_pixels(
-    source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS
-) -> npt.NDArray[np.uint8] | npt.NDArray[np.float32]:
+def load_pixels(source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Pixels:
     """Decode an image file to gray as ``load_gray`` does, but leave 8-bit gray as it is.
 
     Args:
@@ -104,6 +104,23 @@ def load_pixels(
     Raises:
         ImageError: As for ``load_gray``.
     """
+    return _load(source, name, max_pixels, _to_gray)
+
+
+def load_colour(
+    source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS
+) -> npt.NDArray[np.float32]:
+    """Decode an image file to red, green and blue; arguments and errors are those of ``load_gray``.
+
+    Returns:
+        float32 (h, w, 3), 0..1.
+    """
+    return _from_0_to_1(_load(source, name, max_pixels, _to_colour))
+
+
+def _load(
+    source: Path | bytes, name: str | None, max_pixels: int, convert: Callable[[Image.Image, str], Pixels]
+) -> Pixels:
     label = name or (str(source) if isinstance(source, Path) else "image")
     most = file_bytes(max_pixels)
     data = _read(source, label, most) if isinstance(source, Path) else source
@@ -119,7 +136,7 @@ def load_pixels(
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check_header(image, label, max_pixels)
                 image.load()
-                return _to_gray(ImageOps.exif_transpose(image), label)
+                return convert(ImageOps.exif_transpose(image), label)
         except ImageError:
             raise
         except UnidentifiedImageError as error:
@@ -151,6 +168,17 @@ def gray_of_picture(image: Image.Image, *, name: str, max_pixels: int = MAX_PIXE
     Raises:
         ImageError: See ``load_gray``.
     """
+    return _of_picture(image, name, max_pixels, _to_gray)
+
+
+def colour_of_picture(image: Image.Image, *, name: str, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.float32]:
+    """Turn a Pillow image to red, green and blue, float32 (h, w, 3), 0..1; see ``gray_of_picture``."""
+    return _of_picture(image, name, max_pixels, _to_colour)
+
+
+def _of_picture(
+    image: Image.Image, name: str, max_pixels: int, convert: Callable[[Image.Image, str], Pixels]
+) -> npt.NDArray[np.float32]:
     if image.width * image.height > max_pixels:
         found = f"{image.width} x {image.height} px; at most {max_pixels} are read"
         raise ImageError(f"{name}: too many pixels ({found})", remedy=CROP)
@@ -161,7 +189,7 @@ def gray_of_picture(image: Image.Image, *, name: str, max_pixels: int = MAX_PIXE
             elif image.mode in {"F", "I"}:
                 raise _undefined_white(image, name)
             image.load()
-            return _from_0_to_1(_to_gray(ImageOps.exif_transpose(image), name))
+            return _from_0_to_1(convert(ImageOps.exif_transpose(image), name))
         except ImageError:
             raise
         except Exception as error:
@@ -244,18 +272,28 @@ def _tiff_fault(tags: ImageFileDirectory_v2, max_pixels: int) -> str | None:
     return f"{strips} strips or tiles, at most {MAX_STRIPS} are decoded" if strips > MAX_STRIPS else None
 
 
-def _to_gray(image: Image.Image, label: str) -> npt.NDArray[np.uint8] | npt.NDArray[np.float32]:
+def _to_gray(image: Image.Image, label: str) -> Pixels:
     if image.mode.startswith("I"):
         return _deep_gray(image)
+    return np.asarray(_in_mode(image, "L", label), dtype=np.uint8)
+
+
+def _to_colour(image: Image.Image, label: str) -> Pixels:
+    if image.mode.startswith("I"):
+        return np.repeat(_deep_gray(image)[..., None], 3, axis=2)
+    return np.asarray(_in_mode(image, "RGB", label), dtype=np.uint8)
+
+
+def _in_mode(image: Image.Image, mode: str, label: str) -> Image.Image:
     try:
         if image.has_transparency_data:
             paper = Image.new("RGBA", image.size, "white")
             image = Image.alpha_composite(paper, image.convert("RGBA"))
-        if image.mode != "L":
-            image = image.convert("L") if image.mode == "1" else image.convert("RGB").convert("L")
+        if image.mode != mode:
+            image = image.convert(mode) if image.mode == "1" else image.convert("RGB").convert(mode)
     except ValueError as error:
         raise ImageError(f"{label}: pixels that cannot be turned gray ({error})", remedy=SAVE_AS_PNG) from error
-    return np.asarray(image, dtype=np.uint8)
+    return image
 
 
 def _deep_gray(image: Image.Image) -> npt.NDArray[np.float32]:

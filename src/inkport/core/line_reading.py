@@ -89,7 +89,8 @@ def to_reading(
         warnings: What is doubtful.
     """
     height, width = shape
-    frame_px = spec.stride * width / spec.preprocess.content_width(height, width)
+    scale = width / spec.preprocess.content_width(height, width)
+    frame_px, left_px = spec.frame_px * scale, spec.preprocess.content_left(height, width) * scale
     symbols = tuple(
         Symbol(
             symbol=emission.symbol,
@@ -97,8 +98,8 @@ def to_reading(
             gap=round(float(emission.gap), 6),
             first_frame=emission.first_frame,
             last_frame=emission.last_frame,
-            x0_px=round(min(emission.first_frame * frame_px, width), 2),
-            x1_px=round(min((emission.last_frame + 1) * frame_px, width), 2),
+            x0_px=round(min(max(emission.first_frame * frame_px - left_px, 0), width), 2),
+            x1_px=round(min(max((emission.last_frame + 1) * frame_px - left_px, 0), width), 2),
         )
         for emission in found.emissions
     )

@@ -11,39 +11,50 @@ which is what Pillow calls BILINEAR. Padding depends on the line alone, never on
 ``triangle-v2`` computes in integers (``inkport.core.triangle``), so up to the tensor stage every device has the same
 bytes, and from there on a table of 256 values. ``triangle-v1``, which artifacts keep that were made for it, does all of
 it in float32: two matrix products, ``rows @ image @ columns.T``, whose last bits depend on the order of sums.
+
+That is what our own recognisers take, and the default of every setting. Recognisers that were trained elsewhere take
+other steps of the same kind (docs/schema.md): three channels, OpenCV's or Pillow's resampling, another width rule,
+padding at another side, of another value, before or after normalisation.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.config import SPARSE
 from inkport.core.errors import ImageError, SpecError
+from inkport.core.preprocess_settings import Channels, Fit, Rounding, Side
+from inkport.core.resampling import FOREIGN
 from inkport.core.triangle import CHUNK, MOST_SAMPLES, resample_bytes
+from inkport.core.triangle_v1 import resample
 
 
 TRIANGLE_V1 = "triangle-v1"
 """Resampling in float32, for artifacts made before there was another."""
 TRIANGLE_V2 = "triangle-v2"
 """Resampling in integers."""
-RESAMPLINGS = (TRIANGLE_V1, TRIANGLE_V2)
-"""All names and versions."""
+RESAMPLINGS = (TRIANGLE_V1, TRIANGLE_V2, *FOREIGN)
+"""Names of all resamplings: ours, and those of other libraries (``inkport.core.resampling``)."""
 MIN_SIDE_PX = 8
 """A line of text below 8 px in either direction cannot be read by anyone; refused rather than guessed at."""
 MAX_INPUT_PIXELS = 8_000_000
 """Most pixels of the widest input: as many as a line's image may have (``inkport.core.image``). The largest of ours
 has 0.1 million."""
+Image = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+"""A line image: gray (h, w), or red, green and blue (h, w, 3); uint8 0..255 or float32 0..1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessSpec:
-    """How a gray line image becomes the network's input; part of every artifact.
+    """How a line image becomes the network's input; part of every artifact.
 
     Raises:
-        SpecError: If a value is out of range or the resampling is unknown.
+        SpecError: If a value is out of range, two contradict one another, or the resampling is unknown.
     """
 
     height: int = 48
@@ -53,7 +64,7 @@ class PreprocessSpec:
     min_width: int = 32
     """Narrowest padded width, in pixels."""
     max_width: int = 2048
-    """Widest padded width, in pixels; a longer line is refused, never squeezed."""
+    """Widest padded width, in pixels; what becomes of a longer line is for ``fit`` to say."""
     mean: float = 0.0
     """Subtracted from the gray value (0 black .. 1 white)."""
     std: float = 1.0
@@ -62,14 +73,32 @@ class PreprocessSpec:
     """Gray value (0..1) of the padding, before normalisation."""
     resampling: str = TRIANGLE_V2
     """Name and version of the resampling."""
+    channels: Channels = field(default=Channels.GRAY, metadata=SPARSE)
+    """What the channels are."""
+    channel_mean: tuple[float, ...] = field(default=(), metadata=SPARSE)
+    """In place of ``mean``, one for each of three channels, in their order."""
+    channel_std: tuple[float, ...] = field(default=(), metadata=SPARSE)
+    """In place of ``std``, likewise."""
+    rounding: Rounding = field(default=Rounding.ROUND, metadata=SPARSE)
+    """How the width of the resampled image is rounded."""
+    canvas: Rounding | None = field(default=None, metadata=SPARSE)
+    """How the padded width is rounded before anything else is done to it; as the image's if absent."""
+    fit: Fit = field(default=Fit.KEEP, metadata=SPARSE)
+    """How the image fits into the input."""
+    side: Side = field(default=Side.RIGHT, metadata=SPARSE)
+    """Where the padding goes."""
+    repeat_edge: bool = field(default=False, metadata=SPARSE)
+    """Whether the padding repeats the image's outermost column instead of a constant."""
+    pad_value: float | None = field(default=None, metadata=SPARSE)
+    """Value of the padding after normalisation; if absent, it is ``background``, normalised like the image."""
 
     def __post_init__(self) -> None:
         if self.resampling not in RESAMPLINGS:
             raise SpecError(
-                f"resampling {self.resampling!r} is unknown, this inkport defines {' and '.join(RESAMPLINGS)}",
+                f"resampling {self.resampling!r} is unknown, this inkport defines {', '.join(RESAMPLINGS)}",
                 remedy="upgrade inkport to the version that made the artifact",
             )
-        if self.in_bytes and max(self.height, self.max_width) > MOST_SAMPLES:
+        if self.resampling == TRIANGLE_V2 and max(self.height, self.max_width) > MOST_SAMPLES:
             raise SpecError(
                 f"{TRIANGLE_V2} is defined for sides of at most {MOST_SAMPLES} px, inputs may have {self.height} x "
                 f"{self.max_width} px",
@@ -88,11 +117,62 @@ class PreprocessSpec:
             )
         if not self.std > 0 or not 0 <= self.background <= 1:
             raise SpecError(f"std must be above 0 and background within 0..1: {self}")
+        self._check_channels()
+        if self.fit is Fit.STRETCH and self.min_width != self.max_width:
+            raise SpecError(f"fit=stretch has one width: min_width {self.min_width} is not max_width {self.max_width}")
+        if self.repeat_edge and self.pad_value is not None:
+            raise SpecError("padding either repeats the edge or has a pad_value, found both")
+
+    def _check_channels(self) -> None:
+        for name, values, scalar in (("mean", self.channel_mean, 0.0), ("std", self.channel_std, 1.0)):
+            if not values:
+                continue
+            if len(values) != 3 or self.planes != 3:
+                raise SpecError(f"channel_{name} is for three channels, found {len(values)} values for {self.channels}")
+            if getattr(self, name) != scalar:
+                raise SpecError(f"channel_{name} takes the place of {name}, found both")
+        if any(not value > 0 for value in self.channel_std):
+            raise SpecError(f"channel_std must be above 0, found {list(self.channel_std)}")
+
+    @property
+    def planes(self) -> int:
+        """Number of channels of the input."""
+        return 1 if self.channels is Channels.GRAY else 3
+
+    @property
+    def coloured(self) -> bool:
+        """Whether the colours of an image matter."""
+        return self.channels in (Channels.RGB, Channels.BGR)
+
+    @property
+    def largest_std(self) -> float:
+        """The largest divisor of any channel."""
+        return max(self.channel_std, default=self.std)
+
+    def normalise(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Normalise float32 (..., planes, h, w) of 0..1, in place."""
+        mean = np.asarray(self.channel_mean or (self.mean,), np.float32)
+        std = np.asarray(self.channel_std or (self.std,), np.float32)
+        values -= mean[:, None, None]
+        values /= std[:, None, None]
+        return values
+
+    def blank(self, width: int) -> npt.NDArray[np.float32]:
+        """Return an input of padding alone, float32 (1, planes, height, width)."""
+        background = np.float32(self.background_level) / np.float32(255) if self.in_bytes else self.background
+        canvas = np.full((1, self.planes, self.height, width), background, np.float32)
+        if self.pad_value is not None:
+            canvas.fill(self.pad_value)
+            return canvas
+        return self.normalise(canvas)
 
     @property
     def in_bytes(self) -> bool:
-        """Whether the image is bytes until it is normalised, so that every device has the same ones."""
-        return self.resampling == TRIANGLE_V2
+        """Whether the image is bytes until it is normalised, so that every device has the same ones.
+
+        Not of what only imported recognisers have: several channels, and padding of a value that no byte has.
+        """
+        return self.resampling == TRIANGLE_V2 and self.planes == 1 and self.pad_value is None
 
     @property
     def background_level(self) -> int:
@@ -101,87 +181,98 @@ class PreprocessSpec:
 
     def content_width(self, height: int, width: int) -> int:
         """Return the width, in pixels, of an image of ``height`` x ``width`` once it has our height."""
-        return max(1, (2 * width * self.height + height) // (2 * height))
+        return self._widths(height, width)[0]
 
     def padded_width(self, height: int, width: int) -> int:
         """Return the network's input width for an image of ``height`` x ``width`` pixels."""
-        content = max(self.content_width(height, width), self.min_width)
-        return -(-content // self.width_multiple) * self.width_multiple
+        return self._widths(height, width)[1]
+
+    def content_height(self, height: int, width: int) -> int:
+        """Return the rows that an image of ``height`` x ``width`` pixels fills; fewer than all only to be contained."""
+        if self.fit is not Fit.CONTAIN or self._scaled(height, width, self.rounding) <= self.max_width:
+            return self.height
+        return max(1, math.floor(self.max_width * (height / width)))
+
+    def content_left(self, height: int, width: int) -> int:
+        """Return the column where an image of ``height`` x ``width`` pixels begins."""
+        content, padded = self._widths(height, width)
+        return {Side.RIGHT: 0, Side.LEFT: padded - content, Side.BOTH: (padded - content) // 2}[self.side]
+
+    def _widths(self, height: int, width: int) -> tuple[int, int]:
+        if self.fit is Fit.STRETCH:
+            return self.max_width, self.max_width
+        content = self._scaled(height, width, self.rounding)
+        needed = content if self.canvas is None else self._scaled(height, width, self.canvas)
+        if self.fit is not Fit.KEEP:
+            content, needed = min(content, self.max_width), min(needed, self.max_width)
+        padded = -(-max(needed, self.min_width) // self.width_multiple) * self.width_multiple
+        return min(content, padded), padded
+
+    def _scaled(self, height: int, width: int, rounding: Rounding) -> int:
+        if rounding is Rounding.ROUND:
+            return max(1, (2 * width * self.height + height) // (2 * height))
+        scaled = self.height * (width / height)
+        return max(1, math.floor(scaled) if rounding is Rounding.FLOOR else math.ceil(scaled))
 
 
-def triangle_taps(source: int, target: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return the entries that are not zero in the matrix that resamples ``source`` samples to ``target``.
-
-    Row ``j`` of the matrix holds ``weights[j, k]`` in column ``first[j] + k``, wherever that column exists.
-
-    Returns:
-        ``indices`` int64 (target, taps), clipped to ``0 .. source - 1``, and ``weights`` float32 (target, taps),
-        0 where an index was clipped; each row of weights sums to 1 up to float32 rounding.
-
-    Source:
-        The triangle ("bilinear") filter with support scaled by the reduction, as in Pillow's
-        ``Resample.c`` (``precompute_coeffs``); pixel centres lie at half-integers.
-    """
-    scale = source / target
-    support = max(scale, 1.0)
-    centres = ((np.arange(target) + 0.5) * scale)[:, None]
-    first = np.floor(centres - support - 0.5).astype(np.int64) + 1
-    columns = first + np.arange(math.ceil(2 * support))
-    weights = np.maximum(0.0, 1.0 - np.abs(columns + 0.5 - centres) / support)
-    weights[(columns < 0) | (columns >= source)] = 0.0
-    weights /= weights.sum(axis=1, keepdims=True)
-    return columns.clip(0, source - 1), weights.astype(np.float32)
-
-
-def resample(image: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArray[np.float32]:
-    """Resample float32 (h, w) to (``height``, ``width``) with the triangle filter.
-
-    A row of either matrix has a handful of entries that are not zero, so they are applied tap by tap: a
-    fraction of the matrix products' time, and float32 sums in an order that no BLAS library chooses.
-    """
-    rows = _resample_rows(image, height)
-    return np.ascontiguousarray(_resample_rows(np.ascontiguousarray(rows.T), width).T)
-
-
-def _resample_rows(image: npt.NDArray[np.float32], target: int) -> npt.NDArray[np.float32]:
-    indices, weights = triangle_taps(image.shape[0], target)
-    out = image[indices[:, 0]]
-    out *= weights[:, :1]
-    # One buffer for all taps: arrays of this size cost more to allocate than to fill.
-    part = np.empty_like(out)
-    for tap in range(1, indices.shape[1]):
-        image.take(indices[:, tap], axis=0, out=part, mode="clip")
-        part *= weights[:, tap, None]
-        out += part
-    return out
-
-
-def prepare(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32], spec: PreprocessSpec) -> npt.NDArray[np.float32]:
-    """Turn one gray line image into the network's input.
+def prepare(image: Image, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
+    """Turn one line image into the network's input.
 
     Args:
-        image: (h, w); uint8 0..255 or float32 0..1, white paper high.
+        image: Gray (h, w), or red, green and blue (h, w, 3); uint8 0..255 or float32 0..1, white paper high.
         spec: The recogniser's preprocessing.
 
     Returns:
-        float32 (1, 1, spec.height, W), W a multiple of ``spec.width_multiple``.
+        float32 (1, spec.planes, spec.height, W), W a multiple of ``spec.width_multiple``.
 
     Raises:
-        ImageError: If the array is not a gray image, too small or too narrow to hold a line, not finite, or
-            too wide.
+        ImageError: If the array is not an image that the recogniser takes, too small or too narrow to hold a line, not
+            finite, or too wide.
     """
     if spec.in_bytes:
         return normalise(prepare_bytes(image, spec), spec)
-    _check_array(image)
+    _check_array(image, spec)
     content, padded = _checked_widths(image.shape[0], image.shape[1], spec)
-    gray = image.astype(np.float32, copy=False)
-    if image.dtype == np.uint8:
-        gray /= np.float32(255)
-    canvas = np.full((spec.height, padded), spec.background, dtype=np.float32)
-    canvas[:, :content] = resample(gray, spec.height, content)
-    canvas -= np.float32(spec.mean)
-    canvas /= np.float32(spec.std)
-    return canvas[None, None]
+    rows, left = spec.content_height(*image.shape[:2]), spec.content_left(*image.shape[:2])
+    canvas = np.full((spec.planes, spec.height, padded), spec.background, dtype=np.float32)
+    written = canvas[:, :rows, left : left + content]
+    written[:] = _planes(image, rows, content, spec)
+    if spec.repeat_edge:
+        canvas = _with_edges(written, spec.height, padded, left)
+    spec.normalise(canvas)
+    if spec.pad_value is not None:
+        normal = written.copy()
+        canvas.fill(spec.pad_value)
+        written[:] = normal
+    return canvas[None]
+
+
+def _planes(image: Image, height: int, width: int, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
+    """Resample an image to (channels, height, width), or to (1, height, width) where all channels are equal."""
+    if spec.resampling == TRIANGLE_V1:
+        pixels = image.astype(np.float32, copy=False)
+        if image.dtype == np.uint8:
+            pixels /= np.float32(255)
+        planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        resampled = np.stack([resample(np.ascontiguousarray(plane), height, width) for plane in planes])
+    else:
+        resize = FOREIGN.get(spec.resampling, _resize_planes)
+        resized = resize(_levels(image), height, width)
+        resampled = resized.astype(np.float32).reshape(height, width, -1).transpose(2, 0, 1) / np.float32(255)
+    return resampled[::-1] if spec.channels is Channels.BGR else resampled
+
+
+def _resize_planes(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+    planes = image[..., None] if image.ndim == 2 else image
+    parts = [resample_bytes(np.ascontiguousarray(planes[..., i]), height, width) for i in range(planes.shape[2])]
+    return np.stack(parts, axis=-1)
+
+
+def _with_edges(content: npt.NDArray[Any], height: int, width: int, left: int) -> npt.NDArray[Any]:
+    """Pad (c, h, w) by repeating its outermost pixels."""
+    _, rows, columns = content.shape
+    edges = ((0, 0), (0, height - rows), (left, width - left - columns))
+    return np.pad(content, edges, mode="edge")
 
 
 def prepare_bytes(
@@ -191,22 +282,24 @@ def prepare_bytes(
 
     Args:
         image: As for ``prepare``.
-        spec: The recogniser's preprocessing, with ``triangle-v2``.
+        spec: The recogniser's preprocessing, ``in_bytes``.
 
     Returns:
         uint8 (1, 1, spec.height, W), W a multiple of ``spec.width_multiple``.
 
     Raises:
-        SpecError: If the resampling is not ``triangle-v2``.
+        SpecError: If the input is not bytes until it is normalised.
         ImageError: As for ``prepare``.
     """
     if not spec.in_bytes:
         raise SpecError(f"{spec.resampling} has no tensor of bytes", remedy="use prepare()")
     pixels = to_bytes(image)
     content, padded = _checked_widths(pixels.shape[0], pixels.shape[1], spec)
-    canvas = np.full((spec.height, padded), spec.background_level, dtype=np.uint8)
-    canvas[:, :content] = resample_bytes(pixels, spec.height, content)
-    return canvas[None, None]
+    rows, left = spec.content_height(*pixels.shape), spec.content_left(*pixels.shape)
+    canvas = np.full((1, spec.height, padded), spec.background_level, dtype=np.uint8)
+    written = canvas[:, :rows, left : left + content]
+    written[0] = resample_bytes(pixels, rows, content)
+    return (_with_edges(written, spec.height, padded, left) if spec.repeat_edge else canvas)[None]
 
 
 def normalise(tensor: npt.NDArray[np.uint8], spec: PreprocessSpec) -> npt.NDArray[np.float32]:
@@ -242,6 +335,10 @@ def to_bytes(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDAr
         ImageError: If the array is no gray image of a line.
     """
     _check_array(image)
+    return _levels(image)
+
+
+def _levels(image: Image) -> npt.NDArray[np.uint8]:
     if image.dtype == np.uint8:
         return image.astype(np.uint8, copy=False)
     pixels = np.empty(image.shape, np.uint8)
@@ -271,10 +368,12 @@ def _checked_widths(height: int, width: int, spec: PreprocessSpec) -> tuple[int,
     return content, padded
 
 
-def _check_array(image: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> None:
-    if image.ndim != 2:
-        raise ImageError(f"expected a gray image of shape (h, w), found shape {image.shape}")
-    if min(image.shape) < MIN_SIDE_PX:
+def _check_array(image: Image, spec: PreprocessSpec | None = None) -> None:
+    coloured = spec is not None and spec.coloured
+    if image.ndim != 2 and not (coloured and image.ndim == 3 and image.shape[2] == 3):
+        kind = "a gray image of shape (h, w)" + (" or a colour image (h, w, 3)" if coloured else "")
+        raise ImageError(f"expected {kind}, found shape {image.shape}")
+    if min(image.shape[:2]) < MIN_SIDE_PX:
         raise ImageError(
             f"the image is {image.shape[1]} x {image.shape[0]} px, a line needs at least {MIN_SIDE_PX} px each way",
             remedy="pass the crop of one whole text line",

@@ -19,7 +19,7 @@ from inkport.core.image import MAX_PIXELS
 from inkport.core.line_reading import Reading, mean_confidence, to_reading
 from inkport.core.preprocess import prepare
 from inkport.core.runtime import Session
-from inkport.core.sources import ImageSource, gray_of, name_of
+from inkport.core.sources import ImageSource, colour_of, gray_of, luma, name_of
 from inkport.core.spec import RecogniserSpec
 
 
@@ -80,8 +80,9 @@ class Recogniser:
             UsageError: If ``image`` is nothing that holds an image, or the recogniser is closed.
         """
         label = name or name_of(image, 1)
-        gray = gray_of(image, name=label, max_pixels=self.max_pixels)
-        return self._read_gray(np.float32(1) - gray if invert else gray, label)
+        turn = colour_of if self.spec.preprocess.coloured else gray_of
+        pixels = turn(image, name=label, max_pixels=self.max_pixels)
+        return self._read_pixels(np.float32(1) - pixels if invert else pixels, label)
 
     def read_many(self, images: Iterable[ImageSource], *, invert: bool = False) -> Iterator[Reading]:
         """Read images one by one as they are asked for; only one is held at a time.
@@ -107,7 +108,7 @@ class Recogniser:
         Only lines of one padded width share a batch, so a line's text never depends on its neighbours.
 
         Args:
-            inputs: Each float32 (1, 1, h, w), from ``inkport.core.preprocess.prepare``.
+            inputs: Each float32 (1, c, h, w), from ``inkport.core.preprocess.prepare``.
             batch: Most lines per call of the session.
 
         Returns:
@@ -135,9 +136,10 @@ class Recogniser:
                 self._closed = True
                 self.session.close()
 
-    def _read_gray(self, gray: npt.NDArray[np.float32], name: str) -> Reading:
+    def _read_pixels(self, pixels: npt.NDArray[np.float32], name: str) -> Reading:
+        gray = luma(pixels) if pixels.ndim == 3 else pixels
         try:
-            prepared = prepare(gray, self.spec.preprocess)
+            prepared = prepare(pixels, self.spec.preprocess)
         except ImageError as error:
             raise ImageError(f"{name}: {error.message}", remedy=error.remedy) from error
         (found,) = self.read_prepared([prepared])
@@ -145,14 +147,14 @@ class Recogniser:
             gray,
             height=self.spec.preprocess.height,
             confidence=mean_confidence(found.emissions),
-            turned=lambda: self._confidence_upside_down(gray),
+            turned=lambda: self._confidence_upside_down(pixels),
             least=self.min_confidence,
         )
         height, width = gray.shape
         return to_reading(found, shape=(height, width), spec=self.spec, warnings=warnings)
 
-    def _confidence_upside_down(self, gray: npt.NDArray[np.float32]) -> float | None:
-        (found,) = self.read_prepared([prepare(np.ascontiguousarray(gray[::-1, ::-1]), self.spec.preprocess)])
+    def _confidence_upside_down(self, pixels: npt.NDArray[np.float32]) -> float | None:
+        (found,) = self.read_prepared([prepare(np.ascontiguousarray(pixels[::-1, ::-1]), self.spec.preprocess)])
         return mean_confidence(found.emissions)
 
     def _run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -17,6 +17,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.adapter import feed, logits_of
 from inkport.core.artifact import Artifact
 from inkport.core.config import require_threads
 from inkport.core.errors import InkportError, RuntimeExecutionError, SpecMismatchError, UsageError, failure_of
@@ -53,7 +54,8 @@ def check_returned(lent: Array, images: Array, *, label: str) -> None:
         RuntimeExecutionError: If a bit differs.
     """
     # As integers: two NaN are never equal, and 0.0 equals -0.0.
-    if lent.shape != images.shape or not np.array_equal(lent.view(np.uint32), images.view(np.uint32)):
+    bits = f"u{images.itemsize}"
+    if lent.shape != images.shape or not np.array_equal(lent.view(bits), images.view(bits)):
         raise RuntimeExecutionError(f"{label}: changes its input (images {images.shape})", remedy=REMEDY)
 
 
@@ -145,6 +147,8 @@ class Session(Protocol):
 
     def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Map prepared images float32 (n, 1, h, w) to logits float32 (n, w / stride, classes).
+
+        An imported network takes and returns what ``artifact.spec.native`` says: the session runs it as it is.
 
         The images may be read-only, and are not the session's to change: others read them, too.
         """
@@ -313,8 +317,10 @@ def run_lent(session: Session, images: Array, *, label: str) -> Array:
 class CheckedSession:
     """A session whose inputs and outputs are checked, so that a broken port fails where it breaks.
 
+    It takes prepared images and returns logits whatever the network itself takes and returns (``core.adapter``).
+
     Args:
-        session: The runtime's session.
+        session: The runtime's session, of the network as it is.
         spec: What it must keep to.
         label: Names the session in errors.
     """
@@ -330,13 +336,13 @@ class CheckedSession:
             RuntimeExecutionError: If the engine fails, changes its input, or returns something else than finite
                 logits of the right shape and dtype.
         """
-        height = self.spec.preprocess.height
-        if images.ndim != 4 or images.dtype != np.float32 or images.shape[1:3] != (1, height) or not len(images):
+        planes, height = self.spec.preprocess.planes, self.spec.preprocess.height
+        if images.ndim != 4 or images.dtype != np.float32 or images.shape[1:3] != (planes, height) or not len(images):
             raise SpecMismatchError(
-                f"expected float32 images (n, 1, {height}, w), n at least 1, found {images.dtype} {images.shape}"
+                f"expected float32 images (n, {planes}, {height}, w), n at least 1, found {images.dtype} {images.shape}"
             )
         expected = (images.shape[0], self.spec.frames(images.shape[3]), self.spec.charset.size)
-        logits = self._run(images)
+        logits = logits_of([self._run(part) for part in feed(images, self.spec)], self.spec, len(images))
         if fault := contract_fault(logits, expected):
             raise RuntimeExecutionError(f"{self.label}: {fault} (on images {images.shape})")
         return logits

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from inkport.core.errors import ImageError, UsageError
-from inkport.core.image import CROP, MAX_PIXELS, file_bytes, gray_of_picture, load_gray
+from inkport.core.image import (
+    CROP,
+    MAX_PIXELS,
+    colour_of_picture,
+    file_bytes,
+    gray_of_picture,
+    load_colour,
+    load_gray,
+)
 
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -45,16 +53,33 @@ def gray_of(source: ImageSource, *, name: str, max_pixels: int = MAX_PIXELS) -> 
         ImageError: If it is not one image, is damaged, too large, or its white is not defined.
         UsageError: If ``source`` is something else.
     """
+    return _pixels_of(source, (load_gray, gray_of_picture, gray_of_array), name=name, max_pixels=max_pixels)
+
+
+def colour_of(source: ImageSource, *, name: str, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.float32]:
+    """Turn whatever holds an image to red, green and blue, float32 (h, w, 3), 0..1; see ``gray_of``."""
+    return _pixels_of(source, (load_colour, colour_of_picture, colour_of_array), name=name, max_pixels=max_pixels)
+
+
+class _Turn(Protocol):
+    def __call__(self, source: Any, /, *, name: str, max_pixels: int) -> npt.NDArray[np.float32]: ...
+
+
+def _pixels_of(
+    source: ImageSource, turns: tuple[_Turn, _Turn, _Turn], *, name: str, max_pixels: int
+) -> npt.NDArray[np.float32]:
+    """Turn an image, by what it is: a file, a Pillow image or an array."""
+    of_file, of_picture, of_array = turns
     if isinstance(source, str | os.PathLike):
-        return load_gray(Path(source), name=name, max_pixels=max_pixels)
+        return of_file(Path(source), name=name, max_pixels=max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
-        return load_gray(bytes(source), name=name, max_pixels=max_pixels)
+        return of_file(bytes(source), name=name, max_pixels=max_pixels)
     if isinstance(source, Image.Image):
-        return gray_of_picture(source, name=name, max_pixels=max_pixels)
+        return of_picture(source, name=name, max_pixels=max_pixels)
     if isinstance(source, np.ndarray):
-        return gray_of_array(source, name=name, max_pixels=max_pixels)
+        return of_array(source, name=name, max_pixels=max_pixels)
     if callable(read := getattr(source, "read", None)):
-        return load_gray(_content(read, name, file_bytes(max_pixels)), name=name, max_pixels=max_pixels)
+        return of_file(_content(read, name, file_bytes(max_pixels)), name=name, max_pixels=max_pixels)
     raise UsageError(
         f"{name}: a {type(source).__name__} is no image",
         remedy="pass a path, the bytes of a file, a file opened in binary mode, a Pillow image or a numpy array",
@@ -69,6 +94,29 @@ def gray_of_array(array: Array, *, name: str, max_pixels: int = MAX_PIXELS) -> n
         name: What to call it in errors.
         max_pixels: Most pixels that it may have.
     """
+    _check_array(array, name, max_pixels)
+    if array.dtype == np.uint8:
+        pixels = Image.fromarray(np.ascontiguousarray(array))
+        return np.asarray(pixels.convert("L"), dtype=np.float32) / np.float32(255)
+    gray = array if array.ndim == 2 else np.clip(array @ np.asarray(LUMA, array.dtype), 0, 1)
+    return np.ascontiguousarray(gray, dtype=np.float32)
+
+
+def colour_of_array(array: Array, *, name: str, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.float32]:
+    """Turn an array to red, green and blue; see ``gray_of_array``."""
+    _check_array(array, name, max_pixels)
+    values = array.astype(np.float32)
+    if array.dtype == np.uint8:
+        values /= np.float32(255)
+    return np.repeat(values[..., None], 3, axis=2) if values.ndim == 2 else np.ascontiguousarray(values)
+
+
+def luma(colours: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the gray of red, green and blue, float32 (h, w, 3), 0..1."""
+    return np.ascontiguousarray(np.clip(colours @ np.asarray(LUMA, np.float32), 0, 1))
+
+
+def _check_array(array: Array, name: str, max_pixels: int) -> None:
     if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or not array.size:
         raise ImageError(
             f"{name}: an array of shape {array.shape}, expected gray (h, w) or RGB (h, w, 3)",
@@ -80,8 +128,7 @@ def gray_of_array(array: Array, *, name: str, max_pixels: int = MAX_PIXELS) -> n
             remedy=CROP,
         )
     if array.dtype == np.uint8:
-        pixels = Image.fromarray(np.ascontiguousarray(array))
-        return np.asarray(pixels.convert("L"), dtype=np.float32) / np.float32(255)
+        return
     if not np.issubdtype(array.dtype, np.floating):
         raise ImageError(
             f"{name}: an array of {array.dtype}, expected uint8 0..255 or floating 0..1",
@@ -94,8 +141,6 @@ def gray_of_array(array: Array, *, name: str, max_pixels: int = MAX_PIXELS) -> n
             f"{name}: floating pixels from {low:g} to {high:g}, expected 0 (black) to 1 (white)",
             remedy="divide by what is white",
         )
-    gray = array if array.ndim == 2 else np.clip(array @ np.asarray(LUMA, array.dtype), 0, 1)
-    return np.ascontiguousarray(gray, dtype=np.float32)
 
 
 def _content(read: Any, name: str, limit: int) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,7 +30,7 @@ class Audit:
     lines: list[Line] = field(default_factory=list)
     """Usable lines, in order."""
     inputs: list[npt.NDArray[np.float32]] = field(default_factory=list)
-    """The prepared image of each usable line, float32 (1, 1, h, w), read-only: every target reads the same ones."""
+    """The prepared image of each usable line, float32 (1, c, h, w), read-only: every target reads the same ones."""
     findings: list[Finding] = field(default_factory=list)
     """The unusable ones, in order."""
 
@@ -73,9 +73,12 @@ def find_right_to_left(line: Line) -> Finding | None:
 
 
 def check_line(
-    line: Line, *, charset: Charset, preprocess: PreprocessSpec, stride: int
+    line: Line, *, charset: Charset, preprocess: PreprocessSpec, frames: Callable[[int], int]
 ) -> npt.NDArray[np.float32] | Finding:
-    """Return the prepared image of a usable line, float32 (1, 1, h, w), read-only, or the finding on it."""
+    """Return the prepared image of a usable line, float32 (1, c, h, w), read-only, or the finding on it.
+
+    ``frames`` returns how many frames an input of so many columns has.
+    """
     text = normalise_text(line.text)
     if not text:
         return Finding(line.id, Problem.EMPTY_TEXT, "the transcription is empty")
@@ -84,12 +87,12 @@ def check_line(
     if unknown := charset.unknown(text):
         return Finding(line.id, Problem.UNKNOWN_SYMBOL, f"the charset lacks {list(unknown)}")
     try:
-        prepared = prepare(line.pixels(), preprocess)
+        prepared = prepare(line.pixels(preprocess), preprocess)
     except ImageError as error:
         return Finding(line.id, Problem.BAD_IMAGE, error.message)
-    needed, frames = frames_needed(charset.encode(text)), prepared.shape[3] // stride
-    if frames < needed:
-        return Finding(line.id, Problem.TOO_FEW_FRAMES, f"{frames} frames for a text that needs {needed}")
+    needed, given = frames_needed(charset.encode(text)), frames(prepared.shape[3])
+    if given < needed:
+        return Finding(line.id, Problem.TOO_FEW_FRAMES, f"{given} frames for a text that needs {needed}")
     prepared.setflags(write=False)
     return prepared
 
@@ -99,7 +102,8 @@ def audit_lines(
     *,
     charset: Charset,
     preprocess: PreprocessSpec,
-    stride: int,
+    stride: int = 1,
+    frames: Callable[[int], int] | None = None,
     skip: Collection[Problem] = (),
 ) -> Audit:
     """Sort ``lines`` into usable and unusable ones.
@@ -109,6 +113,7 @@ def audit_lines(
         charset: The recogniser's charset.
         preprocess: The recogniser's preprocessing.
         stride: Input columns per frame.
+        frames: In its place, returns how many frames an input of so many columns has.
         skip: Problems to leave out silently here and count in the audit; any other problem is refused.
 
     Raises:
@@ -116,7 +121,9 @@ def audit_lines(
     """
     audit = Audit()
     for line in lines:
-        checked = check_line(line, charset=charset, preprocess=preprocess, stride=stride)
+        checked = check_line(
+            line, charset=charset, preprocess=preprocess, frames=frames or (lambda width: width // stride)
+        )
         if isinstance(checked, Finding):
             audit.findings.append(checked)
         else:
@@ -128,7 +135,7 @@ def audit_lines(
 
 def audit_for(lines: Iterable[Line], spec: RecogniserSpec, *, skip: Collection[Problem] = ()) -> Audit:
     """Check lines as ``audit_lines`` does, and prepare them for a recogniser."""
-    return audit_lines(lines, charset=spec.charset, preprocess=spec.preprocess, stride=spec.stride, skip=skip)
+    return audit_lines(lines, charset=spec.charset, preprocess=spec.preprocess, frames=spec.frames, skip=skip)
 
 
 def sized_lines(

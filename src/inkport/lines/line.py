@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.charset import normalise_text
-from inkport.core.image import load_gray, load_pixels
+from inkport.core.image import load_colour, load_gray, load_pixels
+from inkport.core.preprocess import PreprocessSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +86,17 @@ class Line:
         """
         return load_gray(self.image, name=self.id)
 
-    def pixels(self) -> npt.NDArray[np.uint8] | npt.NDArray[np.float32]:
+    def pixels(self, preprocess: PreprocessSpec | None = None) -> npt.NDArray[np.uint8] | npt.NDArray[np.float32]:
         """Return the image for ``prepare``: uint8 (h, w), 0 black .. 255 white; of 16-bit gray, float32 as ``gray``.
+
+        For a recogniser that takes colours, they are float32 (h, w, 3), 0..1.
+
+        Args:
+            preprocess: How the recogniser takes images; gray if left out.
 
         Raises:
             ImageError: If the image is damaged; the line's id is named.
         """
+        if preprocess is not None and preprocess.coloured:
+            return load_colour(self.image, name=self.id)
         return load_pixels(self.image, name=self.id)

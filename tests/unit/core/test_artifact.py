@@ -95,7 +95,7 @@ def add(path):
         (lambda p: (p / SIDECAR).write_bytes(b"\xff\xfe"), "not readable as JSON"),
         (lambda p: (p / SIDECAR).write_text("[]"), "no schema version"),
         (lambda p: edit_sidecar(p, schema="1"), "no schema version"),
-        (lambda p: edit_sidecar(p, schema=2), "schema 2, this inkport reads up to 1\nfix: upgrade"),
+        (lambda p: edit_sidecar(p, schema=3), "schema 3, this inkport reads up to 2\nfix: upgrade"),
         (lambda p: edit_sidecar(p, rotation=90), "unknown key 'rotation'"),
         (lambda p: edit_sidecar(p, precision="fp7"), "precision: expected one of"),
         (lambda p: edit_sidecar(p, files=["model.onnx"]), "files: expected a table"),

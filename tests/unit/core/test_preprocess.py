@@ -6,16 +6,8 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from inkport.core.errors import ImageError, SpecError
-from inkport.core.preprocess import (
-    MIN_SIDE_PX,
-    RESAMPLINGS,
-    TRIANGLE_V1,
-    TRIANGLE_V2,
-    PreprocessSpec,
-    prepare,
-    resample,
-    triangle_taps,
-)
+from inkport.core.preprocess import MIN_SIDE_PX, RESAMPLINGS, TRIANGLE_V1, TRIANGLE_V2, PreprocessSpec, prepare
+from inkport.core.triangle_v1 import resample, triangle_taps
 
 
 SPEC = PreprocessSpec()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import threading
 import tracemalloc
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from inkport.core.errors import ImageError, SpecMismatchError, UsageError
 from inkport.core.preprocess import PreprocessSpec, prepare
+from inkport.core.preprocess_settings import Channels, Side
 from inkport.core.recogniser import Recogniser
 
 
@@ -214,3 +216,31 @@ def test_the_toy_network_reads_alike_in_any_batch_and_order(toy_artifact, rng):
     inputs = prepared(lines)
     texts = [recogniser.read_prepared([line])[0].text for line in inputs]
     assert [r.text for r in recogniser.read_prepared(inputs[::-1], batch=3)] == texts[::-1]
+
+
+class RedSession(ColumnSession):
+    """Sees red alone, which is the last channel of three in OpenCV's order."""
+
+    def run(self, images):
+        assert images.shape[1] == 3
+        return super().run(images[:, 2:])
+
+
+@pytest.mark.parametrize(("invert", "level"), [(False, 0), (True, 255)])
+def test_a_recogniser_that_takes_colours_gets_them(toy_spec, invert, level):
+    spec = replace(toy_spec, preprocess=PreprocessSpec(channels=Channels.BGR))
+    image = np.full((48, 96, 3), 255 - level, np.uint8)
+    image[:, 24:48, 0] = level
+    reading = Recogniser(spec, RedSession(spec)).read(image, invert=invert)
+    (symbol,) = reading.symbols
+    assert symbol.symbol == spec.charset.symbols[-1]
+    assert (symbol.x0_px, symbol.x1_px) == (24, 48)
+
+
+def test_places_are_those_of_the_image_wherever_the_padding_is(toy_spec):
+    image = np.full((48, 64), 255, np.uint8)
+    image[:, 16:32] = 0
+    for side in Side:
+        spec = replace(toy_spec, preprocess=PreprocessSpec(side=side, min_width=160))
+        (symbol,) = Recogniser(spec, ColumnSession(spec)).read(image).symbols
+        assert (symbol.x0_px, symbol.x1_px) == (16, 32), side

@@ -21,7 +21,7 @@ BY_POSITION = {"Charset", "Emission", "ErrorRate", "Transcription"}
 
 def test_there_are_records():
     names = {record.__name__ for record in RECORDS}
-    assert names == BY_POSITION | {"PreprocessSpec", "RecogniserSpec", "TensorSpec"}
+    assert names == BY_POSITION | {"NativeSpec", "PreprocessSpec", "RecogniserSpec", "TensorSpec"}
 
 
 @pytest.mark.parametrize("record", RECORDS)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from inkport.core.errors import ImageError, UsageError
 from inkport.core.image import load_gray
-from inkport.core.sources import gray_of, name_of
+from inkport.core.sources import colour_of, gray_of, luma, name_of
 
 
 @pytest.fixture
@@ -143,3 +143,14 @@ def test_errors_name_paths_files_and_numbers(file):
     with file.open("rb") as opened, Image.open(file) as image:
         names = [name_of(source, 3) for source in (file, str(file), opened, image, b"", np.zeros(1))]
     assert names == [str(file)] * 4 + ["image 3"] * 2
+
+
+def test_every_way_to_hand_in_an_image_gives_the_same_colours(file, colours):
+    expected = colours.astype(np.float32) / np.float32(255)
+    data = file.read_bytes()
+    for source in (file, str(file), data, io.BytesIO(data), Image.open(file), colours, colours / np.float32(255)):
+        np.testing.assert_array_equal(colour_of(source, name="line"), expected)
+    np.testing.assert_array_equal(colour_of(colours[:, :, 0], name="line"), np.repeat(expected[:, :, :1], 3, axis=2))
+    np.testing.assert_allclose(luma(expected), load_gray(file), atol=4e-3)
+    with pytest.raises(ImageError, match="an array of shape"):
+        colour_of(colours[None], name="line")

@@ -56,6 +56,7 @@ def test_minimal_recipe_takes_the_defaults(tmp_path):
         ("steps = 10", "stesp = 10", "optim: unknown key 'stesp'", "did you mean 'steps'?"),
         ("steps = 10", 'steps = "ten"', "expected int, found 'ten'", ""),
         ("steps = 10", "steps = 0", "at least 1", ""),
+        ("[data]", '[preprocess]\nchannels = "bgr"\n[data]', "preprocess.channels: our own networks", "leave it out"),
         ("steps = 10", "steps = 10\nlr = -1", "lr and clip must be above 0", ""),
         ("steps = 10", "lr = 1", "the key 'steps' is missing", ""),
         ('skip = ["bad-image"]', 'skip = ["bad"]', "expected one of bad-image", ""),

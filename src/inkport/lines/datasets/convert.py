@@ -16,7 +16,7 @@ from PIL import Image
 from inkport.core.errors import ImageError, LineDataError, needing
 from inkport.core.files import new_file
 from inkport.core.image import load_gray
-from inkport.core.preprocess import resample
+from inkport.core.triangle_v1 import resample
 from inkport.lines.datasets.catalogue import Dataset
 from inkport.lines.datasets.layout import DOCUMENT, Listed, Split
 

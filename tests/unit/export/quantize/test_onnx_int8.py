@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 
+from inkport.core.artifact import Provenance, load_artifact, new_artifact
 from inkport.core.errors import ExportError
 from inkport.core.target import Precision
 from inkport.export.quantize.calibration import choose_calibration
@@ -222,3 +223,32 @@ def test_operators_that_cannot_be_are_refused(toy_onnx, toy_calibration, tmp_pat
         options = Int8Options(keep_nodes=("nosuch",))
         int8_onnx_from_onnx(toy_onnx, tmp_path / "made", calibration=toy_calibration, options=options)
     assert nodes_of(onnx.load(toy_onnx.file(".onnx")), [Part.HEAD])[0] in caught.value.remedy
+
+
+def test_a_file_in_an_old_opset_is_raised_and_stays_as_it_is(toy_spec, toy_calibration, tmp_path, rng):
+    """Opset 11 has no weights quantized per output channel; files of other projects are often that old."""
+    helper, numpy_helper, classes = onnx.helper, onnx.numpy_helper, toy_spec.charset.size
+    weights = rng.normal(0, 0.2, (classes, 1, toy_spec.preprocess.height, toy_spec.stride)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", ["images", "w"], ["c"], strides=[1, toy_spec.stride], name="conv"),
+        helper.make_node("Squeeze", ["c"], ["s"], axes=[2]),
+        helper.make_node("Transpose", ["s"], ["logits"], perm=[0, 2, 1]),
+    ]
+    ends = (
+        helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, ["n", 1, toy_spec.preprocess.height, "w"]),
+        helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["n", "t", classes]),
+    )
+    graph = helper.make_graph(nodes, "old", [ends[0]], [ends[1]], [numpy_helper.from_array(weights, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6)
+    made = Provenance(stage="train")
+    with new_artifact(tmp_path / "old", spec=toy_spec, format="onnx", precision=Precision.FP32, provenance=made) as out:
+        onnx.save(model, out / "model.onnx")
+    source = load_artifact(tmp_path / "old")
+    before = source.file(".onnx").read_bytes()
+    made = int8_onnx_from_onnx(
+        source, tmp_path / "int8", calibration=toy_calibration, options=Int8Options(keep_fp32=())
+    )
+    assert source.file(".onnx").read_bytes() == before
+    assert "images" in steps(made)
+    image = toy_calibration.inputs[0]
+    np.testing.assert_allclose(logits(made, image), logits(source, image), atol=0.25 * logits(source, image).std())
