@@ -39,8 +39,6 @@ OWN_FILES: Mapping[str, str] = {
     "inkport.model.ppocr_weights": "a file of the package rapidocr, of one known digest",
     "inkport.model.weights": "weights that load_weights has opened before",
     "inkport.runtimes.javascript": "package.json of inkport and of the packages that npm installed beside it",
-    "inkport.runtimes.busy_threads": "the kernel's files",
-    "inkport.runtimes.host": "requests of its parent process",
     "inkport.runtimes.ort_arm64": "a note that scripts/arm64_root.sh left",
     "inkport.runtimes.ort_providers": "the profile that ONNX Runtime wrote in the call before",
     "inkport.runtimes.ort_runner": "requests of its parent process",
