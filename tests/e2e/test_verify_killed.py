@@ -45,7 +45,7 @@ def wait_in_draft(path):
 if where == "export":
     artifact.sha256_file = wait_in_draft
 else:
-    verify.write_report = lambda *_: wait()
+    verify.write_report = lambda *_, **__: wait()
 main()
 """
 """Runs the command line, but stops for good in a draft of an artifact, or before the report is written."""
