@@ -50,6 +50,8 @@ def _png(image: Image.Image, **options: Any) -> bytes:
 def _jpeg(image: Image.Image, *, orientation: int = 1, quality: int = 95) -> bytes:
     out = io.BytesIO()
     exif = Image.Exif()
+    # Cameras write either order of bytes.
+    exif.endian = "<>"[orientation % 2]
     exif[ORIENTATION] = orientation
     image.save(out, "JPEG", quality=quality, exif=exif)
     return out.getvalue()
