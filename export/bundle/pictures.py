@@ -88,6 +88,14 @@ def _transparent(pixels: Pixels) -> bytes:
     return _png(Image.fromarray(layers))
 
 
+def _translucent(pixels: Pixels) -> bytes:
+    # Colour where alpha is between: black ink cannot show whether it was multiplied with alpha.
+    layers = np.empty((*pixels.shape, 4), dtype=np.uint8)
+    layers[..., :3] = INK
+    layers[..., 3] = 255 - pixels
+    return _png(Image.fromarray(layers))
+
+
 def _gray_alpha(pixels: Pixels) -> bytes:
     return _png(Image.fromarray(np.stack([np.zeros_like(pixels), 255 - pixels], axis=-1)))
 
@@ -127,6 +135,7 @@ KINDS: Mapping[str, Kind] = {
         file="line.png", shows="red and blue are swapped", encode=lambda p: _png(Image.fromarray(_coloured(p)))
     ),
     "transparent": Kind(file="line.png", shows="transparency became black", encode=_transparent),
+    "translucent": Kind(file="line.png", shows="alpha is taken for multiplied already", encode=_translucent),
     "gray-alpha": Kind(file="line.png", shows="transparency of gray became black", encode=_gray_alpha),
     "palette": Kind(file="line.png", shows="palette or its transparent colour is not applied", encode=_palette),
     "bilevel": Kind(file="line.png", shows="one bit per pixel is not expanded", encode=_bilevel),

@@ -29,8 +29,8 @@ import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 
 /**
- * What the tests ask of the Java core: a request a line, cells separated by tabs; answers likewise, after as many requests
- * to run the network ("run", height, width, file of float32) as it needs, which the test answers.
+ * What the tests ask of the Java core: a request a line, cells separated by tabs; answers likewise, after as many
+ * requests to run the network ("run", height, width, file of float32) as it needs, which the test answers.
  */
 public final class Driver {
   private static final BufferedReader IN =

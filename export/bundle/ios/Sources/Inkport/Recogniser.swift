@@ -81,7 +81,7 @@ public final class Recogniser {
 
     /// Compare this device with a bundle's folder golden/; nil if all stages are right.
     ///
-    /// - Parameter jpegTolerance: levels by which gray of a JPEG file may differ: the system's decoder is not libjpeg-turbo.
+    /// - Parameter jpegTolerance: levels by which gray of JPEG may differ: the system's decoder is not libjpeg-turbo.
     public func selfTest(golden: URL, jpegTolerance: Int = 1) throws -> Fault? {
         var stage = [CChar](repeating: 0, count: 32)
         var error = [CChar](repeating: 0, count: Int(Recogniser.size))

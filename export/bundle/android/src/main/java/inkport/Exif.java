@@ -22,7 +22,7 @@ public final class Exif {
     return 1;
   }
 
-  /** The orientation in a block of EXIF data (a TIFF header and its first directory), which is all of it from first to end. */
+  /** The orientation in EXIF data, a TIFF header and its first directory, which lie from first to end. */
   static int orientation(byte[] file, int first, int end) {
     boolean little = first < end && file[first] == 'I';
     if (end - first < 8 || !little && file[first] != 'M') return 1;

@@ -1,8 +1,8 @@
 package inkport;
 
-/** Decoding of scores that are made here, for every label: exact on every engine, which golden lines in int8 are not. */
+/** Decoding of scores that are made here, for every label: exact on every engine, unlike golden lines in int8. */
 final class Labels {
-  /** Score of the label in each frame, over 0 of all others; in the frame of 0 all are equal, and the first, blank, counts. */
+  /** Score of the label in each frame, over 0 of all others; where all are equal, the first, the blank, counts. */
   private static final float[] SCORES = {2, 6, 4, 0, 3};
   /** Added to all scores of a frame, which changes no probability: a softmax that forgets the peak overflows. */
   private static final float[] LIFTS = {0, 1000, -1000, -2000, 2000};

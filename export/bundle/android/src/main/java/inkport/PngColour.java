@@ -13,7 +13,7 @@ final class PngColour {
   private final int channels;
   /** Red, green and blue of each entry; null without one. */
   byte[] palette;
-  /** What is transparent: alphas of the palette's entries, or one colour in 16 bits for each channel; null if nothing is. */
+  /** What is transparent: alphas of the palette, or one colour in 16 bits for each channel; null if nothing is. */
   byte[] clear;
 
   PngColour(int type, int depth) {

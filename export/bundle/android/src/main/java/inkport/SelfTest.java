@@ -32,7 +32,8 @@ public final class SelfTest {
 
   /**
    * Compare this device, stage by stage, with golden/. Each stage is given the golden values of the one before, so that
-   * the stage named is the one at fault. What golden lines cannot show, every level of gray and every label, follows.
+   * the stage named is the one at fault. What golden lines cannot show is made here: every level of gray, every label,
+   * and lines that are as narrow as can be, or refused.
    *
    * @param opener null if files are not opened here: then the first stage is tensor
    * @param jpegTolerance levels by which gray of a JPEG file may differ: 0 with libjpeg-turbo, 1 with other decoders
@@ -45,7 +46,8 @@ public final class SelfTest {
     for (String[] line : lines) {
       if (opener != null && test.first == null) test.checkFile(line[0], line[1], opener, jpegTolerance);
     }
-    if (test.first == null) test.note("tensor", "every-level", () -> Levels.check(recogniser.spec));
+    test.note("tensor", "every-level", () -> Levels.check(recogniser.spec));
+    test.note("tensor", "limits", () -> Limits.check(recogniser.spec));
     for (String[] line : lines) {
       if (test.first == null || !test.first.stage.equals("gray")) test.checkLine(line[0]);
     }

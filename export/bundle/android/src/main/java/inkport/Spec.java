@@ -74,7 +74,8 @@ public final class Spec {
     symbols = new int[points.length];
     for (int i = 0; i < points.length; i++) symbols[i] = number("symbols", points[i], 1, Character.MAX_CODE_POINT);
     if (!values.isEmpty()) {
-      throw new InkportException("specification: " + values.keySet().iterator().next() + " is not known to these classes");
+      String key = values.keySet().iterator().next();
+      throw new InkportException("specification: " + key + " is not known to these classes");
     }
   }
 
