@@ -159,12 +159,29 @@ def _interlaced(gray):
     return _chunks((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
 
 
+def _filtered(colour):
+    """A PNG file of RGB whose rows take turns in all five filters, which no encoder does."""
+    height, width = colour.shape[:2]
+    bounded = np.zeros((height + 1, width + 1, 3), dtype=np.int64)
+    bounded[1:, 1:] = colour
+    left, up, corner = bounded[1:, :-1], bounded[:-1, 1:], bounded[:-1, :-1]
+    guess = left + up - corner
+    far = np.stack([np.abs(guess - near) for near in (left, up, corner)]).argmin(axis=0)
+    predicted = [np.zeros_like(left), left, up, (left + up) // 2, np.choose(far, [left, up, corner])]
+    rows = b"".join(
+        bytes([y % 5]) + (colour[y] - predicted[y % 5][y]).astype(np.uint8).tobytes() for y in range(height)
+    )
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return _chunks((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+
+
 def test_png_files_of_every_colour_type_are_pythons(core, model, rng, tmp_path):
     (tmp_path / "interlaced.png").write_bytes(_interlaced(rng.integers(0, 256, (21, 61), dtype=np.uint8)))
+    (tmp_path / "filtered.png").write_bytes(_filtered(rng.integers(0, 256, (21, 61, 3), dtype=np.uint8)))
     for index, (image, options) in enumerate(_png_files(rng)):
         image.save(tmp_path / f"{index}.png", **options)
     files = sorted(tmp_path.glob("*.png"))
-    assert len(files) == 12
+    assert len(files) == 13
     for file in files:
         check_file(core, model, file)
 
