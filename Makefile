@@ -11,7 +11,7 @@ demo: .venv/.demo
 	$(BIN)/inkport verify
 
 # Everything that must hold before a change is merged.
-test: .venv/.test .venv/.web .venv/.arm64 .venv/.cpp .venv/.js .venv/.ssh site
+test: .venv/.test .venv/.web .venv/.arm64 .venv/.cpp .venv/.js .venv/.java .venv/.ssh site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -102,6 +102,12 @@ release: .venv/.test
 # A web bundle, for the runtimes bundle-node and bundle-web.
 .venv/.js: .venv/.test $(wildcard export/bundle/*.py export/bundle/javascript/* export/bundle/javascript/*/*)
 	@$(BIN)/inkport bundle --for web --out out/bundle-web >/dev/null
+	@touch $@
+
+# The Java core of Android bundles is compiled by the tests; where there is no compiler and none can be got, they are skipped and say so.
+.venv/.java: .venv/.base
+	@if ! command -v javac >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -qq --no-install-recommends -y default-jdk-headless >/dev/null; fi
 	@touch $@
 
 # The tests of devices over ssh use the system's client; where there is none and none can be got, they are skipped and say so.

@@ -38,7 +38,7 @@ def bundle(
     Args:
         model: An artifact's directory, a weights file (which is exported to ONNX in fp32), or the name of a shipped
             model; the int8 artifact that comes with inkport if left out.
-        for_: Platform whose sources come along: cpp, web or python.
+        for_: Platform whose sources come along: cpp, web, android, ios or python.
         lm: Language model to bring along: fr-en, which comes with inkport, or a file with the weights of
             `inkport lm tune` beside it.
         lines: Line sets to make golden values of: Parquet files, TSV manifests, folders; the shipped sample lines if
