@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,18 +32,19 @@ class _Closable(Viewer, Protocol):
 
 
 @contextmanager
-def installed_viewers(out: Path) -> Iterator[list[GuardedViewer]]:
+def installed_viewers(out: Path, *, leads: bool = True) -> Iterator[list[GuardedViewer]]:
     """Yield what is installed of TensorBoard and trackio, for the entries of a run, and close it afterwards.
 
     TensorBoard counts as installed if torch can write for it (the package tensorboard), or tensorboardX can.
 
     Args:
         out: The run's folder; its name is that of the run.
+        leads: Whether this process writes the log; the others of a run show nothing.
     """
     found: list[_Closable] = []
-    if find_spec("tensorboard") or find_spec("tensorboardX"):
+    if leads and (find_spec("tensorboard") or find_spec("tensorboardX")):
         found.append(TensorBoard(out / FOLDER))
-    if find_spec("trackio"):
+    if leads and find_spec("trackio"):
         found.append(Trackio(out.resolve().name))
     viewers = [GuardedViewer(viewer) for viewer in found]
     try:
@@ -54,7 +56,7 @@ def installed_viewers(out: Path) -> Iterator[list[GuardedViewer]]:
 
 def curves(entry: Entry) -> dict[str, float]:
     """Return the points of an entry by the name of their curve: ``loss``, ``val_cer/all``."""
-    points = {}
+    points: dict[str, float] = {}
     for name, value in entry.items():
         if isinstance(value, Mapping):
             points |= {f"{name}/{part}": float(number) for part, number in value.items()}
@@ -78,13 +80,10 @@ class TensorBoard:
 
     def begin(self, before: Sequence[Entry], again: Sequence[Entry]) -> None:  # noqa: ARG002 - it comes again
         """Put a new file in the place of those that are there."""
-        if find_spec("tensorboard"):
-            from torch.utils.tensorboard import SummaryWriter
-        else:
-            from tensorboardX import SummaryWriter
+        writers = import_module("torch.utils.tensorboard" if find_spec("tensorboard") else "tensorboardX")
         for file in self._folder.glob(EVENTS):
             file.unlink()
-        self._writer = SummaryWriter(str(self._folder), flush_secs=FLUSH_S)
+        self._writer = writers.SummaryWriter(str(self._folder), flush_secs=FLUSH_S)
         for entry in before:
             self.add(entry)
 

@@ -62,15 +62,14 @@ def _is_image(name: str) -> bool:
 
 def _no_lines(repository: Repository) -> LineDataError:
     where = repository.reference
-    sets = sorted(name for name in repository.files if PurePosixPath(name).suffix.lower() in (PARQUET, MANIFEST))
-    found = (
-        f"it has {', '.join(sets[:8])}{' and more' if len(sets) > 8 else ''}"
-        if sets
-        else (f"found {repository.listing()}")
-    )
+    sets = (PARQUET, MANIFEST)
+    first = min((name for name in repository.files if name.lower().endswith(sets)), default=None)
+    if first is None:
+        return LineDataError(
+            f"{where}: no line set; found {repository.listing()}",
+            remedy="name a .parquet file, a .tsv manifest, or a folder of images with .gt.txt",
+        )
     return LineDataError(
-        f"{where}: no line set; {found}",
-        remedy=f"name one file: {where.repository}/{sets[0]}"
-        if sets
-        else "name a .parquet file, a .tsv manifest, or a folder of images with .gt.txt",
+        f"{where}: no line set; it has {repository.listing(suffixes=sets)}",
+        remedy=f"name one file: {where.repository}/{first}",
     )

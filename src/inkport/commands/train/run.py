@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +61,7 @@ def run(
                     say(f"{name}: {_audit_report(audit)}")
             if warning := _unlearnt(data):
                 say(f"val: warning: {warning}")
-        with shown_progress() as progress, installed_viewers(out) if group.leads else nullcontext([]) as viewers:
+        with shown_progress() as progress, installed_viewers(out, leads=group.leads) as viewers:
             report = _telling(progress, settings.optim.steps)
             trainer = Trainer(settings, data, out, group=group, report=report, viewers=viewers)
             if group.leads and trainer.step:

@@ -126,9 +126,7 @@ def _no_artifact(repository: Repository) -> HubError:
     if inner:
         remedy = f"name one of: {', '.join(f'{where.repository}/{folder}' for folder in inner)}"
     elif alone:
-        remedy = (
-            f"an ONNX file that inkport exported is {where.repository}/{alone[0]}; others go through inkport import"
-        )
+        remedy = f"name {where.repository}/{alone[0]} if that is an export; inkport import takes others"
     else:
         remedy = "name a repository that inkport push has written to"
     return HubError(f"{where}: no inkport artifact (no {SIDECAR}); found {repository.listing(below)}", remedy=remedy)

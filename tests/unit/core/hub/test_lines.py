@@ -10,6 +10,7 @@ import inkport
 from inkport.cli import app
 from inkport.commands._model import names_model
 from inkport.core.errors import HubError, LineDataError, UsageError
+from inkport.core.hub import repository
 from inkport.lines.source import digest_lines, read_lines
 
 
@@ -51,6 +52,14 @@ def test_a_folder_reads_as_it_does_here(hub, folder):
     assert hub.fetched() == sorted(named(folder, "letters/"))
 
 
+def test_a_large_folder_is_fetched_without_a_name_for_each(hub, folder, monkeypatch):
+    monkeypatch.setattr(repository, "MOST_NAMED", 3)
+    hub.put("datasets/ada/set", {**named(folder, "letters/"), "letters/weights.pt": b"\x80\x02", "other/a.png": b""})
+    lines = list(read_lines([Path(f"{NAME}/letters")]))
+    assert digest_lines(lines) == digest_lines(read_lines([folder]))
+    assert hub.fetched() == sorted(named(folder, "letters/"))
+
+
 def test_a_manifest_brings_the_images_below_its_folder(hub, folder, manifest):
     hub.put("datasets/ada/set", {**named(folder, "a/letters/"), "a/set.tsv": manifest, "b/other.png": b""})
     lines = list(read_lines([Path(f"{NAME}/a/set.tsv")]))
@@ -65,14 +74,14 @@ def test_a_parquet_file_is_fetched_alone_and_once_in_a_process(hub, folder, tmp_
     images = [path.read_bytes() for path in sorted(folder.glob("*.png"))]
     pq.write_table(pa.table({"image": images, "text": ["abc", "de"]}), tmp_path / "test.parquet")
     data = (tmp_path / "test.parquet").read_bytes()
-    repository = hub.put("datasets/ada/set", {"data/test.parquet": data, "data/train.parquet": b"x"}, licence="mit")
+    there = hub.put("datasets/ada/set", {"data/test.parquet": data, "data/train.parquet": b"x"}, licence="mit")
     path = Path(f"{NAME}@main/data/test.parquet")
     assert [line.text for line in read_lines([path])] == ["abc", "de"]
     asked = len(hub.asked)
     assert [line.dataset for line in read_lines([path])] == ["test", "test"]
     assert len(hub.asked) == asked
     assert hub.fetched() == ["data/test.parquet"]
-    assert f"commit {repository.sha[:12]}, licence: mit" in capsys.readouterr().err
+    assert f"commit {there.sha[:12]}, licence: mit" in capsys.readouterr().err
 
 
 def test_a_description_here_may_name_a_set_there(hub, folder, manifest, tmp_path):

@@ -35,6 +35,7 @@ def test_what_is_pushed_is_the_artifact_with_a_card_and_reads_back(hub, shipped,
     shown = capsys.readouterr()
     assert shown.out == f"{hub.url}/ada/lines/commit/{hub.repositories['models/ada/lines'].sha}\n"
     assert "licence: Apache-2.0" in shown.err
+    assert "%|" not in shown.err, "nobody watches a bar"
 
 
 def test_the_card_has_terms_credits_and_digests(shipped):
