@@ -30,7 +30,7 @@ def test_the_action_has_what_an_action_has(action):
     for name, given in action["inputs"].items():
         assert NAME.fullmatch(name)
         assert set(given) == {"description", "default"}
-        assert given["description"].endswith(".") or name == "comment"
+        assert given["description"].endswith(".")
         assert isinstance(given["default"], str), f"{name}: what is no text becomes one in an unforeseen way"
 
 

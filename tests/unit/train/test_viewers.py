@@ -87,7 +87,7 @@ def test_a_run_that_begins_again_shows_nothing_of_the_one_before(tmp_path, tenso
 class FakeTrackio(ModuleType):
     """trackio's functions, with the arguments of its 0.43 that matter; runs are kept by name.
 
-    The real one cannot be installed beside inkport: it asks for Pillow before 13.
+    The real one cannot be installed beside inkport as it is: it asks for Pillow before 13.
     """
 
     def __init__(self):

@@ -192,6 +192,18 @@ def test_without_the_package_the_extra_is_named(monkeypatch):
     assert exit_code(caught.value) == EXIT_UNAVAILABLE
 
 
+def test_what_is_not_named_on_the_hub_does_not_even_load_its_client():
+    pytest.importorskip("onnxruntime")
+    code = (
+        "import inkport, sys\nwith inkport.load() as recogniser:\n    recogniser.read(sys.argv[1])\n"
+        "assert 'huggingface_hub' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, SAMPLE], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.usefixtures("published")
 def test_the_command_line_reads_with_it(hub, tmp_path):
     pytest.importorskip("onnxruntime")
