@@ -19,8 +19,6 @@ import pytest
 from inkport.core.artifact import bundled_artifacts
 
 
-pytest.importorskip("huggingface_hub", reason="the client of the hub is not installed")
-
 LFS = (".onnx", ".safetensors", ".parquet", ".png", ".bin", ".pt")
 API = re.compile(r"/api/(models|datasets)/([\w.-]+/[\w.-]+)(?:/(revision|tree|preupload|commit)/([^/?]+))?")
 FILE = re.compile(r"/(datasets/)?([\w.-]+/[\w.-]+)/resolve/([^/]+)/(.+)")
@@ -222,6 +220,7 @@ def shipped():
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """The hub that huggingface_hub asks, and an empty cache."""
+    pytest.importorskip("huggingface_hub", reason="the client of the hub is not installed")
     from huggingface_hub import constants
 
     from inkport.lines.hub import fetch_lines
