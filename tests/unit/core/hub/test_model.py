@@ -45,6 +45,7 @@ def test_a_model_is_what_was_published_and_nothing_else_is_fetched(hub, shipped)
     found = resolve_model(NAME)
     assert (found.digest, found.root, found.format) == (shipped.digest, shipped.root, "onnx")
     assert hub.fetched() == ["README.md", "model.onnx", SIDECAR]
+    assert {path for _, path in hub.asked if "ada/lines" not in path} == set(), "and nothing else is asked"
     resolve_model(NAME)
     assert hub.fetched() == ["README.md", "model.onnx", SIDECAR], "what is in the cache is not fetched twice"
 
