@@ -74,7 +74,7 @@ release: .venv/.test
 	@touch $@
 
 .venv/.test: .venv/.demo
-	$(BIN)/pip install --quiet --quiet --editable '.[export,import,nncf,coreml,litert-export,executorch,ncnn-export,train,prune,render,loadgen]' --group test --group lint --group docs
+	$(BIN)/pip install --quiet --quiet --editable '.[export,import,nncf,coreml,litert-export,executorch,ncnn-export,train,prune,render,loadgen,hub]' --group test --group lint --group docs
 	@touch $@
 
 .venv/.foreign: .venv/.test

@@ -40,6 +40,7 @@ COMMANDS = {
     "kit": "Pack a model with everything that proves a port, run it anywhere, and judge the result.",
     "runtimes": "List what can run here, and why the rest cannot.",
     "export": "Make artifacts (ONNX, int8, OpenVINO) from trained weights.",
+    "push": "Publish an artifact on the Hugging Face hub, with a card.",
     "bundle": "Write all that an application needs of a model into one folder.",
     "import": "Bring a recogniser that inkport did not train, as an ONNX file.",
     "quantize": "Make int8 artifacts, find the operators that int8 harms, and correct the bias of the blank.",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from shutil import rmtree
+from shutil import copyfile, rmtree
 
 import jsonschema
 import numpy as np
@@ -242,3 +245,38 @@ def test_default_targets_allow_no_flip_in_fp32_and_half_a_point_elsewhere():
         else:
             assert target.budget.cer_margin == 0.005, target.name
     assert not found["openvino", "bf16"].required, "a processor without bfloat16 is no fault of the port"
+
+
+def test_the_scripts_of_the_action_prove_compare_and_post(verify, toy_artifact, lines_folder, exported, tmp_path):
+    assert verify(TORCH + ORT)[0] == 0
+    copyfile(exported / "report.json", tmp_path / "baseline.json")
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "inkport"
+    program.write_text(f'#!/usr/bin/env bash\nexec "{sys.executable}" -m inkport "$@"\n')
+    program.chmod(0o755)
+    variables = {
+        "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
+        "INKPORT_MODEL": str(toy_artifact.path),
+        "INKPORT_LINES": str(lines_folder),
+        "INKPORT_TARGETS": "targets.toml",
+        "INKPORT_OUT": str(exported),
+        "INKPORT_MAX_SLOWER": "1000",
+        "INKPORT_BASELINE": "baseline.json",
+        "GITHUB_STEP_SUMMARY": "summary.md",
+    }
+    script = Path(__file__).parents[2] / "ci" / "prove.sh"
+    done = subprocess.run(
+        [script],
+        cwd=tmp_path,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    posted = (tmp_path / "summary.md").read_text()
+    assert posted.startswith("<!-- inkport -->\n# inkport verify\n")
+    assert "| ort fp32 | pass |" in posted[: posted.index("# inkport compare")]
+    assert "| ort fp32 |" in posted[posted.index("# inkport compare") :]
+    assert "## Environment" not in posted

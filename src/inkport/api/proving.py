@@ -40,8 +40,9 @@ def verify(
     """Prove that ports of a model read the same text as the model, as `inkport verify` does.
 
     Args:
-        model: A weights file, an artifact's directory, or the name of a shipped model; convtext-tiny if None.
-        lines: Line sets; the shipped sample lines if empty.
+        model: A weights file, an artifact's directory, one of these on the hub (``hf://user/model``), or the name of
+            a shipped model; convtext-tiny if None.
+        lines: Line sets, on the hub too (``hf://datasets/user/set/lines.parquet``); the shipped sample lines if empty.
         targets: TOML file with one [[target]] table per target, or targets by name, such as ["onnxruntime:int8"];
             every runtime that inkport knows if None.
         calibration: Line sets that int8 takes its ranges from, where it must be made.

@@ -42,7 +42,7 @@ def load(
 
     Args:
         model: The name of a shipped model, of which the first artifact that runs here is taken, int8 first; an
-            artifact's directory, or a weights file.
+            artifact's directory, a weights file, or one of these on the hub: ``hf://user/model``.
         runtime: The runtime's name; the first that can run the model here if None.
         device: In the runtime's own words.
         precision: Number format to insist on: ``int8``, ``fp32``, ...; any if None.
@@ -57,6 +57,7 @@ def load(
     Raises:
         UsageError: If there is no such model, not in this precision, or a number is out of range.
         ArtifactError: If the model or the language model is damaged, or is not there.
+        HubError: If the model is on the hub, and not there, no artifact, or out of reach.
         TargetError: If the runtime is not registered, or cannot run the model here.
     """
     # For a worker, which may run in another folder.

@@ -17,6 +17,8 @@ The tree::
     │   └── ArtifactCorruptError        a digest, the sidecar or a weight file is wrong
     ├── CheckpointError               a training checkpoint that cannot be resumed
     ├── TrainingError                 a training that other work needs failed
+    ├── HubError                      what was named on the hub is not there, or not as it should be
+    │   └── HubUnavailableError         the hub cannot be reached, or does not let us in
     ├── ExportError                   a converter or quantizer gave up
     │   ├── ExportRequestError          (also UsageError) it was asked for what it cannot be asked
     │   └── ExporterUnavailableError    (also RuntimeUnavailableError) a package that it needs is not installed
@@ -110,6 +112,14 @@ class CheckpointError(InkportError):
 
 class TrainingError(InkportError):
     """A training that other work needs failed."""
+
+
+class HubError(InkportError):
+    """What was named on the hub is not there, is damaged, or cannot be put there."""
+
+
+class HubUnavailableError(HubError):
+    """The hub cannot be reached from here, or does not let us in."""
 
 
 class ExportError(InkportError):
@@ -225,6 +235,7 @@ USAGE = (
     SpecError,
     ArtifactError,
     CheckpointError,
+    HubError,
     UnknownRuntimeError,
     RuntimeCollisionError,
     UnsupportedFormatError,
@@ -245,7 +256,7 @@ def is_refusal(error: BaseException) -> bool:
 
 def exit_code(error: InkportError) -> int:
     """Return the exit code that a command ends with after ``error``."""
-    if isinstance(error, RuntimeUnavailableError):
+    if isinstance(error, RuntimeUnavailableError | HubUnavailableError):
         return EXIT_UNAVAILABLE
     return EXIT_USAGE if isinstance(error, USAGE) else EXIT_REGRESSED
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from inkport.core.config import parse_config
 from inkport.core.documents import TOML_BYTES, parse_toml
 from inkport.core.errors import LineDataError, RecipeError
+from inkport.core.hub.reference import within
 from inkport.core.reading import read_bytes
 from inkport.lines.fields import PLAIN, Meaning, check_columns, to_line
 from inkport.lines.line import Line
@@ -198,7 +199,7 @@ class Description(Meaning):
     """The content of a description."""
 
     lines: tuple[Path, ...]
-    """Line sets, relative to the description."""
+    """Line sets, relative to the description, or on the hub."""
 
 
 def read_description(path: Path) -> Description:
@@ -223,7 +224,7 @@ def read_description(path: Path) -> Description:
     if found.writer and found.writer_column:
         raise LineDataError(f"{path}: both writer and writer_column are given", remedy="give one of them")
     return Description(
-        lines=tuple(path.parent / name for name in found.lines),
+        lines=tuple(within(path.parent, name) for name in found.lines),
         writer=found.writer,
         writer_column=found.writer_column,
         document_column=found.document_column,
