@@ -135,6 +135,11 @@ class PreprocessSpec:
             raise SpecError(f"channel_std must be above 0, found {list(self.channel_std)}")
 
     @property
+    def as_is(self) -> bool:
+        """Whether images are handed over as they are, as bytes in their own height and width."""
+        return self.fit is Fit.NONE
+
+    @property
     def planes(self) -> int:
         """Number of channels of the input."""
         return 1 if self.channels is Channels.GRAY else 3
@@ -172,7 +177,7 @@ class PreprocessSpec:
 
         Not of what only imported recognisers have: several channels, and padding of a value that no byte has.
         """
-        return self.resampling == TRIANGLE_V2 and self.planes == 1 and self.pad_value is None
+        return self.resampling == TRIANGLE_V2 and self.planes == 1 and self.pad_value is None and not self.as_is
 
     @property
     def background_level(self) -> int:
@@ -189,6 +194,8 @@ class PreprocessSpec:
 
     def content_height(self, height: int, width: int) -> int:
         """Return the rows that an image of ``height`` x ``width`` pixels fills; fewer than all only to be contained."""
+        if self.as_is:
+            return height
         if self.fit is not Fit.CONTAIN or self._scaled(height, width, self.rounding) <= self.max_width:
             return self.height
         return max(1, math.floor(self.max_width * (height / width)))
@@ -199,6 +206,8 @@ class PreprocessSpec:
         return {Side.RIGHT: 0, Side.LEFT: padded - content, Side.BOTH: (padded - content) // 2}[self.side]
 
     def _widths(self, height: int, width: int) -> tuple[int, int]:
+        if self.as_is:
+            return width, width
         if self.fit is Fit.STRETCH:
             return self.max_width, self.max_width
         content = self._scaled(height, width, self.rounding)
@@ -215,7 +224,7 @@ class PreprocessSpec:
         return max(1, math.floor(scaled) if rounding is Rounding.FLOOR else math.ceil(scaled))
 
 
-def prepare(image: Image, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
+def prepare(image: Image, spec: PreprocessSpec) -> npt.NDArray[Any]:
     """Turn one line image into the network's input.
 
     Args:
@@ -223,12 +232,15 @@ def prepare(image: Image, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
         spec: The recogniser's preprocessing.
 
     Returns:
-        float32 (1, spec.planes, spec.height, W), W a multiple of ``spec.width_multiple``.
+        float32 (1, spec.planes, spec.height, W), W a multiple of ``spec.width_multiple``; where images are handed over
+        as they are, uint8 (1, spec.planes, h, w).
 
     Raises:
         ImageError: If the array is not an image that the recogniser takes, too small or too narrow to hold a line, not
             finite, or too wide.
     """
+    if spec.as_is:
+        return _as_it_is(image, spec)
     if spec.in_bytes:
         return normalise(prepare_bytes(image, spec), spec)
     _check_array(image, spec)
@@ -245,6 +257,13 @@ def prepare(image: Image, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
         canvas.fill(spec.pad_value)
         written[:] = normal
     return canvas[None]
+
+
+def _as_it_is(image: Image, spec: PreprocessSpec) -> npt.NDArray[np.uint8]:
+    _check_array(image, spec)
+    levels = _levels(image)
+    planes = np.stack([levels] * spec.planes) if levels.ndim == 2 else levels.transpose(2, 0, 1)
+    return np.ascontiguousarray(planes[::-1] if spec.channels is Channels.BGR else planes)[None]
 
 
 def _planes(image: Image, height: int, width: int, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
