@@ -21,7 +21,12 @@ class Attention(nn.Module):
     def __init__(self, size=64):
         super().__init__()
         self.encoder = nn.Sequential(
-            *(nn.Conv2d(1, 16, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU()),
+            *(
+                nn.Conv2d(1, 16, 3, stride=2, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(16, 32, 3, stride=2, padding=1),
+                nn.ReLU(),
+            ),
             *(nn.Conv2d(32, size, 3, stride=(2, 1), padding=1), nn.ReLU()),
         )
         self.mix = nn.Linear(size * HEIGHT // 8, size)

@@ -120,11 +120,23 @@ class Exits(Reader):
         sys.exit(0)
 
 
-class Silent(Reader):
-    """Says nothing of how sure it is, and draws into what it is given."""
+class Draws(Reader):
+    """Draws into what it is given."""
 
     name = "draws"
 
     def run(self, images):
         images[:] = 0
         return super().run(images)
+
+
+class Forgets(Reader):
+    """Reads each line once."""
+
+    name = "forgets"
+
+    def run(self, images):
+        seen = self.__dict__.setdefault("seen", set())
+        found = super().run(images)
+        again = [image.tobytes() in seen or seen.add(image.tobytes()) for image in images]
+        return [ReadText("") if known else read for known, read in zip(again, found, strict=True)]

@@ -3,99 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 import inkport
 from inkport import cli
 from inkport.core import registry
 from inkport.core.artifact import Provenance, load_artifact, new_artifact
-from inkport.core.charset import Charset
 from inkport.core.errors import UnsupportedFormatError, UsageError
-from inkport.core.preprocess import PreprocessSpec
-from inkport.core.preprocess_settings import Fit
 from inkport.core.spec import Decoder, RecogniserSpec
 from inkport.core.target import Precision
 
 
-SYMBOLS = "0123456789"
-SPEC = RecogniserSpec(
-    name="glyphs",
-    version="1",
-    preprocess=PreprocessSpec(fit=Fit.NONE),
-    charset=Charset(tuple(SYMBOLS)),
-    decoder=Decoder.TEXT,
-)
-CLASSES = {
-    "reader": "Reader",
-    "slips": "Slips",
-    "first-line-only": "FirstLineOnly",
-    "first-line-repeated": "FirstLineRepeated",
-    "too-sure": "TooSure",
-    "bare-texts": "BareTexts",
-    "scores": "Scores",
-    "exits": "Exits",
-    "draws": "Silent",
-}
 ROW = '[[target]]\nname = "{name}"\nruntime = "{name}"\nprecision = "fp32"\nbudget = {{ cer_margin = {margin} }}\n'
-
-
-def draw(text, size):
-    """A line with white between its symbols, uint8 (h, w)."""
-    font, x = ImageFont.load_default(size=size), 4
-    image = Image.new("L", (size * (len(text) + 1), 2 * size), 245)
-    for symbol in text:
-        ImageDraw.Draw(image).text((x, size // 3), symbol, font=font, fill=30)
-        x += round(font.getlength(symbol)) + 4
-    return np.asarray(image)[:, : x + 4]
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with the plug-in, its artifact, and 60 lines of digits in several sizes."""
-    folder = tmp_path_factory.mktemp("texts")
-    known = folder / "site" / "glyph_reader-1.dist-info"
-    known.mkdir(parents=True)
-    (known / "METADATA").write_text("Metadata-Version: 2.1\nName: glyph-reader\nVersion: 1\n", encoding="utf-8")
-    rows = [f"{name} = glyph_reader:{cls}" for name, cls in CLASSES.items()]
-    (known / "entry_points.txt").write_text("\n".join([f"[{registry.GROUP}]", *rows]) + "\n", encoding="utf-8")
-    shutil.copyfile(Path(__file__).with_name("glyph_reader.py"), folder / "site" / "glyph_reader.py")
-    sys.path.insert(0, str(folder / "site"))
-    try:
-        from glyph_reader import pieces, read
-    finally:
-        sys.path.remove(str(folder / "site"))
-    glyphs = np.stack([pieces(draw(symbol, 60))[0] for symbol in SYMBOLS])
-    made = Provenance(stage="test")
-    with new_artifact(folder / "model", spec=SPEC, format="glyphs", precision=Precision.FP32, provenance=made) as draft:
-        np.save(draft / "glyphs.npy", glyphs)
-    rng = np.random.default_rng(3)
-    rows, readings = ["image\ttext"], ["image\ttext"]
-    for number in range(60):
-        text = "".join(rng.choice(list(SYMBOLS), rng.integers(3, 8)))
-        gray = draw(text, int(rng.integers(24, 48)))
-        Image.fromarray(gray).save(folder / f"line{number:02}.png")
-        rows.append(f"line{number:02}.png\t{text}")
-        readings.append(f"line{number:02}.png\t{read(gray, glyphs, SYMBOLS)[0]}")
-    (folder / "lines.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    (folder / "few.tsv").write_text("\n".join(rows[:7]) + "\n", encoding="utf-8")
-    (folder / "readings.tsv").write_text("\n".join(readings) + "\n", encoding="utf-8")
-    return folder
-
-
-@pytest.fixture
-def plugins(monkeypatch, place):
-    """Install the plug-in's runtimes, for processes that are started, too."""
-    site = place / "site"
-    monkeypatch.syspath_prepend(site)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")])))
 
 
 @pytest.fixture
@@ -122,7 +46,7 @@ def test_a_sidecar_of_version_2_says_that_it_returns_text(place):
     sidecar = json.loads((place / "model" / "recogniser.json").read_text(encoding="utf-8"))
     assert (sidecar["schema"], sidecar["spec"]["decoder"]) == (2, "text")
     assert sidecar["spec"]["input"] == {"name": "images", "shape": ["n", "1", "h", "w"], "dtype": "uint8"}
-    assert load_artifact(place / "model").spec == SPEC
+    assert RecogniserSpec.from_dict(sidecar["spec"], where="here").decoder is Decoder.TEXT
 
 
 FAULTS = {
@@ -300,7 +224,7 @@ def test_compare_takes_the_reports(run, place, tmp_path):
 
 @pytest.mark.usefixtures("plugins")
 def test_runtimes_without_a_decoder_do_not_open_it(place, tmp_path):
-    spec, made = SPEC, Provenance(stage="test")
+    spec, made = load_artifact(place / "model").spec, Provenance(stage="test")
     with new_artifact(tmp_path / "onnx", spec=spec, format="onnx", precision=Precision.FP32, provenance=made) as draft:
         (draft / "model.onnx").write_bytes(b"whatever")
     artifact = load_artifact(tmp_path / "onnx")
