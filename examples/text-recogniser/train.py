@@ -1,4 +1,4 @@
-"""Train the attention decoder on rendered lines, and make an artifact of it: ``python train.py OUT``."""
+"""Train the attention decoder on rendered lines; write its artifact, other lines, and what its own pipeline reads."""
 
 import sys
 from pathlib import Path
@@ -56,7 +56,7 @@ def train(steps=STEPS):
     return network.eval()
 
 
-def write_lines(network, folder, count=60):
+def write_lines(network, folder, count=200):
     """Write rendered lines that it has not seen, their texts, and what its own pipeline reads."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(2)
@@ -84,7 +84,6 @@ def write_artifact(network, out):
 
 
 if __name__ == "__main__":
-    out = Path(sys.argv[1])
     trained = train()
-    write_artifact(trained, out / "model")
-    write_lines(trained, out / "lines")
+    write_artifact(trained, Path("models/attention"))
+    write_lines(trained, Path("lines"))

@@ -1,4 +1,4 @@
-"""An imported model is held to the suite that vendors inherit, without torch; what it cannot be made into refuses it."""
+"""An imported model is held to the suite that vendors inherit, without torch; a bundle refuses it."""
 
 from __future__ import annotations
 
