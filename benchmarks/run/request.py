@@ -161,7 +161,7 @@ def _own_reference(request: Request, options: SessionOptions) -> Reference:
     if (target := next(able, None)) is None:
         raise RuntimeUnavailableError(
             f"there is no reference to compare with: {model.spec.no_frames}, and no target here reads with it",
-            remedy="name the plug-in that reads with it as the first target (docs/plugins.md)",
+            remedy="name the plug-in that reads with it as the first target",
         )
     extra = {key: value for key, value in target.options.items() if key != "threads"}
     session = open_any(model, runtime=target.runtime, device=target.device, options=replace(options, extra=extra))

@@ -17,4 +17,4 @@ class TestAttention(TextConformance):
     @pytest.fixture(scope="class")
     @classmethod
     def golden(cls, artifact):
-        return golden_texts(Path("lines/lines.tsv"), artifact.spec, Path("lines/readings.tsv"))
+        return golden_texts(Path("lines/readings.tsv"), artifact.spec)

@@ -30,7 +30,7 @@ from inkport.core.config import SPARSE
 from inkport.core.errors import ImageError, SpecError
 from inkport.core.preprocess_settings import Channels, Fit, Rounding, Side
 from inkport.core.resampling import FOREIGN
-from inkport.core.triangle import CHUNK, MOST_SAMPLES, resample_bytes
+from inkport.core.triangle import CHUNK, MOST_SAMPLES, resample_bytes, resample_planes
 from inkport.core.triangle_v1 import resample
 
 
@@ -194,8 +194,6 @@ class PreprocessSpec:
 
     def content_height(self, height: int, width: int) -> int:
         """Return the rows that an image of ``height`` x ``width`` pixels fills; fewer than all only to be contained."""
-        if self.as_is:
-            return height
         if self.fit is not Fit.CONTAIN or self._scaled(height, width, self.rounding) <= self.max_width:
             return self.height
         return max(1, math.floor(self.max_width * (height / width)))
@@ -275,16 +273,10 @@ def _planes(image: Image, height: int, width: int, spec: PreprocessSpec) -> npt.
         planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         resampled = np.stack([resample(np.ascontiguousarray(plane), height, width) for plane in planes])
     else:
-        resize = FOREIGN.get(spec.resampling, _resize_planes)
+        resize = FOREIGN.get(spec.resampling, resample_planes)
         resized = resize(_levels(image), height, width)
         resampled = resized.astype(np.float32).reshape(height, width, -1).transpose(2, 0, 1) / np.float32(255)
     return resampled[::-1] if spec.channels is Channels.BGR else resampled
-
-
-def _resize_planes(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
-    planes = image[..., None] if image.ndim == 2 else image
-    parts = [resample_bytes(np.ascontiguousarray(planes[..., i]), height, width) for i in range(planes.shape[2])]
-    return np.stack(parts, axis=-1)
 
 
 def _with_edges(content: npt.NDArray[Any], height: int, width: int, left: int) -> npt.NDArray[Any]:

@@ -167,7 +167,7 @@ def refuse_undecoded(artifact: Artifact, runtime: str) -> None:
     if _lacks_decoder(artifact, runtime):
         raise UnsupportedFormatError(
             f"{artifact.path}: {artifact.spec.no_frames}, runtime {runtime!r} decodes nothing",
-            remedy="choose the plug-in that reads with it (docs/plugins.md)",
+            remedy="choose the plug-in that reads with it",
         )
 
 
