@@ -126,10 +126,11 @@ class Change:
     """The symbol that the target read; empty if it read none here."""
     effect: Effect
     """What this edit alone does to the reference's reading."""
-    first_frame: int
-    """First frame of the symbol: the reference's, or the target's where the reference read none; 0 without frames."""
-    last_frame: int
-    """Last frame of that symbol, included."""
+    first_frame: int | None
+    """First frame of the symbol: the reference's, or the target's where the reference read none; absent where only the
+    text is known."""
+    last_frame: int | None
+    """Last frame of that symbol, included; likewise."""
     gap_reference: float | None
     """Smallest top-1 minus top-2 logit of the reference over its symbol: how close it was to this change; absent
     without frames."""
@@ -163,7 +164,7 @@ def find_changes(text: str, reference: Transcription, target: Transcription) -> 
 
     def change(step: Step) -> Change:
         old, new = _at(symbols[0], step.before), _at(symbols[1], step.after)
-        place = old or new
+        place = _placed(old or new)
         start, end = step.position, step.position + (old is not None)
         applied = reference.text[:start] + (new.symbol if new else "") + reference.text[end:]
         after = count_edits(text, normalise_text(applied)).total
@@ -171,10 +172,10 @@ def find_changes(text: str, reference: Transcription, target: Transcription) -> 
             reference=old.symbol if old else "",
             target=new.symbol if new else "",
             effect=_effect(after - before),
-            first_frame=place.first_frame if place else 0,
-            last_frame=place.last_frame if place else 0,
-            gap_reference=_known(old),
-            gap=_known(new),
+            first_frame=place.first_frame if place else None,
+            last_frame=place.last_frame if place else None,
+            gap_reference=known.gap if (known := _placed(old)) else None,
+            gap=known.gap if (known := _placed(new)) else None,
         )
 
     return tuple(change(step) for step in edit_script(*([e.symbol for e in found] for found in symbols)))
@@ -200,8 +201,9 @@ def _at(emissions: Sequence[Emission], index: int | None) -> Emission | None:
     return None if index is None else emissions[index]
 
 
-def _known(symbol: Emission | None) -> float | None:
-    return None if symbol is None or math.isnan(symbol.gap) else symbol.gap
+def _placed(symbol: Emission | None) -> Emission | None:
+    """Return the symbol if anything is known of it beside what it is."""
+    return None if symbol is None or math.isnan(symbol.gap) else symbol
 
 
 def _effect(difference: int) -> Effect:
