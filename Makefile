@@ -39,6 +39,7 @@ check-full:
 # left out.
 foreign: .venv/.foreign
 	$(BIN)/python scripts/import_ppocr.py $(or $(LINES),benchmarks/samples/lines.tsv)
+	$(BIN)/python scripts/attention_decoder.py
 
 # Small faults planted in the modules that measure and decide: nine of ten must make a test fail, and the rest be explained.
 mutants: .venv/.mutation

@@ -29,7 +29,7 @@ def verify(request: Request, *, progress: Progress = silent) -> Report:
     options, audit, decode = request.options, request.audit, request.beam or greedy
     environment = read_environment(threads=options.threads)
     progress("opening the reference")
-    reference = open_reference(request.provide, SessionOptions(threads=options.threads))
+    reference = open_reference(request, SessionOptions(threads=options.threads))
     try:
         spec = reference.artifact.spec
         expected = read_all(spec, reference.session, audit, label="reference", progress=progress, decode=decode)
@@ -48,6 +48,7 @@ def verify(request: Request, *, progress: Progress = silent) -> Report:
         model=describe_model(request.model),
         data=describe_data(request.audit, request.sources, request.model),
         reference=describe_reference(reference),
+        note=request.note,
         options=options,
         environment=environment,
         targets=tuple(_conclude(run, speed) for run in runs),

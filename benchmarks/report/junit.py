@@ -47,6 +47,7 @@ class Case:
 RESULTS = {
     Outcome.PASS: Result.PASSED,
     Outcome.INCONCLUSIVE: Result.SKIPPED,
+    Outcome.NOT_JUDGED: Result.SKIPPED,
     Outcome.UNAVAILABLE: Result.SKIPPED,
     Outcome.EXPORT_FAILED: Result.ERROR,
     Outcome.LOAD_FAILED: Result.ERROR,

@@ -269,6 +269,8 @@ def notes(report: Report) -> list[str]:
             f"{', '.join(fragile)}: read the lines closest to changing, which are no sample: their flips count, their "
             "CER is not that of all lines"
         )
+    if report.reference and report.note:
+        sentences.append(report.note)
     if report.lm:
         lm = report.lm
         sentences.append(

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 SIGNS = dict.fromkeys(Outcome, Sign.BAD) | {
     Outcome.PASS: Sign.GOOD,
     Outcome.INCONCLUSIVE: Sign.OPEN,
+    Outcome.NOT_JUDGED: Sign.OPEN,
     Outcome.UNAVAILABLE: Sign.ABSENT,
 }
 """What each outcome means."""

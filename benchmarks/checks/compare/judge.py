@@ -18,6 +18,7 @@ from inkport.core.errors import DataError
 ORDER = (
     Outcome.PASS,
     Outcome.INCONCLUSIVE,
+    Outcome.NOT_JUDGED,
     Outcome.LATENCY_OVER_BUDGET,
     Outcome.FELL_BACK,
     Outcome.DIVERGED,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from inkport.commands._reader import MEGAPIXELS, open_reader
+from inkport.core.beam import lm_not_judged
 from inkport.core.doubts import UNSURE
 from inkport.core.errors import ArtifactError, UsageError
 from inkport.core.recogniser import Recogniser
@@ -71,7 +73,7 @@ def load(
         "min_confidence": min_confidence,
         "max_megapixels": max_megapixels,
     }
-    return open_reader(
+    recogniser = open_reader(
         os.fspath(model),
         runtime=runtime,
         device=device,
@@ -82,6 +84,9 @@ def load(
         max_megapixels=max_megapixels,
         opened_by=lambda digest: (_load_again, (digest, arguments)),
     )
+    if lm is not None and recogniser.artifact and (reason := lm_not_judged(Path(lm), recogniser.artifact)):
+        warnings.warn(reason, stacklevel=2)
+    return recogniser
 
 
 def _load_again(digest: str, arguments: dict[str, Any]) -> Recogniser:

@@ -14,7 +14,7 @@ from inkport.core.doubts import UNSURE
 from inkport.core.errors import UsageError
 from inkport.core.image import MAX_PIXELS
 from inkport.core.recogniser import Recogniser
-from inkport.core.registry import choose_runtime, open_session, opens
+from inkport.core.registry import choose_runtime, open_any, opens
 from inkport.core.runtime import SessionOptions
 from inkport.core.target import Precision
 
@@ -61,7 +61,7 @@ def open_reader(
     artifact = choose_artifact(model, runtime=runtime, precision=precision)
     decode = load_decoder(lm, artifact)
     chosen = choose_runtime(artifact) if runtime is None else runtime
-    session = open_session(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads))
+    session = open_any(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads))
     return Recogniser(
         artifact.spec,
         session,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -347,6 +348,8 @@ def prepare_request(
         require_calibration(artifact, work, wanted)
     audit = audit_sources(artifact, sources, options.skip)
     chosen = calibrate(artifact, calibration, options.skip)
+    # A language model that can do nothing proves nothing either.
+    lm = None if artifact.spec.no_frames else lm
     check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen, lm=lm)
     return Request(
         model=artifact,
@@ -357,3 +360,24 @@ def prepare_request(
         options=options,
         out=out,
     )
+
+
+def decoding_with(request: Request, lm: Path | None) -> Request:
+    """Return a request whose logits are decoded with a language model, if there is one.
+
+    Args:
+        request: The request.
+        lm: The language model's file or name. Of a recogniser that returns text, the request's note says instead that
+            it is not judged.
+
+    Raises:
+        ArtifactError: If it cannot be read.
+        SpecMismatchError: If it belongs to another charset, or its weights to another recogniser.
+    """
+    if lm is None:
+        return request
+    from inkport.core.beam import lm_not_judged, load_beam
+
+    if reason := lm_not_judged(lm, request.model):
+        return replace(request, note=reason)
+    return replace(request, beam=load_beam(lm, request.model))

@@ -14,6 +14,7 @@ from inkport.commands._options import Threads
 from inkport.commands._output import warn, warn_of_sharing
 from inkport.commands._read_formats import Format, writer_of
 from inkport.commands._reader import MEGAPIXELS, open_reader
+from inkport.core.beam import lm_not_judged
 from inkport.core.console import results_only
 from inkport.core.doubts import UNSURE
 from inkport.core.errors import EXIT_OK, DataError, ImageError, LineDataError, UsageError
@@ -83,6 +84,8 @@ def read(
         min_confidence=min_confidence,
         max_megapixels=max_megapixels,
     ) as recogniser:
+        if recogniser.artifact and (reason := lm_not_judged(lm, recogniser.artifact)):
+            warn(reason)
         write = writer_of(Format.JSON if json_ else format_, alone=_names_one_file(images))
         for path, found in _read_all(recogniser, images, invert=invert):
             if isinstance(found, DataError):
