@@ -68,7 +68,7 @@ def expect(image: Pixels, spec: RecogniserSpec, network: Forward) -> Expected:
         spec: The recogniser.
         network: The network alone.
     """
-    if fault := fault_of(*image.shape[:2], spec.preprocess):
+    if fault := fault_of(image.shape[0], image.shape[1], spec.preprocess):
         return Expected(fault)
     # Pillow makes gray of files too; nothing here shares code with the graph.
     gray = image[..., 0] if image.shape[2] == 1 else np.asarray(Image.fromarray(image).convert("L"))

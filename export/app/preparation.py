@@ -69,7 +69,8 @@ def emit_preparation(emit: Emitter, spec: PreprocessSpec, *, output: str) -> str
 def emit_resampling(emit: Emitter, image: str, source: str, target: str) -> str:
     """Add ``triangle-v2`` along the first axis of an image (``inkport.core.triangle``).
 
-    Of each result only the rows that contribute are gathered: a matrix of all weights takes twice as long.
+    Of each result only the rows that contribute are gathered: with matrices of all weights, zeros included, the
+    preparation takes many times as long (docs/results/onnx-app.md).
 
     Args:
         emit: Where to.

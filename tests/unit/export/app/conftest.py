@@ -11,7 +11,6 @@ import pytest
 
 from inkport.core.artifact import bundled_artifacts
 from inkport.core.preprocess import to_bytes
-from inkport.export.app.interface import IMAGE
 from inkport.export.from_onnx.onnx_app import onnx_app_from_onnx
 from inkport.lines.samples import sample_lines
 from inkport.lines.source import read_lines
@@ -57,20 +56,27 @@ def load(request):
     return cache(RUN[request.param])
 
 
+def made_of(network, folder):
+    """Return a network's artifact and that of the whole reader made of it."""
+    return SimpleNamespace(network=network, app=onnx_app_from_onnx(network, folder / f"onnx-app-{network.precision}"))
+
+
 @pytest.fixture(scope="session")
-def readers(toy_onnx, tmp_path_factory):
-    """By precision, the artifact of a network and that of the whole reader made of it."""
-    made = {}
-    for network in (toy_onnx, bundled_artifacts()[0]):
-        out = tmp_path_factory.mktemp("app") / f"onnx-app-{network.precision}"
-        made[network.precision] = SimpleNamespace(network=network, app=onnx_app_from_onnx(network, out))
-    return made
+def fp32(toy_onnx, tmp_path_factory):
+    """The toy in fp32."""
+    return made_of(toy_onnx, tmp_path_factory.mktemp("fp32"))
+
+
+@pytest.fixture(scope="session")
+def int8(tmp_path_factory):
+    """The shipped model in int8."""
+    return made_of(bundled_artifacts()[0], tmp_path_factory.mktemp("int8"))
 
 
 @pytest.fixture(scope="session", params=["fp32", "int8"])
-def reader(request, readers):
+def reader(request):
     """The toy in fp32, and the shipped model in int8."""
-    return readers[request.param]
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +90,7 @@ def pictures():
     return made
 
 
-def image(pixels):
-    """Return what a reader takes of a gray picture, uint8 (h, w)."""
-    return {IMAGE: pixels[..., None]}
+@pytest.fixture(scope="session")
+def ort_session():
+    """What loads a model into ONNX Runtime."""
+    return ort

@@ -28,8 +28,8 @@ from inkport.export.quantize.qdq import saturation_warning
 from inkport.runtimes.onnx_graph import load_onnx
 
 
-def test_the_file_alone_says_what_it_is(readers, tmp_path):
-    app, network = readers["int8"].app, readers["int8"].network
+def test_the_file_alone_says_what_it_is(int8, tmp_path):
+    app, network = int8.app, int8.network
     assert (app.format, app.precision, app.spec) == ("onnx-app", Precision.INT8, network.spec)
     assert (app.root, app.provenance.parent) == (network.root, network.digest)
     opened = artifact_from_onnx(app.file(".onnx"), tmp_path / "opened")
@@ -44,8 +44,8 @@ def test_the_file_alone_says_what_it_is(readers, tmp_path):
     assert len(told["inkport.digest"]) == 64
 
 
-def test_the_file_of_a_network_says_nothing_new(readers):
-    told = read_metadata(readers["fp32"].network.file(".onnx").read_bytes(), where="model")
+def test_the_file_of_a_network_says_nothing_new(fp32):
+    told = read_metadata(fp32.network.file(".onnx").read_bytes(), where="model")
     assert "inkport.format" not in told
 
 
@@ -73,17 +73,16 @@ def test_equal_networks_give_equal_bytes(reader):
     assert first == second
 
 
-def test_the_plan_makes_it_of_either_precision(readers, tmp_path):
+def test_the_plan_makes_it_of_either_precision(reader, tmp_path):
     """From where they are already there, so that no torch is needed."""
-    for precision, made in readers.items():
-        artifact = build(made.network, format="onnx-app", precision=Precision(precision), work=tmp_path)
-        assert artifact.digest == made.app.digest
-        assert artifact.path == tmp_path / f"onnx-app-{precision}"
+    precision = reader.network.precision
+    artifact = build(reader.network, format="onnx-app", precision=precision, work=tmp_path)
+    assert artifact.digest == reader.app.digest
+    assert artifact.path == tmp_path / f"onnx-app-{precision}"
 
 
-def test_int8_that_can_saturate_is_warned_of_as_the_network_is(readers):
-    made = readers["int8"]
-    assert saturation_warning(made.app).split(": ", 1)[1] == saturation_warning(made.network).split(": ", 1)[1]
+def test_int8_that_can_saturate_is_warned_of_as_the_network_is(int8):
+    assert saturation_warning(int8.app).split(": ", 1)[1] == saturation_warning(int8.network).split(": ", 1)[1]
 
 
 def made_of(source, spec, path):
@@ -105,8 +104,8 @@ def made_of(source, spec, path):
         ({"charset": Charset((" ", "ab", "c"), free=True)}, "one code point each"),
     ],
 )
-def test_what_the_graph_cannot_express_is_refused(readers, tmp_path, change, said):
-    source = readers["int8"].network
+def test_what_the_graph_cannot_express_is_refused(int8, tmp_path, change, said):
+    source = int8.network
     other = made_of(source, replace(source.spec, **change), tmp_path / "other")
     with pytest.raises(SpecError, match=said) as caught:
         onnx_app_from_onnx(other, tmp_path / "out")
@@ -146,7 +145,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_in_the_graph_is_noticed_and_its_stage_named(readers, tmp_path, monkeypatch, name):
+def test_a_mistake_in_the_graph_is_noticed_and_its_stage_named(int8, tmp_path, monkeypatch, name):
     stage, module, attribute, wrong = MISTAKES[name]
     monkeypatch.setattr(module, attribute, wrong)
     if name == "a division":
@@ -154,15 +153,15 @@ def test_a_mistake_in_the_graph_is_noticed_and_its_stage_named(readers, tmp_path
         monkeypatch.setattr(preparation, "normalise", lambda values, _: preparation._scaled(values.astype(np.float32)))
     out = tmp_path / "out"
     with pytest.raises(ExportError, match=f"onnx_app_from_onnx: .* px .*{stage}"):
-        onnx_app_from_onnx(readers["int8"].network, out)
+        onnx_app_from_onnx(int8.network, out)
     assert not out.exists()
 
 
-def test_each_output_counts(readers):
+def test_each_output_counts(int8):
     """An output that is a little off is a difference, named by the output."""
     import onnxruntime
 
-    made = readers["int8"]
+    made = int8
     alone, whole = (onnxruntime.InferenceSession(a.file(".onnx")) for a in (made.network, made.app))
     _, picture = next(islice(checking.pictures(), 1, None))
     expected = expect(picture, made.network.spec, lambda images: alone.run(None, {"images": images})[0])

@@ -55,9 +55,9 @@ def test_outputs_have_the_types_that_are_documented(load, reader, pictures):
         ((8, 32769, 1), TOO_LARGE),
     ],
 )
-def test_what_the_harness_refuses_has_a_fault_and_no_symbols(load, readers, shape, fault, rng):
+def test_what_the_harness_refuses_has_a_fault_and_no_symbols(load, int8, shape, fault, rng):
     """The tensor is still triangle-v2, of a line that is squeezed to the widest where it is wider."""
-    reader = readers["int8"]
+    reader = int8
     picture = rng.integers(0, 256, shape, np.uint8)
     gray = picture[..., 0] if shape[2] == 1 else np.asarray(Image.fromarray(picture).convert("L"))
     found = load(reader.app.file(".onnx"))({"image": picture})
@@ -72,16 +72,16 @@ def test_what_the_harness_refuses_has_a_fault_and_no_symbols(load, readers, shap
         assert (found["tensor"][0, 0, :, width:] == preprocess.background_level).all()
 
 
-def test_the_smallest_and_the_widest_line_are_read(load, readers):
-    app, preprocess = load(readers["int8"].app.file(".onnx")), readers["int8"].network.spec.preprocess
+def test_the_smallest_and_the_widest_line_are_read(load, int8):
+    app, preprocess = load(int8.app.file(".onnx")), int8.network.spec.preprocess
     for shape in ((MIN_SIDE_PX, MIN_SIDE_PX, 1), (48, MIN_SIDE_PX, 1), (48, preprocess.max_width, 1)):
         assert app({"image": np.full(shape, 255, np.uint8)})["fault"].tolist() == [0]
 
 
 @pytest.mark.parametrize("channels", [2, 4])
-def test_pictures_of_other_channels_have_a_fault(load, readers, channels):
+def test_pictures_of_other_channels_have_a_fault(load, int8, channels):
     """No error of an operator: OpenVINO with one thread keeps these to itself and returns what it read before."""
-    app = load(readers["int8"].app.file(".onnx"))
+    app = load(int8.app.file(".onnx"))
     before = app({"image": np.full((60, 400, 1), 255, np.uint8)})
     found = app({"image": np.zeros((50, 300, channels), np.uint8)})
     assert found["fault"].tolist() == [NOT_AN_IMAGE]
