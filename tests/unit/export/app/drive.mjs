@@ -1,4 +1,4 @@
-// Runs a whole reader and its network by themselves on the pictures of a list, in Node or in a page.
+// Runs whole readers and their networks by themselves on the pictures of a list, in Node or in a page.
 
 import { read, withoutAlpha } from "./read.mjs";
 
@@ -6,10 +6,19 @@ import { read, withoutAlpha } from "./read.mjs";
  * @param ort The module of ONNX Runtime.
  * @param open Opens a model by the name of its file.
  * @param bytes Reads a file.
- * @returns For each picture the outputs of the reader, those of the page's `read`, and the network's logits.
+ * @returns By precision, for each picture the outputs of the reader, the text of `read`, and the network's logits.
  */
 export async function drive(ort, open, bytes) {
-  const [reader, network] = [await open("app.onnx"), await open("network.onnx")];
+  const rgba = new Uint8ClampedArray([1, 2, 3, 255, 4, 5, 6, 255]);
+  const found = { rgb: Array.from(withoutAlpha({ width: 2, height: 1, data: rgba }).data) };
+  for (const precision of ["fp32", "int8"]) {
+    const [reader, network] = [await open(`app-${precision}.onnx`), await open(`network-${precision}.onnx`)];
+    found[precision] = await readAll(ort, reader, network, bytes);
+  }
+  return found;
+}
+
+async function readAll(ort, reader, network, bytes) {
   const found = [];
   for (const [index, { shape, columns }] of JSON.parse(new TextDecoder().decode(await bytes("list.json"))).entries()) {
     const [height, width, channels] = shape;
@@ -28,6 +37,5 @@ export async function drive(ort, open, bytes) {
     }
     found.push(one);
   }
-  const rgba = new Uint8ClampedArray([1, 2, 3, 255, 4, 5, 6, 255]);
-  return { found, rgb: Array.from(withoutAlpha({ width: 2, height: 1, data: rgba }).data) };
+  return found;
 }

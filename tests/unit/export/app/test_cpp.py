@@ -22,7 +22,7 @@ def program(tmp_path_factory):
     write_cpp(folder)
     made = folder / "read"
     source = Path(__file__).with_name("read.cpp")
-    flags = ["-std=c++17", "-O0", "-Wall", "-Wextra", "-Werror", f"-I{folder / 'include'}"]
+    flags = ["-std=c++17", "-O0", "-Wall", "-Wextra", f"-I{folder / 'include'}"]
     subprocess.run(["g++", *flags, "-o", str(made), str(source), "-ldl"], check=True)
     return made
 

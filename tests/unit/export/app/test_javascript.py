@@ -33,13 +33,14 @@ def asked(pictures):
     return [*pictures[::3], np.zeros((48, 7, 1), np.uint8), np.zeros((50, 90, 4), np.uint8)]
 
 
-@pytest.fixture(params=["fp32", "int8"])
-def folder(request, asked, tmp_path):
+@pytest.fixture
+def folder(fp32, int8, asked, tmp_path):
     """A folder with models, pictures and the page's code, and what the pictures' tensors are to be."""
-    made = request.getfixturevalue(request.param)
-    spec, tensors, rows = made.network.spec, [], []
-    for name, artifact in (("app.onnx", made.app), ("network.onnx", made.network)):
-        shutil.copyfile(artifact.file(".onnx"), tmp_path / name)
+    for made in (fp32, int8):
+        for name, artifact in (("app", made.app), ("network", made.network)):
+            shutil.copyfile(artifact.file(".onnx"), tmp_path / f"{name}-{artifact.precision}.onnx")
+    spec, tensors, rows = int8.network.spec, [], []
+    assert fp32.network.spec.preprocess == spec.preprocess
     for index, picture in enumerate(asked):
         (tmp_path / f"picture.{index}").write_bytes(picture.tobytes())
         tensors.append(tensor_of(picture, spec))
@@ -53,7 +54,7 @@ def folder(request, asked, tmp_path):
     for file in ("drive.mjs", "drive-node.mjs", "drive.html"):
         shutil.copyfile(HERE / file, tmp_path / file)
     (tmp_path / "node_modules").symlink_to(modules_folder().resolve() / "node_modules")
-    return tmp_path, spec, tensors
+    return tmp_path, tensors
 
 
 def tensor_of(picture, spec):
@@ -106,21 +107,26 @@ def in_chromium(folder):
 
 
 @pytest.mark.parametrize("engine", [in_node, in_chromium])
-def test_pictures_are_read_as_by_the_network_alone(engine, folder, asked):
+def test_pictures_are_read_as_by_the_network_alone(engine, folder, asked, fp32, int8):
     """Network and reader run in the same engine: what differs would be the preparation's or the decoding's."""
-    place, spec, tensors = folder
+    place, tensors = folder
     answer = engine(place)
     assert "error" not in answer, answer
     assert answer["rgb"] == [1, 2, 3, 4, 5, 6]
+    for made in (fp32, int8):
+        check_readings(asked, tensors, answer[made.network.precision], made.network.spec.charset)
+
+
+def check_readings(asked, tensors, readings, charset):
     read = 0
-    for picture, tensor, found in zip(asked, tensors, answer["found"], strict=True):
+    for picture, tensor, found in zip(asked, tensors, readings, strict=True):
         if tensor is None:
             assert found["fault"] == [1 if picture.shape[2] == 1 else 3]
             assert found["error"] in {"too small", "neither gray nor RGB"}
             continue
         assert np.array_equal(np.array(found["tensor"], np.uint8), tensor.ravel()), picture.shape
-        logits = np.array(found["logits"], np.float32).reshape(-1, spec.charset.size)
-        expected = greedy(logits, spec.charset)
+        logits = np.array(found["logits"], np.float32).reshape(-1, charset.size)
+        expected = greedy(logits, charset)
         assert found["text"] == expected.text
         assert found["code_points"] == list(map(ord, expected.text))
         assert found["frames"] == [end for e in expected.emissions for end in (e.first_frame, e.last_frame)]
