@@ -16,8 +16,6 @@ from inkport.lines.samples import sample_lines
 from inkport.lines.source import read_lines
 
 
-pytest.importorskip("onnx", reason="the graph is written with it")
-
 ENGINES = ("onnxruntime", "openvino")
 SIZES = ((8, 8), (8, 40), (9, 31), (30, 1024), (47, 90), (48, 300), (49, 50), (120, 2000), (200, 97), (200, 2000))
 """Rows and columns of pictures that shrink, stay and grow, evenly and not."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -87,3 +89,15 @@ def test_pictures_of_other_channels_have_a_fault(load, int8, channels):
     assert found["fault"].tolist() == [NOT_AN_IMAGE]
     assert found["code_points"].tolist() == []
     assert found["tensor"].shape != before["tensor"].shape
+
+
+@pytest.mark.parametrize("shape", [(0, 10, 1), (10, 0, 3)])
+def test_a_picture_without_pixels_is_an_error_or_has_a_fault(load, int8, shape):
+    """Never a crash of the process, which a division by zero would be."""
+    app = load(int8.app.file(".onnx"))
+    found = {"fault": np.array([TOO_SMALL]), "code_points": np.array([])}
+    with suppress(Exception):
+        found = app({"image": np.zeros(shape, np.uint8)})
+    assert found["fault"].tolist() == [TOO_SMALL]
+    assert found["code_points"].tolist() == []
+    assert app({"image": np.full((60, 400, 1), 255, np.uint8)})["fault"].tolist() == [0]
