@@ -65,6 +65,8 @@ STAGES = (
         learned=True,
     ),
     Exporter(("onnx", FP32), ("onnx", FP16), "from_onnx.fp16:fp16_onnx_from_onnx"),
+    Exporter(("onnx", FP32), ("onnx-app", FP32), "from_onnx.onnx_app:onnx_app_from_onnx"),
+    Exporter(("onnx", INT8), ("onnx-app", INT8), "from_onnx.onnx_app:onnx_app_from_onnx"),
     Exporter(("onnx", FP32), ("openvino", FP32), "from_onnx.openvino_ir:openvino_from_onnx"),
     Exporter(("openvino", FP32), ("openvino", Precision.BF16), "from_onnx.openvino_ir:bf16_openvino_from_openvino"),
     Exporter(("openvino", FP32), ("openvino", FP16), "from_onnx.openvino_ir:fp16_openvino_from_openvino"),

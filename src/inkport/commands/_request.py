@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from inkport.lines.audit import Audit, audit_for
 from inkport.lines.line import Line
 from inkport.lines.problem import Problem
 from inkport.lines.roles import LEARNT, Role, name_lines, recorded, refuse_recorded, refuse_shared
+from inkport.lines.samples import sample_lines
 from inkport.lines.source import read_lines, source_name
 
 
@@ -110,18 +110,6 @@ def calibrate(
     if chosen.skipped:
         sys.stderr.write(f"left out of calibration: {len(chosen.skipped)} bad-image: {', '.join(chosen.skipped)}\n")
     return chosen
-
-
-def sample_lines() -> Path:
-    """Return the manifest of the shipped sample lines.
-
-    Raises:
-        UsageError: If this build has none.
-    """
-    manifest = Path(str(files("inkport.benchmarks"))) / "samples" / "lines.tsv"
-    if not manifest.is_file():
-        raise UsageError("this build of inkport ships no sample lines", remedy="pass line sets with --lines")
-    return manifest
 
 
 def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) -> None:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutFolder, Skip
-from inkport.commands._request import problems_of, sample_lines
+from inkport.commands._request import problems_of
 from inkport.core.artifact import Artifact, bundled_artifacts, find_lm
 from inkport.core.scratch import scratch
 from inkport.core.target import Precision
@@ -18,6 +18,7 @@ from inkport.export.bundle.bundle import BundleRequest, make_bundle
 from inkport.export.bundle.specification import SUFFIXES
 from inkport.export.plan import build
 from inkport.lines.problem import Problem
+from inkport.lines.samples import sample_lines
 from inkport.lines.source import read_lines
 
 

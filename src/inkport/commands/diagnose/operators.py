@@ -21,13 +21,13 @@ from inkport.commands._request import (
     check_calibration,
     provider,
     refuse_made_by,
-    sample_lines,
 )
 from inkport.core.artifact import SIDECAR, Artifact, load_artifact
 from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import Audit
+from inkport.lines.samples import sample_lines
 from inkport.lines.source import source_name
 
 
