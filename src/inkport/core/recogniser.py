@@ -117,16 +117,21 @@ class Recogniser:
         Raises:
             UsageError: If the recogniser is closed.
         """
+        return [self.decode(rows, self.spec.charset) for rows in self.run_prepared(inputs, batch=batch)]
+
+    def run_prepared(
+        self, inputs: Sequence[npt.NDArray[np.float32]], *, batch: int = 1
+    ) -> list[npt.NDArray[np.float32]]:
+        """Return the logits of prepared images, float32 (t, k) each; arguments and errors are of ``read_prepared``."""
         by_width: dict[int, list[int]] = defaultdict(list)
         for index, prepared in enumerate(inputs):
             by_width[prepared.shape[3]].append(index)
-        results: dict[int, Transcription] = {}
+        results: dict[int, npt.NDArray[np.float32]] = {}
         for indices in by_width.values():
             for start in range(0, len(indices), batch):
                 chunk = indices[start : start + batch]
                 logits = self._run(np.concatenate([inputs[i] for i in chunk]))
-                for index, rows in zip(chunk, logits, strict=True):
-                    results[index] = self.decode(rows, self.spec.charset)
+                results |= zip(chunk, logits, strict=True)
         return [results[index] for index in range(len(inputs))]
 
     def close(self) -> None:
