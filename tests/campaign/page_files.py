@@ -17,6 +17,7 @@ from inkport.pages.formats.searchable_pdf import SearchablePdf
 from inkport.pages.hyphens import join_hyphens
 from inkport.pages.inputs import open_pages
 from inkport.pages.page import Alternative, Line, Page, Region, Word
+from inkport.pages.page_sets import TruePage, write_page_set
 
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ def make(store: Store) -> None:
     buffer = io.BytesIO()
     pillow_heif.from_pillow(picture("ab").convert("RGB")).save(buffer)
     store.put("pages-heic", "page.heic", buffer.getvalue())
+    true = TruePage(
+        page=page(), image=encoded(picture("ab"), "JPEG"), dataset="d", document="d/1", split="", licence=""
+    )
+    write_page_set([true, true], store.new("page-set") / "pages.parquet")
     pdfs(store)
 
 

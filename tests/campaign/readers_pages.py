@@ -55,7 +55,16 @@ def read_layout_file(folder: Path) -> object:
     return len(pages)
 
 
+def read_set(folder: Path) -> object:
+    """Read a page set, and write its pages."""
+    from inkport.pages.formats.page_out import write_page
+    from inkport.pages.page_sets import read_page_set
+
+    return sum(len(write_page(true.page)) for true in read_page_set(folder / "pages.parquet"))
+
+
 PAGE_READERS = (
+    Reader(name="page-set", modules=("lines.tables",), read=read_set),
     Reader(name="layout", modules=("lines.safe_xml",), read=read_layout_file),
     Reader(name="pages-tiff", modules=("core.image",), read=partial(read_pages, "pages.tif")),
     Reader(name="pages-jpeg", modules=("pages.formats.pdf_sheets",), read=partial(read_pages, "page.jpg")),

@@ -50,7 +50,8 @@ class Layouts:
 
     def __init__(self, place: Path) -> None:
         self._place = place
-        self._file, self._pages = (None, ()) if place.is_dir() else (place, read_layout(place))
+        self._file: Path | None = None if place.is_dir() else place
+        self._pages: tuple[Page, ...] = () if place.is_dir() else read_layout(place)
 
     def page(self, picture: PageImage) -> Page:
         """Return what is known of a page.

@@ -198,4 +198,6 @@ def _between(gray: npt.NDArray[np.uint8], x: npt.NDArray[np.int32], y: npt.NDArr
     flat = gray.reshape(-1)
     above = flat[upper + left] * (one - fx) + flat[upper + right] * fx
     below = flat[lower + left] * (one - fx) + flat[lower + right] * fx
-    return ((above * (one - fy) + below * fy + (1 << (2 * PLACE_BITS - 1))) >> (2 * PLACE_BITS)).astype(np.uint8)
+    total = above * (one - fy) + below * fy + (1 << (2 * PLACE_BITS - 1))
+    found: npt.NDArray[np.uint8] = (total >> (2 * PLACE_BITS)).astype(np.uint8)
+    return found
