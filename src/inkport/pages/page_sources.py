@@ -54,8 +54,8 @@ def true_pages(
 ) -> Iterator[TruePage | DataError]:
     """Yield the pages of files, gray, or why there is none.
 
-    The document of a page is the folder that its file is in, or the one above that if this is named for the format. The image is the one that the
-    file names, else the one of the file's name, beside it or in the folder above.
+    The document of a page is the folder that its file is in, or the one above if that is named for the format. The
+    image is the one that the file names, else the one of the file's name, beside it or in the folder above.
 
     Args:
         files: Files of ALTO or PAGE, each with one page.
