@@ -12,6 +12,7 @@ from inkport.commands._named_files import named_files
 from inkport.commands._output import warn
 from inkport.commands._page_formats import PageWriter
 from inkport.core.errors import DataError, ImageError, LineDataError
+from inkport.core.image import file_bytes
 from inkport.core.line_reading import ArtifactId
 from inkport.core.recogniser import Recogniser
 from inkport.lines.folder import IMAGE_SUFFIXES, list_images
@@ -23,6 +24,8 @@ from inkport.pages.page import Flag, Page
 from inkport.pages.read import PageReading, read_page
 
 
+STDIN = Path("-")
+"""Stands for a file on standard input."""
 SUFFIXES = (*IMAGE_SUFFIXES, ".heic", ".heif", ".hif", ".pdf")
 """Names of files that may be pages end so."""
 
@@ -149,7 +152,8 @@ def _pages(
         if isinstance(file, LineDataError):
             yield file
             continue
-        for found in open_pages(file, max_pixels=max_pixels):
+        data = sys.stdin.buffer.read(file_bytes(max_pixels) + 1) if file == STDIN else None
+        for found in open_pages(file, data=data, max_pixels=max_pixels):
             if isinstance(found, PageFault):
                 yield found.error
                 continue

@@ -70,13 +70,13 @@ def open_pages(
 
     Args:
         source: The file.
-        data: Its content, where it is no file but standard input.
+        data: Its content, where it is no file but standard input; its pages are called ``page``.
         max_pixels: Most pixels of an image. Pages of PDF files are drawn with no more.
 
     Raises:
         RuntimeUnavailableError: If the package for a file of its kind is not installed.
     """
-    stem = printable(source.stem) or "page"
+    stem = printable(source.stem) if data is None else "page"
     try:
         with open_regular(source) if data is None else io.BytesIO(data) as file:
             several, pictures = _pictures(file, printable(str(source)), max_pixels)

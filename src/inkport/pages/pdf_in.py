@@ -24,13 +24,15 @@ POINTS_PER_INCH = 72
 """The unit of PDF."""
 DRAWN_PIXELS = 16_000_000
 """Most pixels that a page is drawn with: A4 at 300 dpi has 8.7 million, A3 17."""
+PICTURES = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"II*\0", b"MM\0*", b"GIF8")
+"""How pictures begin, whatever their notes say."""
 TAIL_BYTES = 2048
 """Where the mark of the end must be: programs append some bytes behind it."""
 
 
 def is_pdf(head: bytes) -> bool:
-    """Return whether a file that begins so is PDF: some have a few bytes before their mark."""
-    return b"%PDF-" in head
+    """Return whether a file that begins so is PDF: some have a few bytes before their mark, and are no pictures."""
+    return b"%PDF-" in head and not head.startswith(PICTURES)
 
 
 def pdf_pages(file: BinaryIO, *, name: str, max_pixels: int) -> Iterator[Image.Image | ImageError]:

@@ -199,3 +199,9 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_read(inkport, scan, 
     assert (run.code, run.out) == (2, "")
     assert says in run.err
     assert fake.closed == 0
+
+
+def test_a_page_comes_on_standard_input(inkport, scan, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(scan.read_bytes())))
+    run = inkport("read", "-", "--lines-from", scan.with_suffix(".xml"))
+    assert (run.code, run.out, run.err) == (0, "é\nd\n", "")

@@ -107,7 +107,11 @@ def test_what_is_no_file_or_no_image_is_one_sentence(tmp_path):
 def test_the_content_counts_and_not_the_name(tmp_path):
     picture().save(tmp_path / "scan.pdf", "PNG")
     assert opened(tmp_path / "scan.pdf")[0][0] == "scan"
-    assert opened(tmp_path / "-", data=(tmp_path / "scan.pdf").read_bytes())[0][0] == "-"
+    assert opened(tmp_path / "-", data=(tmp_path / "scan.pdf").read_bytes())[0][0] == "page"
+    exif = Image.Exif()
+    exif[0x010E] = "%PDF-1.4"
+    picture().save(tmp_path / "a.jpg", exif=exif)
+    assert opened(tmp_path / "a.jpg")[0][0] == "a"
 
 
 # PDF
