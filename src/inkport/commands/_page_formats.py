@@ -20,7 +20,7 @@ from inkport.pages.formats.rows import write_csv
 from inkport.pages.formats.searchable_pdf import SearchablePdf
 from inkport.pages.formats.spreadsheet import write_xlsx
 from inkport.pages.formats.tei import write_tei
-from inkport.pages.formats.text import PAGE_END, page_text
+from inkport.pages.formats.text import PAGE_END, write_text
 from inkport.pages.formats.word_document import write_docx
 from inkport.pages.inputs import PageImage
 from inkport.pages.page import Page
@@ -81,7 +81,7 @@ def document_of(form: Format, records: Iterable[PageRecord], *, joined: bool) ->
     if form is Format.JSONL:
         return "".join(f"{json.dumps(asdict(record), ensure_ascii=False)}\n" for record in found).encode()
     if form is Format.TEXT:
-        return PAGE_END.join(f"{page_text(page, joined=joined)}\n" for page in pages).encode()
+        return write_text(pages, joined=joined)
     if form is Format.DOCX:
         return write_docx(pages, joined=joined)
     writers: dict[Format, Callable[[Iterable[Page]], bytes]] = {

@@ -16,8 +16,6 @@ Point = tuple[float, float]
 """x and y in pixels of the page; y grows downwards."""
 Points = tuple[Point, ...]
 """A line of straight pieces, or the corners of a polygon, whose last corner is joined to the first."""
-TURNS = (0, 90, 180, 270)
-"""Ways in which a page can lie, in degrees."""
 
 
 class Flag(StrEnum):

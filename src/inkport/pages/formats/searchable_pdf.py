@@ -21,10 +21,6 @@ from inkport.pages.page import Line, Page, Point, Word, box_of, line_box
 from inkport.pages.pdf_in import is_pdf
 
 
-BELOW = 0.25
-"""Part of a word's height that lies below its baseline: descenders."""
-
-
 class SearchablePdf:
     """A PDF file in the making; leaving the block closes the files that its pages are of.
 
