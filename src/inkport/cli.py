@@ -53,6 +53,7 @@ COMMANDS = {
     "train grow": "Grow weights into a larger network, as the start of a training.",
     "data import": "Convert a published data set, in its official layout, into a line set.",
     "data synth": "Render lines of text in handwriting fonts, to train on and to test with.",
+    "data pages": "Make a page set of pages with files of ALTO or PAGE.",
     "data frames": "Measure which lines have too few frames at candidate heights and strides.",
     "data widths": "Choose the widths to compile for devices that run fixed shapes only.",
     "lm": "Build a character language model, choose its weights, measure its gain and cost.",

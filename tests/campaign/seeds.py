@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from campaign import datasets
+from campaign import datasets, page_files
 from campaign.toys import SPEC, kit_request, kit_with_result, line_set, onnx_artifact, save_toy_weights, toy_training
 from campaign.victims import VICTIMS, prepare
 from inkport.benchmarks.checks.devices.runs import provide_kit
@@ -68,6 +68,7 @@ def main(root: Path) -> None:
     foreign_models(store)
     kits(store)
     datasets.make(store)
+    page_files.make(store)
 
 
 def foreign_models(store: Store) -> None:

@@ -54,8 +54,7 @@ def open_reader(
         UsageError: If a number is out of range, or there is no such model.
         InkportError: If the artifact, the language model or the runtime cannot be opened.
     """
-    if not 0 < max_megapixels <= MOST_MEGAPIXELS:
-        raise UsageError(f"max-megapixels must be above 0 and at most {MOST_MEGAPIXELS}, found {max_megapixels}")
+    max_pixels = require_megapixels(max_megapixels)
     if not 0 <= min_confidence <= 1:
         raise UsageError(f"min-confidence must be within 0..1, found {min_confidence}")
     artifact = choose_artifact(model, runtime=runtime, precision=precision)
@@ -67,11 +66,22 @@ def open_reader(
         session,
         decode=decode,
         min_confidence=min_confidence,
-        max_pixels=round(1e6 * max_megapixels),
+        max_pixels=max_pixels,
         artifact=artifact,
         runtime=chosen,
         opened_by=opened_by(artifact.digest) if opened_by else None,
     )
+
+
+def require_megapixels(megapixels: float) -> int:
+    """Return how many pixels an image may have.
+
+    Raises:
+        UsageError: If that is more than anything can be asked for, or none.
+    """
+    if not 0 < megapixels <= MOST_MEGAPIXELS:
+        raise UsageError(f"max-megapixels must be above 0 and at most {MOST_MEGAPIXELS}, found {megapixels}")
+    return round(1e6 * megapixels)
 
 
 def choose_artifact(model: str | None, *, runtime: str | None, precision: Precision | None = None) -> Artifact:

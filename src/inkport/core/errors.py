@@ -170,7 +170,12 @@ class DeviceTimeoutError(DeviceError, TimeoutError):
     """Something on a device, or the way to it, took longer than it may."""
 
 
-PACKAGES = {"ai_edge_litert": "ai-edge-litert", "fontTools": "fonttools", "mlperf_loadgen": "mlcommons-loadgen"}
+PACKAGES = {
+    "ai_edge_litert": "ai-edge-litert",
+    "fontTools": "fonttools",
+    "mlperf_loadgen": "mlcommons-loadgen",
+    "docx": "python-docx",
+}
 """Packages that are not called as the module is that they install; a hyphen for an underscore is no difference."""
 
 

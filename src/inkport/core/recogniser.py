@@ -118,17 +118,24 @@ class Recogniser:
         Raises:
             UsageError: If the recogniser is closed.
         """
+        reads = self.spec.decoder is Decoder.TEXT
+        found = self.run_prepared(inputs, batch=batch)
+        return [transcription(line) if reads else self.decode(line, self.spec.charset) for line in found]
+
+    def run_prepared(self, inputs: Sequence[npt.NDArray[Any]], *, batch: int = 1) -> list[Any]:
+        """Return what the session gives for prepared images; arguments and errors are of ``read_prepared``.
+
+        Returns:
+            One per image, in order: logits, float32 (t, k), or a ``ReadText`` where the recogniser returns text.
+        """
         by_size: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for index, prepared in enumerate(inputs):
             by_size[prepared.shape[2:]].append(index)
-        results: dict[int, Transcription] = {}
+        results: dict[int, Any] = {}
         for indices in by_size.values():
             for start in range(0, len(indices), batch):
                 chunk = indices[start : start + batch]
-                found = self._run(np.concatenate([inputs[i] for i in chunk]))
-                for index, line in zip(chunk, found, strict=True):
-                    reads = self.spec.decoder is Decoder.TEXT
-                    results[index] = transcription(line) if reads else self.decode(line, self.spec.charset)
+                results |= zip(chunk, self._run(np.concatenate([inputs[i] for i in chunk])), strict=True)
         return [results[index] for index in range(len(inputs))]
 
     def close(self) -> None:

@@ -75,13 +75,17 @@ def read_folder(path: Path, *, dataset: str) -> Iterator[Line]:
         yield Line(id=image, image=path / image, text=read_text(path / text), dataset=dataset)
 
 
-def list_images(path: Path) -> list[str]:
+def list_images(path: Path, *, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[str]:
     """Return the names of the folder's images, sorted; hidden files are none.
+
+    Args:
+        path: The folder.
+        suffixes: What their names end in, in small letters.
 
     Raises:
         LineDataError: If it cannot be listed, or there is none.
     """
-    if not (images := _images(_names(path))):
+    if not (images := [name for name in _names(path) if Path(name).suffix.lower() in suffixes]):
         raise _no_image(path)
     return images
 
