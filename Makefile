@@ -4,11 +4,23 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test site mutants campaign foreign check-full release-check release
+.PHONY: demo demo-all dist test site mutants campaign foreign check-full release-check release
 
-# Prove the shipped model on the shipped lines in every runtime, and print the table.
+# Prove the packaged model, fp32 and int8, on the shipped lines in ONNX Runtime and OpenVINO, without torch; print the table.
 demo: .venv/.demo
+	$(BIN)/inkport verify --target onnxruntime:fp32 onnxruntime:int8 openvino:fp32 openvino:int8
+	@echo "make demo-all adds torch as the reference (a large download) and every other runtime that can be had here"
+
+# Prove the shipped weights on the shipped lines in every runtime, torch being the reference, and print the table.
+demo-all: .venv/.export
 	$(BIN)/inkport verify
+
+# Source distribution and wheel, in dist: the wheel is built from what the source distribution holds.
+dist: .venv/.base
+	$(BIN)/pip install --quiet --group dist
+	rm -rf dist
+	$(BIN)/python -m build --quiet --outdir dist
+	@ls -l dist
 
 # Everything that must hold before a change is merged.
 test: .venv/.test .venv/.web .venv/.arm64 .venv/.cpp .venv/.js .venv/.ssh site
@@ -70,10 +82,14 @@ release: .venv/.test
 
 # Twice quiet: setuptools warns at length of folders that hold data and no code; errors are still shown.
 .venv/.demo: .venv/.base pyproject.toml setup.py
+	$(BIN)/pip install --quiet --quiet --editable '.[ort,openvino,fast]'
+	@touch $@
+
+.venv/.export: .venv/.base pyproject.toml setup.py
 	$(BIN)/pip install --quiet --quiet --editable '.[export]'
 	@touch $@
 
-.venv/.test: .venv/.demo
+.venv/.test: .venv/.export
 	$(BIN)/pip install --quiet --quiet --editable '.[export,import,nncf,coreml,litert-export,executorch,ncnn-export,train,prune,render,loadgen]' --group test --group lint --group docs
 	@touch $@
 

@@ -46,6 +46,7 @@ class Case:
 
 RESULTS = {
     Outcome.PASS: Result.PASSED,
+    Outcome.REFERENCE: Result.SKIPPED,
     Outcome.INCONCLUSIVE: Result.SKIPPED,
     Outcome.UNAVAILABLE: Result.SKIPPED,
     Outcome.EXPORT_FAILED: Result.ERROR,

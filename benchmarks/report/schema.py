@@ -28,6 +28,8 @@ FILE = Path(__file__).with_name("report.schema.json")
 """The schema of all reports, one definition each."""
 READING_FILE = Path(__file__).with_name("reading.schema.json")
 """The schema of what `inkport read` prints as JSON."""
+READING_SCHEMA = 1
+"""Version of what it describes; raised by a change that could break a reader (docs/releasing.md)."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """The dialect that it is written in."""
 DIGEST = "^[0-9a-f]{64}$"
@@ -61,6 +63,7 @@ def make_schema(reports: Sequence[type[Document] | Check]) -> Schema:
     roots = {report.NAME: _report(report, found) for report in reports}
     return {
         "$schema": DIALECT,
+        "$id": f"urn:inkport:schema:report:{SCHEMA}",
         "title": "Reports of inkport",
         "anyOf": [{"$ref": f"#/$defs/{name}"} for name in roots],
         "$defs": roots | {name: schema for name, (_, schema) in sorted(found.items())},
@@ -73,6 +76,7 @@ def make_reading_schema() -> Schema:
     one = _definition(ReadRecord, found)
     return {
         "$schema": DIALECT,
+        "$id": f"urn:inkport:schema:reading:{READING_SCHEMA}",
         "title": "What `inkport read` prints with --format json, or on a line with --format jsonl",
         "anyOf": [{"type": "array", "items": one}, one],
         "$defs": {name: schema for name, (_, schema) in sorted(found.items())},

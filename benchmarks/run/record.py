@@ -46,6 +46,12 @@ class Outcome(StrEnum):
     """The text is right, but operators ran elsewhere than on the device that was asked for."""
     INCONCLUSIVE = "inconclusive"
     """These lines are too few to say whether the text is within the budget."""
+    REFERENCE = "reference"
+    """It is the reference itself: compared with itself it proves nothing, so there is no verdict."""
+
+
+GOOD_OR_OPEN = {Outcome.PASS, Outcome.REFERENCE, Outcome.INCONCLUSIVE, Outcome.UNAVAILABLE}
+"""Outcomes that say nothing against a target."""
 
 
 def exit_code(outcomes: Iterable[tuple[Outcome, bool]]) -> int:
@@ -55,7 +61,7 @@ def exit_code(outcomes: Iterable[tuple[Outcome, bool]]) -> int:
         outcomes: Each target's outcome, and whether the target is required.
     """
     found = list(outcomes)
-    if any(outcome not in {Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.UNAVAILABLE} for outcome, _ in found):
+    if any(outcome not in GOOD_OR_OPEN for outcome, _ in found):
         return 1
     return 3 if (Outcome.UNAVAILABLE, True) in found else 0
 

@@ -36,6 +36,14 @@ def test_reports_speak_of_the_shipped_model():
         assert _report(name)["model"]["artifact"]["sha256"] == root, name
 
 
+def test_constraints_are_the_versions_of_the_committed_reports():
+    rows = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(row.split("==") for row in rows if not row.startswith("#"))
+    measured = _report("verify-test")["environment"]["packages"]
+    # A local version, such as +cpu, says whose build it is, and cannot be asked of every index.
+    assert pinned == {name: text.partition("+")[0] for name, text in measured.items() if name != "inkport"}
+
+
 def test_peers_read_every_test_line_that_was_verified():
     verified, peers = _report("verify-test"), _report("peers")
     assert peers["sources"] == verified["data"]["sources"]
