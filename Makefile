@@ -8,7 +8,7 @@ BIN := .venv/bin
 
 # Prove the packaged model, fp32 and int8, on the shipped lines in ONNX Runtime and OpenVINO, without torch; print the table.
 demo: .venv/.demo
-	$(BIN)/inkport verify --target onnxruntime:fp32 onnxruntime:int8 openvino:fp32 openvino:int8
+	$(BIN)/inkport verify --target onnxruntime:fp32 onnxruntime:int8 openvino:fp32 openvino:int8 --latency-lines 50
 	@echo "make demo-all adds torch as the reference (a large download) and every other runtime that can be had here"
 
 # Prove the shipped weights on the shipped lines in every runtime, torch being the reference, and print the table.

@@ -179,8 +179,6 @@ def _torch() -> Any:
     return torch
 
 
-
-
 def _settings(path: Path | None, assignments: Sequence[str], skip: str) -> AdaptSettings:
     from inkport.train.adapt.adapt import AdaptSettings
 
