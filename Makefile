@@ -36,16 +36,19 @@ site: .venv/.test
 
 # All that there is to check without new weights: `make test`, then what takes half an hour each. Each says how far it is.
 check-full:
-	@echo "check-full, 1 of 5: make test"
+	@echo "check-full, 1 of 6: make test"
 	@$(MAKE) test
-	@echo "check-full, 2 of 5: bundles, built as their READMEs say, on all sample lines"
+	@echo "check-full, 2 of 6: bundles, built as their READMEs say, on all sample lines"
 	@$(BIN)/pytest tests/embed
-	@echo "check-full, 3 of 5: make mutants, 300 faults one at a time"
+	@echo "check-full, 3 of 6: make mutants, 300 faults one at a time"
 	@$(MAKE) mutants
-	@echo "check-full, 4 of 5: make campaign"
+	@echo "check-full, 4 of 6: make campaign"
 	@$(MAKE) campaign
-	@echo "check-full, 5 of 5: make foreign, PP-OCRv6 against RapidOCR"
+	@echo "check-full, 5 of 6: make foreign, PP-OCRv6 against RapidOCR"
 	@$(MAKE) foreign
+	@echo "check-full, 6 of 6: the wheel, installed without torch in every Python that is here"
+	@$(MAKE) dist
+	@scripts/try_wheel.sh
 
 # A recogniser of somebody else's, imported, reads what its own pipeline reads. LINES: line sets, the shipped samples if
 # left out.
