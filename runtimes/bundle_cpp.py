@@ -77,7 +77,10 @@ def _library() -> Path | None:
     """Return the library that is named, or that of the installed Python package: the same engine as the runtime's."""
     if named := os.environ.get(LIBRARY):
         return Path(named)
-    found = find_spec("onnxruntime")
+    try:
+        found = find_spec("onnxruntime")
+    except ImportError:
+        found = None
     places = found.submodule_search_locations if found is not None else None
     names = ("libonnxruntime.so.*", "libonnxruntime*.dylib", "onnxruntime.dll")
     return next((file for place in places or () for name in names for file in Path(place, "capi").glob(name)), None)

@@ -6,14 +6,12 @@ import os
 from pathlib import Path
 
 from inkport.core.artifact import Artifact
-from inkport.core.child import TIMEOUT_OPTION, ChildSession, open_child
+from inkport.core.child import ChildSession
 from inkport.core.runtime import Availability, SessionOptions
 from inkport.runtimes.javascript import (
     browser_environment,
-    check_device,
-    check_precision,
-    node_command,
     node_environment,
+    open_script,
     probe_browser,
     probe_node,
 )
@@ -38,23 +36,12 @@ class BundleNode:
         return _with_bundle(probe_node("onnxruntime-node", devices=("cpu",)))
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> ChildSession:
-        """Start Node and load the artifact's ONNX file.
-
-        Raises:
-            RuntimeUnavailableError: If the device is not ``cpu``, or Node does not start.
-            UnsupportedFormatError: If the artifact is neither fp32 nor int8.
-            ArtifactCorruptError: If the module or its engine refuses the file.
-            RuntimeExecutionError: If the process dies or hangs.
-            UsageError: If an option is not known, or not possible.
-        """
-        options.check_extra(TIMEOUT_OPTION)
-        check_device(device, ("cpu",), label=self.name)
-        check_precision(artifact, self.name)
-        return open_child(
-            node_command("bundle-node-runner.mjs"),
+        """Start Node and load the artifact's ONNX file; raises what ``open_script`` does."""
+        return open_script(
+            "bundle-node-runner.mjs",
             artifact,
-            model=artifact.file(".onnx"),
             device=device,
+            devices=("cpu",),
             options=options,
             label=self.name,
             environment={**node_environment(), **_environment()},
@@ -72,24 +59,12 @@ class BundleWeb:
         return _with_bundle(probe_browser(devices=("wasm",)))
 
     def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> ChildSession:
-        """Start the browser and load the artifact's ONNX file into a page.
-
-        Raises:
-            RuntimeUnavailableError: If the device is not ``wasm``, the browser does not start, or lacks threads that
-                were asked for.
-            UnsupportedFormatError: If the artifact is neither fp32 nor int8.
-            ArtifactCorruptError: If the module or its engine refuses the file.
-            RuntimeExecutionError: If a process dies or hangs.
-            UsageError: If an option is not known, or not possible.
-        """
-        options.check_extra(TIMEOUT_OPTION)
-        check_device(device, ("wasm",), label=self.name)
-        check_precision(artifact, self.name)
-        return open_child(
-            node_command("bundle-browser-runner.mjs"),
+        """Start the browser and load the artifact's ONNX file; raises what ``open_script`` does."""
+        return open_script(
+            "bundle-browser-runner.mjs",
             artifact,
-            model=artifact.file(".onnx"),
             device=device,
+            devices=("wasm",),
             options=options,
             label=self.name,
             environment={**browser_environment(), **_environment()},

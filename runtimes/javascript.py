@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from inkport.core.artifact import Artifact
+from inkport.core.child import TIMEOUT_OPTION, ChildSession, open_child
 from inkport.core.children import launcher
 from inkport.core.errors import RuntimeUnavailableError, UnsupportedFormatError
-from inkport.core.runtime import Availability
+from inkport.core.runtime import Availability, SessionOptions
 from inkport.core.target import Precision
 
 
@@ -126,6 +127,49 @@ def check_device(device: str, devices: Sequence[str], *, label: str) -> None:
         raise RuntimeUnavailableError(
             f"{label} runs on {' or '.join(devices)}, not on {device!r}", remedy=f'set device = "{devices[0]}"'
         )
+
+
+def open_script(
+    script: str,
+    artifact: Artifact,
+    *,
+    device: str,
+    devices: Sequence[str],
+    options: SessionOptions,
+    label: str,
+    environment: Mapping[str, str],
+) -> ChildSession:
+    """Start one of our scripts in Node and have it load an artifact's ONNX file.
+
+    Args:
+        script: Its name in ``WEB``.
+        artifact: What it loads.
+        device: Where it computes.
+        devices: Where it can.
+        options: How it is to run.
+        label: What errors call it.
+        environment: Variables that the script reads.
+
+    Raises:
+        RuntimeUnavailableError: If the device is none of ``devices``, or Node or the browser does not start or lacks
+            WebGPU or threads that were asked for.
+        UnsupportedFormatError: If the artifact is neither fp32 nor int8.
+        ArtifactCorruptError: If the engine refuses the file.
+        RuntimeExecutionError: If a process dies or hangs.
+        UsageError: If an option is not known, or not possible.
+    """
+    options.check_extra(TIMEOUT_OPTION)
+    check_device(device, devices, label=label)
+    check_precision(artifact, label)
+    return open_child(
+        node_command(script),
+        artifact,
+        model=artifact.file(".onnx"),
+        device=device,
+        options=options,
+        label=label if len(devices) == 1 else f"{label} on {device}",
+        environment=environment,
+    )
 
 
 def find_chromium() -> str | None:

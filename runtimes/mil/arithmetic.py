@@ -141,10 +141,8 @@ def max_pool(
     """
     if ceil_mode:
         raise ValueError("ceil_mode True is not supported")
-    reach = [int(size) for size in kernel_sizes]
-    steps = _per_axis(strides, reach)
-    windows = _windows(_padded(x, _margins(pad_type, pad, reach, steps), -np.inf), reach, steps)
-    return np.asarray(windows.max(axis=tuple(range(-len(reach), 0))))
+    windows, axes, _ = _pooled(x, kernel_sizes, strides, pad_type=pad_type, pad=pad, value=-np.inf)
+    return np.asarray(windows.max(axis=axes))
 
 
 def avg_pool(
@@ -168,13 +166,21 @@ def avg_pool(
         exclude_padding_from_average: Whether these count; not supported where there are some.
         ceil_mode: Whether windows may reach over the end; not supported.
     """
+    windows, axes, padded = _pooled(x, kernel_sizes, strides, pad_type=pad_type, pad=pad, value=0)
+    if ceil_mode or (exclude_padding_from_average and padded):
+        raise ValueError("ceil_mode True and exclude_padding_from_average True are not supported")
+    return np.asarray(windows.mean(axis=axes, dtype=x.dtype))
+
+
+def _pooled(
+    x: Array, kernel_sizes: Array, strides: Array | None, *, pad_type: str, pad: Array | None, value: float
+) -> tuple[Array, tuple[int, ...], bool]:
+    """Return the windows of a pooling, their own axes, and whether ``value`` was put around ``x``."""
     reach = [int(size) for size in kernel_sizes]
     steps = _per_axis(strides, reach)
     margins = _margins(pad_type, pad, reach, steps)
-    if ceil_mode or (exclude_padding_from_average and any(map(any, margins))):
-        raise ValueError("ceil_mode True and exclude_padding_from_average True are not supported")
-    windows = _windows(_padded(x, margins, 0), reach, steps)
-    return np.asarray(windows.mean(axis=tuple(range(-len(reach), 0)), dtype=x.dtype))
+    windows = _windows(_padded(x, margins, value), reach, steps)
+    return windows, tuple(range(-len(reach), 0)), any(map(any, margins))
 
 
 def _per_axis(given: Array | None, like: Sequence[int]) -> list[int]:

@@ -53,7 +53,7 @@ def read_ablation(folder: Path) -> object:
 def read_adapt_settings(folder: Path) -> object:
     from inkport.commands.train.adapt import _settings
 
-    return _settings(folder / "settings.toml", extend_charset=False, freeze="", skip="", steps=None, seed=None)
+    return _settings(folder / "settings.toml", (), skip="")
 
 
 def read_corpus(folder: Path) -> object:

@@ -219,6 +219,7 @@ class ChildSession:
 
     def __init__(self, child: Child, hello: Answer, opened: Answer | None = None) -> None:
         self.child, self.hello, self.opened = child, hello, opened or {}
+        self.run_fields: Answer = {}
         self._last_run_ns: int | None = None
 
     @property
@@ -241,7 +242,7 @@ class ChildSession:
         target = self.child.folder / "output.f32"
         if self.child.alive:
             target.unlink(missing_ok=True)
-        answer = self.child.ask("run", input=self.lay_down(images), output=str(target))
+        answer = self.child.ask("run", input=self.lay_down(images), output=str(target), **self.run_fields)
         shape, elapsed = answer.get("shape"), answer.get("run_ns")
         if not is_shape(shape) or type(elapsed) is not int or elapsed < 0:
             raise RuntimeExecutionError(

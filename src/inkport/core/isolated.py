@@ -54,6 +54,14 @@ class IsolatedSession(ChildSession):
         if (error := self.child.close()) is not None:
             raise error
 
+    def keep_warm(self) -> None:
+        """Have the child run the line before again from now on, before it runs and times the next one.
+
+        Handing a line over takes the network's weights out of the processor's caches, where they stay between two runs
+        in one process: 3 to 4 % of a run of 3 ms (``scripts/isolated_times.py``).
+        """
+        self.run_fields["warm"] = True
+
     def count_threads(self, images: npt.NDArray[np.float32], *, runs: int) -> int:
         """Return how many threads compute while the session runs; 0 where the system does not tell.
 

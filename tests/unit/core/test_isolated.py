@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint
 import numpy as np
 import pytest
 
+from inkport.benchmarks.run.latency import run_ns
 from inkport.core import isolated, registry
 from inkport.core.errors import (
     ArtifactCorruptError,
@@ -91,6 +92,23 @@ def test_it_runs_in_another_process_with_its_images_and_its_own_clock(plugin, ar
         assert session.session.open_ns > 0
         assert not isinstance(session.session, Placed)
     assert module not in sys.modules
+
+
+def test_before_a_timed_run_it_runs_the_line_before(plugin, artifact, images):
+    """So that its caches are warm, and what another shape costs is in the time."""
+    plugin("""
+        widths = []
+        def facts(self, images):
+            widths.append(images.shape[3])
+            return widths
+        Acme.facts = facts
+    """)
+    wide = np.concatenate([images, images], axis=3)
+    with opened(artifact) as session:
+        session.run(images)
+        assert session.run(wide)[0, 0, :3].tolist() == [64, 128, 0]
+        assert run_ns(session.session, [images, wide]) > 0
+        assert session.run(wide)[0, 0, :8].tolist() == [64, 128, 128, 64, 64, 128, 128, 128]
 
 
 def test_the_option_process_runs_it_here(plugin, artifact, images):

@@ -11,7 +11,7 @@ struct Symbol {
   char32_t code_point = 0;           // Unicode
   int first_frame = 0, last_frame = 0;  // counted from 0, both included
   float confidence = 0;              // softmax probability at its best frame, 0..1
-  float margin = 0;                  // smallest difference of the two best logits over its frames
+  float gap = 0;                     // smallest difference of the two best logits over its frames
 };
 
 // What was read on one line.
@@ -19,7 +19,7 @@ struct Reading {
   std::string text;             // UTF-8, in Unicode's normal form C
   std::vector<Symbol> symbols;  // in reading order
   float confidence = std::numeric_limits<float>::quiet_NaN();  // mean of the symbols'; none without symbols
-  float margin = std::numeric_limits<float>::infinity();       // smallest over all frames, blank ones included
+  float gap = std::numeric_limits<float>::infinity();          // smallest over all frames, blank ones included
 
   std::vector<int> labels() const {
     std::vector<int> found;
@@ -72,7 +72,7 @@ inline float probability(const float* row, int classes, int label) {
   return static_cast<float>(std::exp(static_cast<double>(row[label]) - peak) / sum);
 }
 
-inline float margin(const float* row, int classes) {
+inline float gap_of(const float* row, int classes) {
   float first = -std::numeric_limits<float>::infinity(), second = first;
   for (int k = 0; k < classes; ++k) {
     if (row[k] > first) {
@@ -101,8 +101,8 @@ inline Reading transcribe(const Logits& logits, const std::vector<int>& path, co
   double sum = 0;
   for (int t = 0; t < logits.frames; ++t) {
     const float* row = logits.row(t);
-    const float gap = margin(row, logits.classes);
-    reading.margin = std::min(reading.margin, gap);
+    const float gap = gap_of(row, logits.classes);
+    reading.gap = std::min(reading.gap, gap);
     if (path[t] == 0) continue;
     const float chance = probability(row, logits.classes, path[t]);
     if (starts[t]) {
@@ -112,7 +112,7 @@ inline Reading transcribe(const Logits& logits, const std::vector<int>& path, co
     Symbol& symbol = reading.symbols.back();
     symbol.last_frame = t;
     symbol.confidence = std::max(symbol.confidence, chance);
-    symbol.margin = std::min(symbol.margin, gap);
+    symbol.gap = std::min(symbol.gap, gap);
   }
   for (const Symbol& symbol : reading.symbols) {
     append_utf8(reading.text, symbol.code_point);

@@ -38,7 +38,7 @@ typedef struct {
   int32_t first_frame;  /* counted from 0 */
   int32_t last_frame;   /* included */
   float confidence;     /* softmax probability at its best frame, 0..1 */
-  float margin;         /* smallest difference of the two best logits over its frames */
+  float gap;         /* smallest difference of the two best logits over its frames */
 } inkport_symbol;
 
 /* Decoded pixels, as an application's own decoder hands them over; see inkport_read. */

@@ -16,7 +16,7 @@ constexpr char kUsage[] =
     "  --library FILE   the engine's shared library; $INKPORT_ENGINE_LIBRARY if left out\n"
     "  --lm FILE        decode with a language model\n"
     "  --threads N      threads of the computation, 1 if left out\n"
-    "  --symbols        print code point, frames, confidence and margin of every symbol\n"
+    "  --symbols        print code point, frames, confidence and gap of every symbol\n"
     "  --tensor DIR     write every prepared image as DIR/NUMBER.pgm, and read nothing\n"
     "  --self-test      compare this machine with BUNDLE/golden, and name the first stage that is wrong\n"
     "  --time           print the milliseconds from file to text of every image\n";
@@ -82,7 +82,7 @@ void print(const Options& options, const std::string& image, const inkport::Read
   if (options.symbols)
     for (const inkport::Symbol& symbol : reading.symbols)
       std::printf("  U+%04X\t%d\t%d\t%.9g\t%.9g\n", static_cast<unsigned>(symbol.code_point), symbol.first_frame,
-                  symbol.last_frame, static_cast<double>(symbol.confidence), static_cast<double>(symbol.margin));
+                  symbol.last_frame, static_cast<double>(symbol.confidence), static_cast<double>(symbol.gap));
 }
 
 int run(int count, char** words) {

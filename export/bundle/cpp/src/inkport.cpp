@@ -61,7 +61,7 @@ inkport_reading* inkport_read(inkport_recogniser* recogniser, const void* pixels
     reading->confidence = read.confidence;
     for (const inkport::Symbol& symbol : read.symbols)
       reading->symbols.push_back({static_cast<uint32_t>(symbol.code_point), symbol.first_frame, symbol.last_frame,
-                                  symbol.confidence, symbol.margin});
+                                  symbol.confidence, symbol.gap});
     return reading.release();
   });
 }

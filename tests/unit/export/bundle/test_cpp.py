@@ -50,8 +50,8 @@ def parse(said):
     found = []
     for row in said.splitlines():
         if row.startswith("  U+"):
-            point, first, last, confidence, margin = row[4:].split("\t")
-            found[-1][1].append((chr(int(point, 16)), int(first), int(last), float(confidence), float(margin)))
+            point, first, last, confidence, gap = row[4:].split("\t")
+            found[-1][1].append((chr(int(point, 16)), int(first), int(last), float(confidence), float(gap)))
         else:
             found.append((row.split("\t", 1)[1], []))
     return found
