@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from measure_package import table as package
 from proven_margins import classes, proven
 
 from inkport.benchmarks.report.text import aligned, wrap
@@ -293,6 +294,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "forecast": forecast,
     "int8-settings": int8_settings,
     "bench": bench,
+    "package": lambda: package(report("package")),
     "baselines": partial(ports, "baseline-crnn", "baseline-htr-vt"),
     "larger-members": partial(ports, "ports-small", "ports-base"),
 }
