@@ -54,6 +54,9 @@ class Exporter:
 
 FP32, FP16, INT8 = Precision.FP32, Precision.FP16, Precision.INT8
 
+WEIGHTS = ("safetensors", FP32)
+"""What training makes, and no exporter."""
+
 STAGES = (
     Exporter(("safetensors", FP32), ("onnx", FP32), "from_torch.onnx_fp32:onnx_from_safetensors"),
     Exporter(
@@ -224,6 +227,15 @@ def lacks_calibration(
     except ExportRequestError:
         return False
     return any(_needs_lines(stage, source) for stage in missing)
+
+
+def needs_weights(source: Artifact, target: tuple[str, Precision]) -> bool:
+    """Whether only the weights lead to a format and precision, and ``source`` was made of them, or of others."""
+    try:
+        _path(source, target)
+    except ExportRequestError:
+        return source.format != WEIGHTS[0] and target in {WEIGHTS, *(stage.target for stage in STAGES)}
+    return False
 
 
 def takes_widths(source: Artifact, target: tuple[str, Precision]) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from measure_package import table as package
 from proven_margins import classes, proven
 
 from inkport.benchmarks.report.text import aligned, wrap
@@ -314,6 +315,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "bench": bench,
     "onnx-app": whole_readers,
     "onnx-app-preparation": whole_preparation,
+    "package": lambda: package(report("package")),
     "baselines": partial(ports, "baseline-crnn", "baseline-htr-vt"),
     "larger-members": partial(ports, "ports-small", "ports-base"),
 }

@@ -42,6 +42,7 @@ class Case:
 
 RESULTS = {
     Outcome.PASS: Result.PASSED,
+    Outcome.REFERENCE: Result.SKIPPED,
     Outcome.INCONCLUSIVE: Result.SKIPPED,
     Outcome.NOT_JUDGED: Result.SKIPPED,
     Outcome.UNAVAILABLE: Result.SKIPPED,

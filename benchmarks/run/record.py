@@ -48,10 +48,14 @@ class Outcome(StrEnum):
     """These lines are too few to say whether the text is within the budget."""
     NOT_JUDGED = "not-judged"
     """The recogniser does not have what the check looks at: scores per frame, where it returns text."""
+    REFERENCE = "reference"
+    """It is the reference itself: compared with itself it proves nothing, so there is no verdict."""
 
 
-HARMLESS = frozenset({Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.NOT_JUDGED, Outcome.UNAVAILABLE})
-"""Outcomes that prove nothing against a target."""
+GOOD_OR_OPEN = frozenset(
+    {Outcome.PASS, Outcome.REFERENCE, Outcome.INCONCLUSIVE, Outcome.NOT_JUDGED, Outcome.UNAVAILABLE}
+)
+"""Outcomes that say nothing against a target."""
 
 
 def exit_code(outcomes: Iterable[tuple[Outcome, bool]]) -> int:
@@ -61,7 +65,7 @@ def exit_code(outcomes: Iterable[tuple[Outcome, bool]]) -> int:
         outcomes: Each target's outcome, and whether the target is required.
     """
     found = list(outcomes)
-    if any(outcome not in HARMLESS for outcome, _ in found):
+    if any(outcome not in GOOD_OR_OPEN for outcome, _ in found):
         return 1
     return 3 if (Outcome.UNAVAILABLE, True) in found else 0
 

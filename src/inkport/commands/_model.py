@@ -18,6 +18,10 @@ from inkport.core.scratch import scratch_folder
 
 SHIPPED = "convtext-tiny"
 """The shipped model that a command takes when none is named."""
+FP32 = f"{SHIPPED}-fp32"
+"""The same in ONNX, in the package; what the name means where the weights are not there."""
+WHERE_WEIGHTS = "those of the shipped models are in inkport's repository, in model/shipped, and not in the package"
+"""Where to find what training starts from."""
 
 
 def resolve_model(model: str | None, *, work: Path | None = None) -> Artifact:
@@ -26,7 +30,8 @@ def resolve_model(model: str | None, *, work: Path | None = None) -> Artifact:
     Args:
         model: A weights file (``.safetensors``) of `inkport train run`, an ONNX file that inkport exported, the
             directory of an artifact, one of these on the hub as ``hf://user/model``, or the name of a shipped model:
-            float32 weights, or an int8 artifact inside the package; the shipped ``convtext-tiny`` if None.
+            its float32 weights, or an artifact inside the package; the shipped ``convtext-tiny`` if None, of which a
+            package without weights has the ONNX in fp32.
         work: Where a weights file becomes an artifact, in ``safetensors-fp32``; a temporary folder that is
             gone when the process ends if None.
 
@@ -53,7 +58,8 @@ def resolve_model(model: str | None, *, work: Path | None = None) -> Artifact:
         raise UsageError("this build of inkport ships no model", remedy="name a weights file or an artifact")
     raise UsageError(
         f"{model!r} is neither a weights file, an artifact directory nor a shipped model",
-        remedy=f"shipped models: {', '.join(sorted(shipped)) or 'none in this build'}; one on the hub is hf://user/model",
+        remedy=f"shipped models: {', '.join(sorted(shipped)) or 'none in this build'}; one on the hub is "
+        f"hf://user/model; as to weights, {WHERE_WEIGHTS}",
     )
 
 
@@ -68,15 +74,30 @@ def names_model(path: Path) -> bool:
 
 
 def _shipped_models() -> dict[str, Path]:
-    return {
+    models = {
         sidecar.parent.name: sidecar.parent
         for folder in (_shipped_folder(), bundle_folder())
         for sidecar in folder.glob(f"*/{SIDECAR}")
     }
+    if FP32 in models:
+        models.setdefault(SHIPPED, models[FP32])
+    return models
 
 
 def _shipped_folder() -> Path:
     return Path(str(files("inkport.model"))) / "shipped"
+
+
+def shipped_weights() -> Path:
+    """Return the file of the weights that training starts from if none are named.
+
+    Raises:
+        UsageError: If this build of inkport has none.
+    """
+    weights = _shipped_folder() / SHIPPED / "weights.safetensors"
+    if not weights.is_file():
+        raise UsageError("this build of inkport has no weights to start from", remedy=f"name them; {WHERE_WEIGHTS}")
+    return weights
 
 
 def _from_hub(model: str, work: Path | None) -> Artifact:

@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING
 
 from inkport.benchmarks.run.progress import shown_progress, tracked
 from inkport.benchmarks.run.request import Options, Request, check_targets
-from inkport.commands._model import resolve_model
+from inkport.commands._model import WHERE_WEIGHTS, resolve_model
 from inkport.commands._options import say_skipped
 from inkport.core.artifact import Artifact, bundled_artifacts
-from inkport.core.errors import ArtifactNotFoundError, ExportError, LineDataError, TargetError, UsageError
+from inkport.core.errors import (
+    ArtifactNotFoundError,
+    ExportError,
+    ExporterUnavailableError,
+    LineDataError,
+    TargetError,
+    UsageError,
+)
 from inkport.core.registry import load_runtime, probe
 from inkport.core.target import Target
 from inkport.lines.audit import Audit, audit_for
@@ -143,19 +150,25 @@ def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) ->
     """Return a function that gives each target its artifact, exporting it into ``work`` where it is not there yet.
 
     Args:
-        model: What everything descends from; the shipped int8 artifacts are taken where they belong to it.
+        model: What everything descends from; the shipped artifacts are taken where they belong to it.
         work: Folder of the artifacts.
         calibration: What int8 takes its ranges from, if it must be made.
     """
-    from inkport.export.plan import build
+    from inkport.export.plan import build, needs_weights
 
     reuse = shipped_artifacts()
 
     def provide(target: Target) -> Artifact:
-
+        format_ = load_runtime(target.runtime).formats[0]
+        if needs_weights(model, (format_, target.precision)):
+            raise ExporterUnavailableError(
+                f"{format_} {target.precision} is made of trained weights, the model is {model.format} "
+                f"{model.precision}",
+                remedy=f"pass the weights as the model; {WHERE_WEIGHTS}",
+            )
         return build(
             model,
-            format=load_runtime(target.runtime).formats[0],
+            format=format_,
             precision=target.precision,
             work=work,
             calibration=calibration,
@@ -166,7 +179,7 @@ def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) ->
 
 
 def shipped_artifacts() -> tuple[Artifact, ...]:
-    """Return the int8 artifacts that come with the package; none if this build has none."""
+    """Return the artifacts that come with the package; none if this build has none."""
     try:
         return bundled_artifacts()
     except ArtifactNotFoundError:

@@ -263,8 +263,11 @@ def new_artifact(
         (draft / SIDECAR).write_text(json.dumps(sidecar, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-BUNDLED = ("convtext-tiny-int8", "convtext-tiny-openvino-int8", "convtext-small-int8")
-"""Folders under ``inkport/bundle``, int8 of the shipped weights, the usual one first: ONNX or OpenVINO's IR."""
+BUNDLED = ("convtext-tiny-int8", "convtext-tiny-openvino-int8", "convtext-small-int8", "convtext-tiny-fp32")
+"""Folders under ``inkport/bundle``, made of the shipped weights, the usual one first.
+
+int8 in ONNX or OpenVINO's IR; and the ONNX in fp32, which int8 is proven against where there is no torch.
+"""
 BUNDLED_LMS = ("fr-en",)
 """Language models under ``inkport/bundle/lm``, with weights for the shipped recognisers beside them."""
 
