@@ -33,7 +33,10 @@ def test_what_is_copied_is_there_and_is_all_that_the_package_is_built_from(instr
     assert {source for source in copied if not (ROOT / source).exists()} == set()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     folders = {path.name for path in (ROOT / "src/inkport").iterdir() if path.is_symlink()}
-    assert copied == {"pyproject.toml", "setup.py", project["readme"], *project["license-files"], "src", "ci", *folders}
+    # A pattern's folder is copied whole.
+    licences = {str(Path(name).parent) if "*" in name else name for name in project["license-files"]}
+    # setup.py makes the description of the README.
+    assert copied == {"pyproject.toml", "setup.py", "README.md", *licences, "src", "ci", *folders}
 
 
 def test_it_starts_the_script_that_does_all_three(instructions):
