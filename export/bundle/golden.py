@@ -28,6 +28,8 @@ DRAWS = 24
 """How often it is added."""
 FOLDER = "golden"
 """Name of the folder in a bundle."""
+DIGESTS = "digests.txt"
+"""Name of the list in it of the files that the values were made with, as ``sha256sum`` writes it."""
 LIST = "lines.txt"
 """Name of the list in it: name, file and what the line shows, separated by tabs."""
 

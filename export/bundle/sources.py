@@ -15,7 +15,7 @@ JAVASCRIPT = Path(__file__).parent / "javascript"
 """Sources for browsers and Node, as they are in a bundle."""
 PYTHON = Path(__file__).parent / "python"
 """Sources in Python."""
-PARTS = ("spec", "gray", "prepare", "decode", "lm", "beam", "recogniser", "selftest")
+PARTS = ("digest", "spec", "gray", "prepare", "decode", "lm", "beam", "recogniser", "selftest")
 """Files of ``cpp/header``, in the order in which they make ``inkport.hpp``."""
 
 

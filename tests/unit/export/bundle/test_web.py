@@ -225,6 +225,17 @@ def test_the_self_test_finds_nothing_wrong(faults):
     assert faults[""] is None
 
 
+@pytest.mark.parametrize("name", ["specification.txt", "model/model.onnx"])
+def test_golden_values_of_another_model_or_specification_are_refused(ask, web, tmp_path, name):
+    other = tmp_path / "web"
+    shutil.copytree(web, other, symlinks=True)
+    with (other / name).open("ab") as file:
+        file.write(b"# more\n" if name.endswith(".txt") else b"\xfa\x7f\x01x")
+    (found,) = ask("faults", names=[""], bundle=str(other)).values()
+    assert (found["stage"], found["line"]) == ("bundle", name)
+    assert hashlib.sha256((other / name).read_bytes()).hexdigest()[:12] in found["detail"]
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_self_test_names_the_stage(faults, bundle, fault):
     found = faults[fault]
