@@ -92,6 +92,26 @@ async function listOf(golden) {
   return lines;
 }
 
+/** Gets each file once; on a network all that will be asked for is on its way before the first one is compared. */
+function kept(golden) {
+  const files = new Map();
+  return (path) => {
+    if (!files.has(path)) {
+      const file = golden(path);
+      // Whoever waits for it gets its error; until then nobody does.
+      file.catch(() => {});
+      files.set(path, file);
+    }
+    return files.get(path);
+  };
+}
+
+/** The files of a golden line, the first that is compared first. */
+function filesOf([line, file], index) {
+  const values = index < NETWORK_LINES ? ["ids.txt", "confidences.txt", "text.txt"] : [];
+  return [file, "gray.pgm", "tensor.pgm", ...values].map((name) => `${line}/${name}`);
+}
+
 /** What the golden values were made with: the first file that is another one here, or undefined. */
 async function checkBundle(golden, bundle) {
   const rows = new TextDecoder().decode(await golden("digests.txt")).split("\n").filter(Boolean);
@@ -125,16 +145,18 @@ async function checkFiles(reader, golden, lines, { jpeg, jpegTolerance }) {
 /**
  * Compares this device, stage by stage, with a bundle's folder golden/. Always greedy, whatever language model is in use.
  *
- * @param golden From a path in that folder to a promise of the file's bytes.
+ * @param source From a path in that folder to a promise of the file's bytes.
  * @param bundle The same for the bundle's folder; left out where there is none.
  * @param jpeg Whether JPEG files can be decoded here; if not, they are not tested.
  * @param jpegTolerance Levels by which their gray may differ: 0 with libjpeg-turbo, 1 with other decoders.
  * @returns { stage, line, detail } with the stage bundle, gray, tensor, ids, confidence or text; null if all are right.
  */
-export async function selfTest(reader, golden, { bundle, jpeg = true, jpegTolerance = 0 } = {}) {
+export async function selfTest(reader, source, { bundle, jpeg = true, jpegTolerance = 0 } = {}) {
+  const golden = kept(source);
   const other = bundle && (await checkBundle(golden, bundle));
   if (other) return other;
   const lines = await listOf(golden);
+  for (const path of lines.flatMap(filesOf)) golden(path);
   // All files first: "gray" is the first stage, whichever line shows that it is wrong.
   const file = await checkFiles(reader, golden, lines, { jpeg, jpegTolerance });
   if (file) return file;
