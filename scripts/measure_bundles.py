@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -218,7 +219,7 @@ def race(model: Artifact, cpp: Path, count: int, rounds: int) -> Race:
     images = [line.image for line in read_lines([SAMPLES])][:count]
     spec, taken, texts = model.spec, {"cpp": [], "python": []}, {"cpp": [], "python": []}
     command = [cpp / "build" / "inkport-read", "--time", cpp, *images]
-    with load_runtime("onnxruntime").open(model, device="cpu", options=SessionOptions()) as session:
+    with closing(load_runtime("onnxruntime").open(model, device="cpu", options=SessionOptions())) as session:
         for _ in range(rounds):
             rows = [row.split("\t") for row in run(command, {LIBRARY: str(engine_library())})[2].splitlines()]
             taken["cpp"].append([float(row[1]) for row in rows])
