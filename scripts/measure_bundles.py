@@ -247,10 +247,13 @@ def race(model: Artifact, cpp: Path, count: int, rounds: int) -> Race:
 
 def convert(model: Artifact, work: Path) -> OrtFormat:
     """Convert the model to ONNX Runtime's own format."""
-    work.mkdir()
-    tool = [sys.executable, "-m", "onnxruntime.tools.convert_onnx_models_to_ort", "--optimization_style", "Fixed"]
-    subprocess.run([*tool, model.file(".onnx"), "--output_dir", work], check=True, capture_output=True)
-    (made,), (config,) = work.glob("*.ort"), work.glob("*.config")
+    # The converter writes beside the model, too.
+    out = work / "made"
+    out.mkdir(parents=True)
+    copied = shutil.copy(model.file(".onnx"), work)
+    tool = [sys.executable, "-m", "onnxruntime.tools.convert_onnx_models_to_ort", copied, "--output_dir", out]
+    subprocess.run([*tool, "--optimization_style", "Fixed"], check=True, capture_output=True)
+    (made,), (config,) = out.glob("*.ort"), out.glob("*.config")
     rows = [row for row in config.read_text().splitlines() if row and not row.startswith("#")]
     operators = {name for row in rows for name in row.split(";")[-1].split(",")}
     return OrtFormat(onnx_bytes=size([model.file(".onnx")]), ort_bytes=size([made]), operators=len(operators))
