@@ -87,6 +87,8 @@ class Race:
     python_ms: float
     ratio: float
     """Median over the lines of C++'s least time divided by Python's."""
+    interval: tuple[float | None, float | None]
+    """95 % interval of the ratio."""
     total_ratio: float
     """The same of the sums over all lines."""
     same_texts: int
@@ -234,12 +236,14 @@ def race(model: Artifact, cpp: Path, count: int, rounds: int) -> Race:
             taken["python"].append(times)
     least = {way: [min(times) for times in zip(*found, strict=True)] for way, found in taken.items()}
     ratios = [a / b for a, b in zip(least["cpp"], least["python"], strict=True)]
+    middle = quantile(ratios, 0.5)
     return Race(
         lines=len(images),
         rounds=rounds,
-        cpp_ms=quantile(least["cpp"], 0.5),
-        python_ms=quantile(least["python"], 0.5),
-        ratio=quantile(ratios, 0.5),
+        cpp_ms=quantile(least["cpp"], 0.5).value,
+        python_ms=quantile(least["python"], 0.5).value,
+        ratio=middle.value,
+        interval=(middle.low, middle.high),
         total_ratio=sum(least["cpp"]) / sum(least["python"]),
         same_texts=sum(a == b for a, b in zip(texts["cpp"], texts["python"], strict=True)),
     )
