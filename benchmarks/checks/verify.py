@@ -18,6 +18,7 @@ from inkport.benchmarks.run.request import (
     open_reference,
 )
 from inkport.benchmarks.run.targets import Attempt, Speed, measure_speed, prove, read_all
+from inkport.benchmarks.run.telling import prepared_here
 from inkport.core.ctc import greedy
 from inkport.core.runtime import SessionOptions
 from inkport.core.target import LineChoice
@@ -54,6 +55,7 @@ def verify(request: Request, *, progress: Progress = silent) -> Report:
         noise=speed.noise,
         per_line=per_line(audit.lines, expected),
         lm=request.beam.fusion if request.beam else None,
+        preparation=prepared_here(),
     )
     return Report(
         model=describe_model(request.model),
@@ -80,8 +82,12 @@ def _conclude(run: Attempt, speed: Speed, reference: Reference) -> TargetRecord:
     outcome, reason = judge(parity, latency, record.placement, target.budget)
     if outcome is Outcome.INCONCLUSIVE and choice is LineChoice.FRAGILE and parity.flipped_lines:
         reason = fragile_reason(parity)
+    prepared = record.section(Proof).preparation
+    if prepared is not None and prepared.wrong and outcome is not Outcome.TEXT_DIFFERS:
+        outcome = Outcome.DIVERGED
+        reason = f"From the file on, by its own code, {prepared.sentence()}. {reason}".strip()
     # Where it reads otherwise the second time, that is a finding, and stays one.
-    if outcome in {Outcome.PASS, Outcome.INCONCLUSIVE} and not parity.flipped_lines and _is_same(run, reference):
+    elif outcome in {Outcome.PASS, Outcome.INCONCLUSIVE} and not parity.flipped_lines and _is_same(run, reference):
         return replace(record, outcome=Outcome.REFERENCE, reason=ITSELF)
     return replace(record, outcome=outcome, reason=reason)
 

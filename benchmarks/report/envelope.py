@@ -24,6 +24,7 @@ from inkport.benchmarks.run.record import (
     with_sections,
 )
 from inkport.benchmarks.run.request import DataInfo, ModelInfo, ReferenceInfo, VerifyOptions
+from inkport.benchmarks.run.telling import Preparation
 from inkport.core.config import to_plain
 
 
@@ -91,6 +92,8 @@ class Together:
     """The other machines that targets ran on."""
     lm: Fusion | None = None
     """Weights of the language model that all logits were decoded with; greedy decoding if absent."""
+    preparation: Preparation | None = None
+    """What became of the telling lines where this machine prepares; absent where others do."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from inkport.benchmarks.measure import CONFIDENCE
@@ -11,10 +11,10 @@ from inkport.benchmarks.measure.edits import Effect
 from inkport.benchmarks.measure.equivalence import LEVEL, Verdict
 from inkport.benchmarks.measure.parity import DatasetScore, Flip, Parity
 from inkport.benchmarks.measure.units import counted
-from inkport.benchmarks.report.envelope import Report
+from inkport.benchmarks.report.envelope import Report, Together
 from inkport.benchmarks.run.environment import threads_on
 from inkport.benchmarks.run.noise import Difference
-from inkport.benchmarks.run.record import Outcome, TargetRecord
+from inkport.benchmarks.run.record import Outcome, Proof, TargetRecord
 from inkport.core.tables import Table
 from inkport.core.target import LineChoice
 
@@ -282,6 +282,7 @@ def notes(report: Report) -> list[str]:
             f"decoder: beam of {lm.beam} with language model {lm.lm_sha256[:12]}, alpha {lm.alpha:g}, "
             f"beta {lm.beta:g}, for the reference and every target"
         )
+    sentences.extend(_preparations(report))
     if report.host:
         host = report.host
         sentences.append(
@@ -297,6 +298,19 @@ def notes(report: Report) -> list[str]:
     if seen := report.data.trained_on:
         sentences.append(f"the model was trained on {seen} of the lines, and reads them more surely than others")
     return sentences
+
+
+def _preparations(report: Report) -> Iterator[str]:
+    """Yield what became of the telling lines, here and in each program that reads files by its own code."""
+    if here := report.section(Together).preparation:
+        yield f"preparation: {here.sentence()}" + (
+            "; this machine decodes or prepares images otherwise than others, so its texts may differ from theirs"
+            if here.wrong
+            else ""
+        )
+    for target in report.targets:
+        if found := target.section(Proof).preparation:
+            yield f"preparation by {target.name} itself, from the file on: {found.sentence()}"
 
 
 def guarantee(report: Report) -> str:

@@ -13,6 +13,7 @@ from inkport.benchmarks.measure.parity import DatasetScore, Parity, Score
 from inkport.benchmarks.measure.units import counted
 from inkport.benchmarks.run.environment import without_folders
 from inkport.benchmarks.run.latency import Latency
+from inkport.benchmarks.run.telling import Preparation
 from inkport.core.artifact import Artifact
 from inkport.core.config import to_plain
 from inkport.core.errors import InkportError
@@ -38,8 +39,8 @@ class Outcome(StrEnum):
     TEXT_DIFFERS = "text-differs"
     """The text is proven to differ from the reference's by more than the budget allows, for the worse or the better."""
     DIVERGED = "diverged"
-    """The text may be right, but a value on the way is off by more than precision explains: a stage of a kit, or an
-    operator of `inkport diagnose operators`."""
+    """The text may be right, but a value on the way is off by more than precision explains: a stage of a kit, an
+    operator of `inkport diagnose operators`, or what a program that reads files itself reads of a telling line."""
     LATENCY_OVER_BUDGET = "latency-over-budget"
     """The text is right but too slow."""
     FELL_BACK = "fell-back"
@@ -114,6 +115,8 @@ class Proof:
     """Its speed; absent if it did not finish, or the latency was left out."""
     line_edits: tuple[int | None, ...] | None = None
     """Its edits per line of the data, None where it did not read; absent if it read nothing."""
+    preparation: Preparation | None = None
+    """What it read of the telling lines by its own code, from the file on; absent where inkport prepares for it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from inkport.benchmarks.run.noise import Noise
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.record import ArtifactInfo, Outcome, Proof, TargetRecord
 from inkport.benchmarks.run.request import Provide, Request, VerifyOptions
+from inkport.benchmarks.run.telling import prepared_by
 from inkport.core.adapted import adapted
 from inkport.core.artifact import Artifact
 from inkport.core.ctc import Decode, Transcription, greedy
@@ -105,6 +106,7 @@ def prove(
         check_batch(run.session, part.inputs, label=f"{target.runtime} on {target.device}")
         inner = run.session.session if isinstance(run.session, CheckedAny) else run.session
         placement = inner.placement() if isinstance(inner, Placed) else None
+        preparation = prepared_by(run.session, run.artifact.spec)
     except BaseException as error:  # noqa: BLE001
         run.fail(Outcome.RUN_FAILED, failure_of(error))
         return run
@@ -125,6 +127,7 @@ def prove(
     proof = Proof(
         parity=without_claims(parity) if choice is LineChoice.FRAGILE else parity,
         line_edits=line_edits(reading, indices, lines=len(audit.lines)),
+        preparation=preparation,
     )
     run.record = replace(run.record, placement=placement, sample=sample, sample_choice=choice, sections=(proof,))
     return run

@@ -2,13 +2,14 @@
 
 import { inflateSync } from "node:zlib";
 
+import { orientationOf, upright } from "./exif.mjs";
 import { crc32 } from "./zip.mjs";
 
 const CHANNELS = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
-/** Returns { shape: [h, w], data }, bytes, 0 black .. 255 white. */
+/** Returns { shape: [h, w], data }, bytes, 0 black .. 255 white, turned upright. */
 export function decodePng(bytes) {
-  const { header, palette, alpha, packed } = readChunks(bytes);
+  const { header, palette, alpha, exif, packed } = readChunks(bytes);
   const { width, height, depth, colour } = header;
   if (alpha && colour !== 3) throw new Error("a PNG with one transparent colour; this runner does not read it");
   const channels = CHANNELS[colour];
@@ -22,7 +23,7 @@ export function decodePng(bytes) {
       gray[i] = toGray(values, { colour, depth, palette, alpha });
     }
   }
-  return { shape: [height, width], data: gray };
+  return upright({ shape: [height, width], data: gray }, exif ? orientationOf(exif) : 1);
 }
 
 function readChunks(bytes) {
@@ -42,6 +43,7 @@ function readChunks(bytes) {
     }
     if (type === "PLTE") found.palette = body;
     if (type === "tRNS") found.alpha = body;
+    if (type === "eXIf") found.exif = body;
     if (type === "IDAT") data.push(body);
     at += 12 + length;
   }

@@ -14,7 +14,7 @@ from inkport.core.errors import UsageError
 from inkport.core.files import new_directory, sha256_file
 from inkport.core.registry import choose_runtime, open_session, probe
 from inkport.export.bundle.credits import attribution_text, licence_text
-from inkport.export.bundle.golden import FOLDER, write_golden
+from inkport.export.bundle.golden import DIGESTS, FOLDER, write_golden
 from inkport.export.bundle.lm_file import lm_bytes
 from inkport.export.bundle.sources import OTHER_ENGINES, PLATFORMS
 from inkport.export.bundle.specification import FORMAT, SUFFIXES, specification_text
@@ -90,11 +90,14 @@ def make_bundle(request: BundleRequest, out: Path) -> None:
             (draft / LM).write_bytes(lm_bytes(request.lm, model))
         with open_session(model, runtime=runtime) as session:
             write_golden(draft / FOLDER, request.lines, session, skip_bad_images=request.skip_bad_images)
+        made_with = ("specification.txt", *(f"{MODEL}/{name}" for name in sorted(model.files)))
+        (draft / FOLDER / DIGESTS).write_text(_sums(draft, made_with), encoding="utf-8")
         (draft / "LICENSE").write_text(licence_text(), encoding="utf-8")
         (draft / "ATTRIBUTION.md").write_text(attribution_text(model), encoding="utf-8")
         PLATFORMS[request.platform](draft)
         (draft / RECORD).write_text(_record(request, runtime), encoding="utf-8")
-        (draft / SUMS).write_text(_sums(draft), encoding="utf-8")
+        files = sorted(path.relative_to(draft).as_posix() for path in draft.rglob("*") if path.is_file())
+        (draft / SUMS).write_text(_sums(draft, files), encoding="utf-8")
 
 
 def _runtime(model: Artifact) -> str:
@@ -122,6 +125,5 @@ def _record(request: BundleRequest, runtime: str) -> str:
     return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
 
 
-def _sums(folder: Path) -> str:
-    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+def _sums(folder: Path, files: Iterable[str]) -> str:
     return "".join(f"{sha256_file(folder / name)}  {name}\n" for name in files)

@@ -28,6 +28,8 @@ DRAWS = 24
 """How often it is added."""
 FOLDER = "golden"
 """Name of the folder in a bundle."""
+DIGESTS = "digests.txt"
+"""Name of the list in it of the files that the values were made with, as ``sha256sum`` writes it."""
 LIST = "lines.txt"
 """Name of the list in it: name, file and what the line shows, separated by tabs."""
 
@@ -132,11 +134,12 @@ def _golden(data: bytes, session: CheckedSession) -> Golden:
         gray=gray,
         tensor=tensor[0, 0],
         reading=greedy(logits, spec.charset),
-        steadiness=_steadiness(logits, spec.charset),
+        steadiness=steadiness(logits, spec.charset),
     )
 
 
-def _steadiness(logits: npt.NDArray[np.float32], charset: Charset) -> int:
+def steadiness(logits: npt.NDArray[np.float32], charset: Charset) -> int:
+    """Return how many of ``DRAWS`` readings of logits (t, k) with noise have the labels of the logits alone."""
     labels, rng = best_path(logits, charset), np.random.default_rng(0)
     noise = NOISE * rng.standard_normal((DRAWS, *logits.shape), dtype=np.float32)
     return sum(best_path(logits + one, charset) == labels for one in noise)

@@ -42,6 +42,7 @@ OWN_FILES: Mapping[str, str] = {
     "inkport.pages.formats.word_document": "the archive that python-docx wrote in the call before",
     "inkport.runtimes.javascript": "package.json of inkport and of the packages that npm installed beside it",
     "inkport.runtimes.ort_arm64": "a note that scripts/arm64_root.sh left",
+    "inkport.benchmarks.run.telling": "the manifest of telling lines that comes with the package",
     "inkport.runtimes.ort_providers": "the profile that ONNX Runtime wrote in the call before",
     "inkport.runtimes.ort_runner": "requests of its parent process",
     "inkport.runtimes.trt": "an engine whose digest was checked; needs TensorRT and a GPU",

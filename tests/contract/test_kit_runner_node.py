@@ -51,11 +51,14 @@ def modules():
 
 
 def coloured(gray, mode):
-    """The line in blue ink on yellowish paper, in another kind of PNG."""
+    """The line in blue ink on yellowish paper, in another kind of PNG; what is gray with alpha lies on its side."""
     ink = 1 - np.asarray(gray, dtype=np.float64)[:, :, None] / 255
     image = Image.fromarray((ink * [20, 40, 170] + (1 - ink) * [250, 245, 220]).astype(np.uint8))
-    buffer = io.BytesIO()
-    (image.quantize(16) if mode == "P" else image.convert(mode)).save(buffer, "PNG")
+    buffer, exif = io.BytesIO(), Image.Exif()
+    if mode == "LA":
+        image = image.transpose(Image.Transpose.ROTATE_90)
+        exif[0x0112] = 6
+    (image.quantize(16) if mode == "P" else image.convert(mode)).save(buffer, "PNG", exif=exif)
     return buffer.getvalue()
 
 
@@ -151,6 +154,7 @@ WRONG = {
         KitStage.GRAY,
         "red and blue swapped",
     ),
+    "EXIF ignored": ("png.mjs", "exif ? orientationOf(exif) : 1", "1", KitStage.GRAY, "has shape"),
     "no antialiasing": ("prepare.mjs", "Math.max(rows, target)", "target", KitStage.TENSOR, "without antialiasing"),
     "ink and paper swapped": (
         "prepare.mjs",

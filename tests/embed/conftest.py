@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -11,11 +12,20 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from inkport.core.artifact import bundled_artifacts, find_lm, load_artifact
 from inkport.core.target import Precision
 from inkport.export.bundle.bundle import BundleRequest, make_bundle
-from inkport.lines.source import read_lines
+from inkport.lines.audit import audit_for
+from inkport.lines.problem import Problem
+from inkport.lines.source import read_lines, take_turns
+
+
+REAL = "INKPORT_REAL_LINES"
+"""Environment variable: the folder of real lines, test-*.parquet."""
+REAL_LINES = 20
+"""Lines of each set that are read."""
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +47,22 @@ def fp32(tmp_path_factory):
 @pytest.fixture(scope="session")
 def lines():
     return list(read_lines([Path(str(files("inkport.benchmarks"))) / "samples" / "lines.tsv"]))
+
+
+@pytest.fixture(scope="session")
+def real(int8, tmp_path_factory):
+    """Real lines, of each test set some, as files: JPEG for the most part."""
+    folder = Path(os.environ.get(REAL) or "data/lines")
+    if not (sources := sorted(folder.glob("test-*.parquet"))):
+        pytest.skip(f"{folder} holds no test-*.parquet: name the folder of real lines in {REAL}")
+    found = list(take_turns(read_lines(sources), most=REAL_LINES))
+    out, files = tmp_path_factory.mktemp("real"), []
+    for index, line in enumerate(audit_for(found, int8.spec, skip=tuple(Problem)).lines):
+        kind = Image.open(io.BytesIO(line.image)).format.lower()
+        files.append(out / f"{index}.{kind}")
+        files[-1].write_bytes(line.image)
+    assert len(files) > len(sources)
+    return files
 
 
 @pytest.fixture(scope="session")
@@ -93,3 +119,16 @@ def read(bundle, library):
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def fp32_bundle(make, fp32):
+    """The bundle of the weights in fp32; what is built is the same."""
+    return make(fp32)
+
+
+@pytest.fixture(params=["int8", "fp32"])
+def port(request):
+    """The model in int8 and in fp32, each with its bundle."""
+    folder = "bundle" if request.param == "int8" else "fp32_bundle"
+    return request.getfixturevalue(request.param), request.getfixturevalue(folder)

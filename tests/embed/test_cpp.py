@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,13 +29,14 @@ from inkport.export.bundle.pictures import KINDS
 from inkport.lines.audit import audit_for
 
 
-QEMU = ("qemu-aarch64-static", "-cpu", "cortex-a53")
-
-
 def logits_of(model, lines):
+    return logits_of_files(model, [line.image for line in lines])
+
+
+def logits_of_files(model, files):
     spec = model.spec.preprocess
     with open_session(model, runtime="onnxruntime") as session:
-        return [session.run(normalise(prepare_bytes(to_bytes(line.pixels()), spec), spec))[0] for line in lines]
+        return [session.run(normalise(prepare_bytes(to_bytes(load_pixels(file)), spec), spec))[0] for file in files]
 
 
 def texts(said):
@@ -83,10 +83,19 @@ def test_awkward_files_are_equal_to_the_byte(read, bundle, int8, lines, tmp_path
         assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / f"{index}.pgm")), wanted), file.name
 
 
-@pytest.mark.parametrize("precision", ["int8", "fp32"])
-def test_texts_of_all_sample_lines_are_pythons(read, make, lines, precision, request):
-    model = request.getfixturevalue(precision)
-    folder = request.getfixturevalue("bundle") if precision == "int8" else make(model)
+def test_real_lines_are_read_as_by_python(read, port, real, tmp_path):
+    model, folder = port
+    read("--tensor", tmp_path, folder, *real)
+    for index, file in enumerate(real):
+        wanted = prepare_bytes(to_bytes(load_pixels(file)), model.spec.preprocess)[0, 0]
+        assert np.array_equal(np.asarray(Image.open(tmp_path / f"{index}.pgm")), wanted), file.name
+    expected = [greedy(rows, model.spec.charset) for rows in logits_of_files(model, real)]
+    assert sum(bool(reading.text) for reading in expected) > len(real) / 2
+    check_texts(read("--symbols", folder, *real), expected)
+
+
+def test_texts_of_all_sample_lines_are_pythons(read, port, lines):
+    model, folder = port
     images, logits, charset = [line.image for line in lines], logits_of(model, lines), model.spec.charset
     check_texts(read("--symbols", folder, *images), [greedy(rows, charset) for rows in logits])
     beam = load_beam(find_lm(Path("fr-en")), model)
@@ -194,11 +203,11 @@ def test_an_installed_header_is_found_by_cmake(bundle, tmp_path):
     assert subprocess.run([app / "build" / "app", bundle / "specification.txt"], check=False).returncode == 48
 
 
-def test_openvino_reads_the_same_texts_in_fp32(make, fp32, lines, tmp_path):
+def test_openvino_reads_the_same_texts_in_fp32(fp32_bundle, fp32, lines, tmp_path):
     found = find_spec("openvino")
     if found is None or found.origin is None:
         pytest.skip("openvino is not installed")
-    sdk, folder = Path(found.origin).parent, make(fp32)
+    sdk, folder = Path(found.origin).parent, fp32_bundle
     configure = ["-DINKPORT_ENGINE=openvino", f"-DOpenVINO_DIR={sdk / 'cmake'}", "-DINKPORT_SHARED=OFF"]
     for command in (
         ["cmake", "-S", folder, "-B", tmp_path, *configure],
@@ -210,32 +219,3 @@ def test_openvino_reads_the_same_texts_in_fp32(make, fp32, lines, tmp_path):
     images = [str(line.image) for line in lines[::10]]
     done = subprocess.run([program, str(folder), *images], env=variables, check=True, capture_output=True, text=True)
     assert texts(done.stdout) == [greedy(rows, fp32.spec.charset).text for rows in logits_of(fp32, lines[::10])]
-
-
-def test_an_emulated_arm64_has_the_same_bytes_and_texts(bundle, int8, lines, tmp_path):
-    root = Path(os.environ.get("INKPORT_ARM64_ROOT") or "out/arm64-root").resolve()
-    library = next(iter(root.glob("opt/inkport/onnxruntime/capi/libonnxruntime.so.*")), None)
-    for program in (QEMU[0], "aarch64-linux-gnu-g++"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed (apt install qemu-user-static g++-aarch64-linux-gnu)")
-    if library is None:
-        pytest.skip(f"{root} holds no arm64 root: scripts/arm64_root.sh makes it")
-    engine = "-DINKPORT_ENGINE_HEADER=<inkport/onnxruntime.hpp>"
-    source, program = bundle / "sample" / "read.cpp", tmp_path / "read"
-    compiler = ["aarch64-linux-gnu-g++", "-std=c++17", "-O2", engine, f"-I{bundle / 'include'}", source, "-o", program]
-    subprocess.run([*compiler, "-ldl"], check=True)
-    emulated = [*QEMU, "-L", str(root), str(program), "--library", str(library)]
-    # A library preloaded into this process is none of the emulated one's architecture.
-    variables = {**os.environ, "LD_PRELOAD": ""}
-    files = []
-    for line in lines:
-        files.append(tmp_path / f"{line.id}.pgm")
-        Image.fromarray(to_bytes(line.pixels())).save(files[-1])
-    (tmp_path / "out").mkdir()
-    subprocess.run(
-        [*emulated, "--tensor", str(tmp_path / "out"), str(bundle), *map(str, files)], env=variables, check=True
-    )
-    for index, line in enumerate(lines):
-        wanted = prepare_bytes(to_bytes(line.pixels()), int8.spec.preprocess)[0, 0]
-        assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / f"{index}.pgm")), wanted), line.id
-    subprocess.run([*emulated, "--self-test", str(bundle)], env=variables, check=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import threading
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +22,9 @@ from inkport.core.registry import open_session
 from inkport.export.bundle.bundle import BundleRequest, make_bundle
 from inkport.export.bundle.pictures import KINDS
 from inkport.runtimes.bundle_javascript import FOLDER
-from inkport.runtimes.javascript import browser_environment, find_chromium, modules_folder, node_command, probe_browser
+from inkport.runtimes.javascript import browser_environment, modules_folder, node_command, probe_browser
 
 
-ORT_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 LOADS = 3
 """How often the page is loaded; the fastest load counts, since others of this machine's programs only slow it down."""
 MOST_MS = 3000
@@ -137,6 +134,39 @@ def test_all_sample_lines_are_read_as_by_python(child, lines, precision, engine,
             assert found["text"] == greedy(logits, model.spec.charset).text, line.id
 
 
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_real_lines_are_read_as_by_python(child, real, precision, request):
+    model = request.getfixturevalue(precision)
+    reader = child(model)
+    runtime, device = ("ort-node", "cpu") if reader.hello["start"] == "gray" else ("ort-web", "wasm")
+    if precision == "fp32":
+        runtime, device = "onnxruntime", "cpu"
+    with open_session(model, runtime=runtime, device=device) as session:
+        for file in real:
+            found = reader.read(file)
+            check_bytes(found, file, model.spec)
+            logits = session.run(normalise(found["tensor"], model.spec.preprocess))[0]
+            assert found["text"] == greedy(logits, model.spec.charset).text, file.name
+
+
+def test_node_has_pythons_confidences_of_all_sample_lines(web, int8, lines):
+    command = ["node", web / "read.mjs", "--json", *(line.image for line in lines)]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=True)
+    spec = int8.spec
+    with open_session(int8, runtime="ort-node") as session:
+        for row, line in zip(done.stdout.splitlines(), lines, strict=True):
+            found = json.loads(row)
+            tensor = prepare_bytes(to_bytes(line.pixels()), spec.preprocess)
+            wanted = greedy(session.run(normalise(tensor, spec.preprocess))[0], spec.charset)
+            check_reading(found, wanted)
+
+
+def check_reading(found, wanted):
+    assert found["text"] == wanted.text
+    confidences = [symbol["confidence"] for symbol in found["symbols"]]
+    assert confidences == pytest.approx([emission.confidence for emission in wanted.emissions], abs=1e-5)
+
+
 def test_awkward_files_are_equal_to_the_byte(child, int8, lines, tmp_path):
     reader, count = child(int8), 0
     for name, kind in KINDS.items():
@@ -163,60 +193,32 @@ def test_the_commands_of_the_readme_print_a_line(web):
 
 
 @pytest.fixture
-def page(web, tmp_path):
-    """Return what loads the page in Chromium, uses it, and says what was seen."""
-    (web / "ort").mkdir(exist_ok=True)
-    for name in ORT_FILES:
-        shutil.copyfile(web / "node_modules" / "onnxruntime-web" / "dist" / name, web / "ort" / name)
-    shutil.copyfile(Path(__file__).with_name("page.html"), web / "use.html")
-    said, asked, arrived = {}, [], threading.Event()
+def page(web):
+    """Return what loads the page in Chromium, uses it, and says what was seen, and the paths that were asked for."""
+    file = Path(__file__).parents[2] / "scripts" / "bundle_page.py"
+    spec = spec_from_file_location("bundle_page", file)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with module.served(web) as served:
+        yield served
 
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments):
-            super().__init__(*arguments, directory=str(web))
 
-        def do_GET(self):
-            asked.append(self.path)
-            super().do_GET()
-
-        def do_POST(self):
-            said.update(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-            arrived.set()
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-
-    def page():
-        arrived.clear()
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-        flags += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", f"--user-data-dir={tmp_path / 'profile'}"]
-        address = f"http://127.0.0.1:{server.server_port}/use.html"
-        with subprocess.Popen([find_chromium(), *flags, address], stderr=subprocess.DEVNULL) as process:
-            try:
-                assert arrived.wait(timeout=120)
-            finally:
-                process.terminate()
-        sys.stdout.write(f"loaded and read after {said.get('ms')} ms; {said.get('test')}\n")
-        return dict(said)
-
-    yield page, asked
-    server.shutdown()
-    server.server_close()
+def _logits(session, folder):
+    (file,) = folder.glob("line.*")
+    spec = session.spec.preprocess
+    return session.run(normalise(prepare_bytes(to_bytes(load_pixels(file)), spec), spec))[0]
 
 
 def test_the_page_reads_what_is_dropped_within_three_seconds(page, web, int8):
     use, asked = page
     found = [use() for _ in range(LOADS)]
+    sys.stdout.write("".join(f"loaded and read after {one.get('ms')} ms; {one.get('test')}\n" for one in found))
     golden = web / "golden" / "plain"
     text = (golden / "text.txt").read_text(encoding="utf-8")
     with open_session(int8, runtime="ort-web", device="wasm") as session:
         tensor = prepare_bytes(to_bytes(load_pixels(golden / "line.png")), int8.spec.preprocess)
         logits = session.run(normalise(tensor, int8.spec.preprocess))[0]
+        expected = {name: greedy(_logits(session, web / "golden" / name), int8.spec.charset) for name in KINDS}
     beam = load_beam(find_lm(Path("fr-en")), int8)(logits, int8.spec.charset).text
     for one in found:
         assert "error" not in one, one
@@ -225,6 +227,9 @@ def test_the_page_reads_what_is_dropped_within_three_seconds(page, web, int8):
         assert one["texts"] == [beam] * 3
         assert one["refused"].startswith("InkportError: ")
         assert one["nowhere"].startswith("InkportError: ")
+        assert one["golden"].keys() == expected.keys()
+        for name, reading in one["golden"].items():
+            check_reading(reading, expected[name])
     # All that it fetched is in the bundle, but for what browsers ask every server for.
     fetched = {path.split("?")[0].lstrip("/") for path in asked if not path.startswith("/nowhere/")} - {"favicon.ico"}
     assert [path for path in fetched if not (web / path).exists()] == []

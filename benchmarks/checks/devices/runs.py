@@ -126,7 +126,7 @@ def verify_on(devices: Sequence[NamedDevice], plan: DevicePlan, request: Request
     found = [run_on(device, plan, request, progress=progress) for device in devices]
     return Report(
         model=describe_model(request.model),
-        data=describe_data(replace(request.audit, lines=list(kit.lines)), request.sources, request.model),
+        data=describe_data(replace(request.audit, lines=list(kit.compared_lines)), request.sources, request.model),
         reference=_reference(kit, request),
         options=options,
         # The threads compute on the devices, whatever processors this machine has.
@@ -134,7 +134,7 @@ def verify_on(devices: Sequence[NamedDevice], plan: DevicePlan, request: Request
         targets=tuple(record for runs in found for record in runs.records),
         sections=(
             Together(
-                per_line=per_line(kit.lines, kit_reference(kit)),
+                per_line=per_line(kit.compared_lines, kit_reference(kit)),
                 devices=tuple(_device(runs) for runs in found),
             ),
         ),

@@ -69,7 +69,7 @@ def check_kit(kit: Kit, result: Result) -> Report:
     return Report(
         check=KIT_CHECK,
         model=model,
-        data=describe_data(Audit(lines=list(kit.lines)), (kit.path.name,)),
+        data=describe_data(Audit(lines=list(kit.compared_lines)), (kit.path.name,)),
         note=f"golden values are of {known.runtime} {known.version} {known.precision}, which is not run again",
         options=Options(),
         environment=read_environment(threads=1),
@@ -92,15 +92,16 @@ def judge_result(kit: Kit, result: Result, target: TargetRecord) -> TargetRecord
     """
     refuse_stranger(kit, result)
     runner, stages = result.document.runner, judge_stages(kit, result)
-    reading = score(kit.lines, _readings(kit, result))
+    lines = kit.compared_lines
+    reading = score(lines, _readings(kit, result))
     parity = compare(
-        kit.lines,
+        lines,
         kit_reference(kit),
         reading,
         margin=target.budget.cer_margin,
         largest_writer_loss=target.budget.largest_writer_loss,
     )
-    times = _times(result)
+    times = _times(kit, result)
     outcome, reason = judge(parity, None, None, target.budget)
     limit = target.budget.p90_ms
     if outcome in (Outcome.PASS, Outcome.INCONCLUSIVE) and times and limit is not None and times.p90_ms > limit:
@@ -111,7 +112,7 @@ def judge_result(kit: Kit, result: Result, target: TargetRecord) -> TargetRecord
     if wrong := run.first_wrong:
         where = f"{wrong.wrong_lines} of {wrong.lines} lines, first {wrong.line}"
         reason += f" The first stage off its golden values is {wrong.stage}: {wrong.fault} ({where})."
-    edits = line_edits(reading, None, lines=len(kit.lines))
+    edits = line_edits(reading, None, lines=len(lines))
     return replace(
         target,
         runtime=runner.engine,
@@ -126,7 +127,7 @@ def judge_result(kit: Kit, result: Result, target: TargetRecord) -> TargetRecord
 
 def kit_reference(kit: Kit) -> Reading:
     """Return what the reference read on the kit's lines."""
-    return score(kit.lines, _reference(kit))
+    return score(kit.compared_lines, _reference(kit))
 
 
 def refuse_stranger(kit: Kit, result: Result) -> None:
@@ -162,7 +163,7 @@ def refuse_stranger(kit: Kit, result: Result) -> None:
 
 def _reference(kit: Kit) -> list[Transcription]:
     read = []
-    for line in kit.manifest.lines:
+    for line in (kit.manifest.lines[place] for place in kit.compared):
         golden = kit.golden(line)
         read.append(greedy(golden[KitStage.LOGITS][0], kit.spec.charset) if golden else _bare(line.reading))
     return read
@@ -171,7 +172,7 @@ def _reference(kit: Kit) -> list[Transcription]:
 def _readings(kit: Kit, result: Result) -> list[Transcription]:
     """Return what the runner read: its own text where it shows one, else the greedy decoding of its logits."""
     read = []
-    for line in result.document.lines:
+    for line in (result.document.lines[place] for place in kit.compared):
         logits = result.tensor(line, KitStage.LOGITS)
         usable = logits is not None and is_decodable(logits, kit.spec.charset.size)
         decoded = greedy(logits[0], kit.spec.charset) if logits is not None and usable else None
@@ -185,8 +186,8 @@ def _bare(text: str) -> Transcription:
     return transcription(ReadText(text))
 
 
-def _times(result: Result) -> Percentiles | None:
-    found = [line.run_ns for line in result.document.lines]
+def _times(kit: Kit, result: Result) -> Percentiles | None:
+    found = [result.document.lines[place].run_ns for place in kit.compared]
     known = [ns for ns in found if ns is not None]
     if len(known) < len(found) or result.document.runner.evidence is not Evidence.MEASURED:
         return None

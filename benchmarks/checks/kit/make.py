@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,12 +65,20 @@ class KitOptions(Options):
             raise UsageError(f"a kit of {self.lines} lines has 1 to {self.lines} golden ones, found {self.golden}")
 
 
-def make_kit(request: Request, out: Path, *, key: Path | None = None, progress: Progress = silent) -> Kit:
+def make_kit(
+    request: Request,
+    out: Path,
+    *,
+    telling: Audit | None = None,
+    key: Path | None = None,
+    progress: Progress = silent,
+) -> Kit:
     """Write a kit, atomically; the same request gives the same bytes.
 
     Args:
         request: What is to go in, with ``KitOptions``; each artifact goes in once.
         out: The archive.
+        telling: Telling lines that go in besides, with golden values, and do not count for the text.
         key: PEM file of the Ed25519 private key that signs it; not signed if None.
         progress: Called with messages about the progress.
 
@@ -89,7 +98,10 @@ def make_kit(request: Request, out: Path, *, key: Path | None = None, progress: 
     progress("opening the reference")
     reference = open_reference(request, SessionOptions(threads=options.threads))
     try:
-        lines = _add_lines(reference, audit, options.golden, members, progress)
+        golden = choose_lines(audit.inputs, options.golden, seed=0)
+        lines = _add_lines(reference, audit, golden, members, progress)
+        besides = _besides(audit, telling or Audit())
+        lines += _add_lines(reference, besides, range(len(besides.lines)), members, progress, first=len(audit.lines))
     finally:
         reference.session.close()
     # Bytes are the same everywhere, so nothing else will do.
@@ -151,22 +163,33 @@ def _choose(audit: Audit, count: int) -> Audit:
     return audit.pick(sorted(choose_lines(audit.inputs, count, seed=0)))
 
 
+def _besides(audit: Audit, telling: Audit) -> Audit:
+    """Return the telling lines that are not among the others already."""
+    taken = {line.id for line in audit.lines}
+    return telling.pick([index for index, line in enumerate(telling.lines) if line.id not in taken])
+
+
 def _add_lines(
-    reference: Reference, audit: Audit, golden: int, members: dict[str, bytes], progress: Progress
+    reference: Reference,
+    audit: Audit,
+    golden: Collection[int],
+    members: dict[str, bytes],
+    progress: Progress,
+    *,
+    first: int = 0,
 ) -> tuple[KitLine, ...]:
     pre = reference.artifact.spec.preprocess
-    with_golden = set(choose_lines(audit.inputs, golden, seed=0))
     lines: list[KitLine] = []
     for index, (line, images) in enumerate(zip(audit.lines, audit.inputs, strict=True)):
         progress("reference: reading", index, len(audit.lines))
         data = line.image if isinstance(line.image, bytes) else line.image.read_bytes()
         (found,) = reference.session.run(images)
-        stem = f"{index:04d}"
+        stem = f"{first + index:04d}"
         image = f"lines/{stem}.{_suffix(data)}"
         members[image] = data
         files = None
         # Where a recogniser decodes by itself, its text is all that there is to compare.
-        if index in with_golden and not isinstance(found, ReadText):
+        if index in golden and not isinstance(found, ReadText):
             gray = gray_stage(line, pre)
             arrays = {"gray": gray, "tensor": tensor_stage(gray, pre), "logits": found[None]}
             names = {stage: f"golden/{stem}.{stage}.npy" for stage in arrays}

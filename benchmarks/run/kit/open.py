@@ -38,6 +38,7 @@ from inkport.benchmarks.run.kit.manifest import (
     parse_manifest,
 )
 from inkport.benchmarks.run.kit.signature import KEY_BYTES, KitSignature, check_signature
+from inkport.benchmarks.run.telling import TELLING
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import ArtifactCorruptError, InkportError, SpecError, UsageError
@@ -85,6 +86,17 @@ class Kit:
             )
             for line in self.manifest.lines
         )
+
+    @cached_property
+    def compared(self) -> tuple[int, ...]:
+        """Places of the lines whose text counts: all but telling lines, unless there are no others."""
+        others = tuple(place for place, line in enumerate(self.manifest.lines) if line.dataset != TELLING)
+        return others or tuple(range(len(self.manifest.lines)))
+
+    @property
+    def compared_lines(self) -> tuple[Line, ...]:
+        """The lines at these places."""
+        return tuple(self.lines[place] for place in self.compared)
 
     def target(self, name: str | None = None) -> KitTarget:
         """Return a target by name, the first one by default.

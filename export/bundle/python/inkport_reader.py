@@ -8,6 +8,7 @@ Made by ``inkport bundle --for python``. Licence: Apache-2.0.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ WEIGHT_BITS = 11
 """S of triangle-v2: weights are multiples of 2^-S."""
 MIN_SIDE, MAX_SIDE = 8, 1 << 15
 """Fewest and most pixels of an image, either way."""
-STAGES = ("gray", "tensor", "ids", "confidence", "text")
+STAGES = ("bundle", "gray", "tensor", "ids", "confidence", "text")
 """What the self-test compares, in order."""
 Bytes = npt.NDArray[np.uint8]
 
@@ -68,7 +69,7 @@ class Fault:
     stage: str
     """One of ``STAGES``."""
     line: str
-    """Name of the golden line."""
+    """Name of the golden line, or of the file that golden/ was not made with."""
     detail: str
     """What was found."""
 
@@ -188,6 +189,12 @@ class Recogniser:
 
         Each stage is given the golden values of the one before, so that the stage named is the one at fault.
         """
+        for row in (self.folder / "golden" / "digests.txt").read_text(encoding="utf-8").splitlines():
+            wanted, name = row.split("  ")
+            found = hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
+            if found != wanted:
+                detail = f"another file than golden/ was made with: SHA-256 {found[:12]}, expected {wanted[:12]}"
+                return Fault("bundle", name, detail)
         faults: list[Fault] = []
         for row in (self.folder / "golden" / "lines.txt").read_text(encoding="utf-8").splitlines():
             line, file, _ = row.split("\t")

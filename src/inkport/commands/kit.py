@@ -17,6 +17,7 @@ from inkport.benchmarks.report.text import render_text
 from inkport.benchmarks.run.kit.open import Kit, open_kit, open_result
 from inkport.benchmarks.run.progress import shown_progress
 from inkport.benchmarks.run.request import Request
+from inkport.benchmarks.run.telling import telling_audit
 from inkport.commands._model import resolve_model
 from inkport.commands._options import Json, OutFile, OutFolder, Seconds, Threads
 from inkport.commands._output import deliver
@@ -72,7 +73,7 @@ def make(
         options=KitOptions(lines=most_lines, golden=golden),
     )
     with shown_progress() as progress:
-        made = make_kit(request, out, key=sign, progress=progress)
+        made = make_kit(request, out, telling=telling_audit(artifact.spec), key=sign, progress=progress)
     results().write(f"{out}  {_size(made)}  {made.digest}\n")
 
 

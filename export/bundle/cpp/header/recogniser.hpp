@@ -53,7 +53,7 @@ class Recogniser {
   // Open a model whose specification the application got elsewhere; `folder` holds the file that it names.
   Recogniser(Spec spec, const std::string& folder, const inkport_engine& engine, int threads = 1,
              const std::string& library = "")
-      : spec_(std::move(spec)), engine_(engine) {
+      : spec_(std::move(spec)), folder_(folder), engine_(engine) {
     char error[512] = "";
     const std::string model = folder + "/" + spec_.model;
     const inkport_model wanted{model.c_str(), spec_.input.c_str(), spec_.output.c_str(),
@@ -67,6 +67,9 @@ class Recogniser {
   Recogniser& operator=(const Recogniser&) = delete;
 
   const Spec& spec() const { return spec_; }
+
+  // The folder that it was opened from.
+  const std::string& folder() const { return folder_; }
 
   // Decode with a language model from now on.
   void use(LanguageModel model) {
@@ -98,6 +101,7 @@ class Recogniser {
 
  private:
   Spec spec_;
+  std::string folder_;
   inkport_engine engine_;
   void* session_ = nullptr;
   std::unique_ptr<LanguageModel> model_;

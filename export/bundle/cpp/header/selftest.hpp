@@ -3,14 +3,15 @@
 
 #include <functional>
 
+#include "digest.hpp"
 #include "recogniser.hpp"
 
 namespace inkport {
 
 // The first stage that is wrong; empty if all are right.
 struct Fault {
-  std::string stage;   // gray, tensor, ids, confidence or text
-  std::string line;    // name of the golden line
+  std::string stage;   // bundle, gray, tensor, ids, confidence or text
+  std::string line;    // name of the golden line, or of the file that does not belong to golden/
   std::string detail;  // what was found, for a person
 
   explicit operator bool() const { return !stage.empty(); }
@@ -60,6 +61,19 @@ std::vector<Value> numbers(const std::string& text) {
   return found;
 }
 
+// The first file that is another one than the golden values were made with.
+inline Fault check_bundle(const std::string& folder, const std::string& golden) {
+  std::istringstream rows(read_file(golden + "/digests.txt"));
+  for (std::string wanted, name; rows >> wanted >> std::ws && std::getline(rows, name);) {
+    const std::string found = sha256(read_file(folder + "/" + name));
+    if (found != wanted)
+      return {"bundle", name,
+              "another file than golden/ was made with: SHA-256 " + found.substr(0, 12) + ", expected " +
+                  wanted.substr(0, 12)};
+  }
+  return {};
+}
+
 inline std::string check_stages(const Recogniser& recogniser, const std::string& folder, std::string& stage) {
   const Spec& spec = recogniser.spec();
   const Gray gray = parse_pgm(read_file(folder + "/gray.pgm")), tensor = parse_pgm(read_file(folder + "/tensor.pgm"));
@@ -90,9 +104,11 @@ inline std::string check_stages(const Recogniser& recogniser, const std::string&
 // one before, so that the stage named is the one at fault. Always greedy, whatever language model is in use.
 //   open            the application's own way from a file to gray; without one, files are not tested
 //   jpeg_tolerance  levels by which gray of a JPEG file may differ: 0 with libjpeg-turbo, 1 with other decoders
-// Throws Error if golden/ cannot be read.
+// Model and specification have to be those that golden/ was made with.
+// Throws Error if golden/, or one of these, cannot be read.
 inline Fault self_test(const Recogniser& recogniser, const std::string& golden, const OpenFile& open = nullptr,
                        int jpeg_tolerance = 0) {
+  if (Fault other = detail::check_bundle(recogniser.folder(), golden)) return other;
   std::istringstream names(read_file(golden + "/lines.txt"));
   std::vector<std::pair<std::string, std::string>> lines;
   for (std::string row; std::getline(names, row);) {

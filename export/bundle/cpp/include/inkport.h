@@ -72,8 +72,8 @@ INKPORT_API void inkport_close(inkport_recogniser *recogniser);
 
 /* Opens an image file for the self-test, with pixels that last until the next call; 0 if all went well. */
 typedef int (*inkport_open_file)(void *user, const char *path, inkport_pixels *pixels);
-/* Compare this device with golden/: 0 if all stages are right, 1 if one is wrong, with its name (gray, tensor, ids,
- * confidence, text) in `stage` and more in `error`, and 2 if golden/ cannot be read.
+/* Compare this device with golden/: 0 if all stages are right, 1 if one is wrong, with its name (bundle, gray, tensor,
+ * ids, confidence, text) in `stage` and more in `error`, and 2 if golden/ cannot be read.
  *   open_file       the application's own decoder; null leaves the files out and begins with gray
  *   jpeg_tolerance  levels by which gray of a JPEG file may differ: 0 with libjpeg-turbo, 1 with other decoders */
 INKPORT_API int inkport_self_test(inkport_recogniser *recogniser, const char *golden, inkport_open_file open_file,

@@ -81,7 +81,7 @@ export interface Logits {
 
 /** The first stage that is wrong. */
 export interface Fault {
-  stage: "gray" | "tensor" | "ids" | "confidence" | "text";
+  stage: "bundle" | "gray" | "tensor" | "ids" | "confidence" | "text";
   /** Name of the golden line. */
   line: string;
   /** What was found, for a person. */

@@ -115,8 +115,8 @@ export class Reader {
   /** The first stage that is wrong on this device, or null; `golden` gives the files of golden/ by their paths in there. */
   async selfTest(golden, options) {
     const files = golden ?? ((path) => this.#platform.get(`golden/${path}`));
-    const { decodeJpeg, pixelsOf } = this.#platform;
-    return selfTest(this, files, { jpeg: Boolean(decodeJpeg ?? pixelsOf), ...options });
+    const { decodeJpeg, pixelsOf, get } = this.#platform;
+    return selfTest(this, files, { bundle: get, jpeg: Boolean(decodeJpeg ?? pixelsOf), ...options });
   }
 
   async close() {

@@ -1,6 +1,7 @@
 // selfTest: which stage is the first that is wrong on this device?
 
 import { greedy, textOf } from "./decode.mjs";
+import { sha256 } from "./digest.mjs";
 import { prepare } from "./prepare.mjs";
 import { InkportError } from "./spec.mjs";
 
@@ -60,18 +61,20 @@ const CHECKS = {
   },
 };
 const STAGES = Object.keys(CHECKS);
+/** Golden lines that the network reads. Of the others files and tensors are compared: the network does not tell kinds of file apart. */
+const NETWORK_LINES = 6;
 
 async function numbers(file, name) {
   const words = new TextDecoder().decode(await file(name)).split(/\s+/);
   return words.filter(Boolean).map(Number);
 }
 
-/** Compares one line; returns the first wrong { stage, detail }, or undefined. */
-async function checkLine(line) {
-  for (const [stage, check] of Object.entries(CHECKS)) {
+/** Compares stages of one line; returns the first wrong { stage, detail }, or undefined. */
+async function checkLine(line, stages) {
+  for (const stage of stages) {
     let detail;
     try {
-      detail = await check(line);
+      detail = await CHECKS[stage](line);
     } catch (error) {
       detail = error.message;
     }
@@ -87,6 +90,39 @@ async function listOf(golden) {
     throw new InkportError("golden/lines.txt: no lines, or a row without a file");
   }
   return lines;
+}
+
+/** Gets each file once; on a network all that will be asked for is on its way before the first one is compared. */
+function kept(golden) {
+  const files = new Map();
+  return (path) => {
+    if (!files.has(path)) {
+      const file = golden(path);
+      // Whoever waits for it gets its error; until then nobody does.
+      file.catch(() => {});
+      files.set(path, file);
+    }
+    return files.get(path);
+  };
+}
+
+/** The files of a golden line, the first that is compared first. */
+function filesOf([line, file], index) {
+  const values = index < NETWORK_LINES ? ["ids.txt", "confidences.txt", "text.txt"] : [];
+  return [file, "gray.pgm", "tensor.pgm", ...values].map((name) => `${line}/${name}`);
+}
+
+/** What the golden values were made with: the first file that is another one here, or undefined. */
+async function checkBundle(golden, bundle) {
+  const rows = new TextDecoder().decode(await golden("digests.txt")).split("\n").filter(Boolean);
+  for (const [wanted, name] of rows.map((row) => row.split("  "))) {
+    const found = sha256(await bundle(name));
+    if (found !== wanted) {
+      const detail = `another file than golden/ was made with: SHA-256 ${found.slice(0, 12)}, expected ${wanted.slice(0, 12)}`;
+      return { stage: "bundle", line: name, detail };
+    }
+  }
+  return undefined;
 }
 
 /** The first file whose gray is wrong, or undefined. */
@@ -109,19 +145,25 @@ async function checkFiles(reader, golden, lines, { jpeg, jpegTolerance }) {
 /**
  * Compares this device, stage by stage, with a bundle's folder golden/. Always greedy, whatever language model is in use.
  *
- * @param golden From a path in that folder to a promise of the file's bytes.
+ * @param source From a path in that folder to a promise of the file's bytes.
+ * @param bundle The same for the bundle's folder; left out where there is none.
  * @param jpeg Whether JPEG files can be decoded here; if not, they are not tested.
  * @param jpegTolerance Levels by which their gray may differ: 0 with libjpeg-turbo, 1 with other decoders.
- * @returns { stage, line, detail } with the stage gray, tensor, ids, confidence or text; null if all are right.
+ * @returns { stage, line, detail } with the stage bundle, gray, tensor, ids, confidence or text; null if all are right.
  */
-export async function selfTest(reader, golden, { jpeg = true, jpegTolerance = 0 } = {}) {
+export async function selfTest(reader, source, { bundle, jpeg = true, jpegTolerance = 0 } = {}) {
+  const golden = kept(source);
+  const other = bundle && (await checkBundle(golden, bundle));
+  if (other) return other;
   const lines = await listOf(golden);
+  for (const path of lines.flatMap(filesOf)) golden(path);
   // All files first: "gray" is the first stage, whichever line shows that it is wrong.
   const file = await checkFiles(reader, golden, lines, { jpeg, jpegTolerance });
   if (file) return file;
   let first = null;
-  for (const [line] of lines) {
-    const found = await checkLine({ reader, file: (name) => golden(`${line}/${name}`) });
+  for (const [index, [line]] of lines.entries()) {
+    const stages = index < NETWORK_LINES ? STAGES : ["tensor"];
+    const found = await checkLine({ reader, file: (name) => golden(`${line}/${name}`) }, stages);
     if (found && (!first || STAGES.indexOf(found.stage) < STAGES.indexOf(first.stage))) first = { ...found, line };
     if (first?.stage === "tensor") break;
   }

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from inkport.benchmarks.checks.verify import verify
+from inkport.benchmarks.report.rows import notes
 from inkport.benchmarks.run.request import Request, VerifyOptions
+from inkport.benchmarks.run.telling import Preparation
 from inkport.core.errors import (
     ArtifactCorruptError,
     Ended,
@@ -120,6 +122,21 @@ def test_a_reference_that_reads_otherwise_the_second_time_is_judged(run, fake_ru
     (own,) = run(fake_runtime("torch", fickle, on_open=lambda: opened.append(1)), reference=[]).targets
     assert own.outcome == "text-differs"
     assert own.parity.flipped_lines
+
+
+def test_a_program_that_prepares_wrongly_has_diverged(run, fake_runtime, monkeypatch):
+    found = Preparation(lines=14, wrong=("telling-turned-0",))
+    monkeypatch.setattr("inkport.benchmarks.run.targets.prepared_by", lambda *_: found)
+    report = run(fake_runtime("port"))
+    (target,) = report.targets
+    assert (target.outcome, report.exit_code, target.parity.flipped_lines) == ("diverged", 1, 0)
+    assert "13 of 14 telling lines are right, wrong are telling-turned-0" in target.reason
+    said = [row for row in notes(report) if row.startswith("preparation")]
+    assert said == [
+        "preparation: 14 of 14 telling lines are right",
+        f"preparation by {target.name} itself, from the file on: {found.sentence()}",
+    ]
+    assert report.plain()["targets"][0]["preparation"] == {"lines": 14, "wrong": ["telling-turned-0"]}
 
 
 @pytest.fixture

@@ -44,6 +44,12 @@ def test_the_model_is_the_artifact_and_the_record_names_it(bundle, model):
     assert (record["platform"], record["golden"]["runtime"]) == ("cpp", "onnxruntime")
 
 
+def test_golden_values_name_the_files_that_they_were_made_with(bundle):
+    rows = dict(row.split("  ")[::-1] for row in (bundle / "golden" / "digests.txt").read_text().splitlines())
+    assert rows.keys() == {"specification.txt", "model/model.onnx"}
+    assert all(hashlib.sha256((bundle / name).read_bytes()).hexdigest() == digest for name, digest in rows.items())
+
+
 def test_the_specification_says_what_the_sidecar_says(bundle, model):
     rows = (bundle / "specification.txt").read_text().splitlines()
     said, spec = dict(row.split(" = ") for row in rows), model.spec

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import shutil
 import subprocess
 from itertools import islice
 from pathlib import Path
@@ -108,6 +110,20 @@ def test_the_shipped_header_compiles_without_a_warning(compiler, bundle):
 def test_the_self_test_finds_nothing_wrong(read, bundle):
     code, said, _ = read("--self-test", bundle)
     assert (code, bool(re.fullmatch(r"all stages are right \(\d+ ms\)\n", said))) == (0, True)
+
+
+@pytest.mark.parametrize("name", ["specification.txt", "model/model.onnx"])
+def test_golden_values_of_another_model_or_specification_are_refused(read, bundle, tmp_path, name):
+    for part in ("model", "golden"):
+        shutil.copytree(bundle / part, tmp_path / part)
+    shutil.copyfile(bundle / "specification.txt", tmp_path / "specification.txt")
+    # A comment, or a field that ONNX does not know: the bundle opens as before.
+    with (tmp_path / name).open("ab") as file:
+        file.write(b"# more\n" if name.endswith(".txt") else b"\xfa\x7f\x01x")
+    code, said, _ = read("--self-test", tmp_path)
+    stage, line, detail = said.rstrip("\n").split("\t")
+    assert (code, stage, line) == (1, "bundle", name)
+    assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()[:12] in detail
 
 
 def test_files_are_gray_as_python_decodes_them(bundle):

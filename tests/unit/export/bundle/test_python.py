@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -110,6 +111,17 @@ def test_the_self_test_names_the_stage(load, folder, name):
     assert fault.stage == stage
     assert (folder / "golden" / fault.line).is_dir()
     assert fault.detail
+
+
+@pytest.mark.parametrize("name", ["specification.txt", "model/model.onnx"])
+def test_golden_values_of_another_model_or_specification_are_refused(load, folder, tmp_path, name):
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    with (other / name).open("ab") as file:
+        file.write(b"# more\n" if name.endswith(".txt") else b"\xfa\x7f\x01x")
+    fault = load().Recogniser(other).self_test()
+    assert (fault.stage, fault.line) == ("bundle", name)
+    assert hashlib.sha256((other / name).read_bytes()).hexdigest()[:12] in fault.detail
 
 
 def test_what_is_not_understood_is_refused(load, folder, tmp_path):

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inkport.benchmarks.run.telling import FOLDER as TELLING, telling_lines
 from inkport.core.artifact import find_lm
 from inkport.core.beam import load_beam
 from inkport.core.ctc import greedy
@@ -224,12 +225,48 @@ def test_the_self_test_finds_nothing_wrong(faults):
     assert faults[""] is None
 
 
+@pytest.mark.parametrize("name", ["specification.txt", "model/model.onnx"])
+def test_golden_values_of_another_model_or_specification_are_refused(ask, web, tmp_path, name):
+    other = tmp_path / "web"
+    shutil.copytree(web, other, symlinks=True)
+    with (other / name).open("ab") as file:
+        file.write(b"# more\n" if name.endswith(".txt") else b"\xfa\x7f\x01x")
+    (found,) = ask("faults", names=[""], bundle=str(other)).values()
+    assert (found["stage"], found["line"]) == ("bundle", name)
+    assert hashlib.sha256((other / name).read_bytes()).hexdigest()[:12] in found["detail"]
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_self_test_names_the_stage(faults, bundle, fault):
     found = faults[fault]
     assert found["stage"] == FAULTS[fault]["stage"]
     assert (bundle / "golden" / found["line"]).is_dir()
     assert found["detail"]
+
+
+@pytest.fixture(scope="module")
+def misread(ask, tmp_path_factory):
+    """Return the ids of the telling lines that the module reads otherwise than they are written, with a fault."""
+
+    def misread(fault=""):
+        lines = telling_lines()
+        out = str(tmp_path_factory.mktemp("telling") / "t")
+        readings = ask("read", files=[line.image for line in lines], out=out, planted=fault)
+        return {line.id for line, found in zip(lines, readings, strict=True) if found.get("text") != line.text}
+
+    return misread
+
+
+def test_without_a_fault_every_telling_line_is_read(misread):
+    assert misread() == set()
+
+
+@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if "telling" in fault])
+def test_a_fault_in_preparing_changes_the_text_of_all_lines_that_tell_of_it(misread, fault):
+    head, *rows = (row.split("\t") for row in (TELLING / "lines.tsv").read_text(encoding="utf-8").splitlines())
+    wanted = {row[0] for row in rows if row[head.index("shows")] == FAULTS[fault]["telling"]}
+    assert wanted
+    assert wanted <= misread(fault)
 
 
 def test_what_is_not_understood_is_refused(ask, bundle, tmp_path):
