@@ -99,12 +99,8 @@ def explained(
         more = _normalisation(operator, values, result, unit)
     elif kind in MEANS:
         more = _means(graph, operator, inputs, result)
-    elif kind in HARD:
-        more = _straight(operator, values[0], unit)
-    elif kind in BOUNDED:
-        more = np.full(1, FUNCTION_ULPS * unit)
-    elif kind in SMOOTH:
-        more = FUNCTION_ULPS * unit * np.maximum(np.abs(result), np.abs(result).max(initial=0) * 0.01)
+    elif kind in HARD.keys() | BOUNDED | SMOOTH:
+        more = _function(operator, values[0], result, unit)
     elif kind in {"Add", "Sub", "Sum"}:
         more = ROUNDINGS * unit * np.sum([np.broadcast_to(np.abs(value), result.shape) for value in values], axis=0)
     else:
@@ -170,9 +166,14 @@ def _means(graph: Graph, operator: Operator, inputs: Sequence[Array | None], res
     return np.asarray(graph.compute(operator, magnitudes)[0] * STANDARD_ERRORS * np.sqrt(terms + 1) * FP32)
 
 
-def _straight(operator: Operator, x: Array, unit: float) -> Array:
-    """``alpha * x + beta``, whose parts may cancel out; HardSwish multiplies that by x."""
-    alpha, beta = (operator.attributes.get(key, value) for key, value in zip(("alpha", "beta"), HARD[operator.kind]))
+def _function(operator: Operator, x: Array, result: Array, unit: float) -> Array:
+    """Functions of one number; ``alpha * x + beta`` has parts that may cancel out, and HardSwish multiplies it by x."""
+    if operator.kind in BOUNDED:
+        return np.full(1, FUNCTION_ULPS * unit)
+    if operator.kind in SMOOTH:
+        return np.asarray(FUNCTION_ULPS * unit * np.maximum(np.abs(result), np.abs(result).max(initial=0) * 0.01))
+    slope, height = HARD[operator.kind]
+    alpha, beta = operator.attributes.get("alpha", slope), operator.attributes.get("beta", height)
     error = ROUNDINGS * unit * (np.abs(alpha * x) + abs(beta))
     return np.asarray(error * np.abs(x) if operator.kind == "HardSwish" else error)
 

@@ -1,4 +1,4 @@
-"""Operators of other people's networks, at what is hard for them: sums that cancel out, and batch norms of old opsets."""
+"""Operators of other people's networks where they are hard: sums that cancel out, batch norms of old opsets."""
 
 from __future__ import annotations
 
