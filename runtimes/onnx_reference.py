@@ -103,7 +103,7 @@ def reference_evaluator(model: Any) -> Any:
     from onnx.reference import ReferenceEvaluator
     from onnx.reference.op_run import OpRun
 
-    class BatchNormalization(OpRun):
+    class BatchNormalization(OpRun):  # type: ignore[misc]
         op_domain = ""
 
         def _run(self, x: Array, *statistics: Array, epsilon: float = 1e-5, **_: Any) -> tuple[Array]:

@@ -160,7 +160,7 @@ def _products(graph: Graph, operator: Operator, inputs: Sequence[Array | None], 
 def _means(graph: Graph, operator: Operator, inputs: Sequence[Array | None], result: Array) -> Array:
     """Sums: the magnitude of all terms, times the rounding of the sum; what is summed may cancel out."""
     magnitudes = [None if value is None else np.abs(widened(value)) for value in inputs]
-    terms = max(1, np.size(inputs[0]) // max(1, result.size))
+    terms = max(1, sum(np.size(value) for value in inputs[:1] if value is not None) // max(1, result.size))
     if (window := operator.attributes.get("kernel_shape")) is not None:
         terms = int(np.prod(window))
     return np.asarray(graph.compute(operator, magnitudes)[0] * STANDARD_ERRORS * np.sqrt(terms + 1) * FP32)
