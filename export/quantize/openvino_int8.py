@@ -159,7 +159,9 @@ class Quantizer:
         edits: dict[str, float] = {}
         if products_only is not None:
             return self.quantized(products_only), Recipe(products_only=products_only, edits=edits)
-        exact, found = self._read(self.model), self.quantized(False)
+        found = self.quantized(False)
+        _try_widths(found, self.inputs)
+        exact = self._read(self.model)
         edits[EVERYTHING] = _edits(exact, self._read(found))
         if edits[EVERYTHING] <= MOST_EDITS:
             return found, Recipe(products_only=False, edits=edits)
