@@ -24,6 +24,8 @@ TOLERANCE = 1e-4
 
 Sums in another order differ by about 5e-6 here; a wrong weight, axis or padding by more than 1e-2.
 """
+LINE_TOLERANCE = 1e-3
+"""The same on lines, where a network is undecided in places and the order of sums shows more."""
 COMPARED_LINES = 8
 """How many lines two networks are compared on."""
 FP16 = 2.0**-11
@@ -31,7 +33,8 @@ FP16 = 2.0**-11
 FP16_HEADROOM = 8.0
 """How many times further fp16 may move the logits than rounding the image alone does.
 
-It rounds the result of every operator. Measured, as root mean squares over lines: docs/export.md, "The same logits".
+It rounds the result of every operator. As largest differences on lines the ratio is 0.4 for convtext-tiny and 4.3 for
+PP-OCRv6_rec_small.
 """
 
 
@@ -59,13 +62,16 @@ def require_agreement(
     Raises:
         ExportError: If a shape differs, or a logit differs by more than ``tolerance``.
     """
-    for images in [*_noise(spec, widths), *lines[:COMPARED_LINES]]:
+    read = max(tolerance, LINE_TOLERANCE)
+    compared = [(images, tolerance) for images in _noise(spec, widths)]
+    compared += [(images, read) for images in lines[:COMPARED_LINES]]
+    for images, allowed in compared:
         for part in feed(images, spec):
             want, got = _both(stage, expected, found, part)
             worst = float(np.abs(want - got).max()) / max(1.0, float(np.abs(want).max()))
             # Written so that NaN fails too.
-            if not worst <= tolerance:
-                raise _differs(stage, f"images {images.shape}", worst, tolerance, of="the largest")
+            if not worst <= allowed:
+                raise _differs(stage, f"images {images.shape}", worst, allowed, of="the largest")
 
 
 def require_half(stage: str, spec: RecogniserSpec, expected: Forward, found: Forward, lines: Sequence[Array]) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from inkport.core.adapter import input_shape
 from inkport.core.artifact import Artifact, load_artifact
-from inkport.core.errors import InkportError
+from inkport.core.errors import ExportError, InkportError
 from inkport.core.scratch import scratch
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
@@ -71,13 +71,16 @@ def ncnn_from_onnx(source: Artifact, out: Path, *, lines: Sequence[Array] = ()) 
         lines: Prepared lines to compare on, beside noise.
 
     Raises:
-        ExportError: If pnnx fails or the logits differ in both ways; it says what was wrong with the second.
+        ExportError: If pnnx fails or the logits differ in both ways.
     """
     require_single_lines(GRAPH_STAGE, source.spec)
     try:
         return _from_graph(source, out, _copied, "onnx", lines)
-    except InkportError:
-        return _from_graph(source, out, _as_torchscript, "torchscript", lines)
+    except InkportError as error:
+        try:
+            return _from_graph(source, out, _as_torchscript, "torchscript", lines)
+        except InkportError as other:
+            raise ExportError(f"{error.message}; from TorchScript: {other.message}", remedy=error.remedy) from error
 
 
 def _from_graph(
