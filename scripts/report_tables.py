@@ -294,6 +294,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "int8-settings": int8_settings,
     "bench": bench,
     "baselines": partial(ports, "baseline-crnn", "baseline-htr-vt"),
+    "ppocr": partial(ports, "ppocr", network=False),
     "larger-members": partial(ports, "ports-small", "ports-base"),
 }
 """What makes each block."""
