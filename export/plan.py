@@ -34,6 +34,8 @@ class Exporter:
     """Whether ranges that training learned take the place of ``calibration``."""
     flexible: bool = False
     """Whether the function also takes ``widths``."""
+    compared: bool = False
+    """Whether the function also takes ``lines``, on which it compares what it made with its source."""
     settings: str = ""
     """Class of the function's settings, in its module, where it has some; the plan always takes the defaults."""
     facts: tuple[str, ...] = ()
@@ -64,21 +66,24 @@ STAGES = (
         ("onnx", INT8),
         "quantize.onnx_int8:int8_onnx_from_onnx",
         settings="Int8Options",
+        facts=("raised",),
         calibrated=True,
         learned=True,
     ),
-    Exporter(("onnx", FP32), ("onnx", FP16), "from_onnx.fp16:fp16_onnx_from_onnx"),
+    Exporter(("onnx", FP32), ("onnx", FP16), "from_onnx.fp16:fp16_onnx_from_onnx", compared=True),
     Exporter(("onnx", FP32), ("onnx-app", FP32), "from_onnx.onnx_app:onnx_app_from_onnx"),
     Exporter(("onnx", INT8), ("onnx-app", INT8), "from_onnx.onnx_app:onnx_app_from_onnx"),
-    Exporter(("onnx", FP32), ("openvino", FP32), "from_onnx.openvino_ir:openvino_from_onnx"),
+    Exporter(("onnx", FP32), ("openvino", FP32), "from_onnx.openvino_ir:openvino_from_onnx", compared=True),
     Exporter(("openvino", FP32), ("openvino", Precision.BF16), "from_onnx.openvino_ir:bf16_openvino_from_openvino"),
-    Exporter(("openvino", FP32), ("openvino", FP16), "from_onnx.openvino_ir:fp16_openvino_from_openvino"),
+    Exporter(
+        ("openvino", FP32), ("openvino", FP16), "from_onnx.openvino_ir:fp16_openvino_from_openvino", compared=True
+    ),
     Exporter(
         ("onnx", FP32),
         ("openvino", INT8),
         "quantize.openvino_int8:int8_openvino_from_onnx",
         settings="OpenVinoInt8Options",
-        facts=("ignored_types",),
+        facts=("ignored_types", "recipe"),
         calibrated=True,
         extra="nncf",
     ),
@@ -126,8 +131,32 @@ STAGES = (
         ("safetensors", FP32), ("executorch", FP32), "from_torch.et:executorch_from_safetensors", extra="executorch"
     ),
     Exporter(("safetensors", FP32), ("ncnn", FP32), "from_torch.ncnn_net:ncnn_from_safetensors", extra="ncnn-export"),
+    # What was imported has no weights of ours: the same formats from its graph.
+    Exporter(
+        ("onnx", FP32),
+        ("coreml", FP32),
+        "from_torch.coreml:coreml_from_onnx",
+        compared=True,
+        flexible=True,
+        extra="coreml",
+    ),
+    Exporter(
+        ("onnx", FP32),
+        ("coreml", FP16),
+        "from_torch.coreml:fp16_coreml_from_onnx",
+        compared=True,
+        flexible=True,
+        extra="coreml",
+    ),
+    Exporter(
+        ("onnx", FP32), ("litert", FP32), "from_torch.litert:litert_from_onnx", compared=True, extra="litert-export"
+    ),
+    Exporter(
+        ("onnx", FP32), ("executorch", FP32), "from_torch.et:executorch_from_onnx", compared=True, extra="executorch"
+    ),
+    Exporter(("onnx", FP32), ("ncnn", FP32), "from_torch.ncnn_net:ncnn_from_onnx", compared=True, extra="ncnn-export"),
 )
-"""Every exporter; at most one makes each format and precision."""
+"""Every exporter; of several that make one format and precision, the first that leads there from what there is."""
 
 
 def stage_named(name: str) -> tuple[str, Precision]:
@@ -139,7 +168,7 @@ def stage_named(name: str) -> tuple[str, Precision]:
     for stage in STAGES:
         if "-".join(stage.target) == name:
             return stage.target
-    known = ", ".join("-".join(stage.target) for stage in STAGES)
+    known = ", ".join(dict.fromkeys("-".join(stage.target) for stage in STAGES))
     raise UsageError(f"{name!r} is nothing that inkport exports", remedy=f"choose from {known}")
 
 
@@ -269,18 +298,22 @@ def _begin(
 
 def _path(source: Artifact, target: tuple[str, Precision]) -> tuple[Exporter, ...]:
     start = (source.format, source.precision)
-    path: list[Exporter] = []
-    wanted = target
-    while wanted != start:
-        stage = next((stage for stage in STAGES if stage.target == wanted), None)
-        if stage is None:
-            raise ExportRequestError(
-                f"no exporter leads from {' '.join(start)} to {' '.join(target)}",
-                remedy=f"exporters make {', '.join('-'.join(stage.target) for stage in STAGES)} from trained weights",
-            )
-        path.insert(0, stage)
-        wanted = stage.source
-    return tuple(path)
+    if (path := _leading(start, target)) is None:
+        made = ", ".join(dict.fromkeys("-".join(stage.target) for stage in STAGES))
+        raise ExportRequestError(
+            f"no exporter leads from {' '.join(start)} to {' '.join(target)}",
+            remedy=f"exporters make {made} from trained weights",
+        )
+    return path
+
+
+def _leading(start: tuple[str, Precision], target: tuple[str, Precision]) -> tuple[Exporter, ...] | None:
+    if start == target:
+        return ()
+    for stage in STAGES:
+        if stage.target == target and (before := _leading(start, stage.source)) is not None:
+            return (*before, stage)
+    return None
 
 
 def _existing(
@@ -330,6 +363,8 @@ def _run(
     settings: dict[str, Any] = {"calibration": calibration} if stage.calibrated else {}
     if stage.flexible and widths:
         settings["widths"] = widths
+    if stage.compared and calibration is not None:
+        settings["lines"] = calibration.inputs
     with needing(stage.name, extra=stage.extra, error=ExporterUnavailableError):
         artifact: Artifact = getattr(stage.module, stage.name)(source, out, **settings)
         return artifact

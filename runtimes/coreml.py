@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.adapter import plain_name
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError, UnsupportedFormatError
 from inkport.core.runtime import Availability, Placement, SessionOptions
@@ -75,7 +76,7 @@ class CoreMl:
                 model.get_compiled_model_path()
         except Exception as error:
             raise ArtifactCorruptError(f"{artifact.path}: Core ML cannot load it ({error})") from error
-        widths = Widths.of(model.get_spec(), artifact.spec.input.name)
+        widths = Widths.of(model.get_spec(), plain_name(artifact.spec.input.name))
         if device == "ane" and not widths.enumerated:
             # At other widths than the usual one it would run elsewhere, and the plan would not say so:
             # https://developer.apple.com/forums/thread/724930
@@ -110,7 +111,8 @@ class CoreMlSession:
         Raises:
             SpecMismatchError: If the package does not take lines of this width.
         """
-        names, model = (self._spec.input.name, self._spec.output.name), self._model
+        names = plain_name(self._spec.input.name), plain_name(self._spec.output.name)
+        model = self._model
         return run_by_line(images, self._spec, self._widths, lambda line: model.predict({names[0]: line})[names[1]])
 
     def placement(self) -> Placement:

@@ -10,6 +10,7 @@ from weakref import WeakSet
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.adapter import line_axis
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError, UnsupportedFormatError
 from inkport.core.runtime import Availability, SessionOptions
@@ -51,7 +52,8 @@ class ExecuTorchRuntime:
             raise UnsupportedFormatError(
                 f"{artifact.path}: executorch runs fp32, this artifact is {artifact.precision}"
             )
-        return ExecuTorchSession(artifact.file(".pte"), threads=options.threads)
+        axis = line_axis(artifact.spec)
+        return ExecuTorchSession(artifact.file(".pte"), threads=options.threads, axis=axis)
 
 
 class ExecuTorchSession:
@@ -60,6 +62,7 @@ class ExecuTorchSession:
     Args:
         file: The ``.pte`` file.
         threads: Threads for the computation.
+        axis: Axis of the lines in the result.
 
     Raises:
         RuntimeUnavailableError: If a session with another number of threads is open.
@@ -68,7 +71,7 @@ class ExecuTorchSession:
 
     _open: ClassVar[WeakSet[ExecuTorchSession]] = WeakSet()
 
-    def __init__(self, file: Path, *, threads: int) -> None:
+    def __init__(self, file: Path, *, threads: int, axis: int = 0) -> None:
         # Not executorch.runtime: that imports the whole exporter, which takes seconds and sets environment variables.
         # Torch first, because the bindings link to its libraries (executorch/extension/pybindings/portable_lib.py).
         import torch  # noqa: F401
@@ -84,6 +87,7 @@ class ExecuTorchSession:
                     f"{file}: executorch cannot load it ({error}; {printed()})",
                     remedy="export it again, or run it with the version of executorch that its sidecar names",
                 ) from error
+        self._axis = axis
         self._open.add(self)
 
     @classmethod
@@ -112,7 +116,7 @@ class ExecuTorchSession:
             tensor = torch.from_numpy(image[None].copy())
             # Copied by numpy, because torch would start threads of its own to copy.
             logits.append(self._method.call([tensor], clone_outputs=False)[0].numpy().copy())
-        return np.concatenate(logits)
+        return np.concatenate(logits, axis=self._axis)
 
     def close(self) -> None:
         """Free the program."""

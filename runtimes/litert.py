@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.adapter import input_shape, joined, plain_name
 from inkport.core.artifact import Artifact
 from inkport.core.errors import (
     ArtifactCorruptError,
@@ -97,6 +98,8 @@ class LiteRtSession:
         """
         count, _, height, width = images.shape
         frames, bucket = self._spec.frames(width), self._bucket(width)
+        if self._spec.native is not None:
+            return joined([self._as_it_is(image[None], bucket) for image in images], self._spec)
         padded = np.full((1, 1, height, bucket), self._background, dtype=np.float32)
         columns = np.zeros((1, 1, 1, bucket), dtype=np.float32)
         columns[..., :width] = 1
@@ -106,6 +109,11 @@ class LiteRtSession:
             padded[0, :, :, :width] = image
             line[:] = self._runners[bucket](**{names[0]: padded, COLUMNS: columns})[names[1]][0, :frames]
         return logits
+
+    def _as_it_is(self, image: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.float32]:
+        """Run an imported network, which has one width and no mask."""
+        given, wanted = plain_name(self._spec.input.name), plain_name(self._spec.output.name)
+        return np.array(self._runners[width](**{given: image})[wanted], np.float32)
 
     def close(self) -> None:
         """Free the interpreter."""
@@ -123,8 +131,12 @@ class LiteRtSession:
 
 def _width(runner: Any, spec: RecogniserSpec) -> int:
     shapes = {name: tuple(map(int, tensor["shape"])) for name, tensor in runner.get_input_details().items()}
-    width = shapes.get(COLUMNS, (0,))[-1]
-    expected = {spec.input.name: (1, 1, spec.preprocess.height, width), COLUMNS: (1, 1, 1, width)}
-    if shapes != expected or set(runner.get_output_details()) != {spec.output.name}:
+    if spec.native is not None:
+        width = spec.preprocess.max_width
+        expected = {plain_name(spec.input.name): input_shape(spec, 1, width)}
+    else:
+        width = shapes.get(COLUMNS, (0,))[-1]
+        expected = {spec.input.name: (1, 1, spec.preprocess.height, width), COLUMNS: (1, 1, 1, width)}
+    if shapes != expected or set(runner.get_output_details()) != {plain_name(spec.output.name)}:
         raise ValueError(f"a signature takes {shapes} and gives {[*runner.get_output_details()]}")
     return width

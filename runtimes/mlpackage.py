@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.adapter import feed, joined, output_shape, width_of
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ArtifactCorruptError, SpecMismatchError
 from inkport.core.preprocess import PreprocessSpec
@@ -140,9 +141,19 @@ def run_by_line(
     Raises:
         SpecMismatchError: If the package does not take lines of this width.
     """
-    pre, width = spec.preprocess, images.shape[3]
-    missing = widths.fit(width, pre) - width
-    background = (pre.background - pre.mean) / pre.std
-    padded = np.pad(images, ((0, 0), (0, 0), (0, 0), (0, missing)), constant_values=background)
-    lines = [run(np.ascontiguousarray(padded[i : i + 1])) for i in range(len(padded))]
-    return np.concatenate(lines)[:, : width // spec.stride]
+    width = width_of(images, spec)
+    wider = widths.fit(width, spec.preprocess)
+    found = [run(_widened(line[None], spec, wider)) for line in images]
+    if wider != width:
+        shape = output_shape(spec, 1, width)
+        found = [part[tuple(slice(size) for size in shape)] for part in found]
+    return joined(found, spec)
+
+
+def _widened(line: Line, spec: RecogniserSpec, width: int) -> Line:
+    """Return a line with the padding that an image of its recogniser gets."""
+    missing = width - width_of(line, spec)
+    if not missing:
+        return np.ascontiguousarray(line)
+    (blank,) = feed(spec.preprocess.blank(missing), spec)
+    return np.concatenate([line, blank], axis=3)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.adapter import joined, output_shape, width_of
 from inkport.core.artifact import Artifact
 from inkport.core.errors import (
     ArtifactCorruptError,
@@ -16,6 +18,7 @@ from inkport.core.errors import (
     UnsupportedFormatError,
 )
 from inkport.core.runtime import Availability, SessionOptions
+from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
 from inkport.runtimes.sdk import native_output, probe_sdk
 
@@ -50,7 +53,7 @@ class NcnnRuntime:
             raise RuntimeUnavailableError(f"ncnn here runs on cpu, not on {device!r}", remedy='set device = "cpu"')
         if artifact.precision is not Precision.FP32:
             raise UnsupportedFormatError(f"{artifact.path}: ncnn runs fp32, this artifact is {artifact.precision}")
-        return NcnnSession(artifact.file(".param"), artifact.file(".bin"), threads=options.threads)
+        return NcnnSession(artifact.file(".param"), artifact.file(".bin"), artifact.spec, threads=options.threads)
 
 
 class NcnnSession:
@@ -59,15 +62,17 @@ class NcnnSession:
     Args:
         layers: The ``.param`` file.
         weights: The ``.bin`` file.
+        spec: The recogniser.
         threads: Threads for the computation.
 
     Raises:
         ArtifactCorruptError: If ncnn refuses a file.
     """
 
-    def __init__(self, layers: Path, weights: Path, *, threads: int) -> None:
+    def __init__(self, layers: Path, weights: Path, spec: RecogniserSpec, *, threads: int) -> None:
         import ncnn
 
+        self._spec = spec
         self._net: Any = ncnn.Net()
         self._net.opt.num_threads = threads
         self._net.opt.use_vulkan_compute = False
@@ -87,14 +92,15 @@ class NcnnSession:
             )
 
     def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the logits float32 (n, t, k) of images float32 (n, 1, h, w).
+        """Return the logits float32 (n, t, k) of images float32 (n, 1, h, w); an imported network has its own axes.
 
         Raises:
-            RuntimeExecutionError: If ncnn reports an error.
+            RuntimeExecutionError: If ncnn reports an error, or its result has not as many numbers as it should.
         """
-        return np.stack([self._run(image) for image in images])
+        shape = output_shape(self._spec, 1, width_of(images, self._spec))
+        return joined([self._run(image, shape) for image in images], self._spec)
 
-    def _run(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _run(self, image: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
         import ncnn
 
         # Kept by name: a Mat of a numpy array only points to the array's memory. The clone is ncnn's own.
@@ -104,7 +110,11 @@ class NcnnSession:
             status, logits = extractor.extract(OUTPUT)
             if status:
                 raise RuntimeExecutionError(f"ncnn ends with status {status} on an image of shape {image.shape}")
-            return np.array(logits, dtype=np.float32)
+            found = np.array(logits, dtype=np.float32)
+            if found.size != math.prod(shape):
+                raise RuntimeExecutionError(f"ncnn returns {found.shape} for an image {image.shape}, expected {shape}")
+            # It knows no axis of lines.
+            return found.reshape(shape)
 
     def close(self) -> None:
         """Free the network."""

@@ -19,9 +19,9 @@ from inkport.runtimes.onnx_graph import load_onnx, save_part, trace_onnx, values
 Array = npt.NDArray[Any]
 
 RUN = """def run(folder, inputs):
-    from onnx.reference import ReferenceEvaluator
+    from inkport.runtimes.onnx_reference import reference_evaluator
 
-    session = ReferenceEvaluator(str(folder / "model.onnx"))
+    session = reference_evaluator(str(folder / "model.onnx"))
     return session.run(None, {name: inputs[name] for name in session.input_names})[0]
 """
 
@@ -68,9 +68,7 @@ class OnnxReferenceSession:
 
     def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Map images float32 (n, 1, h, w) to logits float32 (n, w / stride, classes)."""
-        from onnx.reference import ReferenceEvaluator
-
-        found = ReferenceEvaluator(self._model).run([self._spec.output.name], {self._spec.input.name: images})
+        found = reference_evaluator(self._model).run([self._spec.output.name], {self._spec.input.name: images})
         return np.asarray(found[0])
 
     def intermediates(self, images: npt.NDArray[np.float32]) -> tuple[Intermediate, ...]:
@@ -89,7 +87,27 @@ class OnnxReferenceSession:
 
 
 def _evaluated(model: Any, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    from onnx.reference import ReferenceEvaluator
-
     names = [value.name for value in model.graph.output]
-    return dict(zip(names, ReferenceEvaluator(model).run(names, dict(feeds)), strict=True))
+    return dict(zip(names, reference_evaluator(model).run(names, dict(feeds)), strict=True))
+
+
+def reference_evaluator(model: Any) -> Any:
+    """Return onnx's evaluator of a model, which computes batch norms of any opset with the statistics that they have.
+
+    That of onnx 1.23 takes those of opset 9 to 13, which have a momentum unless told otherwise, for training, and mixes
+    in the statistics of the image (``onnx/reference/ops/op_batch_normalization.py``).
+
+    Args:
+        model: An ``onnx.ModelProto``, or the path of a file.
+    """
+    from onnx.reference import ReferenceEvaluator
+    from onnx.reference.op_run import OpRun
+
+    class BatchNormalization(OpRun):  # type: ignore[misc]
+        op_domain = ""
+
+        def _run(self, x: Array, *statistics: Array, epsilon: float = 1e-5, **_: Any) -> tuple[Array]:
+            scale, bias, mean, variance = (part.reshape(-1, *(1,) * (x.ndim - 2)) for part in statistics)
+            return ((scale * (x - mean) / np.sqrt(variance + epsilon) + bias).astype(x.dtype),)
+
+    return ReferenceEvaluator(model, new_ops=[BatchNormalization])

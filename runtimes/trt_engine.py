@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.adapter import input_shape, joined, output_shape, width_of
 from inkport.core.artifact import Artifact
 from inkport.core.documents import read_json
 from inkport.core.errors import ArtifactCorruptError, DataError, RuntimeExecutionError
@@ -237,12 +238,13 @@ class EngineSession:
         """
         from cuda.bindings import runtime
 
-        self._spec.frames(images.shape[3])
-        profile = self._profile(images.shape[3])
+        width = width_of(images, self._spec)
+        self._spec.frames(width)
+        profile = self._profile(width)
         most = self._profiles[profile][1][0]
         cuda(runtime.cudaSetDevice, self._index)
         parts = [self._run(images[start : start + most], profile) for start in range(0, len(images), most)]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return joined(parts, self._spec)
 
     def close(self) -> None:
         """Free buffers, stream and engine."""
@@ -259,10 +261,12 @@ class EngineSession:
         cuda(runtime.cudaStreamDestroy, stream)
 
     def _profile(self, width: int) -> int:
-        for index, (low, high) in enumerate(self._profiles):
-            if low[3] <= width <= high[3]:
+        place = input_shape(self._spec, 0, -1).index(-1)
+        ends = [(low[place], high[place]) for low, high in self._profiles]
+        for index, (low, high) in enumerate(ends):
+            if low <= width <= high:
                 return index
-        taken = ", ".join(f"{low[3]}..{high[3]}" for low, high in self._profiles)
+        taken = ", ".join(f"{low}..{high}" for low, high in ends)
         raise RuntimeExecutionError(
             f"{self._label}: width {width} is in none of the engine's profiles, which take {taken}",
             remedy="export the engine again with a bucket that holds it",
@@ -273,7 +277,7 @@ class EngineSession:
 
         context, stream = self._context, int(self._stream)
         name, output = self._spec.input.name, self._spec.output.name
-        expected = (len(images), self._spec.frames(images.shape[3]), self._spec.charset.size)
+        expected = output_shape(self._spec, len(images), width_of(images, self._spec))
         # Buffers grow while the stream is idle.
         np.copyto(self._images.view(images.shape), images)
         logits = self._logits.view(expected)

@@ -317,6 +317,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "onnx-app-preparation": whole_preparation,
     "package": lambda: package(report("package")),
     "baselines": partial(ports, "baseline-crnn", "baseline-htr-vt"),
+    "ppocr": partial(ports, "ppocr", network=False),
     "larger-members": partial(ports, "ports-small", "ports-base"),
 }
 """What makes each block."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from inkport.core.adapter import feed
 from inkport.core.artifact import Artifact, load_artifact
+from inkport.core.children import SIGNALLED, run_tied
 from inkport.core.errors import ExportError
-from inkport.core.preprocess import PreprocessSpec
+from inkport.core.scratch import scratch
+from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
-from inkport.export.agreement import FP16_TOLERANCE, require_agreement
+from inkport.export.agreement import COMPARED_LINES, Array, require_half
 from inkport.export.graph import onnx_forward, portable_bytes
 from inkport.export.quantize.ranges import Ranges, activation_ranges
 from inkport.export.quiet_converter import failing
@@ -24,16 +29,23 @@ LARGEST = float(np.finfo(np.float16).max)
 """Largest number of fp16."""
 SUMS = ("Conv", "MatMul", "Gemm", "Add", "Mul")
 """Operators whose results can outgrow fp16."""
+RECURRENT = ("GRU", "LSTM", "RNN")
+"""Operators that ONNX Runtime's CPU provider has in fp32 alone."""
+LOADING = "import sys, onnxruntime as o; o.InferenceSession(sys.argv[1], providers=['CPUExecutionProvider'])"
+"""What the child runs that loads a graph."""
+LOADING_S = 300
+"""Seconds after which it is given up."""
 HEADROOM = 4
-"""How many times larger than on noise an activation may become on a line without leaving fp16."""
+"""How many times larger an activation may become on another line without leaving fp16."""
 
 
-def fp16_onnx_from_onnx(source: Artifact, out: Path) -> Artifact:
+def fp16_onnx_from_onnx(source: Artifact, out: Path, *, lines: Sequence[Array] = ()) -> Artifact:
     """Store weights in fp16 and compute in it; images and logits stay float32, equal input gives equal bytes.
 
     Args:
         source: An ONNX artifact in fp32.
         out: The artifact's directory; replaced if it is there.
+        lines: Prepared lines to measure both on; drawn strokes if left out.
 
     Raises:
         ExportError: If a weight or an activation is too large for fp16, an operator has no fp16 form, or the
@@ -42,11 +54,13 @@ def fp16_onnx_from_onnx(source: Artifact, out: Path) -> Artifact:
     path = source.file(".onnx")
     with failing(STAGE, path, ours=ExportError):
         model = load_onnx(path)
-        _require_room(model, source.spec.preprocess)
+        _require_room(model, source.spec, lines)
         to_half(model)
         data = portable_bytes(model)
+        if any(node.op_type in RECURRENT for node in model.graph.node):
+            _require_loading(data)
         run_half = onnx_forward(data, source.spec)
-    require_agreement(STAGE, source.spec, onnx_forward(path, source.spec), run_half, tolerance=FP16_TOLERANCE)
+    require_half(STAGE, source.spec, onnx_forward(path, source.spec), run_half, lines)
     with derived_artifact(
         out,
         source,
@@ -60,19 +74,36 @@ def fp16_onnx_from_onnx(source: Artifact, out: Path) -> Artifact:
     return load_artifact(out)
 
 
-def _require_room(model: Any, preprocess: PreprocessSpec) -> None:
+def _require_room(model: Any, spec: RecogniserSpec, lines: Sequence[Array]) -> None:
     """Refuse a network whose activations come near the end of fp16.
 
     The comparison of logits alone would not see it: where ONNX Runtime's CPU provider has no fp16 kernel it computes
     in fp32 and keeps its results so, but a GPU does not.
     """
-    shape = (1, preprocess.planes, preprocess.height, preprocess.min_width)
-    image = preprocess.normalise(np.random.default_rng(0).random(shape, dtype=np.float32))
-    ranges = activation_ranges(model, SUMS, [image], method=Ranges.MIN_MAX, percentile=100.0)
+    pre = spec.preprocess
+    shape = (1, pre.planes, pre.height, pre.min_width)
+    noise = pre.normalise(np.random.default_rng(0).random(shape, dtype=np.float32))
+    images = [part for image in (noise, *lines[:COMPARED_LINES]) for part in feed(image, spec)]
+    ranges = activation_ranges(model, SUMS, images, method=Ranges.MIN_MAX, percentile=100.0)
     name, largest = max(((n, max(-low, high)) for n, (low, high) in ranges.items()), key=lambda item: item[1])
     if not largest * HEADROOM <= LARGEST:
         raise ExportError(
-            f"{STAGE}: {name} reaches {largest:.3g} on noise, too close to the {LARGEST:.0f} that fp16 reaches",
+            f"{STAGE}: {name} reaches {largest:.3g}, too close to the {LARGEST:.0f} that fp16 reaches",
+            remedy="use fp32, bf16 or int8 for this model",
+        )
+
+
+def _require_loading(data: bytes) -> None:
+    """Load the graph in a child first: ONNX Runtime 1.32 dies of a segmentation fault on some with several LSTMs."""
+    with scratch("fp16") as folder:
+        file = folder / "model.onnx"
+        file.write_bytes(data)
+        done = run_tied([sys.executable, "-c", LOADING, str(file)], cwd=folder, timeout_s=LOADING_S)
+    # Above 128 it is a signal's number, as shells have it.
+    signal = -done.returncode if done.returncode < 0 else done.returncode - SIGNALLED
+    if signal > 0:
+        raise ExportError(
+            f"{STAGE}: ONNX Runtime dies of signal {signal} when it loads this network in fp16",
             remedy="use fp32, bf16 or int8 for this model",
         )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ArtifactCorruptError, ExportError
 from inkport.core.target import Precision
-from inkport.export.agreement import FP16_TOLERANCE, require_agreement
+from inkport.export.agreement import Array, require_agreement, require_half
 from inkport.export.graph import bare_onnx, name_operations, onnx_forward, openvino_forward
 from inkport.export.record import derived_artifact
 
@@ -16,12 +17,13 @@ from inkport.export.record import derived_artifact
 STAGE = "openvino_from_onnx"
 
 
-def openvino_from_onnx(source: Artifact, out: Path) -> Artifact:
+def openvino_from_onnx(source: Artifact, out: Path, *, lines: Sequence[Array] = ()) -> Artifact:
     """Convert an fp32 ONNX artifact; batch and width stay dynamic, weights stay fp32, equal input gives equal bytes.
 
     Args:
         source: An ONNX artifact in fp32.
         out: The artifact's directory; replaced if it is there.
+        lines: Prepared lines to compare on, beside noise.
 
     Raises:
         ExportError: If OpenVINO cannot convert it, or its logits differ from ONNX Runtime's.
@@ -40,7 +42,7 @@ def openvino_from_onnx(source: Artifact, out: Path) -> Artifact:
     except (RuntimeError, ArtifactCorruptError) as error:
         raise ExportError(f"{STAGE}: {path}: {error}") from error
 
-    require_agreement(STAGE, source.spec, onnx_forward(path, source.spec), run_openvino)
+    require_agreement(STAGE, source.spec, onnx_forward(path, source.spec), run_openvino, lines=lines)
     with derived_artifact(
         out,
         source,
@@ -83,12 +85,13 @@ def bf16_openvino_from_openvino(source: Artifact, out: Path) -> Artifact:
     return load_artifact(out)
 
 
-def fp16_openvino_from_openvino(source: Artifact, out: Path) -> Artifact:
+def fp16_openvino_from_openvino(source: Artifact, out: Path, *, lines: Sequence[Array] = ()) -> Artifact:
     """Store the weights in fp16; equal input gives equal bytes.
 
     Args:
         source: An OpenVINO artifact in fp32.
         out: The artifact's directory; replaced if it is there.
+        lines: Prepared lines to measure both on; drawn strokes if left out.
 
     Raises:
         ExportError: If OpenVINO cannot read the IR, or the rounded weights change the logits too much.
@@ -114,11 +117,6 @@ def fp16_openvino_from_openvino(source: Artifact, out: Path) -> Artifact:
         options={"compress_to_fp16": True},
     ) as folder:
         ov.save_model(model, folder / "model.xml", compress_to_fp16=True)
-        require_agreement(
-            FP16_STAGE,
-            source.spec,
-            expected,
-            openvino_forward(core.read_model(folder / "model.xml")),
-            tolerance=FP16_TOLERANCE,
-        )
+        half = openvino_forward(core.read_model(folder / "model.xml"))
+        require_half(FP16_STAGE, source.spec, expected, half, lines)
     return load_artifact(out)

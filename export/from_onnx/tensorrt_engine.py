@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inkport.core.adapter import input_shape
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import ExportError, ExportRequestError, RuntimeUnavailableError
 from inkport.core.files import write_atomically
@@ -158,10 +159,11 @@ def _built(data: bytes, source: Artifact, buckets: tuple[tuple[int, int, int], .
     config.clear_flag(trt.BuilderFlag.TF32)
     if not typed and source.precision != Precision.FP32:
         config.set_flag(getattr(trt.BuilderFlag, source.precision.name))
-    height, most = source.spec.preprocess.height, options.max_batch
+    native = source.spec.native
+    least, most = (native.batch,) * 2 if native and native.batch else (1, options.max_batch)
     for narrow, common, wide in buckets:
         profile = builder.create_optimization_profile()
-        shapes = ((1, 1, height, narrow), (1, 1, height, common), (most, 1, height, wide))
+        shapes = [input_shape(source.spec, n, width) for n, width in ((least, narrow), (least, common), (most, wide))]
         profile.set_shape(source.spec.input.name, *shapes)
         if config.add_optimization_profile(profile) < 0:
             raise ExportError(f"TensorRT refused the profile {shapes}: {' / '.join(errors)}")

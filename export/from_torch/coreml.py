@@ -10,13 +10,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from inkport.core.adapter import input_shape, plain_name
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.errors import UsageError
 from inkport.core.preprocess import PreprocessSpec
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
-from inkport.export.agreement import FP16_TOLERANCE, TOLERANCE, require_agreement
+from inkport.export.agreement import Array, Forward, require_agreement, require_half
 from inkport.export.from_torch.network import torch_forward
+from inkport.export.from_torch.onnx_network import network_from_onnx
+from inkport.export.lines_alone import require_single_lines
 from inkport.export.mlpackage import compared_spec, converting, package_forward, save_package
 from inkport.export.record import derived_artifact
 from inkport.model.weights import load_weights
@@ -46,7 +49,8 @@ def coreml_from_safetensors(source: Artifact, out: Path, *, widths: Sequence[int
         ExportError: If the converter fails, or the package's logits differ from torch's.
         UsageError: If a width is none that the recogniser reads.
     """
-    return _export(source, out, Precision.FP32, tuple(widths))
+    network = load_weights(source.file(".safetensors")).network()
+    return _export("coreml_from_safetensors", source, out, network, widths=widths)
 
 
 def fp16_coreml_from_safetensors(source: Artifact, out: Path, *, widths: Sequence[int] = ()) -> Artifact:
@@ -54,15 +58,54 @@ def fp16_coreml_from_safetensors(source: Artifact, out: Path, *, widths: Sequenc
 
     Arguments and errors are those of ``coreml_from_safetensors``.
     """
-    return _export(source, out, Precision.FP16, tuple(widths))
-
-
-def _export(source: Artifact, out: Path, precision: Precision, widths: tuple[int, ...]) -> Artifact:
-    stage = "fp16_coreml_from_safetensors" if precision is Precision.FP16 else "coreml_from_safetensors"
-    _check_widths(widths, source.spec.preprocess)
     network = load_weights(source.file(".safetensors")).network()
+    return _export("fp16_coreml_from_safetensors", source, out, network, precision=Precision.FP16, widths=widths)
+
+
+def coreml_from_onnx(
+    source: Artifact, out: Path, *, widths: Sequence[int] = (), lines: Sequence[Array] = ()
+) -> Artifact:
+    """Convert a graph to a package that computes in fp32, by way of torch, which coremltools reads.
+
+    Args:
+        source: An ONNX artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
+        widths: As for ``coreml_from_safetensors``.
+        lines: Prepared lines to compare on, beside noise.
+
+    Raises:
+        ExportError: If the graph has what torch or Core ML has not, or the package's logits differ.
+        UsageError: If a width is none that the recogniser reads.
+    """
+    require_single_lines("coreml_from_onnx", source.spec)
+    return _export("coreml_from_onnx", source, out, network_from_onnx(source), widths=widths, lines=lines)
+
+
+def fp16_coreml_from_onnx(
+    source: Artifact, out: Path, *, widths: Sequence[int] = (), lines: Sequence[Array] = ()
+) -> Artifact:
+    """Convert a graph to a package that computes in fp16, with images and scores in fp32.
+
+    Arguments and errors are those of ``coreml_from_onnx``.
+    """
+    stage, network = "fp16_coreml_from_onnx", network_from_onnx(source)
+    require_single_lines(stage, source.spec)
+    return _export(stage, source, out, network, precision=Precision.FP16, widths=widths, lines=lines)
+
+
+def _export(
+    stage: str,
+    source: Artifact,
+    out: Path,
+    network: nn.Module,
+    *,
+    precision: Precision = Precision.FP32,
+    widths: Sequence[int],
+    lines: Sequence[Array] = (),
+) -> Artifact:
+    _check_widths(tuple(widths), source.spec.preprocess)
     with converting(stage, source.path):
-        model = _converted(network, source.spec, precision, widths)
+        model = _converted(network, source.spec, precision, tuple(widths))
     options = {"minimum_deployment_target": TARGET, "widths": list(widths) or "range"}
     with derived_artifact(
         out,
@@ -74,16 +117,23 @@ def _export(source: Artifact, out: Path, precision: Precision, widths: tuple[int
         options=options,
     ) as folder:
         save_package(model, folder / PACKAGE)
-        evaluator = Evaluator(folder / PACKAGE, source.spec.input.name)
-        require_agreement(
-            stage,
-            compared_spec(source.spec, evaluator),
-            # Padded in the same way, so that what padding does to logits is not taken for a fault.
-            lambda images: run_by_line(images, source.spec, evaluator.widths, torch_forward(network)),
-            package_forward(evaluator, source.spec),
-            tolerance=TOLERANCE if precision is Precision.FP32 else FP16_TOLERANCE,
-        )
+        evaluator = Evaluator(folder / PACKAGE, plain_name(source.spec.input.name))
+        spec = compared_spec(source.spec, evaluator)
+        before, after = _padding(source.spec, evaluator, network), package_forward(evaluator, source.spec)
+        if precision is Precision.FP16:
+            require_half(stage, spec, before, after, lines)
+        else:
+            require_agreement(stage, spec, before, after, lines=lines)
     return load_artifact(out)
+
+
+def _padding(spec: RecogniserSpec, evaluator: Evaluator, network: nn.Module) -> Forward:
+    """Return the network on lines that are padded as the package's are.
+
+    So what padding does to logits is not taken for a fault.
+    """
+    forward = torch_forward(network)
+    return lambda images: run_by_line(images, spec, evaluator.widths, forward)
 
 
 def _check_widths(widths: tuple[int, ...], pre: PreprocessSpec) -> None:
@@ -101,18 +151,22 @@ def _check_widths(widths: tuple[int, ...], pre: PreprocessSpec) -> None:
 def _converted(network: nn.Module, spec: RecogniserSpec, precision: Precision, widths: tuple[int, ...]) -> Any:
     ct = import_coremltools()
     pre = spec.preprocess
-    example = (1, 1, pre.height, widths[-1] if widths else min(pre.max_width, EXAMPLE_WIDTH_PX))
+    usual = widths[-1] if widths else max(min(pre.max_width, EXAMPLE_WIDTH_PX), pre.min_width)
+    example = input_shape(spec, 1, usual)
     if widths:
-        shape = ct.EnumeratedShapes([(*example[:3], width) for width in widths], default=example)
+        shape = ct.EnumeratedShapes([input_shape(spec, 1, width) for width in widths], default=example)
+    elif pre.min_width == pre.max_width:
+        shape = example
     else:
-        shape = (*example[:3], ct.RangeDim(pre.min_width, pre.max_width, default=example[3]))
+        shape = list(input_shape(spec, 1, 0))
+        shape[shape.index(0)] = ct.RangeDim(pre.min_width, pre.max_width, default=usual)
     with torch.inference_mode():
         # A batch of one: a second size that varies would add shape arithmetic, and Core ML runs lines one by one.
         traced = torch.jit.trace(network, torch.zeros(*example), check_trace=False)
     return ct.convert(
         traced,
-        inputs=[ct.TensorType(name=spec.input.name, shape=shape, dtype=np.float32)],
-        outputs=[ct.TensorType(name=spec.output.name, dtype=np.float32)],
+        inputs=[ct.TensorType(name=plain_name(spec.input.name), shape=shape, dtype=np.float32)],
+        outputs=[ct.TensorType(name=plain_name(spec.output.name), dtype=np.float32)],
         convert_to="mlprogram",
         compute_precision=ct.precision.FLOAT16 if precision is Precision.FP16 else ct.precision.FLOAT32,
         minimum_deployment_target=ct.target[TARGET],

@@ -10,12 +10,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from inkport.core.adapter import input_shape, plain_name
 from inkport.core.artifact import Artifact, load_artifact
-from inkport.core.errors import UsageError
+from inkport.core.errors import ExportError, UsageError
 from inkport.core.preprocess import PreprocessSpec
 from inkport.core.target import Precision
-from inkport.export.agreement import require_agreement
+from inkport.export.agreement import Array, require_agreement
 from inkport.export.from_torch.network import fold_batch_norms, torch_forward
+from inkport.export.from_torch.onnx_network import network_from_onnx
+from inkport.export.graph import onnx_forward
+from inkport.export.lines_alone import require_single_lines
 from inkport.export.quiet_converter import quiet_converter
 from inkport.export.record import derived_artifact
 from inkport.model.blocks import SelfAttention
@@ -25,6 +29,7 @@ from inkport.runtimes.litert import COLUMNS, LiteRtSession
 
 
 STAGE = "litert_from_safetensors"
+GRAPH_STAGE = "litert_from_onnx"
 WIDTHS = (128, 256, 512, 1024, 2048)
 """Widths of the signatures, in pixels: doubling wastes at most half of each, and a signature costs some 0.1 MB."""
 
@@ -65,6 +70,68 @@ def litert_from_safetensors(source: Artifact, out: Path, *, widths: Sequence[int
             edges = {*buckets, *(width + source.spec.preprocess.width_multiple for width in buckets[:-1])}
             require_agreement(STAGE, source.spec, torch_forward(network), session.run, widths=sorted(edges))
     return load_artifact(out)
+
+
+def litert_from_onnx(source: Artifact, out: Path, *, lines: Sequence[Array] = ()) -> Artifact:
+    """Convert a graph of one width for LiteRT, by way of torch.
+
+    LiteRT takes no width that varies. Our own networks are masked, so that a line reads the same at any width that
+    is wider; what a graph makes of padding cannot be masked.
+
+    Args:
+        source: An ONNX artifact in fp32.
+        out: The artifact's directory; replaced if it is there.
+        lines: Prepared lines to compare on, beside noise.
+
+    Raises:
+        ExportError: If the recogniser takes several widths, the converter fails, or the scores differ.
+    """
+    pre = source.spec.preprocess
+    require_single_lines(GRAPH_STAGE, source.spec)
+    if pre.min_width != pre.max_width:
+        raise ExportError(
+            f"{GRAPH_STAGE}: LiteRT runs fixed widths, this graph is for {pre.min_width}..{pre.max_width} px, "
+            "and reads a line that is padded to another width differently",
+            remedy="use ncnn, Core ML or ONNX Runtime on this device",
+        )
+    with quiet_converter(GRAPH_STAGE, source.path):
+        from litert_torch import Converter
+
+        network, example = (
+            _Plain(network_from_onnx(source), source),
+            torch.zeros(*input_shape(source.spec, 1, pre.max_width)),
+        )
+        converter = Converter().add_signature(
+            f"w{pre.max_width}", network, sample_kwargs={plain_name(source.spec.input.name): example}
+        )
+        data = bytes(converter.convert().model_content())
+    with derived_artifact(
+        out,
+        source,
+        stage=GRAPH_STAGE,
+        format="litert",
+        precision=Precision.FP32,
+        tools=("torch", "litert-torch", "ai-edge-litert"),
+        options={"widths": [pre.max_width]},
+    ) as folder:
+        file = folder / "model.tflite"
+        file.write_bytes(data)
+        exact = onnx_forward(source.file(".onnx"), source.spec)
+        with closing(LiteRtSession(file, source.spec, threads=1)) as session:
+            require_agreement(GRAPH_STAGE, source.spec, exact, session.run, lines=lines)
+    return load_artifact(out)
+
+
+class _Plain(nn.Module):
+    """A network with the names that the file's input and output get."""
+
+    def __init__(self, network: nn.Module, source: Artifact) -> None:
+        super().__init__()
+        self._network, self._spec = network, source.spec
+
+    def forward(self, **images: Tensor) -> dict[str, Tensor]:
+        name = plain_name(self._spec.input.name)
+        return {plain_name(self._spec.output.name): self._network(images[name])}
 
 
 def _buckets(pre: PreprocessSpec, widths: Sequence[int]) -> list[int]:

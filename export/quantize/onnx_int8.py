@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.adapter import feed
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.config import to_plain
 from inkport.core.errors import ExportError, ExportRequestError
 from inkport.core.scratch import scratch
 from inkport.core.target import Precision
-from inkport.export.graph import load_raised, onnx_forward, portable_bytes
+from inkport.export.graph import onnx_forward, portable_bytes, raised
 from inkport.export.quantize.calibration import (
     LEARNED,
     CalibrationSet,
@@ -31,9 +32,14 @@ from inkport.export.quantize.calibration import (
 from inkport.export.quantize.ranges import Ranges, activation_ranges
 from inkport.export.quiet_converter import failing
 from inkport.export.record import derived_artifact
+from inkport.runtimes.onnx_graph import load_onnx
 
 
 STAGE = "int8_onnx_from_onnx"
+RAISED = "onnx-fp32-raised"
+"""Folder beside the artifact with the copy of a file that is too old for int8."""
+AT_THE_END = "_QuantizeLinear_Input"
+"""What ONNX Runtime's quantizer adds to the name of an output that it rounds."""
 OPERATORS = ("Conv", "MatMul", "Relu")
 """What is quantized; Relu so that a convolution's range is that of its Relu, which then costs nothing."""
 
@@ -96,9 +102,9 @@ def measure_ranges(source: Artifact, calibration: CalibrationSet, options: Int8O
     of what is quantized.
     """
     return activation_ranges(
-        load_raised(source.file(".onnx"), source.spec, stage=STAGE),
+        load_onnx(source.file(".onnx")),
         OPERATORS,
-        calibration.inputs,
+        [part for image in calibration.inputs for part in feed(image, source.spec)],
         method=options.ranges,
         percentile=options.percentile,
     )
@@ -126,7 +132,8 @@ def int8_onnx_from_onnx(
 
     Raises:
         ExportRequestError: If an operator to keep is not in the graph, or there are neither lines nor learned ranges.
-        ExportError: If the quantizer fails, ONNX Runtime cannot load what it made, or a tensor has no range.
+        ExportError: If the quantizer fails, ONNX Runtime cannot load what it made, a tensor has no range, or nothing
+            would be quantized.
     """
     options = options or Int8Options()
     path = source.file(".onnx")
@@ -137,8 +144,13 @@ def int8_onnx_from_onnx(
         raise ExportRequestError(f"{STAGE}: {path}: neither lines nor learned ranges", remedy="pass calibration lines")
     with failing(STAGE, path, ours=ExportError):
         ranges = ranges or measure_ranges(source, calibration, options)
-        model = load_raised(path, source.spec, stage=STAGE)
-        data = portable_bytes(_quantized(model, source.spec.input.name, calibration.inputs, options, ranges))
+        copy = raised(source, out.parent / RAISED, lines=calibration.inputs, stage=STAGE)
+        if copy is not source:
+            record = {"raised": copy.digest, **(record or {})}
+        image = feed(calibration.inputs[0], source.spec)[0]
+        made = _quantized(load_onnx(copy.file(".onnx")), source.spec.input.name, image, options, ranges)
+        _require_products(made, path)
+        data = portable_bytes(made)
         onnx_forward(data, source.spec)
     with derived_artifact(
         out,
@@ -157,7 +169,7 @@ def int8_onnx_from_onnx(
 def _quantized(
     model: Any,
     input_name: str,
-    inputs: Sequence[npt.NDArray[np.float32]],
+    image: npt.NDArray[np.float32],
     options: Int8Options,
     ranges: ActivationRanges,
 ) -> Any:
@@ -174,7 +186,7 @@ def _quantized(
             shaped,
             quantized,
             # It insists on measuring something; all ranges are given below.
-            _OneLine(input_name, inputs[0]),
+            _OneLine(input_name, image),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(options.operators),
             nodes_to_exclude=kept_nodes(model, options),
@@ -192,10 +204,23 @@ def _quantized(
             },
         )
         made = onnx.load(quantized)
-    rounded = [node.input[0] for node in made.graph.node if node.op_type == "QuantizeLinear"]
+    # What ONNX Runtime rounds at the graph's end gets a name after the output's.
+    rounded = [n.input[0].removesuffix(AT_THE_END) for n in made.graph.node if n.op_type == "QuantizeLinear"]
     if missing := [name for name in rounded if name not in ranges]:
         raise ExportError(f"{STAGE}: no range for {', '.join(missing)}, which would be quantized")
     return made
+
+
+def _require_products(model: Any, path: Path) -> None:
+    """Refuse a network of which no convolution or matrix product was quantized: it would be fp32 by another name."""
+    expanded = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    products = [node for node in model.graph.node if node.op_type in ("Conv", "MatMul")]
+    if not any(set(node.input[:2]) <= expanded for node in products):
+        raise ExportError(
+            f"{STAGE}: {path}: none of its {len(products)} convolutions and matrix products would be in int8: all are "
+            "kept in fp32, or of another type",
+            remedy="keep fewer parts in fp32 (`inkport quantize apply --set keep_fp32=[]`), or use fp32",
+        )
 
 
 def kept_nodes(model: Any, options: Int8Options) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.adapter import feed, logits_of
 from inkport.core.artifact import Artifact, Calibration, load_artifact
 from inkport.core.config import to_plain
 from inkport.core.ctc import greedy
@@ -40,6 +41,9 @@ class OpenVinoInt8Options:
 
     keep_fp32: tuple[Part, ...] = Int8Options.keep_fp32
     """Parts that are not quantized; depthwise convolutions never are."""
+    products_only: bool | None = None
+    """Whether to quantize convolutions and matrix products alone, as ONNX in int8 does, and not, as NNCF does, also
+    additions, means and gates between them; what the calibration lines speak for (``Quantizer.best``) if None."""
     accuracy: AccuracyControl | None = None
     """If given, operators go back to fp32 until the CER on validation lines holds; needs those lines."""
 
@@ -55,7 +59,9 @@ def int8_openvino_from_onnx(
     """Quantize convolutions and matrix products; equal input and calibration lines give equal bytes.
 
     The parts that stay in fp32 are those of ONNX in int8 (``Int8Options.keep_fp32``) unless told otherwise, and
-    depthwise convolutions always. NNCF sees the calibration lines one at a time, at their own widths.
+    depthwise convolutions always. If the texts of the calibration lines then part too far from those of fp32, all but
+    convolutions and matrix products stay in fp32, too. NNCF sees the calibration lines one at a time, at their own
+    widths.
 
     Args:
         source: An ONNX artifact in fp32.
@@ -68,7 +74,6 @@ def int8_openvino_from_onnx(
         ExportError: If the quantizer fails, OpenVINO cannot run what it made on lines of several widths, there is
             accuracy control and no validation lines, or the CER cannot be held.
     """
-    import nncf
     import openvino as ov
 
     options = options or OpenVinoInt8Options()
@@ -81,31 +86,25 @@ def int8_openvino_from_onnx(
         # Before too: NNCF keeps the names that it finds, and those are not the same twice.
         name_operations(model)
         names = _operations(model, nodes_of(load_onnx(path), options.keep_fp32))
-        # NNCF refuses to ignore what is not there.
-        there = any(operation.get_type_name() == DEPTHWISE for operation in model.get_ordered_ops())
-        scope = nncf.IgnoredScope(types=[DEPTHWISE] if there else [], names=names)
-        data = nncf.Dataset(list(calibration.inputs))
+        inputs = [part for image in calibration.inputs for part in feed(image, source.spec)]
+        quantizer = Quantizer(model, source.spec, names, inputs)
         # Progress bars and notes of NNCF's.
         with quiet_logger("nncf"), redirect_stdout(io.StringIO()):
-            quantized = nncf.quantize(model, data, subset_size=len(calibration.inputs), ignored_scope=scope)
+            quantized, recipe = quantizer.best(options.products_only)
             if options.accuracy and validation:
                 measure = validation_function(source.spec, validation)
                 everything = _unquantized(quantized)
-                quantized = nncf.quantize_with_accuracy_control(
-                    model,
-                    data,
-                    nncf.Dataset(list(range(len(validation.inputs)))),
-                    measure,
-                    max_drop=options.accuracy.max_drop / 100,
-                    subset_size=len(calibration.inputs),
-                    ignored_scope=scope,
-                    advanced_accuracy_restorer_parameters=options.accuracy.restorer(),
+                quantized = quantizer.controlled(
+                    recipe.products_only, measure, len(validation.inputs), options.accuracy
                 )
                 returned = sorted(_unquantized(quantized) - everything)
                 drop = Drop.measure(measure, model, quantized, returned, len(validation.inputs))
         name_operations(quantized)
-        _try_widths(quantized, calibration.inputs)
+        _try_widths(quantized, inputs)
     settings: dict[str, Any] = {"keep_fp32": [str(part) for part in options.keep_fp32], "ignored_types": [DEPTHWISE]}
+    if options.products_only is not None:
+        settings["products_only"] = options.products_only
+    settings["recipe"] = to_plain(recipe)
     if options.accuracy and validation and drop:
         options.accuracy.check(drop)
         settings["accuracy"] = {
@@ -125,6 +124,102 @@ def int8_openvino_from_onnx(
     ) as folder:
         ov.save_model(quantized, folder / "model.xml", compress_to_fp16=False)
     return load_artifact(out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network was quantized, and why."""
+
+    products_only: bool
+    """Whether convolutions and matrix products alone were."""
+    edits: Mapping[str, float]
+    """Edits that lead from the texts of fp32 to those of each recipe that was tried, percent of the symbols."""
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """Quantizes one model by one recipe or another."""
+
+    model: Any
+    """The ``openvino.Model`` in fp32, its operations named."""
+    spec: RecogniserSpec
+    """The recogniser."""
+    names: Sequence[str]
+    """Operations that stay in fp32."""
+    inputs: Sequence[npt.NDArray[Any]]
+    """What the ranges are taken from, as the network takes it."""
+
+    def best(self, products_only: bool | None) -> tuple[Any, Recipe]:
+        """Return the quantized model, and how it was made.
+
+        Args:
+            products_only: The recipe; if None, NNCF's own, unless its texts of the calibration lines are more than
+                ``MOST_EDITS`` away from those of fp32, and the other recipe's are nearer.
+        """
+        edits: dict[str, float] = {}
+        if products_only is not None:
+            return self.quantized(products_only), Recipe(products_only=products_only, edits=edits)
+        found = self.quantized(False)
+        _try_widths(found, self.inputs)
+        exact = self._read(self.model)
+        edits[EVERYTHING] = _edits(exact, self._read(found))
+        if edits[EVERYTHING] <= MOST_EDITS:
+            return found, Recipe(products_only=False, edits=edits)
+        fewer = self.quantized(True)
+        edits[PRODUCTS] = _edits(exact, self._read(fewer))
+        better = edits[PRODUCTS] < edits[EVERYTHING]
+        return (fewer if better else found), Recipe(products_only=better, edits=edits)
+
+    def quantized(self, products_only: bool) -> Any:
+        """Return the model, quantized by NNCF."""
+        import nncf
+
+        data = nncf.Dataset(list(self.inputs))
+        scope = self._scope(products_only)
+        return nncf.quantize(self.model, data, subset_size=len(self.inputs), ignored_scope=scope)
+
+    def controlled(self, products_only: bool, measure: Measure, lines: int, accuracy: AccuracyControl) -> Any:
+        """Return the model, quantized as far as the CER on so many validation lines allows."""
+        import nncf
+
+        return nncf.quantize_with_accuracy_control(
+            self.model,
+            nncf.Dataset(list(self.inputs)),
+            nncf.Dataset(list(range(lines))),
+            measure,
+            max_drop=accuracy.max_drop / 100,
+            subset_size=len(self.inputs),
+            ignored_scope=self._scope(products_only),
+            advanced_accuracy_restorer_parameters=accuracy.restorer(),
+        )
+
+    def _scope(self, products_only: bool) -> Any:
+        import nncf
+
+        there = {operation.get_type_name() for operation in self.model.get_ordered_ops()}
+        # NNCF refuses to ignore what is not there.
+        ignored = (there - NOT_OPERATORS - {"Convolution", "MatMul"} if products_only else set()) | (
+            there & {DEPTHWISE}
+        )
+        return nncf.IgnoredScope(types=sorted(ignored), names=list(self.names))
+
+    def _read(self, model: Any) -> list[str]:
+        forward = openvino_forward(model)
+        found = [logits_of([forward(part)], self.spec, 1)[0] for part in self.inputs]
+        return [greedy(logits, self.spec.charset).text for logits in found]
+
+
+EVERYTHING, PRODUCTS = "everything", "products only"
+"""The recipes in the record."""
+NOT_OPERATORS = frozenset({"Constant", "Parameter", "Result"})
+"""Operations that NNCF has no name for."""
+MOST_EDITS = 10.0
+"""Edits between the texts of fp32 and of int8, percent of the symbols, that are nothing unusual (docs/export.md)."""
+
+
+def _edits(exact: Sequence[str], found: Sequence[str]) -> float:
+    rate = cer(list(exact), list(found))
+    return round(100 * rate.edits / max(1, rate.length), 2)
 
 
 def _unquantized(model: Any) -> set[str]:
@@ -288,7 +383,8 @@ def validation_function(spec: RecogniserSpec, validation: ValidationSet) -> Meas
     def measure(model: Any, items: Iterable[int]) -> tuple[float, list[float]]:
         run: Callable[[Any], Any] = model
         places = [int(item) for item in items]
-        readings = [greedy(np.asarray(run([validation.inputs[i]])[0])[0], spec.charset).text for i in places]
+        outputs = [np.asarray(run(feed(validation.inputs[i], spec))[0]) for i in places]
+        readings = [greedy(logits_of([output], spec, 1)[0], spec.charset).text for output in outputs]
         rates = [cer([validation.texts[i]], [text]) for i, text in zip(places, readings, strict=True)]
         length = sum(rate.length for rate in rates)
         return 1 - sum(rate.edits for rate in rates) / max(1, length), [-float(rate.edits) for rate in rates]

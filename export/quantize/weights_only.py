@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inkport.core.adapter import plain_name
 from inkport.core.artifact import Artifact, load_artifact
 from inkport.core.target import Precision
 from inkport.export.agreement import require_agreement
@@ -76,7 +77,7 @@ def _compress(source: Artifact, out: Path, compression: Compression) -> Artifact
         options={**source.provenance.options, "bits": compression.bits, "smallest": SMALLEST},
     ) as folder:
         save_package(model, folder / PACKAGE)
-        before, after = (Evaluator(package, source.spec.input.name) for package in (path, folder / PACKAGE))
+        before, after = (Evaluator(package, plain_name(source.spec.input.name)) for package in (path, folder / PACKAGE))
         require_agreement(
             stage,
             compared_spec(source.spec, after),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inkport.core.adapter import plain_name
 from inkport.core.artifact import Artifact
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.runtime import Availability, Evidence, Intermediate, SessionOptions
@@ -161,7 +162,8 @@ class MilReference:
             raise RuntimeUnavailableError(
                 f"the evaluator runs on cpu, not on {device!r}", remedy='set device = "cpu"; runtime "coreml" has more'
             )
-        return MilSession(Evaluator(package_path(artifact), artifact.spec.input.name), artifact.spec)
+        image = plain_name(artifact.spec.input.name)
+        return MilSession(Evaluator(package_path(artifact), image), artifact.spec)
 
 
 class MilSession:
@@ -182,7 +184,7 @@ class MilSession:
             SpecMismatchError: If the package does not take lines of this width.
             RuntimeExecutionError: If an operator fails.
         """
-        name, evaluator = self._spec.output.name, self.evaluator
+        name, evaluator = plain_name(self._spec.output.name), self.evaluator
         return run_by_line(images, self._spec, evaluator.widths, lambda line: evaluator.run(line, [name])[name])
 
     def intermediates(self, images: npt.NDArray[np.float32]) -> tuple[Intermediate, ...]:
@@ -194,7 +196,7 @@ class MilSession:
         width = images.shape[3]
         if (taken := self.evaluator.widths.fit(width, self._spec.preprocess)) != width:
             raise UsageError(f"the package would pad a line of {width} pixels to {taken}", remedy="choose another line")
-        return trace_mil(self.evaluator, self._spec.input.name, images)
+        return trace_mil(self.evaluator, plain_name(self._spec.input.name), images)
 
     def isolate(self, output: str, inputs: Sequence[str], folder: Path) -> str:
         """Write the constants that lead from ``inputs`` to ``output``; return the operators as Python source."""

@@ -18,6 +18,7 @@ REPORTS = (
     "baseline-htr-vt",
     "ports-base",
     "ports-small",
+    "ppocr",
     "synth-languages",
     "synth-multilingual",
     "verify-lm",

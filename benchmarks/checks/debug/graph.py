@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from inkport.core.errors import ArtifactCorruptError, RuntimeUnavailableError
 from inkport.runtimes.onnx_graph import load_onnx
+from inkport.runtimes.onnx_reference import reference_evaluator
 
 
 Array = npt.NDArray[Any]
@@ -106,7 +107,6 @@ class Graph:
     def _evaluator(self, operator: Operator) -> Any:
         import onnx
         from onnx import helper
-        from onnx.reference import ReferenceEvaluator
 
         if operator.name not in self._evaluators:
             node = onnx.NodeProto()
@@ -119,7 +119,7 @@ class Graph:
                 [helper.make_tensor_value_info(name, onnx.TensorProto.DOUBLE, None) for name in node.input if name],
                 [helper.make_tensor_value_info(name, onnx.TensorProto.DOUBLE, None) for name in node.output if name],
             )
-            self._evaluators[operator.name] = ReferenceEvaluator(helper.make_model(graph, opset_imports=self._opsets))
+            self._evaluators[operator.name] = reference_evaluator(helper.make_model(graph, opset_imports=self._opsets))
         return self._evaluators[operator.name]
 
     def forward(self, images: Array) -> dict[str, Array]:

@@ -57,8 +57,14 @@ MOVES = frozenset(
 """Operators that only move values."""
 SUMS = frozenset({"Conv", "Gemm", "MatMul"})
 """Operators that multiply and sum."""
-SMOOTH = frozenset({"Elu", "Erf", "Exp", "Gelu", "HardSigmoid", "HardSwish", "LogSoftmax", "Mish", "Sigmoid", "Tanh"})
+SMOOTH = frozenset({"Elu", "Exp", "Gelu", "LogSoftmax", "Mish"})
 """Functions computed by approximation."""
+BOUNDED = frozenset({"Erf", "Sigmoid", "Tanh"})
+"""The same, but of values within -1..1: engines approximate these to so many units in the last place of 1."""
+HARD = {"HardSigmoid": (0.2, 0.5), "HardSwish": (1 / 6, 0.5)}
+"""Pieces of straight lines, with ONNX's defaults of their slope ``alpha`` and their height ``beta`` at 0."""
+MEANS = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum"})
+"""Operators that only sum, and divide by how many there are."""
 
 
 def explained(
@@ -91,8 +97,10 @@ def explained(
         more = _softmax(operator, values[0], result, unit)
     elif kind == "LayerNormalization":
         more = _normalisation(operator, values, result, unit)
-    elif kind in SMOOTH:
-        more = FUNCTION_ULPS * unit * np.maximum(np.abs(result), np.abs(result).max(initial=0) * 0.01)
+    elif kind in MEANS:
+        more = _means(graph, operator, inputs, result)
+    elif kind in HARD.keys() | BOUNDED | SMOOTH:
+        more = _function(operator, values[0], result, unit)
     elif kind in {"Add", "Sub", "Sum"}:
         more = ROUNDINGS * unit * np.sum([np.broadcast_to(np.abs(value), result.shape) for value in values], axis=0)
     else:
@@ -147,6 +155,27 @@ def _products(graph: Graph, operator: Operator, inputs: Sequence[Array | None], 
         terms = weight.shape[-1]
     # Both factors may have been rounded to the format; sums are fp32 sums in every format that inkport targets.
     return np.asarray(np.abs(size) * (2 * (unit if unit > FP32 else 0.0) + STANDARD_ERRORS * np.sqrt(terms + 1) * FP32))
+
+
+def _means(graph: Graph, operator: Operator, inputs: Sequence[Array | None], result: Array) -> Array:
+    """Sums: the magnitude of all terms, times the rounding of the sum; what is summed may cancel out."""
+    magnitudes = [None if value is None else np.abs(widened(value)) for value in inputs]
+    terms = max(1, sum(np.size(value) for value in inputs[:1] if value is not None) // max(1, result.size))
+    if (window := operator.attributes.get("kernel_shape")) is not None:
+        terms = int(np.prod(window))
+    return np.asarray(graph.compute(operator, magnitudes)[0] * STANDARD_ERRORS * np.sqrt(terms + 1) * FP32)
+
+
+def _function(operator: Operator, x: Array, result: Array, unit: float) -> Array:
+    """Functions of one number; ``alpha * x + beta`` has parts that may cancel out, and HardSwish multiplies it by x."""
+    if operator.kind in BOUNDED:
+        return np.full(1, FUNCTION_ULPS * unit)
+    if operator.kind in SMOOTH:
+        return np.asarray(FUNCTION_ULPS * unit * np.maximum(np.abs(result), np.abs(result).max(initial=0) * 0.01))
+    slope, height = HARD[operator.kind]
+    alpha, beta = operator.attributes.get("alpha", slope), operator.attributes.get("beta", height)
+    error = ROUNDINGS * unit * (np.abs(alpha * x) + abs(beta))
+    return np.asarray(error * np.abs(x) if operator.kind == "HardSwish" else error)
 
 
 def _softmax(operator: Operator, x: Array, result: Array, unit: float) -> Array:

@@ -117,7 +117,7 @@ def openvino(
     check_calibration(lines, calibration)
     source = _onnx(model, out)
     control = AccuracyControl(max_drop=max_drop, ranking_lines=ranking_lines)
-    options = OpenVinoInt8Options(accuracy=control, **({"keep_fp32": ()} if everything else {}))
+    options = OpenVinoInt8Options(accuracy=control, keep_fp32=() if everything else OpenVinoInt8Options.keep_fp32)
     artifact = int8_openvino_from_onnx(
         source,
         out,

@@ -6,6 +6,7 @@ first. A session itself runs its network as it is. In between stands this: plain
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,42 @@ SMALLEST = np.finfo(np.float32).tiny
 """Probabilities below this count as this, so that their logarithms are finite."""
 TO_NTC = {Axes.NTC: (0, 1, 2), Axes.TNC: (1, 0, 2), Axes.NCT: (0, 2, 1)}
 """How axes are put in order."""
+
+
+def input_shape(spec: RecogniserSpec, lines: int, width: int) -> tuple[int, ...]:
+    """Return the shape of what the network takes for so many lines of a width."""
+    pre = spec.preprocess
+    sizes = {"n": lines, "c": pre.planes, "h": pre.height, "w": width}
+    return tuple(sizes[axis] for axis in (Layout.NCHW if spec.native is None else spec.native.layout))
+
+
+def output_shape(spec: RecogniserSpec, lines: int, width: int) -> tuple[int, ...]:
+    """Return the shape of what the network returns for so many lines of a width."""
+    sizes = {"n": lines, "t": spec.frames(width), "c": spec.charset.size}
+    return tuple(sizes[axis] for axis in (Axes.NTC if spec.native is None else spec.native.axes))
+
+
+def width_of(given: npt.NDArray[Any], spec: RecogniserSpec) -> int:
+    """Return the width of what the network takes."""
+    return int(given.shape[(Layout.NCHW if spec.native is None else spec.native.layout).index("w")])
+
+
+def joined(parts: Sequence[Array], spec: RecogniserSpec) -> Array:
+    """Put what the network returned for some lines each together, along its own axis of lines."""
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts, axis=line_axis(spec))
+
+
+def line_axis(spec: RecogniserSpec) -> int:
+    """Return the axis of the lines in what the network returns."""
+    return (Axes.NTC if spec.native is None else spec.native.axes).index("n")
+
+
+def plain_name(name: str) -> str:
+    """Return what a tensor of a graph is called in formats that have only letters, digits and underscores in names."""
+    plain = re.sub(r"\W", "_", name, flags=re.ASCII)
+    return f"_{plain}" if plain[0].isdigit() else plain
 
 
 def feed(images: Array, spec: RecogniserSpec) -> list[npt.NDArray[Any]]:

@@ -53,7 +53,7 @@ def test_a_converter_that_fails_is_an_error_with_its_last_word(toy_artifact, tmp
     program.write_text(f"#!{sys.executable}\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setattr(pnnx, "EXEC_PATH", str(program))
-    monkeypatch.setattr(exporter, "TIMEOUT_S", 1 if "sleep" in script else 120)
+    monkeypatch.setattr("inkport.export.pnnx.TIMEOUT_S", 1 if "sleep" in script else 120)
     with pytest.raises(ExportError, match=reason):
         exporter.ncnn_from_safetensors(toy_artifact, tmp_path / "out")
     assert not (tmp_path / "out").exists()

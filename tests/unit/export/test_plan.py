@@ -246,5 +246,5 @@ def test_every_registered_stage_exists():
     for stage in planning.STAGES:
         assert callable(getattr(stage.module, stage.name)), stage
         assert not stage.settings or hasattr(stage.module, stage.settings), stage
-    targets = [stage.target for stage in planning.STAGES]
-    assert len(set(targets)) == len(targets)
+    ends = [(stage.source, stage.target) for stage in planning.STAGES]
+    assert len(set(ends)) == len(ends)

@@ -51,6 +51,15 @@ def test_functions_of_one_value(rng, name, oracle):
         same(OPERATORS[name](x), oracle(tensor(x)))
 
 
+def test_functions_with_a_setting_and_powers(rng):
+    x, y = normal(rng, 300), rng.uniform(0.5, 2, 300).astype(np.float32)
+    same(OPERATORS["clip"](x, np.float32(-0.5), np.float32(1)), tensor(x).clamp(-0.5, 1))
+    same(OPERATORS["leaky_relu"](x, np.float32(0.1)), functional.leaky_relu(tensor(x), 0.1))
+    same(OPERATORS["pow"](y, x), torch.pow(tensor(y), tensor(x)))
+    same(OPERATORS["exp"](x), tensor(x).exp())
+    same(OPERATORS["log"](y), tensor(y).log())
+
+
 def test_gelu_by_tanh_and_by_sigmoid(rng):
     x = normal(rng, 300) * 3
     same(OPERATORS["gelu"](x, mode="TANH_APPROXIMATION"), functional.gelu(tensor(x), approximate="tanh"))
