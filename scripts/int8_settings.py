@@ -27,7 +27,8 @@ from inkport.export.quantize.calibration import choose_calibration
 from inkport.export.quantize.onnx_int8 import Int8Options, Part, int8_onnx_from_onnx
 from inkport.export.quantize.ranges import Ranges
 from inkport.lines.audit import Audit, audit_for
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.line import digest_lines
+from inkport.lines.source import read_lines
 
 
 KEPT = Int8Options().keep_fp32

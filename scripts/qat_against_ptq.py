@@ -31,7 +31,8 @@ from inkport.export.from_torch.network import safetensors_from_weights
 from inkport.export.plan import build
 from inkport.export.quantize.calibration import choose_calibration, has_learned_ranges
 from inkport.lines.audit import Audit, audit_for
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.line import digest_lines
+from inkport.lines.source import read_lines
 from inkport.model.weights import load_weights
 from inkport.train.qat import FakeQuantized
 from inkport.train.recipe_sections import QatRecipe

@@ -48,8 +48,8 @@ from inkport.export.plan import build
 from inkport.export.quantize.calibration import CalibrationSet, choose_calibration
 from inkport.export.quantize.onnx_int8 import int8_onnx_from_onnx
 from inkport.lines.audit import audit_for
-from inkport.lines.line import Line
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.line import Line, digest_lines
+from inkport.lines.source import read_lines
 
 
 Floats = npt.NDArray[np.float32]

@@ -15,7 +15,7 @@ from inkport.core.hub.reference import within
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit, audit_for, audit_lines, find_right_to_left, refuse
 from inkport.lines.folder import list_images
-from inkport.lines.line import Line
+from inkport.lines.line import Line, digest_lines
 from inkport.lines.problem import Problem
 from inkport.lines.roles import (
     Role,
@@ -26,7 +26,7 @@ from inkport.lines.roles import (
     refuse_shared,
     refuse_test_lines,
 )
-from inkport.lines.source import digest_lines, read_lines, source_name
+from inkport.lines.source import read_lines, source_name
 from inkport.model.grow import extend_weights, extended_charset
 from inkport.model.ppocr_weights import pretrained
 from inkport.model.weights import Weights, load_weights

@@ -19,7 +19,7 @@ from inkport.core.charset import normalise_text
 from inkport.core.ctc import Transcription
 from inkport.core.metrics import wer, wer_htr
 from inkport.core.target import LARGEST_WRITER_LOSS
-from inkport.lines.line import Line
+from inkport.lines.line import Line, hands
 
 
 @dataclass(frozen=True)
@@ -187,11 +187,11 @@ def compare(
         flips=flips,
         effects=sum_effects(change for flip in flips for change in flip.changes),
         worst_writer=worst_writer(
-            lines,
+            [(line.dataset, line.id) for line in lines],
             [edits.total for edits in reference.edits],
             [edits.total for edits in target.edits],
             [len(normalise_text(line.text)) for line in lines],
-            units_of(lines),
+            units_of(hands(lines)),
             seed=seed,
             resamples=resamples,
         ),
@@ -206,7 +206,7 @@ def _score(
     new = [t.text for t in target.transcriptions]
     lengths = [len(normalise_text(text)) for text in texts]
     differences = [b.total - a.total for a, b in zip(reference.edits, target.edits, strict=True)]
-    found = estimate(differences, lengths, units_of(lines))
+    found = estimate(differences, lengths, units_of(hands(lines)))
     edits, edits_reference, symbols = sum_edits(target.edits), sum_edits(reference.edits), sum(lengths)
     return {
         "lines": len(lines),

@@ -39,21 +39,20 @@ class Units:
         return np.bincount(self.index, weights=np.asarray(values, dtype=np.float64)).astype(np.float64)
 
 
-def units_of(lines: Sequence[Line]) -> Units:
-    """Return the units of ``lines``, at least one: ``Line.unit`` where it is known.
+def units_of(hands: Sequence[tuple[str, str, str]]) -> Units:
+    """Return the units of lines, at least one: their writers or documents where these are known.
 
     Lines of one writer are alike, and counting them one by one would claim more certainty than there is. So lines
     never stand in for units that are known: where only some lines have one, the others of a data set are one unit
     together. Only where none has, each line is a unit.
+
+    Args:
+        hands: Whose each line is (``inkport.lines.line.hands``).
     """
-    units = [line.unit for line in lines]
-    if not any(units):
-        return Units(kind="line", index=np.arange(len(lines)))
-    kinds = {unit[1] if unit else "" for unit in units}
-    return numbered(
-        [unit or (line.dataset, "", "") for unit, line in zip(units, lines, strict=True)],
-        kind="writer" if kinds == {"writer"} else "document",
-    )
+    kinds = {kind for _, kind, _ in hands}
+    if not any(kinds):
+        return Units(kind="line", index=np.arange(len(hands)))
+    return numbered(hands, kind="writer" if kinds == {"writer"} else "document")
 
 
 def documents_of(lines: Sequence[Line]) -> Units:
@@ -115,7 +114,7 @@ class WorstWriter:
 
 
 def worst_writer(
-    lines: Sequence[Line],
+    names: Sequence[tuple[str, str]],
     reference: Sequence[int],
     target: Sequence[int],
     length: Sequence[int],
@@ -127,7 +126,7 @@ def worst_writer(
     """Return the unit that lost most, or None where no writer or document is known.
 
     Args:
-        lines: The lines, at least one.
+        names: Data set and id of each line, at least one.
         reference: Edits of the reference, per line.
         target: Edits of the target, per line.
         length: Symbols of each text, at least 1 per unit.
@@ -146,8 +145,8 @@ def worst_writer(
     half = _half_width(difference, np.asarray(length, dtype=np.float64), units, worst, seed, resamples)
     return WorstWriter(
         kind=units.kind,
-        dataset=lines[own[0]].dataset,
-        line=lines[own[np.argmax(difference[own])]].id,
+        dataset=names[own[0]][0],
+        line=names[own[np.argmax(difference[own])]][1],
         lines=len(own),
         symbols=int(symbols[worst]),
         cer=float(sum(target[i] for i in own) / symbols[worst]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
@@ -14,8 +13,8 @@ from inkport.core.runtime import AnySession
 from inkport.core.texts import ReadText
 
 
-def check_batch(session: AnySession, inputs: Sequence[Image], *, label: str) -> None:
-    """Run the narrowest line and its mirror image alone and together: each must be itself in the batch.
+def check_batch(session: AnySession, line: Image, *, label: str) -> None:
+    """Run a line and its mirror image alone and together: each must be itself in the batch.
 
     Compared is which of the two a line of the batch is closer to, so that no tolerance is needed: int8 engines that
     scale by the whole batch round differently, and are right. Texts are equal or not; where both read the same, nothing
@@ -23,13 +22,12 @@ def check_batch(session: AnySession, inputs: Sequence[Image], *, label: str) -> 
 
     Args:
         session: An open session, which checks its own results (``CheckedSession``, ``CheckedTexts``).
-        inputs: Prepared lines, at least one.
+        line: A prepared line, (1, c, h, w); a narrow one is enough.
         label: Names the session in errors.
 
     Raises:
         RuntimeExecutionError: If a line of the batch is missing, or is another one.
     """
-    line = min(inputs, key=lambda image: image.shape[3])[:1]
     mirrored = np.ascontiguousarray(line[..., ::-1])
     first, second = copy(session.run(line)[0]), copy(session.run(mirrored)[0])
     together = session.run(np.concatenate([line, mirrored]))

@@ -23,7 +23,7 @@ from inkport.core.lm.model import CharModel
 from inkport.core.metrics import edit_distance
 from inkport.core.runtime import Session
 from inkport.lines.audit import Audit
-from inkport.lines.line import Line
+from inkport.lines.line import Line, hands
 
 
 ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8)
@@ -158,7 +158,7 @@ def _gain(  # noqa: PLR0917
 ) -> Gain:
     chosen = [lines[i] for i in part]
     lengths = [len(normalise_text(line.text)) for line in chosen]
-    found = estimate([edits[i][1] - edits[i][0] for i in part], lengths, units_of(chosen))
+    found = estimate([edits[i][1] - edits[i][0] for i in part], lengths, units_of(hands(chosen)))
     return Gain(
         dataset=dataset,
         seen_writer=seen_writer,

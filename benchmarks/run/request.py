@@ -16,8 +16,8 @@ from inkport.core.registry import open_any, opens, probe, runtime_names
 from inkport.core.runtime import CheckedAny, SessionOptions
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import Audit
+from inkport.lines.line import digest_lines
 from inkport.lines.roles import LEARNT, Role, recorded
-from inkport.lines.source import digest_lines
 
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class DataInfo:
     """Which lines were read."""
 
     sha256: str
-    """Digest of ids, texts and images, in order (``inkport.lines.source.digest_lines``)."""
+    """Digest of ids, texts and images, in order (``inkport.lines.line.digest_lines``)."""
     sources: tuple[str, ...]
     """Names of the files or folders, without their paths."""
     lines: int

@@ -103,7 +103,8 @@ def prove(
     part = audit if indices is None else audit.pick(indices)
     try:
         reading = read_all(run.artifact.spec, run.session, part, label=target.name, progress=progress, decode=decode)
-        check_batch(run.session, part.inputs, label=f"{target.runtime} on {target.device}")
+        narrowest = min(part.inputs, key=lambda image: image.shape[3])
+        check_batch(run.session, narrowest, label=f"{target.runtime} on {target.device}")
         inner = run.session.session if isinstance(run.session, CheckedAny) else run.session
         placement = inner.placement() if isinstance(inner, Placed) else None
         preparation = prepared_by(run.session, run.artifact.spec)

@@ -14,8 +14,9 @@ def read_line_set(name: str, folder: Path) -> object:
     """Read a line set as a command does, every problem of a line skipped, and prove what passed."""
     from campaign.toys import SPEC
     from inkport.lines.audit import audit_lines
+    from inkport.lines.line import digest_lines
     from inkport.lines.problem import Problem
-    from inkport.lines.source import digest_lines, read_lines
+    from inkport.lines.source import read_lines
 
     lines = list(read_lines([folder / name if name else folder]))
     digest_lines(lines)

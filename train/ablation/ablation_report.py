@@ -15,7 +15,7 @@ from inkport.benchmarks.measure.units import UnitKind, units_of
 from inkport.benchmarks.report.envelope import Document
 from inkport.core.errors import LineDataError
 from inkport.core.tables import Table, markdown_table
-from inkport.lines.line import Line
+from inkport.lines.line import Line, hands
 
 
 Interval = tuple[float, float]
@@ -74,7 +74,7 @@ def compare_arms(
     by_seed = [(sum(ours) - sum(theirs)) / total for ours, theirs in zip(edits, reference, strict=True)]
     mean, over_seeds = mean_over_seeds(by_seed)
     by_line = [_over_seeds(edits, i) - _over_seeds(reference, i) for i in range(len(lengths))]
-    found = estimate(by_line, [length * len(edits) for length in lengths], units_of(lines))
+    found = estimate(by_line, [length * len(edits) for length in lengths], units_of(hands(lines)))
     over_lines = found.interval()
     said = Said.OPEN
     if over_seeds is not None and over_lines is not None:

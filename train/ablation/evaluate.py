@@ -16,8 +16,9 @@ from inkport.core.config import parse_config, to_plain
 from inkport.core.files import sha256_file, write_atomically
 from inkport.core.metrics import cer
 from inkport.lines.audit import audit_for
+from inkport.lines.line import digest_lines
 from inkport.lines.problem import Problem
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.source import read_lines
 
 
 FORMAT_VERSION = 1

@@ -17,10 +17,9 @@ from inkport.core.metrics import ErrorRate, cer
 from inkport.core.scratch import scratch
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit, audit_for
-from inkport.lines.line import Line
+from inkport.lines.line import Line, digest_lines
 from inkport.lines.problem import Problem
 from inkport.lines.roles import LINE_DIGESTS, Role, record_lines
-from inkport.lines.source import digest_lines
 from inkport.model.weights import Weights, average_tensors, load_weights
 from inkport.train.dataset import TrainingLines
 from inkport.train.device import Group

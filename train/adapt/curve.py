@@ -23,9 +23,8 @@ from inkport.core.files import sha256_file, write_atomically
 from inkport.core.metrics import cer
 from inkport.core.preprocess import prepare
 from inkport.lines.audit import Audit
-from inkport.lines.line import Line
+from inkport.lines.line import Line, digest_lines
 from inkport.lines.roles import name_lines, refuse_shared
-from inkport.lines.source import digest_lines
 from inkport.model.weights import Weights, load_weights
 from inkport.train.adapt.adapt import AdaptRequest, AdaptSettings, adapt
 from inkport.train.network import read_all

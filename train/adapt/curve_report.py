@@ -15,7 +15,7 @@ from inkport.benchmarks.report.envelope import Document
 from inkport.benchmarks.report.html import STYLE
 from inkport.core.charset import normalise_text
 from inkport.core.tables import Table, markdown_table
-from inkport.lines.line import Line
+from inkport.lines.line import Line, hands
 
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def points_of(experiment: Experiment, cells: Sequence[Cell]) -> tuple[CountPoint
                 [experiment.others[i] for i in indices],
                 [base.other_edits[i] for i in indices],
                 [[cell.other_edits[i] for i in indices] for cell in some],
-                units_of([experiment.others[i] for i in indices]),
+                units_of(hands([experiment.others[i] for i in indices])),
             )
             for name, indices in groups.items()
         }

@@ -9,9 +9,8 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any
 
-from inkport.lines.line import Line
+from inkport.lines.line import Line, digest_lines
 from inkport.lines.roles import Role, lines_of, name_lines, recorded
-from inkport.lines.source import digest_lines
 
 
 class Verdict(StrEnum):

@@ -12,7 +12,7 @@ from inkport.benchmarks.measure.equivalence import Equivalence, judge_equivalenc
 from inkport.benchmarks.measure.estimate import estimate
 from inkport.benchmarks.measure.quantiles import mean_interval
 from inkport.benchmarks.measure.units import UnitKind, WorstWriter, units_of, worst_writer
-from inkport.lines.line import Line
+from inkport.lines.line import Line, hands
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +97,11 @@ def worst_change(before: ReportedTarget, after: ReportedTarget, lines: LineFigur
         return None
     part = [_line(index, lines) for index, _, _ in pairs]
     return worst_writer(
-        part,
+        [(line.dataset, line.id) for line in part],
         [old for _, old, _ in pairs],
         [new for _, _, new in pairs],
         [lines.symbols[index] for index, _, _ in pairs],
-        units_of(part),
+        units_of(hands(part)),
     )
 
 
@@ -124,7 +124,7 @@ def _change(
 ) -> RateChange:
     symbols = [lines.symbols[index] for index, _, _ in pairs]
     differences = [new - old for _, old, new in pairs]
-    found = estimate(differences, symbols, units_of([_line(index, lines) for index, _, _ in pairs]))
+    found = estimate(differences, symbols, units_of(hands([_line(index, lines) for index, _, _ in pairs])))
     total = sum(symbols)
     return RateChange(
         dataset="" if group is None else lines.groups[group].dataset,

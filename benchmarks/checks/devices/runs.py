@@ -27,7 +27,7 @@ from inkport.core.documents import read_json
 from inkport.core.errors import DeviceTimeoutError, DeviceUnavailableError, InkportError, UsageError
 from inkport.core.files import write_atomically
 from inkport.core.target import Target
-from inkport.lines.source import digest_lines
+from inkport.lines.line import digest_lines
 from inkport.runtimes.devices.describe import Description
 from inkport.runtimes.devices.device import Address, parse_address
 from inkport.runtimes.devices.transport import open_device

@@ -42,7 +42,7 @@ from inkport.core.registry import probe
 from inkport.core.runtime import SessionOptions
 from inkport.core.texts import ReadText
 from inkport.lines.audit import Audit
-from inkport.lines.source import digest_lines
+from inkport.lines.line import digest_lines
 from inkport.runtimes.logits import TOLERANCES
 
 

@@ -20,8 +20,8 @@ from inkport.core.artifact import bundled_artifacts, load_artifact
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.files import require_file, write_atomically
 from inkport.core.program import run_program
-from inkport.lines.line import Line
-from inkport.lines.source import digest_lines, read_lines, source_name
+from inkport.lines.line import Line, digest_lines
+from inkport.lines.source import read_lines, source_name
 
 
 app = App(

@@ -16,7 +16,7 @@ from inkport.benchmarks.run.progress import Progress
 from inkport.core.charset import normalise_text
 from inkport.core.metrics import edit_distance, htr_words
 from inkport.core.tables import Table, markdown_table
-from inkport.lines.line import Line
+from inkport.lines.line import Line, hands
 
 
 WARM_UP = 3
@@ -188,7 +188,7 @@ def _rate(
     """Return an error rate over all pairs of text and reading, and its interval."""
     edits = [edit_distance(text, found) for text, found in pairs]
     lengths = [len(text) for text, _ in pairs]
-    found = estimate(edits, lengths, units_of(lines))
+    found = estimate(edits, lengths, units_of(hands(lines)))
     return found.rate, found.interval()
 
 

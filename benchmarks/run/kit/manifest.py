@@ -227,7 +227,7 @@ class Manifest:
     root: str
     """Digest of the weights that all artifacts descend from."""
     data_sha256: str
-    """Digest of the lines (``inkport.lines.source.digest_lines``)."""
+    """Digest of the lines (``inkport.lines.line.digest_lines``)."""
     reference: KitReference
     """What made the golden values."""
     tolerances: Tolerances

@@ -58,10 +58,10 @@ from inkport.core.lm.model import build_trie
 from inkport.core.registry import choose_runtime, open_session
 from inkport.core.runtime import SessionOptions
 from inkport.lines.audit import Audit, find_right_to_left, refuse
-from inkport.lines.line import Line
+from inkport.lines.line import Line, digest_lines
 from inkport.lines.problem import Finding
 from inkport.lines.roles import Role, name_lines, record_digests, record_lines, refuse_test_lines
-from inkport.lines.source import digest_lines, read_lines, source_name
+from inkport.lines.source import read_lines, source_name
 
 
 lm = App(name="lm", help="Build a character language model, choose its weights, measure its gain and cost.")

@@ -107,7 +107,7 @@ def scan(
     _need()
     import torch
 
-    from inkport.lines.source import digest_lines
+    from inkport.lines.line import digest_lines
     from inkport.model.weights import load_weights
     from inkport.train.prune.importance import Importance
     from inkport.train.prune.scan import Scan, ScanJob, run_scan
@@ -301,7 +301,7 @@ def _audit(paths: tuple[Path, ...], weights: Weights, limit: int, skip: str) -> 
 
 
 def _calibration(weights: Weights, paths: tuple[Path, ...], limit: int, skip: str) -> Calibration | None:
-    from inkport.lines.source import digest_lines
+    from inkport.lines.line import digest_lines
     from inkport.train.prune.importance import calibration_of
 
     if not paths:

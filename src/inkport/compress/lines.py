@@ -9,10 +9,10 @@ from pathlib import Path
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError
 from inkport.core.hub.reference import within
-from inkport.lines.line import Line
+from inkport.lines.line import Line, digest_lines
 from inkport.lines.problem import Problem
 from inkport.lines.roles import Role, is_listed, is_test_split, name_lines, refuse_recorded, refuse_shared
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.source import read_lines
 
 
 TEST = "test"

@@ -30,7 +30,7 @@ from inkport.core.runtime import Evidence
 from inkport.core.target import Target
 from inkport.export.plan import build
 from inkport.lines.audit import Audit
-from inkport.lines.line import Line
+from inkport.lines.line import Line, hands
 from inkport.lines.source import source_name
 
 
@@ -325,7 +325,7 @@ def standing(found: Judged, *, own_weights: bool) -> Standing:
 def _compare(lines: Sequence[Line], reference: Sequence[int], edits: Sequence[int], *, margin: float) -> Compared:
     lengths = [len(normalise_text(line.text)) for line in lines]
     differences = [new - old for new, old in zip(edits, reference, strict=True)]
-    symbols, found = sum(lengths), estimate(differences, lengths, units_of(lines))
+    symbols, found = sum(lengths), estimate(differences, lengths, units_of(hands(lines)))
     return Compared(
         lines=len(lines),
         cer=sum(edits) / symbols,

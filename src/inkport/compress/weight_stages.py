@@ -18,7 +18,8 @@ from inkport.core.errors import LineDataError, RecipeError, SpecMismatchError, n
 from inkport.core.hub.reference import within
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import audit_for
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.line import digest_lines
+from inkport.lines.source import read_lines
 from inkport.train.recipe import Recipe, digest_settings
 
 

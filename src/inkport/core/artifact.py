@@ -40,7 +40,7 @@ class Calibration:
     ids: tuple[str, ...]
     """Ids of the lines, in order."""
     sha256: str
-    """Digest of ids, texts and images (``inkport.lines.source.digest_lines``)."""
+    """Digest of ids, texts and images (``inkport.lines.line.digest_lines``)."""
     line_digests: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Their digests by role (``inkport.lines.roles``), until the provenance of what they made takes them."""
 

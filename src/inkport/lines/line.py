@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.charset import normalise_text
-from inkport.core.image import load_colour, load_gray, load_pixels
+from inkport.core.errors import LineDataError
+from inkport.core.image import MAX_PIXELS, PIXEL_BYTES, REST_BYTES, load_colour, load_gray, load_pixels
 from inkport.core.preprocess import PreprocessSpec
+from inkport.core.reading import read_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,3 +103,32 @@ class Line:
         if preprocess is not None and preprocess.coloured:
             return load_colour(self.image, name=self.id)
         return load_pixels(self.image, name=self.id)
+
+
+def hands(lines: Iterable[Line]) -> list[tuple[str, str, str]]:
+    """Return whose each line is: data set; ``writer``, ``document``, or nothing where neither is known; the name."""
+    return [line.unit or (line.dataset, "", "") for line in lines]
+
+
+def digest_lines(lines: Iterable[Line]) -> str:
+    """Return the SHA-256 (hex) of ids, texts and encoded images, in order: the data's identity in a report.
+
+    Raises:
+        LineDataError: If an image file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for line in lines:
+        for part in (line.id.encode(), line.text.encode(), _encoded(line)):
+            digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()
+
+
+def _encoded(line: Line) -> bytes:
+    try:
+        return (
+            line.image
+            if isinstance(line.image, bytes)
+            else read_bytes(line.image, limit=PIXEL_BYTES * MAX_PIXELS + REST_BYTES)
+        )
+    except OSError as error:
+        raise LineDataError(f"{line.id}: the image cannot be read ({error})", remedy="check the path") from error

@@ -21,8 +21,7 @@ from typing import Any
 
 from inkport.core.artifact import Calibration
 from inkport.core.errors import ArtifactCorruptError, ImageError, LineDataError
-from inkport.lines.line import Line
-from inkport.lines.source import digest_lines
+from inkport.lines.line import Line, digest_lines
 
 
 class Role(StrEnum):

@@ -14,8 +14,6 @@ from pathlib import Path
 from inkport.core.errors import LineDataError
 from inkport.core.files import printable
 from inkport.core.hub.reference import is_reference, parse_reference
-from inkport.core.image import MAX_PIXELS, PIXEL_BYTES, REST_BYTES
-from inkport.core.reading import read_bytes
 from inkport.lines.fields import PLAIN, Meaning
 from inkport.lines.folder import SUFFIX, read_description, read_folder, read_manifest
 from inkport.lines.hub import fetch_lines
@@ -91,30 +89,6 @@ def _open_plain(path: Path, meaning: Meaning) -> Iterator[Line]:
 
 def _said(lines: Iterator[Line], meaning: Meaning) -> Iterator[Line]:
     return (replace(line, writer=meaning.writer) for line in lines)
-
-
-def digest_lines(lines: Iterable[Line]) -> str:
-    """Return the SHA-256 (hex) of ids, texts and encoded images, in order: the data's identity in a report.
-
-    Raises:
-        LineDataError: If an image file cannot be read.
-    """
-    digest = hashlib.sha256()
-    for line in lines:
-        for part in (line.id.encode(), line.text.encode(), _encoded(line)):
-            digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()
-
-
-def _encoded(line: Line) -> bytes:
-    try:
-        return (
-            line.image
-            if isinstance(line.image, bytes)
-            else read_bytes(line.image, limit=PIXEL_BYTES * MAX_PIXELS + REST_BYTES)
-        )
-    except OSError as error:
-        raise LineDataError(f"{line.id}: the image cannot be read ({error})", remedy="check the path") from error
 
 
 def take_turns(lines: Iterable[Line], most: int | None = None) -> Iterator[Line]:

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from inkport.core.errors import LineDataError
-from inkport.lines.line import Line
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.line import Line, digest_lines
+from inkport.lines.source import read_lines
 
 
 def png(value=255):

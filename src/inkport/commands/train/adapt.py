@@ -21,9 +21,9 @@ from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_toml
 from inkport.core.errors import UsageError, needing
 from inkport.core.files import sha256_file, write_atomically
-from inkport.lines.line import Line
+from inkport.lines.line import Line, digest_lines
 from inkport.lines.roles import refuse_test_lines
-from inkport.lines.source import digest_lines, read_lines, source_name
+from inkport.lines.source import read_lines, source_name
 from inkport.train.adapt.curve_report import AdaptReport, points_of, to_markdown, to_svg
 from inkport.train.overrides import merge, parse_overrides
 

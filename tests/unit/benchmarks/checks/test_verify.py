@@ -23,7 +23,7 @@ from inkport.core.errors import (
 from inkport.core.runtime import Availability, Evidence, Placement
 from inkport.core.target import Budget, Precision, Target
 from inkport.lines.audit import Audit, audit_lines
-from inkport.lines.source import digest_lines
+from inkport.lines.line import digest_lines
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_a_program_that_prepares_wrongly_has_diverged(run, fake_runtime, monkeyp
     assert "13 of 14 telling lines are right, wrong are telling-turned-0" in target.reason
     said = [row for row in notes(report) if row.startswith("preparation")]
     assert said == [
-        "preparation: 14 of 14 telling lines are right",
+        "preparation: 16 of 16 telling lines are right",
         f"preparation by {target.name} itself, from the file on: {found.sentence()}",
     ]
     assert report.plain()["targets"][0]["preparation"] == {"lines": 14, "wrong": ["telling-turned-0"]}

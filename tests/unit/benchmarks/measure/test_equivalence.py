@@ -11,7 +11,7 @@ import pytest
 from inkport.benchmarks.measure.equivalence import LEVEL, Verdict, judge_equivalence
 from inkport.benchmarks.measure.estimate import Estimate, estimate
 from inkport.benchmarks.measure.units import units_of
-from inkport.lines.line import Line
+from inkport.lines.line import Line, hands
 
 
 MARGIN = 0.005
@@ -80,7 +80,7 @@ def samples():
 
 def test_no_flip_on_the_sample_lines_is_equivalent_at_half_a_point():
     lines = samples()
-    units = units_of(lines)
+    units = units_of(hands(lines))
     assert (len(lines), units.kind, units.count) == (300, "writer", 42)
     found = judge_equivalence(estimate([0] * 300, [len(line.text) for line in lines], units), margin=MARGIN)
     assert found.verdict is Verdict.EQUIVALENT
@@ -116,10 +116,10 @@ def test_fewer_than_three_writers_prove_nothing(writers, loss):
 
 def test_a_thousand_lines_of_two_writers_are_two_units():
     lines = [Line(id=str(i), image=b"", text="x" * 40, writer=f"w{i % 2}") for i in range(1000)]
-    found = judge_equivalence(estimate([0] * 1000, [40] * 1000, units_of(lines)), margin=MARGIN)
+    found = judge_equivalence(estimate([0] * 1000, [40] * 1000, units_of(hands(lines))), margin=MARGIN)
     assert found.verdict is Verdict.INCONCLUSIVE
     unnamed = [Line(id=str(i), image=b"", text="x" * 40) for i in range(1000)]
-    found = judge_equivalence(estimate([0] * 1000, [40] * 1000, units_of(unnamed)), margin=MARGIN)
+    found = judge_equivalence(estimate([0] * 1000, [40] * 1000, units_of(hands(unnamed))), margin=MARGIN)
     assert found.verdict is Verdict.EQUIVALENT
 
 

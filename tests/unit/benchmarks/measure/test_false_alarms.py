@@ -12,7 +12,7 @@ from inkport.benchmarks.measure.parity import DatasetScore, Parity
 from inkport.benchmarks.measure.units import units_of
 from inkport.benchmarks.run.record import Outcome, judge
 from inkport.core.target import Budget
-from inkport.lines.line import Line
+from inkport.lines.line import Line, hands
 
 
 MARGIN = 0.005
@@ -30,7 +30,7 @@ DATASETS = [
 
 def fields(difference, lines):
     symbols = SYMBOLS * len(lines)
-    found = estimate(difference.tolist(), [SYMBOLS] * len(lines), units_of(lines))
+    found = estimate(difference.tolist(), [SYMBOLS] * len(lines), units_of(hands(lines)))
     delta = found.rate
     return {
         "lines": len(lines),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inkport.benchmarks.measure.units import _largest_deviations, _own_spread, units_of, worst_writer
-from inkport.lines.line import Line
+from inkport.lines.line import Line, hands
 
 
 def make_lines(sizes, **who):
@@ -20,7 +20,8 @@ def make_lines(sizes, **who):
 def find(lines, difference, *, symbols=40, base=4, **options):
     reference = [base] * len(lines)
     target = [base + d for d in difference]
-    return worst_writer(lines, reference, target, [symbols] * len(lines), units_of(lines), **options)
+    names = [(line.dataset, line.id) for line in lines]
+    return worst_writer(names, reference, target, [symbols] * len(lines), units_of(hands(lines)), **options)
 
 
 def test_a_hand_that_no_longer_reads_is_named_with_its_figures():
@@ -99,7 +100,7 @@ def test_seed_decides_and_chunks_change_nothing_but_the_draws(monkeypatch):
     monkeypatch.setattr("inkport.benchmarks.measure.units.CHUNK", 80 * 7)
     assert find(lines, difference, seed=1, resamples=4000).interval == pytest.approx(whole, abs=0.01)
     residual = np.asarray(difference, dtype=float)
-    drawn = _largest_deviations(residual, np.ones(80), units_of(lines), np.random.default_rng(0), 100)
+    drawn = _largest_deviations(residual, np.ones(80), units_of(hands(lines)), np.random.default_rng(0), 100)
     assert drawn.shape == (100,)
 
 
@@ -107,7 +108,9 @@ def test_seed_and_number_of_draws_are_named():
     """Both are whole numbers: by position, one could be taken for the other."""
     lines = make_lines([2] * 4)
     with pytest.raises(TypeError, match="positional"):
-        worst_writer(lines, [0] * 8, [0] * 8, [1] * 8, units_of(lines), 2000)
+        worst_writer(
+            [(line.dataset, line.id) for line in lines], [0] * 8, [0] * 8, [1] * 8, units_of(hands(lines)), 2000
+        )
 
 
 def test_three_times_the_loss_is_three_times_as_uncertain(rng):

@@ -11,7 +11,8 @@ from inkport.cli import app
 from inkport.commands._model import names_model
 from inkport.core.errors import HubError, LineDataError, UsageError
 from inkport.core.hub import repository
-from inkport.lines.source import digest_lines, read_lines
+from inkport.lines.line import digest_lines
+from inkport.lines.source import read_lines
 
 
 NAME = "hf://datasets/ada/set"

@@ -9,8 +9,7 @@ from PIL import Image
 from inkport.core.errors import LineDataError
 from inkport.core.preprocess import PreprocessSpec, prepare
 from inkport.export.quantize.calibration import choose_calibration
-from inkport.lines.line import Line
-from inkport.lines.source import digest_lines
+from inkport.lines.line import Line, digest_lines
 
 
 def png(width: int) -> bytes:

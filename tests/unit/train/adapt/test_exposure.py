@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("torch", reason="train is a torch package")
 
+from inkport.lines.line import digest_lines
 from inkport.lines.roles import LINE_DIGESTS, Role, record_lines
-from inkport.lines.source import digest_lines
 from inkport.train.adapt.exposure import Verdict, exposure_by_contents, exposure_by_lines, exposure_by_names
 
 

@@ -12,7 +12,7 @@ from inkport.benchmarks.measure.estimate import estimate
 from inkport.benchmarks.measure.units import units_of
 from inkport.benchmarks.run.record import Outcome
 from inkport.core.errors import DataError
-from inkport.lines.line import Line
+from inkport.lines.line import Line, hands
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_the_interval_is_that_of_the_differences_by_writer(one, make):
     assert (whole.lines, left.lines, right.lines) == (60, 40, 20)
     assert left.delta == pytest.approx(difference[:40].sum() / sum(make["symbols"][:40]))
     lines = [Line(id=str(i), image=b"", text="", writer=f"w{i // 10}") for i in range(60)]
-    by_writer = estimate(difference.tolist(), make["symbols"], units_of(lines))
+    by_writer = estimate(difference.tolist(), make["symbols"], units_of(hands(lines)))
     assert whole.interval == pytest.approx(by_writer.interval())
 
 

@@ -18,7 +18,7 @@ from inkport.core.errors import LineDataError, RuntimeUnavailableError, UnknownR
 from inkport.core.preprocess import TRIANGLE_V1
 from inkport.core.target import Budget, Precision, Target
 from inkport.lines.audit import Audit
-from inkport.lines.source import digest_lines
+from inkport.lines.line import digest_lines
 
 
 def test_the_same_request_gives_the_same_bytes(request_kit, tmp_path):

@@ -11,7 +11,7 @@ from inkport.benchmarks.checks.kit.make import make_kit
 from inkport.benchmarks.run.device_record import KitRun
 from inkport.benchmarks.run.kit.manifest import KitStage
 from inkport.benchmarks.run.telling import TELLING
-from inkport.lines.source import digest_lines
+from inkport.lines.line import digest_lines
 
 
 COUNTED = 10
