@@ -16,7 +16,6 @@ from inkport.core.files import printable
 from inkport.core.hub.reference import is_reference, parse_reference
 from inkport.lines.fields import PLAIN, Meaning
 from inkport.lines.folder import SUFFIX, read_description, read_folder, read_manifest
-from inkport.lines.hub import fetch_lines
 from inkport.lines.line import Line
 
 
@@ -62,6 +61,8 @@ def _open(path: Path) -> Iterator[Line]:
 
 def _open_plain(path: Path, meaning: Meaning) -> Iterator[Line]:
     if is_reference(path):
+        from inkport.lines.hub import fetch_lines
+
         path = fetch_lines(parse_reference(path))
     try:
         is_folder, is_there = path.is_dir(), path.exists()
