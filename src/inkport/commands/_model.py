@@ -9,7 +9,7 @@ from pathlib import Path
 from inkport.commands._output import say
 from inkport.core.artifact import SIDECAR, Artifact, bundle_folder, load_artifact
 from inkport.core.errors import RuntimeUnavailableError, UsageError
-from inkport.core.hub.reference import Kind, is_reference, parse_reference
+from inkport.core.hub.reference import FILES, Kind, is_reference, parse_reference
 from inkport.core.onnx_metadata import artifact_from_onnx
 from inkport.core.scratch import scratch_folder
 
@@ -99,7 +99,7 @@ def shipped_weights() -> Path:
 
 
 def _from_hub(model: str, work: Path | None) -> Artifact:
-    from inkport.core.hub.model import FILES, fetch_artifact
+    from inkport.core.hub.model import fetch_artifact
     from inkport.core.hub.repository import open_repository
 
     reference = parse_reference(model)

@@ -25,8 +25,6 @@ SUFFIXES = {
 
 No pickle among them. A ``.bin`` is one of Core ML's, ncnn's or OpenVINO's, which hold the bytes of weights; torch's
 files of that name are in no format here. Engines of TensorRT are missing: they run on the GPU that built them."""
-FILES = (".onnx", ".safetensors")
-"""A file that is a model by itself: an ONNX file that inkport exported, or weights of a training."""
 
 
 def fetch_artifact(repository: Repository, out: Path) -> Artifact:

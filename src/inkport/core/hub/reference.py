@@ -16,6 +16,8 @@ from inkport.core.documents import shorten
 from inkport.core.errors import UsageError
 
 
+FILES = (".onnx", ".safetensors")
+"""A file that is a model by itself: an ONNX file that inkport exported, or weights of a training."""
 SCHEME = "hf:"
 """What a reference begins with."""
 REMEDY = "write hf://user/model, hf://user/model@revision, or hf://datasets/user/set/lines.parquet"
