@@ -72,6 +72,13 @@ def test_kit(run, model, readings):
     assert row["parity"]["flipped_lines"] == 0
 
 
+def test_diagnose_operators(run, model, readings):
+    """The GRU among them, which both engines compute right."""
+    arguments = ("onnxruntime:fp32", "openvino:fp32", "--lines", readings, "--json")
+    report = json.loads(run("diagnose", "operators", "--model", model, *arguments))
+    assert report["divergences"] == []
+
+
 def test_diagnose_flips(run, model, readings):
     arguments = ("--target", "openvino:fp32", "--lines", readings, "--probes", 4, "--json")
     (row,) = json.loads(run("diagnose", "flips", model, *arguments))["targets"]
