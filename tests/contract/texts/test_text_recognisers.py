@@ -72,7 +72,7 @@ def test_verify_judges_texts_and_names_each_fault(run, place, tmp_path):
     assert report["reference"]["runtime"] == "reader"
     assert report["reference"]["note"].startswith("target 'reader', the first that reads with the model as it is")
     honest = rows["reader"]
-    assert (honest["outcome"], honest["parity"]["flipped_lines"], honest["parity"]["cer"]) == ("pass", 0, 0)
+    assert (honest["outcome"], honest["parity"]["flipped_lines"], honest["parity"]["cer"]) == ("reference", 0, 0)
     assert honest["latency"]["p50_ms"] > 0
     assert report["host"] is None
     for name, reason in FAULTS.items():

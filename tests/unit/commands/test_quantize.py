@@ -68,6 +68,8 @@ def test_apply_makes_the_artifact_that_the_settings_ask_for(inkport, model, cali
             "--set",
             'keep_nodes=["head"]',
             "--set",
+            "keep_fp32=[]",
+            "--set",
             'operators=["MatMul", "Conv"]',
         ),
     )

@@ -103,7 +103,7 @@ LEAVES = {
         "DeviceError",
         "DeviceTimeoutError",
     ),
-    3: ("RuntimeUnavailableError", "DeviceUnavailableError", "ExporterUnavailableError"),
+    3: ("RuntimeUnavailableError", "DeviceUnavailableError", "ExporterUnavailableError", "HubUnavailableError"),
 }
 """Errors that do not end in 2: the work itself failed, or something is missing here."""
 

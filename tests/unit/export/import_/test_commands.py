@@ -119,7 +119,8 @@ def test_diagnose_invariance(run, model, readings):
 
 
 def test_quantize_and_export(run, model, readings):
-    run("quantize", "apply", model, "--calibration", readings, "--out", "int8")
+    # Its few products are all among what stays in fp32 by default.
+    run("quantize", "apply", model, "--calibration", readings, "--out", "int8", "--set", "keep_fp32=[]")
     run("export", model, "--to", "openvino-fp32", "openvino-bf16", "--out", "made")
     source = load_artifact(model)
     for made in ("int8", "made/openvino-fp32", "made/openvino-bf16"):
