@@ -35,6 +35,21 @@ FAULTS = {
     ),
 }
 """What is in the file, what takes its place, and the stage that is then wrong."""
+OTHER_FAULTS = {
+    "any width": ("max(content, narrowest)", "content", "tensor", "limits"),
+    "too long is cut": ("padded > widest", "False", "tensor", "limits"),
+    "by 256": ("np.float32(255)", "np.float32(256)", "tensor", "every-level"),
+    "last label lost": ("logits.argmax(axis=1)", "logits[:, :-1].argmax(axis=1)", "ids", "every-label"),
+    "softmax overflows": ("wide - wide.max(axis=1, keepdims=True)", "wide", "confidence", "every-label"),
+    "warm softmax": ("wide = logits.astype(np.float64)", "wide = 0.98 * logits", "confidence", "every-label"),
+    "latin letters only": (
+        '"".join(symbol.text for symbol in symbols)',
+        '"".join(chr(ord(symbol.text) & 255) for symbol in symbols)',
+        "text",
+        "every-label",
+    ),
+}
+"""The same of faults that golden lines do not show, or as another stage, and which check of the file's own does."""
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +125,15 @@ def test_the_self_test_names_the_stage(load, folder, name):
     fault = load(right, wrong).Recogniser(folder).self_test()
     assert fault.stage == stage
     assert (folder / "golden" / fault.line).is_dir()
+    assert fault.detail
+
+
+@pytest.mark.parametrize("name", OTHER_FAULTS)
+@pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value encountered")
+def test_what_the_self_test_makes_shows_faults_of_other_kinds(load, folder, name):
+    right, wrong, stage, line = OTHER_FAULTS[name]
+    fault = load(right, wrong).Recogniser(folder).self_test()
+    assert (fault.stage, fault.line) == (stage, line)
     assert fault.detail
 
 

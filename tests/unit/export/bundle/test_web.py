@@ -240,7 +240,8 @@ def test_golden_values_of_another_model_or_specification_are_refused(ask, web, t
 def test_the_self_test_names_the_stage(faults, bundle, fault):
     found = faults[fault]
     assert found["stage"] == FAULTS[fault]["stage"]
-    assert (bundle / "golden" / found["line"]).is_dir()
+    assert found["line"] == FAULTS[fault].get("line", found["line"])
+    assert "line" in FAULTS[fault] or (bundle / "golden" / found["line"]).is_dir()
     assert found["detail"]
 
 
