@@ -293,7 +293,7 @@ class Recogniser:
         for label, point in enumerate(points, 1):
             logits = np.zeros((len(SCORES), len(points) + 1), dtype=np.float32)
             logits[:, label] = SCORES
-            reading = self.decode(logits + np.float32(LIFTS)[:, None])
+            reading = self.decode(logits + np.array(LIFTS, dtype=np.float32)[:, None])
             chances = [1 / (1 + len(points) * np.exp(-best)) for _, _, best in SYMBOLS]
             found = [*(symbol.confidence for symbol in reading.symbols), reading.confidence]
             right = {

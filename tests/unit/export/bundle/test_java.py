@@ -26,6 +26,9 @@ from inkport.lines.source import read_lines
 JAVA = runpy.run_path(str(Path(__file__).parents[3] / "java" / "core.py"))
 CoreError = JAVA["CoreError"]
 FAULTS = tomllib.loads(Path(__file__).with_name("faults-java.toml").read_text(encoding="utf-8"))
+FIRST = {fault["stage"]: name for name, fault in reversed(FAULTS.items())}
+QUICK = {*FIRST.values(), "little-endian-exif", "too-long-is-cut", "by-256", "softmax-overflows", "latin-letters-only"}
+"""Faults that are always tried, of each stage and check; with all of them it takes many seconds."""
 COUNT = 12
 """Sample lines that are read here; tests/embed reads all."""
 SIZES = ((64, 700), (48, 300), (47, 90), (9, 31), (8, 60), (200, 2200), (411, 97), (31, 1024))
@@ -203,7 +206,9 @@ def test_the_self_test_finds_nothing_wrong(core):
     assert len(core.ask("test", "", JPEG_LEVELS)) == 1
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAULTS]
+)
 def test_the_self_test_names_the_stage(core, fault):
     _, stage, line, detail = core.ask("test", fault, JPEG_LEVELS)
     assert stage == FAULTS[fault]["stage"]
