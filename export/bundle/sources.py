@@ -24,7 +24,7 @@ LINKED_ENGINE = """// A Swift package names no headers on the command line; its 
 """What the C interface is compiled with in a Swift package."""
 PYTHON = Path(__file__).parent / "python"
 """Sources in Python."""
-PARTS = ("digest", "spec", "gray", "prepare", "decode", "lm", "beam", "recogniser", "selftest")
+PARTS = ("digest", "spec", "gray", "prepare", "decode", "lm", "beam", "recogniser", "made", "selftest")
 """Files of ``cpp/header``, in the order in which they make ``inkport.hpp``."""
 
 

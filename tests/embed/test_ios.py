@@ -64,11 +64,19 @@ def test_every_c_function_that_swift_calls_is_declared(ios):
     assert [name for name in called if not re.search(rf"\b{name}\b", header)] == []
 
 
-def test_the_self_test_through_c_finds_nothing_wrong_in_decoded_files(ios, target):
+def self_test(target, folder, golden, opened):
+    """Return what the C function gives, and the stage and message that it writes."""
     target.inkport_open.restype = ctypes.c_void_p
     error, stage = ctypes.create_string_buffer(512), ctypes.create_string_buffer(32)
-    recogniser = ctypes.c_void_p(target.inkport_open(os.fsencode(ios), None, 1, error, len(error)))
+    recogniser = ctypes.c_void_p(target.inkport_open(os.fsencode(folder), None, 1, error, len(error)))
     assert recogniser.value, error.value
+    golden = os.fsencode(golden)
+    code = target.inkport_self_test(recogniser, golden, opened, None, 1, stage, len(stage), error, len(error))
+    target.inkport_close(recogniser)
+    return code, stage.value.decode(), error.value.decode()
+
+
+def test_the_self_test_through_c_finds_nothing_wrong_in_decoded_files(ios, target):
     kept = []
 
     @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(Pixels))
@@ -79,11 +87,21 @@ def test_the_self_test_through_c_finds_nothing_wrong_in_decoded_files(ios, targe
         pixels[0] = Pixels(kept[-1].ctypes.data, width, height, 4 * width, RGBA8, 1)
         return 0
 
-    folder = os.fsencode(ios / "golden")
-    found = target.inkport_self_test(recogniser, folder, opened, None, 1, stage, len(stage), error, len(error))
-    assert (found, stage.value) == (0, b""), error.value
+    assert self_test(target, ios, ios / "golden", opened) == (0, "", "")
     assert len(kept) >= 18
-    target.inkport_close(recogniser)
+
+
+@pytest.mark.parametrize("name", ["specification.txt", "model/model.onnx"])
+def test_golden_values_of_another_model_or_specification_are_refused_through_c(ios, target, tmp_path, name):
+    """As on a device: golden/ of the tests' bundle, model and specification of the package's."""
+    shutil.copytree(ios / "model", tmp_path / "model")
+    shutil.copyfile(ios / "specification.txt", tmp_path / "specification.txt")
+    # A comment, or a field that ONNX does not know: the bundle opens as before.
+    with (tmp_path / name).open("ab") as file:
+        file.write(b"# more\n" if name.endswith(".txt") else b"\xfa\x7f\x01x")
+    code, stage, message = self_test(target, tmp_path, ios / "golden", None)
+    assert (code, stage) == (1, "bundle")
+    assert message.startswith(f"{name}: another file than golden/ was made with")
 
 
 def test_resources_and_exclusions_of_the_package_are_in_the_bundle(ios):

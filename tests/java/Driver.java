@@ -77,7 +77,7 @@ public final class Driver {
 
   private static Fault test(int jpegTolerance) {
     Golden golden = new Golden(path -> bytes(bundle.resolve("golden").resolve(path)));
-    return SelfTest.run(recogniser, golden, Driver::open, jpegTolerance);
+    return SelfTest.run(recogniser, golden, path -> bytes(bundle.resolve(path)), Driver::open, jpegTolerance);
   }
 
   /** Writes gray and tensor beside a path; answers their sizes. */

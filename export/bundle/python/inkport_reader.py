@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,16 @@ MIN_SIDE, MAX_SIDE = 8, 1 << 15
 """Fewest and most pixels of an image, either way."""
 STAGES = ("bundle", "gray", "tensor", "ids", "confidence", "text")
 """What the self-test compares, in order."""
+LEVEL_TOLERANCE, CHANCE_TOLERANCE = 1e-6, 1e-5
+"""float32 against exact values around 1, a few units in the last place (2^-24), and against probabilities."""
+SCORES, LIFTS = (2, 6, 4, 0, 3), (0, 1000, -1000, -2000, 2000)
+"""What the self-test decodes: the score of a label in each frame, over 0 of all others, and what is added to all.
+
+Where all are equal the first, the blank, counts. What is added changes no probability, but lets a softmax overflow
+that does not subtract the peak.
+"""
+SYMBOLS = ((0, 2, 6), (4, 4, 3))
+"""First frame, last frame and best score of the two symbols that these are."""
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -69,7 +81,7 @@ class Fault:
     stage: str
     """One of ``STAGES``."""
     line: str
-    """Name of the golden line, or of the file that golden/ was not made with."""
+    """Name of the golden line, of what the self-test makes itself, or of the file that golden/ was not made with."""
     detail: str
     """What was found."""
 
@@ -151,11 +163,15 @@ class Recogniser:
         resampled = resample(resample(gray, height).T, content).T
         return np.pad(resampled, ((0, 0), (0, padded - content)), constant_values=background)
 
+    def normalise(self, tensor: Bytes) -> npt.NDArray[np.float32]:
+        """Return a prepared line as the network takes it, float32."""
+        mean, std = np.float32(self.spec["mean"]), np.float32(self.spec["std"])
+        return (tensor.astype(np.float32) / np.float32(255) - mean) / std
+
     def run(self, tensor: Bytes) -> npt.NDArray[np.float32]:
         """Return the logits (frames, classes) of a prepared line."""
-        mean, std = np.float32(self.spec["mean"]), np.float32(self.spec["std"])
-        images = (tensor.astype(np.float32) / np.float32(255) - mean) / std
-        (logits,) = self._session.run([self.spec["output"]], {self.spec["input"]: images[None, None]})
+        images = self.normalise(tensor)[None, None]
+        (logits,) = self._session.run([self.spec["output"]], {self.spec["input"]: images})
         found: npt.NDArray[np.float32] = logits[0]
         return found
 
@@ -187,7 +203,8 @@ class Recogniser:
     def self_test(self) -> Fault | None:
         """Compare this device with golden/; return the first stage that is wrong, or None.
 
-        Each stage is given the golden values of the one before, so that the stage named is the one at fault.
+        Each stage is given the golden values of the one before, so that the stage named is the one at fault. What
+        golden lines cannot show is made here: every level of gray, every label, lines as narrow as can be, or refused.
         """
         for row in (self.folder / "golden" / "digests.txt").read_text(encoding="utf-8").splitlines():
             wanted, name = row.split("  ")
@@ -206,6 +223,18 @@ class Recogniser:
                 stage, detail = "gray", str(error)
             if detail:
                 faults.append(Fault(stage, line, detail))
+        made: list[tuple[str, str, Callable[[], str]]] = [
+            ("tensor", "every-level", self._check_levels),
+            ("tensor", "limits", self._check_limits),
+            *((stage, "every-label", partial(self._check_labels, stage)) for stage in ("ids", "confidence", "text")),
+        ]
+        for stage, name, check in made:
+            try:
+                detail = check()
+            except (Error, ValueError, IndexError) as error:
+                detail = str(error)
+            if detail:
+                faults.append(Fault(stage, name, detail))
         return min(faults, key=lambda fault: STAGES.index(fault.stage), default=None)
 
     def _check(self, folder: Path, file: str) -> tuple[str, str]:
@@ -228,6 +257,55 @@ class Recogniser:
                 return "confidence", f"{symbol.text!r} has {symbol.confidence}, expected {wanted_confidence}"
         text = (folder / "text.txt").read_text(encoding="utf-8")
         return "text", "" if reading.text == text else f"{reading.text!r}, expected {text!r}"
+
+    def _check_levels(self) -> str:
+        """Check the step from bytes to the network's floats."""
+        mean, std = float(self.spec["mean"]), float(self.spec["std"])
+        levels = np.arange(256, dtype=np.uint8)
+        wanted = (levels - 255 * mean) / (255 * std)
+        near = np.abs(self.normalise(levels[None])[0] - wanted) <= LEVEL_TOLERANCE * np.maximum(1, np.abs(wanted))
+        return "" if near.all() else f"level {near.argmin()} is not {wanted[near.argmin()]}"
+
+    def _check_limits(self) -> str:
+        """Check the narrowest line, which is padded, and those that are refused."""
+        keys = ("height", "width_multiple", "min_width", "max_width", "background")
+        height, multiple, narrowest, widest, background = (int(self.spec[key]) for key in keys)
+        for h, w in (
+            (height, widest + 1),
+            (height, MIN_SIDE - 1),
+            (MIN_SIDE - 1, 10 * MIN_SIDE),
+            (10 * height, MIN_SIDE),
+        ):
+            try:
+                self.prepare(np.full((h, w), 255, np.uint8))
+            except Error:
+                continue
+            return f"an image of {w} x {h} px is not refused"
+        line = (37 * np.arange(height * MIN_SIDE) % 256).astype(np.uint8).reshape(height, MIN_SIDE)
+        # At the network's height nothing is resampled, and all that is not the image is padding.
+        wanted = np.full((height, max(narrowest, -(-MIN_SIDE // multiple) * multiple)), background, np.uint8)
+        wanted[:, :MIN_SIDE] = line
+        return "" if np.array_equal(self.prepare(line), wanted) else "a line of 8 px is not padded as it should be"
+
+    def _check_labels(self, stage: str) -> str:
+        """Check the decoding of scores that are made here: exact on every engine, unlike golden lines in int8."""
+        points = self.spec["symbols"].split()
+        for label, point in enumerate(points, 1):
+            logits = np.zeros((len(SCORES), len(points) + 1), dtype=np.float32)
+            logits[:, label] = SCORES
+            reading = self.decode(logits + np.array(LIFTS, dtype=np.float32)[:, None])
+            chances = [1 / (1 + len(points) * np.exp(-best)) for _, _, best in SYMBOLS]
+            found = [*(symbol.confidence for symbol in reading.symbols), reading.confidence]
+            right = {
+                "ids": [(s.label, s.first_frame, s.last_frame) for s in reading.symbols]
+                == [(label, first, last) for first, last, _ in SYMBOLS],
+                "confidence": len(found) == len(chances) + 1
+                and bool(np.all(np.abs(np.subtract(found, [*chances, np.mean(chances)])) <= CHANCE_TOLERANCE)),
+                "text": [ord(symbol) for symbol in reading.text] == [int(point)] * len(SYMBOLS),
+            }
+            if not right[stage]:
+                return f"label {label} became {reading}"
+        return ""
 
 
 def main(words: list[str]) -> int:

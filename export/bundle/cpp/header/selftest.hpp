@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "digest.hpp"
+#include "made.hpp"
 #include "recogniser.hpp"
 
 namespace inkport {
@@ -11,7 +12,7 @@ namespace inkport {
 // The first stage that is wrong; empty if all are right.
 struct Fault {
   std::string stage;   // bundle, gray, tensor, ids, confidence or text
-  std::string line;    // name of the golden line, or of the file that does not belong to golden/
+  std::string line;    // name of the golden line, of what is made here, or of a file that is not golden/'s
   std::string detail;  // what was found, for a person
 
   explicit operator bool() const { return !stage.empty(); }
@@ -77,7 +78,6 @@ inline Fault check_bundle(const std::string& folder, const std::string& golden) 
 inline std::string check_stages(const Recogniser& recogniser, const std::string& folder, std::string& stage) {
   const Spec& spec = recogniser.spec();
   const Gray gray = parse_pgm(read_file(folder + "/gray.pgm")), tensor = parse_pgm(read_file(folder + "/tensor.pgm"));
-  stage = "tensor";
   if (std::string fault = differs(prepare(gray, spec), tensor, 0); !fault.empty()) return fault;
   stage = "ids";
   const Reading reading = greedy(recogniser.run(tensor), spec);
@@ -98,10 +98,36 @@ inline std::string check_stages(const Recogniser& recogniser, const std::string&
   return "\"" + (text == wanted ? reading.text : text) + "\", expected \"" + wanted + "\"";
 }
 
+// The fault whose stage comes before those of all others.
+struct FirstFault {
+  Fault fault;
+
+  // Runs a check that begins with `stage`, and names in it the one that it has come to, where that can be the first.
+  template <class Check>
+  void note(const std::string& line, std::string stage, Check check) {
+    if (place(stage) >= place(fault.stage)) return;
+    std::string detail;
+    try {
+      detail = check(stage);
+    } catch (const std::exception& error) {
+      detail = error.what();
+    }
+    if (!detail.empty() && place(stage) < place(fault.stage)) fault = {stage, line, detail};
+  }
+
+ private:
+  // No stage comes last.
+  static std::ptrdiff_t place(const std::string& stage) {
+    static const std::array<const char*, 4> order{"tensor", "ids", "confidence", "text"};
+    return std::find(order.begin(), order.end(), stage) - order.begin();
+  }
+};
+
 }  // namespace detail
 
 // Compare this device, stage by stage, with a bundle's folder golden/. Each stage is given the golden values of the
-// one before, so that the stage named is the one at fault. Always greedy, whatever language model is in use.
+// one before, so that the stage named is the one at fault. What golden lines cannot show is made here: every level of
+// gray, every label, and lines that are as narrow as can be, or refused. Always greedy, whatever language model is used.
 //   open            the application's own way from a file to gray; without one, files are not tested
 //   jpeg_tolerance  levels by which gray of a JPEG file may differ: 0 with libjpeg-turbo, 1 with other decoders
 // Model and specification have to be those that golden/ was made with.
@@ -130,23 +156,18 @@ inline Fault self_test(const Recogniser& recogniser, const std::string& golden, 
     }
     if (!fault.empty()) return {"gray", name, file + ": " + fault};
   }
-  Fault first;
-  std::size_t least = 5;
-  const std::vector<std::string> order{"tensor", "ids", "confidence", "text"};
-  for (const auto& [name, file] : lines) {
-    std::string stage = "tensor", fault;
-    try {
-      fault = detail::check_stages(recogniser, golden + "/" + name, stage);
-    } catch (const std::exception& error) {
-      fault = error.what();
-    }
-    const auto place = static_cast<std::size_t>(std::find(order.begin(), order.end(), stage) - order.begin());
-    if (fault.empty() || place >= least) continue;
-    least = place;
-    first = {stage, name, fault};
-    if (place == 0) break;
+  const Spec& spec = recogniser.spec();
+  detail::FirstFault first;
+  for (const auto& line : lines) {
+    const std::string folder = golden + "/" + line.first;
+    first.note(line.first, "tensor",
+               [&](std::string& stage) { return detail::check_stages(recogniser, folder, stage); });
   }
-  return first;
+  first.note("every-level", "tensor", [&](std::string&) { return detail::check_levels(spec); });
+  first.note("limits", "tensor", [&](std::string&) { return detail::check_limits(spec); });
+  for (const char* stage : {"ids", "confidence", "text"})
+    first.note("every-label", stage, [&](const std::string& wanted) { return detail::check_labels(wanted, spec); });
+  return first.fault;
 }
 
 }  // namespace inkport

@@ -2,6 +2,7 @@
 
 import { greedy, textOf } from "./decode.mjs";
 import { sha256 } from "./digest.mjs";
+import { MADE } from "./made.mjs";
 import { prepare } from "./prepare.mjs";
 import { InkportError } from "./spec.mjs";
 
@@ -83,6 +84,15 @@ async function checkLine(line, stages) {
   return undefined;
 }
 
+/** The same of a check that needs no files. */
+function described(check, spec) {
+  try {
+    return check(spec);
+  } catch (error) {
+    return error.message;
+  }
+}
+
 async function listOf(golden) {
   const rows = new TextDecoder().decode(await golden("lines.txt")).split("\n").filter(Boolean);
   const lines = rows.map((row) => row.split("\t"));
@@ -143,7 +153,8 @@ async function checkFiles(reader, golden, lines, { jpeg, jpegTolerance }) {
 }
 
 /**
- * Compares this device, stage by stage, with a bundle's folder golden/. Always greedy, whatever language model is in use.
+ * Compares this device, stage by stage, with a bundle's folder golden/, and with what golden lines cannot show: every level
+ * of gray, every label, and lines that are as narrow as can be, or refused. Always greedy, whatever language model is in use.
  *
  * @param source From a path in that folder to a promise of the file's bytes.
  * @param bundle The same for the bundle's folder; left out where there is none.
@@ -161,11 +172,15 @@ export async function selfTest(reader, source, { bundle, jpeg = true, jpegTolera
   const file = await checkFiles(reader, golden, lines, { jpeg, jpegTolerance });
   if (file) return file;
   let first = null;
+  const isBefore = (stage) => !first || STAGES.indexOf(stage) < STAGES.indexOf(first.stage);
   for (const [index, [line]] of lines.entries()) {
-    const stages = index < NETWORK_LINES ? STAGES : ["tensor"];
+    const stages = (index < NETWORK_LINES ? STAGES : ["tensor"]).filter(isBefore);
     const found = await checkLine({ reader, file: (name) => golden(`${line}/${name}`) }, stages);
-    if (found && (!first || STAGES.indexOf(found.stage) < STAGES.indexOf(first.stage))) first = { ...found, line };
-    if (first?.stage === "tensor") break;
+    if (found) first = { ...found, line };
+  }
+  for (const [stage, line, check] of MADE) {
+    const detail = isBefore(stage) ? described(check, reader.spec) : "";
+    if (detail) first = { stage, line, detail };
   }
   return first;
 }

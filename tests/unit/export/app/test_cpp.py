@@ -14,6 +14,10 @@ from inkport.export.app.interface import OUTPUTS
 from inkport.export.bundle.sources import write_cpp
 
 
+# The compiler takes many seconds.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
     if shutil.which("g++") is None:

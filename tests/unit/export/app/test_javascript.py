@@ -106,7 +106,7 @@ def in_chromium(folder):
     return said[0]
 
 
-@pytest.mark.parametrize("engine", [in_node, in_chromium])
+@pytest.mark.parametrize("engine", [in_node, pytest.param(in_chromium, marks=pytest.mark.slow)])
 def test_pictures_are_read_as_by_the_network_alone(engine, folder, asked, fp32, int8):
     """Network and reader run in the same engine: what differs would be the preparation's or the decoding's."""
     place, tensors = folder

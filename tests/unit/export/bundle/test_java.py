@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import runpy
 import shutil
 import struct
@@ -25,6 +26,9 @@ from inkport.lines.source import read_lines
 JAVA = runpy.run_path(str(Path(__file__).parents[3] / "java" / "core.py"))
 CoreError = JAVA["CoreError"]
 FAULTS = tomllib.loads(Path(__file__).with_name("faults-java.toml").read_text(encoding="utf-8"))
+FIRST = {fault["stage"]: name for name, fault in reversed(FAULTS.items())}
+QUICK = {*FIRST.values(), "little-endian-exif", "too-long-is-cut", "by-256", "softmax-overflows", "latin-letters-only"}
+"""Faults that are always tried, of each stage and check; with all of them it takes many seconds."""
 COUNT = 12
 """Sample lines that are read here; tests/embed reads all."""
 SIZES = ((64, 700), (48, 300), (47, 90), (9, 31), (8, 60), (200, 2200), (411, 97), (31, 1024))
@@ -35,9 +39,10 @@ JPEG_LEVELS = 1
 
 @pytest.fixture(scope="module")
 def folder(bundle, tmp_path_factory):
-    """Specification and golden/, to be damaged."""
+    """Specification, model and golden/, to be damaged."""
     folder = tmp_path_factory.mktemp("bundle") / "android"
-    shutil.copytree(bundle / "golden", folder / "golden")
+    for part in ("model", "golden"):
+        shutil.copytree(bundle / part, folder / part)
     shutil.copyfile(bundle / "specification.txt", folder / "specification.txt")
     return folder
 
@@ -201,7 +206,9 @@ def test_the_self_test_finds_nothing_wrong(core):
     assert len(core.ask("test", "", JPEG_LEVELS)) == 1
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAULTS]
+)
 def test_the_self_test_names_the_stage(core, fault):
     _, stage, line, detail = core.ask("test", fault, JPEG_LEVELS)
     assert stage == FAULTS[fault]["stage"]
@@ -211,11 +218,11 @@ def test_the_self_test_names_the_stage(core, fault):
 
 @pytest.fixture
 def damaged(folder):
-    """Return what replaces a file of golden/ for one test."""
+    """Return what replaces a file of golden/, or of the bundle, for one test."""
     kept = {}
 
-    def damage(name, change):
-        file = folder / "golden" / name
+    def damage(name, change, part="golden"):
+        file = folder / part / name
         kept[file] = file.read_bytes()
         file.write_bytes(change(kept[file]))
 
@@ -239,13 +246,22 @@ def test_each_stage_is_held_to_its_golden_value(core, damaged, name, change, sta
     assert core.ask("test", "", JPEG_LEVELS)[1:3] == [stage, name.split("/")[0]]
 
 
+@pytest.mark.parametrize("name", ["specification.txt", "model/model.onnx"])
+def test_golden_values_of_another_model_or_specification_are_refused(core, damaged, folder, name):
+    damaged(name, lambda data: data + b"# more\n", part="")
+    _, stage, file, detail = core.ask("test", "", JPEG_LEVELS)
+    assert (stage, file) == ("bundle", name)
+    assert hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12] in detail
+
+
 def test_golden_files_that_are_damaged_are_said_so(core, damaged):
     damaged("plain/gray.pgm", lambda data: data[:-1])
     with pytest.raises(CoreError, match="pixels"):
         core.ask("test", "", JPEG_LEVELS)
-    damaged("lines.txt", lambda _: b"")
-    with pytest.raises(CoreError, match=r"lines\.txt"):
-        core.ask("test", "", JPEG_LEVELS)
+    for name in ("lines", "digests"):
+        damaged(f"{name}.txt", lambda _: b"")
+        with pytest.raises(CoreError, match=rf"{name}\.txt"):
+            core.ask("test", "", JPEG_LEVELS)
 
 
 @pytest.mark.parametrize(

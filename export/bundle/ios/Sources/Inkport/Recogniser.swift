@@ -26,7 +26,7 @@ public struct Reading {
     public let confidence: Float
 }
 
-/// The first stage that is wrong on this device: gray, tensor, ids, confidence or text.
+/// The first stage that is wrong on this device: bundle, gray, tensor, ids, confidence or text.
 public struct Fault: Equatable {
     public let stage: String
     public let detail: String
@@ -79,7 +79,8 @@ public final class Recogniser {
             text: String(cString: inkport_text(reading)), symbols: symbols, confidence: inkport_confidence(reading))
     }
 
-    /// Compare this device with a bundle's folder golden/; nil if all stages are right.
+    /// Compare this device with a bundle's folder golden/; nil if all stages are right. The stage is `bundle` where
+    /// golden/ was made with another model or specification than those that this recogniser was opened with.
     ///
     /// - Parameter jpegTolerance: levels by which gray of JPEG may differ: the system's decoder is not libjpeg-turbo.
     public func selfTest(golden: URL, jpegTolerance: Int = 1) throws -> Fault? {

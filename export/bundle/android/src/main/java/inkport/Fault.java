@@ -2,9 +2,9 @@ package inkport;
 
 /** The first stage that is wrong on this device. */
 public final class Fault {
-  /** gray, tensor, ids, confidence or text. */
+  /** bundle, gray, tensor, ids, confidence or text. */
   public final String stage;
-  /** Name of the golden line, or of what SelfTest makes itself. */
+  /** Name of the golden line, of what SelfTest makes itself, or of the file that golden/ was not made with. */
   public final String line;
   /** What was found, for a person. */
   public final String detail;

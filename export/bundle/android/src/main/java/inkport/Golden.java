@@ -8,9 +8,9 @@ import java.util.List;
 
 /** A bundle's folder golden/: lines with the values of every stage. */
 public final class Golden {
-  /** Where the files are: a folder, or an application's assets. */
+  /** Where files are: a folder, or an application's assets. */
   public interface Files {
-    /** The file of a path in golden/. */
+    /** The file of a path in golden/, or in the bundle's folder. */
     byte[] bytes(String path) throws IOException;
   }
 

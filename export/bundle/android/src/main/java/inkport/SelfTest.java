@@ -35,12 +35,16 @@ public final class SelfTest {
    * the stage named is the one at fault. What golden lines cannot show is made here: every level of gray, every label,
    * and lines that are as narrow as can be, or refused.
    *
+   * @param bundle gives model and specification, which have to be those that golden/ was made with
    * @param opener null if files are not opened here: then the first stage is tensor
    * @param jpegTolerance levels by which gray of a JPEG file may differ: 0 with libjpeg-turbo, 1 with other decoders
    * @return null if all stages are right
-   * @throws InkportException if golden/ cannot be read
+   * @throws InkportException if golden/, or one of these, cannot be read
    */
-  public static Fault run(Recogniser recogniser, Golden golden, Opener opener, int jpegTolerance) {
+  public static Fault run(
+      Recogniser recogniser, Golden golden, Golden.Files bundle, Opener opener, int jpegTolerance) {
+    Fault other = Digests.check(golden, bundle);
+    if (other != null) return other;
     SelfTest test = new SelfTest(recogniser, golden);
     List<String[]> lines = golden.lines();
     for (String[] line : lines) {

@@ -13,16 +13,16 @@ import java.nio.FloatBuffer
 /**
  * Reads lines of text with ONNX Runtime.
  *
- * @param assets of the application, with specification.txt and model/ of the bundle
+ * @param bundle assets of the application, with specification.txt and model/ of the bundle
  * @param threads of the computation, at least 1
  * @throws InkportException if the specification is not one that these classes read
  */
-class AndroidReader(assets: AssetManager, threads: Int = 1) : AutoCloseable {
-    private val spec = Spec(String(assets.bytes("specification.txt"), Charsets.UTF_8))
+class AndroidReader(private val bundle: AssetManager, threads: Int = 1) : AutoCloseable {
+    private val spec = Spec(String(bundle.bytes("specification.txt"), Charsets.UTF_8))
     private val environment = OrtEnvironment.getEnvironment()
     private val session = OrtSession.SessionOptions().use { options ->
         options.setIntraOpNumThreads(threads)
-        environment.createSession(assets.bytes(spec.model), options)
+        environment.createSession(bundle.bytes(spec.model), options)
     }
     private val recogniser = Recogniser(spec) { values, height, width -> run(values, height, width) }
 
@@ -33,13 +33,16 @@ class AndroidReader(assets: AssetManager, threads: Int = 1) : AutoCloseable {
     fun read(line: Gray): Reading = recogniser.read(line)
 
     /**
-     * The first stage that is wrong on this device, or null.
+     * The first stage that is wrong on this device, or null. It is `bundle` if golden/ was made with another model or
+     * specification.
      *
      * @param assets with golden/ of the bundle
      * @param jpegTolerance levels by which gray of a JPEG file may differ; Android decodes with libjpeg-turbo
      */
-    fun selfTest(assets: AssetManager, jpegTolerance: Int = 0): Fault? =
-        SelfTest.run(recogniser, Golden { path -> assets.bytes("golden/$path") }, ::gray, jpegTolerance)
+    fun selfTest(assets: AssetManager, jpegTolerance: Int = 0): Fault? {
+        val golden = Golden { path -> assets.bytes("golden/$path") }
+        return SelfTest.run(recogniser, golden, { path -> bundle.bytes(path) }, ::gray, jpegTolerance)
+    }
 
     override fun close() = session.close()
 
