@@ -1,0 +1,1 @@
+"""Pages: from an image of a whole page to its lines, in order, and the formats that hold them."""

@@ -1,0 +1,219 @@
+"""One training example of the finder: a piece of a page, moved and lit otherwise, and the maps that it should give."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFilter
+
+from inkport.model.finder import STRIDE
+from inkport.train.finder.page_set import Points, TrueLine
+
+
+LONG_SIDE = 1600
+"""Pixels of a page's longer side when it is searched."""
+SIDE = 512
+"""Pixels of an example, in both directions."""
+FINE = 3
+"""Points per cell, in both directions, that the maps are drawn with before they are averaged."""
+TOP, BOTTOM = 0.42, 0.06
+"""The core strip reaches from so far above the baseline to so far below, in heights above the baseline."""
+EDGE = 0.5
+"""Length of a line's end in the maps, in heights above the baseline; at most a quarter of the line."""
+LEAST_CORE = 1.6
+"""Least height of the core strip in cells, so that the smallest writing has one."""
+UPRIGHT = math.radians(35)
+"""A line that runs at a steeper angle is to be found after the page has been turned: the core says nothing of it."""
+
+Maps = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A training example."""
+
+    image: npt.NDArray[np.uint8]
+    """(SIDE, SIDE)."""
+    maps: Maps
+    """Core, start, end: 0 .. 1; above, below: log2 of cells where there is a core. (5, SIDE / 4, SIDE / 4)."""
+    known: npt.NDArray[np.bool_]
+    """Where the core, start and end are known, (SIDE / 4, SIDE / 4)."""
+    turns: npt.NDArray[np.int64]
+    """Class of the turn, -1 where it is not known, (SIDE / 16, SIDE / 16)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """Where the pixels of an example come from: a projective map of example to page."""
+
+    matrix: npt.NDArray[np.float64]
+    """(3, 3), of column vectors (x, y, 1)."""
+
+    @cached_property
+    def inverse(self) -> npt.NDArray[np.float64]:
+        """The map of page to example, (3, 3)."""
+        return np.linalg.inv(self.matrix)
+
+    def back(self, points: Points) -> Points:
+        """Return where points of the page lie in the example."""
+        moved = np.column_stack([points, np.ones(len(points))]) @ self.inverse.T
+        return np.asarray(moved[:, :2] / moved[:, 2:])
+
+
+def draw_move(rng: np.random.Generator, width: int, height: int) -> Move:
+    """Draw how a piece of a page becomes an example: scale, rotation, turn, perspective and place."""
+    scale = max(width, height) / LONG_SIDE / float(np.exp(rng.normal(0, 0.22)).clip(0.6, 1.7))
+    angle = math.radians(float(rng.normal(0, 2.0) if rng.random() < 0.7 else rng.uniform(-16, 16)))
+    angle += rng.choice([0, 1, 2, 3], p=[0.7, 0.1, 0.1, 0.1]) * math.pi / 2
+    shear, stretch = rng.normal(0, 0.03), float(np.exp(rng.normal(0, 0.08)))
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    linear = scale * turn @ np.array([[1, shear], [0, 1]]) @ np.diag([stretch, 1 / stretch])
+    half = SIDE * scale / 2
+    centre = np.array([
+        rng.uniform(min(half, width / 2) * 0.8, max(width - half * 0.8, width / 2)),
+        rng.uniform(min(half, height / 2) * 0.8, max(height - half * 0.8, height / 2)),
+    ])
+    matrix = np.eye(3)
+    matrix[:2, :2] = linear
+    matrix[:2, 2] = centre - linear @ np.array([SIDE / 2, SIDE / 2])
+    if rng.random() < 0.3:
+        tilt = np.eye(3)
+        tilt[2, :2] = rng.normal(0, 0.12, 2) / SIDE
+        middle = np.eye(3)
+        middle[:2, 2] = SIDE / 2
+        matrix = matrix @ middle @ tilt @ np.linalg.inv(middle)
+    return Move(matrix=matrix / matrix[2, 2])
+
+
+def make_example(
+    page: npt.NDArray[np.uint8], lines: tuple[TrueLine, ...], behind: npt.NDArray[np.uint8], rng: np.random.Generator
+) -> Example:
+    """Return an example.
+
+    Args:
+        page: uint8 (h, w).
+        lines: What is written on it.
+        behind: Another page, uint8, whose ink may shine through.
+        rng: Draws everything.
+    """
+    move = draw_move(rng, page.shape[1], page.shape[0])
+    image = take(page, move, fill=int(paper(page) if rng.random() < 0.6 else rng.integers(0, 256)))
+    gray = image.astype(np.float32) / 255
+    if rng.random() < 0.25:
+        other = take(behind[:, ::-1], draw_move(rng, behind.shape[1], behind.shape[0]), fill=paper(behind))
+        ink = np.clip(paper(behind) - other.astype(np.float32), 0, None) / 255
+        gray -= ink * rng.uniform(0.05, 0.35)
+    maps, known, turns = draw_maps(lines, move)
+    return Example(image=relight(gray, rng), maps=maps, known=known, turns=turns)
+
+
+def paper(page: npt.NDArray[np.uint8]) -> int:
+    """Return the gray of a page's paper: the median of every 64th pixel."""
+    return int(np.median(page[::8, ::8]))
+
+
+def take(page: npt.NDArray[np.uint8], move: Move, *, fill: int) -> npt.NDArray[np.uint8]:
+    """Return the pixels of an example, uint8 (SIDE, SIDE)."""
+    # Pillow's coordinates are of pixels' corners, as ours; a page made smaller is reduced first, so that ink is not lost.
+    scale = math.sqrt(abs(np.linalg.det(move.matrix[:2, :2])))
+    image = Image.fromarray(page)
+    matrix = move.matrix
+    if scale > 1.3:
+        size = (max(1, round(page.shape[1] / scale)), max(1, round(page.shape[0] / scale)))
+        image = image.resize(size, Image.Resampling.BOX)
+        matrix = np.diag([size[0] / page.shape[1], size[1] / page.shape[0], 1.0]) @ matrix
+    data = tuple((matrix / matrix[2, 2]).ravel()[:8])
+    return np.asarray(
+        image.transform((SIDE, SIDE), Image.Transform.PERSPECTIVE, data, Image.Resampling.BILINEAR, fillcolor=fill)
+    )
+
+
+def relight(gray: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Return an example in another light: shadow, contrast, gamma, blur, noise."""
+    if rng.random() < 0.4:
+        x, y = np.meshgrid(np.linspace(-1, 1, SIDE, dtype=np.float32), np.linspace(-1, 1, SIDE, dtype=np.float32))
+        angle = rng.uniform(0, 2 * math.pi)
+        edge = np.cos(angle) * x + np.sin(angle) * y - rng.uniform(-0.8, 0.8)
+        gray = gray * (1 - rng.uniform(0.1, 0.5) / (1 + np.exp(-edge * rng.uniform(1, 12))).astype(np.float32))
+    if rng.random() < 0.6:
+        gray = np.clip(gray, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.3)))
+        gray = (gray - 0.5) * np.float32(rng.uniform(0.45, 1.15)) + np.float32(0.5 + rng.uniform(-0.15, 0.1))
+    if rng.random() < 0.3:
+        blurred = Image.fromarray((np.clip(gray, 0, 1) * 255).astype(np.uint8))
+        gray = np.asarray(blurred.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.4))), np.float32) / 255
+    if rng.random() < 0.4:
+        gray = gray + rng.normal(0, rng.uniform(0.01, 0.06), gray.shape).astype(np.float32)
+    return (np.clip(gray, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def draw_maps(
+    lines: tuple[TrueLine, ...], move: Move, side: int = SIDE
+) -> tuple[Maps, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Return the maps of an example, where they are known, and the turns."""
+    cells = side // STRIDE
+    size = (cells * FINE, cells * FINE)
+    strips = [Image.new("L", size) for _ in range(3)]
+    heights = [Image.new("F", (cells, cells)) for _ in range(2)]
+    unknown = Image.new("L", (cells, cells))
+    turned = Image.new("L", (cells, cells))
+    draw_turned = ImageDraw.Draw(turned)
+    drawn, cell_heights = [ImageDraw.Draw(s) for s in strips], [ImageDraw.Draw(h) for h in heights]
+    for line in lines:
+        points, normals = line.along
+        at = move.back(points) / STRIDE
+        # Heights are carried along the normal, so that scale and perspective hold for them too.
+        over = move.back(points + normals * line.above) / STRIDE - at
+        under = move.back(points - normals * line.below) / STRIDE - at
+        inside = ((at > -4) & (at < cells + 4)).all(axis=1)
+        if not inside.any():
+            continue
+        run = at[-1] - at[0]
+        angle = math.atan2(run[1], run[0])
+        up, down = np.hypot(*over.T), np.hypot(*under.T)
+        core = _ribbon(at, over, np.maximum(TOP, LEAST_CORE / np.maximum(up, 0.1) - BOTTOM), -BOTTOM)
+        quarter = round(angle / (math.pi / 2)) % 4
+        off = abs(math.remainder(angle, math.pi / 2))
+        draw_turned.polygon(_points(core), fill=1 + quarter if off < math.radians(25) else 9)
+        if abs(angle) > UPRIGHT:
+            ImageDraw.Draw(unknown).polygon(_points(_ribbon(at, over, 1.0, -0.3)), fill=1)
+            continue
+        drawn[0].polygon(_points(core * FINE), fill=255)
+        middle = len(up) // 2
+        for draw, value in zip(cell_heights, (up[middle], down[middle]), strict=True):
+            draw.polygon(_points(_ribbon(at, over, TOP + 0.3, -BOTTOM - 0.2)), fill=math.log2(max(value, 0.25)))
+        long = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(at, axis=0).T))])
+        reach = min(EDGE * float(up[middle]), long[-1] / 4)
+        for draw, here in ((drawn[1], long <= reach), (drawn[2], long >= long[-1] - reach)):
+            cut = _cut(at, over, long, reach, first=draw is drawn[1])
+            if here.any():
+                draw.polygon(_points(_ribbon(*cut, TOP, -BOTTOM) * FINE), fill=255)
+    maps = [np.asarray(s.resize((cells, cells), Image.Resampling.BOX), np.float32) / 255 for s in strips]
+    maps += [np.asarray(h, np.float32) for h in heights]
+    coarse = np.asarray(turned).reshape(cells // 4, 4, cells // 4, 4).transpose(0, 2, 1, 3).reshape(cells // 4, cells // 4, 16)
+    turns = np.where((coarse > 0).mean(axis=2) > 0.25, coarse.max(axis=2), np.where(coarse.any(axis=2), 9, 0)).astype(np.int64)
+    turns[turns > 4] = -1
+    return np.stack(maps), np.asarray(unknown) == 0, turns
+
+
+def _cut(at: Points, over: Points, long: npt.NDArray[np.float64], reach: float, *, first: bool) -> tuple[Points, Points]:
+    """Return the first or the last ``reach`` cells of a line."""
+    low, high = (0.0, reach) if first else (long[-1] - reach, long[-1])
+    places = np.array([low, (low + high) / 2, high])
+    points = np.stack([np.interp(places, long, at[:, i]) for i in (0, 1)], axis=1)
+    upward = np.stack([np.interp(places, long, over[:, i]) for i in (0, 1)], axis=1)
+    return points, upward
+
+
+def _ribbon(at: Points, over: Points, top: npt.NDArray[np.float64] | float, bottom: float) -> Points:
+    """Return the outline of a strip along a baseline, in shares of its height."""
+    upper = at + over * (np.asarray(top)[:, None] if isinstance(top, np.ndarray) else top)
+    return np.concatenate([upper, (at + over * bottom)[::-1]])
+
+
+def _points(outline: Points) -> list[tuple[float, float]]:
+    # Pillow names pixels by their middle, we by their corner.
+    return [(x, y) for x, y in (outline - 0.5).tolist()]
