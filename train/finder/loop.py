@@ -1,97 +1,135 @@
-"""Training the finder."""
+"""Training a finder: page sets and a recipe in, checkpoints, log and weights out."""
 
 from __future__ import annotations
 
 import json
-import math
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from inkport.model.finder import Finder
+from inkport.train.checkpoint import load_checkpoint, save_checkpoint
 from inkport.train.finder.objective import finder_loss
 from inkport.train.finder.page_set import TruePage
+from inkport.train.finder.recipe import FinderRecipe
 from inkport.train.finder.scene import Example, make_example
+from inkport.train.optim import MovingAverage, Optimiser, TrainedObjectives, learning_rate
 
 
-@dataclass(frozen=True, kw_only=True)
-class FinderRecipe:
-    """How a finder is trained."""
+class FinderTrainer:
+    """One run. What it draws depends on the seed and the step alone, so that a resumed run is an uninterrupted one.
 
-    steps: int = 20_000
-    batch: int = 6
-    lr: float = 3e-3
-    weight_decay: float = 0.01
-    warmup: int = 300
-    average: float = 0.999
-    seed: int = 1
-    often: tuple[tuple[str, float], ...] = (("lectaurep", 2.0), ("timeus", 0.7))
-    """How often a data set's pages are drawn, times its pages; once if it is not named."""
+    Args:
+        recipe: Settings.
+        pages: To train on.
+        out: Folder for ``checkpoint.safetensors`` and ``log.jsonl``.
+        report: Is given each entry of the log.
+    """
 
+    def __init__(
+        self, recipe: FinderRecipe, pages: Sequence[TruePage], out: Path, *, report: Callable[[dict[str, Any]], None]
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.pages, self.out, self.report = recipe, pages, out, report
+        self.grays = [page.gray() for page in pages]
+        shares = np.array([recipe.shares.get(page.dataset, 1.0) for page in pages])
+        self.shares = shares / shares.sum()
+        self.network = Finder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = MovingAverage(self.network, recipe.optim.ema)
+        self.optimiser = Optimiser(self.network, recipe.optim)
+        self.nothing = TrainedObjectives({}, recipe.optim)
+        self.step = 0
+        if self._checkpoint.exists():
+            self.step, _ = load_checkpoint(
+                self._checkpoint,
+                recipe_digest=recipe.digest,
+                network=self.network,
+                average=self.average,
+                optimiser=self.optimiser,
+                trained_objectives=self.nothing,
+            )
 
-def train_finder(pages: Sequence[TruePage], recipe: FinderRecipe, out: Path) -> None:
-    """Train a finder; one that was stopped goes on from its last checkpoint."""
-    from safetensors.torch import load_file, save_file
+    def run(self, validate: Callable[[nn.Module], dict[str, Any]]) -> dict[str, Tensor]:
+        """Train to the last step.
 
-    torch.manual_seed(recipe.seed)
-    network = Finder().to(memory_format=torch.channels_last)
-    averaged = {name: value.detach().clone().float() for name, value in network.state_dict().items()}
-    first, place = 0, out / "checkpoint.safetensors"
-    if place.is_file():
-        state = load_file(place)
-        network.load_state_dict({k[8:]: v for k, v in state.items() if k.startswith("network.")})
-        averaged = {k[9:]: v for k, v in state.items() if k.startswith("averaged.")}
-        first = int(state["step"])
-    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
-    grays = [page.gray() for page in pages]
-    often = dict(recipe.often)
-    share = np.array([often.get(page.dataset, 1.0) for page in pages])
-    share /= share.sum()
-    network.train()
-    began, losses = time.monotonic(), []
-    for step in range(first, recipe.steps):
-        rng = np.random.default_rng((recipe.seed, step))
-        warm = min(1.0, (step - first + 1) / recipe.warmup)
-        rate = recipe.lr * warm * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        picked = rng.choice(len(pages), recipe.batch, p=share)
-        batch = [make_example(grays[k], pages[k].lines, grays[rng.integers(len(pages))], rng) for k in picked]
-        with torch.autocast("cpu", torch.bfloat16):
-            maps, turns = network(torch.from_numpy(_images(batch)).to(memory_format=torch.channels_last))
-        loss = finder_loss(maps.float(), turns.float(), *_truth(batch))
-        optimiser.zero_grad(set_to_none=True)
+        Args:
+            validate: Is given the averaged network every ``validate_every`` steps, and returns an entry of the log.
+
+        Returns:
+            The averaged weights.
+        """
+        recipe, losses = self.recipe, []
+        while self.step < recipe.optim.steps:
+            losses.append(self._update())
+            self.step += 1
+            last = self.step == recipe.optim.steps
+            if self.step % 50 == 0 or last:
+                self._log({"step": self.step, "loss": round(float(torch.stack(losses).mean()), 5)})
+                losses = []
+            if self.step % recipe.validate_every == 0 or last:
+                network = Finder()
+                network.load_state_dict(self.average.tensors())
+                self._log({"step": self.step, **validate(network.eval())})
+            if self.step % recipe.checkpoint_every == 0 or last:
+                self._save()
+        return self.average.tensors()
+
+    def _update(self) -> Tensor:
+        recipe = self.recipe
+        examples = self._examples()
+        self.network.train()
+        images = torch.from_numpy(np.stack([example.image for example in examples]))[:, None].float() / 255
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.optim.bf16):
+            maps, turns = self.network(images.contiguous(memory_format=torch.channels_last))
+        loss = finder_loss(maps.float(), turns.float(), *_truth(examples))
+        self.optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
-        keep = min(recipe.average, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for name, value in network.state_dict().items():
-                averaged[name].lerp_(value.float(), 1 - keep) if value.is_floating_point() else averaged[name].copy_(value)
-        losses.append(float(loss.detach()))
-        if (step + 1) % 250 == 0 or step + 1 == recipe.steps:
-            with (out / "log.jsonl").open("a") as log:
-                row = {"step": step + 1, "loss": float(np.mean(losses)), "lr": rate, "seconds": time.monotonic() - began}
-                log.write(json.dumps(row) + "\n")
-            losses = []
-            state = {f"network.{k}": v.contiguous() for k, v in network.state_dict().items()} | {f"averaged.{k}": v.contiguous() for k, v in averaged.items()}
-            save_file(state | {"step": torch.tensor(step + 1)}, out / "checkpoint.tmp")
-            (out / "checkpoint.tmp").replace(place)
+        nn.utils.clip_grad_norm_(self.network.parameters(), recipe.optim.clip)
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.step, recipe.optim)
+        self.optimiser.step()
+        self.average.update(self.network, self.step)
+        return loss.detach()
+
+    def _examples(self) -> list[Example]:
+        rng = np.random.default_rng((self.recipe.seed, self.step))
+        picked = rng.choice(len(self.pages), self.recipe.optim.batch, p=self.shares)
+        behind = rng.integers(len(self.pages), size=len(picked))
+        return [
+            make_example(self.grays[front], self.pages[front].lines, self.grays[back], rng)
+            for front, back in zip(picked, behind, strict=True)
+        ]
+
+    def _save(self) -> None:
+        save_checkpoint(
+            self._checkpoint,
+            recipe_digest=self.recipe.digest,
+            step=self.step,
+            best=float("inf"),
+            network=self.network,
+            average=self.average,
+            optimiser=self.optimiser,
+            trained_objectives=self.nothing,
+        )
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.out / "checkpoint.safetensors"
+
+    def _log(self, entry: dict[str, Any]) -> None:
+        self.out.mkdir(parents=True, exist_ok=True)
+        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+        self.report(entry)
 
 
-def _images(batch: Sequence[Example]) -> npt.NDArray[np.float32]:
-    return np.stack([example.image for example in batch])[:, None].astype(np.float32) / 255
-
-
-def _truth(batch: Sequence[Example]) -> tuple[Tensor, Tensor, Tensor]:
+def _truth(examples: Sequence[Example]) -> tuple[Tensor, Tensor, Tensor]:
     return (
-        torch.from_numpy(np.stack([example.maps for example in batch])),
-        torch.from_numpy(np.stack([example.known for example in batch])),
-        torch.from_numpy(np.stack([example.turns for example in batch])),
+        torch.from_numpy(np.stack([example.maps for example in examples])),
+        torch.from_numpy(np.stack([example.known for example in examples])),
+        torch.from_numpy(np.stack([example.turns for example in examples])),
     )

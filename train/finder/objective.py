@@ -36,7 +36,9 @@ def finder_loss(maps: Tensor, turns: Tensor, true: Tensor, known: Tensor, true_t
     overlap = (2 * (found * core).sum() + 1) / (found.sum() + (core * here).sum() + 1)
     ends = true[:, 1:3]
     weight = (1 + RARE * ends) * here.unsqueeze(1)
-    at_ends = F.binary_cross_entropy_with_logits(maps[:, 1:3], ends, weight, reduction="sum") / weight.sum().clamp(min=1)
+    at_ends = F.binary_cross_entropy_with_logits(maps[:, 1:3], ends, weight, reduction="sum") / weight.sum().clamp(
+        min=1
+    )
     on = ((core > 0.5) & known).unsqueeze(1).float()
     heights = (F.l1_loss(maps[:, 3:], true[:, 3:], reduction="none") * on).sum() / (2 * on.sum()).clamp(min=1)
     turn = F.cross_entropy(turns, true_turns, ignore_index=-1)

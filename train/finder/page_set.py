@@ -81,7 +81,9 @@ def read_page_set(path: Path) -> Iterator[TruePage]:
 def measure(baseline: Points, polygon: Points) -> TrueLine:
     """Return a line whose heights are those of its polygon, along the baseline."""
     points, normals = sample(baseline, STEP)
-    up, down = zip(*(_reach(point, normal, polygon) for point, normal in zip(points, normals, strict=True)), strict=True)
+    up, down = zip(
+        *(_reach(point, normal, polygon) for point, normal in zip(points, normals, strict=True)), strict=True
+    )
     above, below = float(np.percentile(up, INNER)), float(np.percentile(down, INNER))
     return TrueLine(baseline=baseline, above=max(above, 2.0), below=max(below, 1.0))
 

@@ -73,10 +73,12 @@ def draw_move(rng: np.random.Generator, width: int, height: int) -> Move:
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     linear = scale * turn @ np.array([[1, shear], [0, 1]]) @ np.diag([stretch, 1 / stretch])
     half = SIDE * scale / 2
-    centre = np.array([
-        rng.uniform(min(half, width / 2) * 0.8, max(width - half * 0.8, width / 2)),
-        rng.uniform(min(half, height / 2) * 0.8, max(height - half * 0.8, height / 2)),
-    ])
+    centre = np.array(
+        [
+            rng.uniform(min(half, width / 2) * 0.8, max(width - half * 0.8, width / 2)),
+            rng.uniform(min(half, height / 2) * 0.8, max(height - half * 0.8, height / 2)),
+        ]
+    )
     matrix = np.eye(3)
     matrix[:2, :2] = linear
     matrix[:2, 2] = centre - linear @ np.array([SIDE / 2, SIDE / 2])
@@ -193,13 +195,22 @@ def draw_maps(
                 draw.polygon(_points(_ribbon(*cut, TOP, -BOTTOM) * FINE), fill=255)
     maps = [np.asarray(s.resize((cells, cells), Image.Resampling.BOX), np.float32) / 255 for s in strips]
     maps += [np.asarray(h, np.float32) for h in heights]
-    coarse = np.asarray(turned).reshape(cells // 4, 4, cells // 4, 4).transpose(0, 2, 1, 3).reshape(cells // 4, cells // 4, 16)
-    turns = np.where((coarse > 0).mean(axis=2) > 0.25, coarse.max(axis=2), np.where(coarse.any(axis=2), 9, 0)).astype(np.int64)
+    coarse = (
+        np.asarray(turned)
+        .reshape(cells // 4, 4, cells // 4, 4)
+        .transpose(0, 2, 1, 3)
+        .reshape(cells // 4, cells // 4, 16)
+    )
+    turns = np.where((coarse > 0).mean(axis=2) > 0.25, coarse.max(axis=2), np.where(coarse.any(axis=2), 9, 0)).astype(
+        np.int64
+    )
     turns[turns > 4] = -1
     return np.stack(maps), np.asarray(unknown) == 0, turns
 
 
-def _cut(at: Points, over: Points, long: npt.NDArray[np.float64], reach: float, *, first: bool) -> tuple[Points, Points]:
+def _cut(
+    at: Points, over: Points, long: npt.NDArray[np.float64], reach: float, *, first: bool
+) -> tuple[Points, Points]:
     """Return the first or the last ``reach`` cells of a line."""
     low, high = (0.0, reach) if first else (long[-1] - reach, long[-1])
     places = np.array([low, (low + high) / 2, high])
