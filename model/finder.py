@@ -1,8 +1,7 @@
 """The line finder: a small U-Net of plain convolutions that maps a page to the lines on it.
 
-A page in, maps at a quarter of its size out. Nothing in it is special, so that the strictest converter takes it and int8
-costs it little: 3x3 convolutions (Ronneberger et al. 2015, arXiv 1505.04597, with sums in place of concatenations),
-batch normalisation that folds into them, ReLU, and transposed convolutions that double.
+A page in, maps at a quarter of its size out. Nothing in it is special, so that the strictest converter takes it and
+int8 costs it little: 3x3 convolutions (Ronneberger et al. 2015, arXiv 1505.04597, with sums for concatenations), batch normalisation that folds into them, ReLU, and transposed convolutions that double.
 """
 
 from __future__ import annotations
@@ -96,4 +95,5 @@ class _Residual(nn.Module):
         self.inner = _norm(channels, channels, dilation=dilation)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.inner(x)
+        moved: Tensor = self.inner(x)
+        return x + moved

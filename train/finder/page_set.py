@@ -19,7 +19,7 @@ Points = npt.NDArray[np.float64]
 STEP = 12.0
 """Pixels between the points of a baseline that its height is measured at."""
 INNER = 60
-"""Percentile of the heights along a line that counts as its height: a few ascenders and flourishes do not stretch it."""
+"""Percentile of the heights along a line that counts as its height: a few flourishes do not stretch it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,14 @@ LEAST_CORE = 1.6
 """Least height of the core strip in cells, so that the smallest writing has one."""
 UPRIGHT = math.radians(35)
 """A line that runs at a steeper angle is to be found after the page has been turned: the core says nothing of it."""
+TURNED = math.radians(25)
+"""A line within so much of a quarter turn has been turned by it; of others nobody says."""
+BETWEEN = 9
+"""Drawn where a line has been turned by no quarter."""
+TURN_CELLS = 4
+"""Cells of the maps per cell of the turns, in both directions."""
+LEAST_SHARE = 0.25
+"""Share of such a cell that a line covers, at least, to count."""
 
 Maps = npt.NDArray[np.float32]
 
@@ -56,12 +64,12 @@ class Move:
     @cached_property
     def inverse(self) -> npt.NDArray[np.float64]:
         """The map of page to example, (3, 3)."""
-        return np.linalg.inv(self.matrix)
+        return np.asarray(np.linalg.inv(self.matrix), np.float64)
 
     def back(self, points: Points) -> Points:
         """Return where points of the page lie in the example."""
         moved = np.column_stack([points, np.ones(len(points))]) @ self.inverse.T
-        return np.asarray(moved[:, :2] / moved[:, 2:])
+        return np.asarray(moved[:, :2] / moved[:, 2:], np.float64)
 
 
 def draw_move(rng: np.random.Generator, width: int, height: int) -> Move:
@@ -120,7 +128,7 @@ def paper(page: npt.NDArray[np.uint8]) -> int:
 
 def take(page: npt.NDArray[np.uint8], move: Move, *, fill: int) -> npt.NDArray[np.uint8]:
     """Return the pixels of an example, uint8 (SIDE, SIDE)."""
-    # Pillow's coordinates are of pixels' corners, as ours; a page made smaller is reduced first, so that ink is not lost.
+    # Pillow's coordinates are of corners, as ours; a page made smaller is reduced first, so that no ink is lost.
     scale = math.sqrt(abs(np.linalg.det(move.matrix[:2, :2])))
     image = Image.fromarray(page)
     matrix = move.matrix
@@ -179,7 +187,7 @@ def draw_maps(
         core = _ribbon(at, over, np.maximum(TOP, LEAST_CORE / np.maximum(up, 0.1) - BOTTOM), -BOTTOM)
         quarter = round(angle / (math.pi / 2)) % 4
         off = abs(math.remainder(angle, math.pi / 2))
-        draw_turned.polygon(_points(core), fill=1 + quarter if off < math.radians(25) else 9)
+        draw_turned.polygon(_points(core), fill=1 + quarter if off < TURNED else BETWEEN)
         if abs(angle) > UPRIGHT:
             ImageDraw.Draw(unknown).polygon(_points(_ribbon(at, over, 1.0, -0.3)), fill=1)
             continue
@@ -195,17 +203,15 @@ def draw_maps(
                 draw.polygon(_points(_ribbon(*cut, TOP, -BOTTOM) * FINE), fill=255)
     maps = [np.asarray(s.resize((cells, cells), Image.Resampling.BOX), np.float32) / 255 for s in strips]
     maps += [np.asarray(h, np.float32) for h in heights]
-    coarse = (
-        np.asarray(turned)
-        .reshape(cells // 4, 4, cells // 4, 4)
-        .transpose(0, 2, 1, 3)
-        .reshape(cells // 4, cells // 4, 16)
-    )
-    turns = np.where((coarse > 0).mean(axis=2) > 0.25, coarse.max(axis=2), np.where(coarse.any(axis=2), 9, 0)).astype(
-        np.int64
-    )
-    turns[turns > 4] = -1
-    return np.stack(maps), np.asarray(unknown) == 0, turns
+    return np.stack(maps), np.asarray(unknown) == 0, _turns(np.asarray(turned))
+
+
+def _turns(cells: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Return the class of each block of four by four cells, -1 where a line runs through no more than a part of it."""
+    size = cells.shape[0] // TURN_CELLS
+    blocks = cells.reshape(size, TURN_CELLS, size, TURN_CELLS).transpose(0, 2, 1, 3).reshape(size, size, -1)
+    share, found = (blocks > 0).mean(axis=2), blocks.max(axis=2).astype(np.int64)
+    return np.where((found == BETWEEN) | ((share > 0) & (share <= LEAST_SHARE)), -1, found)
 
 
 def _cut(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,8 @@ BRIDGE = 1.6
 """Longest gap inside a line, the same."""
 STEP = 0.35
 """Largest step of the baseline across a gap, the same."""
+STEEPEST = 0.5
+"""Largest slope of a baseline."""
 SCORE = 0.7
 """Least mean probability of a line's core."""
 
@@ -88,14 +91,11 @@ def _pieces(
     rows, columns = np.nonzero(labels)
     order = np.argsort(labels[rows, columns], kind="stable")
     rows, columns = rows[order], columns[order]
-    for y, x in zip(
-        np.split(rows, np.flatnonzero(np.diff(labels[rows, columns])) + 1),
-        np.split(columns, np.flatnonzero(np.diff(labels[rows, columns])) + 1),
-        strict=True,
-    ):
+    bounds = np.flatnonzero(np.diff(labels[rows, columns])) + 1
+    for y, x in zip(np.split(rows, bounds), np.split(columns, bounds), strict=True):
         if not count or len(y) < 2:
             continue
-        above = 2.0 ** float(np.median(maps[3, y, x]))
+        above = _octaves(maps[3, y, x])
         extent = _extent(y, x)
         if level + 1 < len(LEVELS) and float(np.mean(extent > THICK * max(STRIP * above, 2.0))) > 0.08:
             inner = np.zeros(core.shape, bool)
@@ -130,20 +130,25 @@ def _split(
     np.maximum.at(start, x - left, maps[1, y, x])
     np.maximum.at(end, x - left, maps[2, y, x])
     start, end = start[there], end[there]
-    above, below = (2.0 ** float(np.median(maps[i, y, x])) for i in (3, 4))
+    above = _octaves(maps[3, y, x])
     cuts = [0, *_cuts(start, end, max(2, round(above))), len(columns)]
     near = max(1, round(above * 0.6))
-    for low, high in zip(cuts[:-1], cuts[1:], strict=True):
+    for low, high in pairwise(cuts):
         own = (x - left >= columns[low]) & (x - left <= columns[high - 1])
         yield _Part(
             x=left + columns[low:high] + 0.5,
             y=middle[low:high],
-            above=2.0 ** float(np.median(maps[3, y[own], x[own]])),
-            below=2.0 ** float(np.median(maps[4, y[own], x[own]])),
+            above=_octaves(maps[3, y[own], x[own]]),
+            below=_octaves(maps[4, y[own], x[own]]),
             score=float(chance[own].mean()),
             begins=bool(start[low : low + near].max() > 0),
             ends=bool(end[max(low, high - near) : high].max() > 0),
         )
+
+
+def _octaves(values: npt.NDArray[np.float32]) -> float:
+    """Return the length in cells that most of a map of octaves agree on."""
+    return 2.0 ** float(np.median(values))
 
 
 def _cuts(start: Floats, end: Floats, reach: int) -> list[int]:
@@ -200,8 +205,8 @@ def _ahead(part: _Part, x: float) -> float:
     near = part.x > part.x[-1] - 4 * part.above
     if near.sum() < 3:
         return float(part.y[-1])
-    slope, offset = np.polyfit(part.x[near], part.y[near], 1)
-    return float(np.clip(slope, -0.4, 0.4) * x + part.y[near].mean() - np.clip(slope, -0.4, 0.4) * part.x[near].mean())
+    slope = float(np.polyfit(part.x[near], part.y[near], 1)[0].clip(-STEEPEST, STEEPEST))
+    return float(part.y[near].mean() + slope * (x - part.x[near].mean()))
 
 
 def _merge(a: _Part, b: _Part) -> _Part:
@@ -245,5 +250,5 @@ def _smooth(x: Floats, y: Floats, places: Floats, width: float) -> Floats:
             continue
         spread = float(((xs - xs.mean()) ** 2).mean())
         slope = float(((xs - xs.mean()) * (ys - ys.mean())).mean()) / spread if spread > 0 else 0.0
-        found[i] = ys.mean() - float(np.clip(slope, -0.5, 0.5)) * xs.mean()
+        found[i] = ys.mean() - float(np.clip(slope, -STEEPEST, STEEPEST)) * xs.mean()
     return found
