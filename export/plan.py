@@ -54,6 +54,9 @@ class Exporter:
 
 FP32, FP16, INT8 = Precision.FP32, Precision.FP16, Precision.INT8
 
+WEIGHTS = ("safetensors", FP32)
+"""What training makes, and no exporter."""
+
 STAGES = (
     Exporter(("safetensors", FP32), ("onnx", FP32), "from_torch.onnx_fp32:onnx_from_safetensors"),
     Exporter(
@@ -65,6 +68,8 @@ STAGES = (
         learned=True,
     ),
     Exporter(("onnx", FP32), ("onnx", FP16), "from_onnx.fp16:fp16_onnx_from_onnx"),
+    Exporter(("onnx", FP32), ("onnx-app", FP32), "from_onnx.onnx_app:onnx_app_from_onnx"),
+    Exporter(("onnx", INT8), ("onnx-app", INT8), "from_onnx.onnx_app:onnx_app_from_onnx"),
     Exporter(("onnx", FP32), ("openvino", FP32), "from_onnx.openvino_ir:openvino_from_onnx"),
     Exporter(("openvino", FP32), ("openvino", Precision.BF16), "from_onnx.openvino_ir:bf16_openvino_from_openvino"),
     Exporter(("openvino", FP32), ("openvino", FP16), "from_onnx.openvino_ir:fp16_openvino_from_openvino"),
@@ -222,6 +227,15 @@ def lacks_calibration(
     except ExportRequestError:
         return False
     return any(_needs_lines(stage, source) for stage in missing)
+
+
+def needs_weights(source: Artifact, target: tuple[str, Precision]) -> bool:
+    """Whether only the weights lead to a format and precision, and ``source`` was made of them, or of others."""
+    try:
+        _path(source, target)
+    except ExportRequestError:
+        return source.format != WEIGHTS[0] and target in {WEIGHTS, *(stage.target for stage in STAGES)}
+    return False
 
 
 def takes_widths(source: Artifact, target: tuple[str, Precision]) -> bool:

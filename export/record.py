@@ -12,7 +12,7 @@ from typing import Any
 from inkport import __version__
 from inkport.core.artifact import Artifact, Calibration, Provenance, new_artifact
 from inkport.core.config import to_plain
-from inkport.core.onnx_metadata import MODEL_FILE, with_metadata
+from inkport.core.onnx_metadata import MODEL_FILE, ONNX_FORMATS, with_metadata
 from inkport.core.target import Precision
 from inkport.lines.roles import LINE_DIGESTS, flat_provenance, merge_records
 
@@ -81,7 +81,9 @@ def derived_artifact(
     provenance = with_line_digests(provenance, inherited=source.provenance.line_digests)
     with new_artifact(out, spec=source.spec, format=format, precision=precision, provenance=provenance) as folder:
         yield folder
-        if format == "onnx":
+        if format in ONNX_FORMATS:
             file = folder / MODEL_FILE
-            data = with_metadata(file.read_bytes(), source.spec, precision=precision, provenance=provenance)
+            data = with_metadata(
+                file.read_bytes(), source.spec, precision=precision, provenance=provenance, format=format
+            )
             file.write_bytes(data)

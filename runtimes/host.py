@@ -23,13 +23,16 @@ import numpy.typing as npt
 from inkport.core.artifact import load_artifact
 from inkport.core.child import KINDS, PROTOCOL
 from inkport.core.config import parse_config, to_plain
+from inkport.core.contract import kind_fault
 from inkport.core.errors import InkportError, RuntimeExecutionError, failure_of
 from inkport.core.limits import Limits
 from inkport.core.loading import load_adapter, probe_adapter
 from inkport.core.registry import GROUP
-from inkport.core.runtime import Placed, SessionOptions, kind_fault, run_lent
+from inkport.core.runtime import Placed, SessionOptions, run_lent
 from inkport.core.self_timed import Clocked
+from inkport.core.spec import Decoder
 from inkport.core.tensor_files import DTYPES, read_tensor, write_tensor
+from inkport.core.texts import plain_texts, texts_fault
 from inkport.runtimes.busy_threads import busy_threads, thread_times
 from inkport.runtimes.ort_runner import Fields, RefusalError, serve
 
@@ -72,11 +75,11 @@ class Host:
             start = time.perf_counter_ns()
             self._inner = self._adapter.open(artifact, device=device, options=options)
             open_ns = time.perf_counter_ns() - start
-        self._session = Clocked(self._inner)
+        self._session, self._reads = Clocked(self._inner), artifact.spec.decoder is Decoder.TEXT
         return {"threads": options.threads, "open_ns": open_ns, "places": isinstance(self._inner, Placed)}
 
     def run(self, request: Fields) -> Fields:
-        """Run the session on a tensor from a file, and write what it returns to another.
+        """Run the session on a tensor from a file, and write what it returns to another, or answer with its texts.
 
         Where the time counts, the images of the run before are run first: what a session does when its images get
         another shape is part of its time, and what the request has cleared from the processor's caches is not.
@@ -87,8 +90,11 @@ class Host:
                 run_lent(self._session, images if self._before is None else self._before, label=self._label)
             self._before = images
             found = run_lent(self._session, images, label=self._label)
-            if fault := _unwritable(found):
+            fault = texts_fault(found, len(images)) if self._reads else _unwritable(found)
+            if fault:
                 raise RuntimeExecutionError(f"{fault} (on images {images.shape})")
+        if self._reads:
+            return {"texts": plain_texts(found), "run_ns": self._session.last_run_ns}
         write_tensor(Path(request["output"]), found)
         return {"shape": found.shape, "run_ns": self._session.last_run_ns}
 

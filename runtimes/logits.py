@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.arrays import read_npz
+from inkport.core.contract import contract_fault
 from inkport.core.errors import ArtifactCorruptError
 from inkport.core.files import write_atomically
 from inkport.core.preprocess import PreprocessSpec
-from inkport.core.runtime import Session, contract_fault
+from inkport.core.runtime import Session
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import Precision
 

@@ -50,10 +50,11 @@ old = load_artifact(Path("model/shipped/convtext-tiny")).digest
 kept = [entry for entry in json.loads(path.read_text()) if entry["root"] != old]
 path.write_text(json.dumps(kept, indent=1) + "\n")
 PY
-rm -rf model/shipped/convtext-tiny src/inkport/bundle/convtext-tiny-int8 src/inkport/bundle/convtext-tiny-openvino-int8
+rm -rf model/shipped/convtext-tiny src/inkport/bundle/convtext-tiny-{int8,openvino-int8,fp32}
 cp -r "$out/artifacts/safetensors-fp32" model/shipped/convtext-tiny
 cp -r "$out/artifacts/onnx-int8" src/inkport/bundle/convtext-tiny-int8
 cp -r "$out/artifacts/openvino-int8" src/inkport/bundle/convtext-tiny-openvino-int8
+cp -r "$out/artifacts/onnx-fp32" src/inkport/bundle/convtext-tiny-fp32
 
 for model in convtext-tiny-int8 convtext-small-int8; do
     inkport lm tune "$model" --lm src/inkport/bundle/lm/fr-en.npz --lines "${val[@]}" --skip "$skip"
@@ -89,7 +90,7 @@ for folder in model/shipped src/inkport/bundle; do
     rm -rf "${demo:?}/$folder"
     cp -r "$folder" "$demo/$folder"
 done
-make -C "$demo" demo PYTHON="$("$python" -c 'import sys; print(sys._base_executable)')"
+make -C "$demo" demo-all PYTHON="$("$python" -c 'import sys; print(sys._base_executable)')"
 keep verify-samples "$demo/out/verify"
 
 "$python" scripts/quote_reports.py

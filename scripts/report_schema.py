@@ -18,7 +18,15 @@ from inkport.benchmarks.checks.invariance.relations import INVARIANCE
 from inkport.benchmarks.checks.kit.check import KIT_CHECK
 from inkport.benchmarks.checks.peers.reading import PeersReport
 from inkport.benchmarks.report.envelope import VERIFY
-from inkport.benchmarks.report.schema import FILE, READING_FILE, make_reading_schema, make_schema, write_schema
+from inkport.benchmarks.report.schema import (
+    FILE,
+    PAGES_FILE,
+    READING_FILE,
+    make_pages_schema,
+    make_reading_schema,
+    make_schema,
+    write_schema,
+)
 from inkport.compress.members import CompressReport
 from inkport.core.files import write_atomically
 from inkport.export.quantize.search.scan_report import ScanReport
@@ -39,7 +47,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="fail where the file is not what would be written")
     check = parser.parse_args().check
     stale = 0
-    for file, schema in ((FILE, make_schema(REPORTS)), (READING_FILE, make_reading_schema())):
+    written = {FILE: make_schema(REPORTS), READING_FILE: make_reading_schema(), PAGES_FILE: make_pages_schema()}
+    for file, schema in written.items():
         text = write_schema(schema) + "\n"
         if not check:
             write_atomically(file, text)

@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from measure_package import table as package
 from proven_margins import classes, proven
 
 from inkport.benchmarks.report.text import aligned, wrap
@@ -255,6 +256,25 @@ def bench() -> str:
     return table("target | p50 ms: | % of the peak, median and widest line: | time of the harness, %:", rows)
 
 
+def whole_readers() -> str:
+    """Return what a reader in one ONNX graph takes and weighs, beside the network with preparation in Python."""
+    rows = []
+    for row in report("onnx-app")["rows"]:
+        ratio = row["ratio"]
+        took = f"{ratio['value']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
+        rows.append((row["model"], f"{row['network_bytes'] / 1e6:.2f}", f"{row['app_bytes'] / 1e6:.2f}", took))
+    return table("model | network, MB: | whole reader, MB: | time, as a share:", rows)
+
+
+def whole_preparation() -> str:
+    """Return what weights of contributing rows alone save, and what the preparation takes beside Python's."""
+    ratios = report("onnx-app")["resampling"]
+    rows = [
+        (name, f"{ratio['value']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})") for name, ratio in ratios.items()
+    ]
+    return table("preparation alone | ratio of times:", rows)
+
+
 def _sentence(text: str) -> str:
     return fill(text, 130, break_long_words=False, break_on_hyphens=False) + "\n"
 
@@ -293,6 +313,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "forecast": forecast,
     "int8-settings": int8_settings,
     "bench": bench,
+    "onnx-app": whole_readers,
+    "onnx-app-preparation": whole_preparation,
+    "package": lambda: package(report("package")),
     "baselines": partial(ports, "baseline-crnn", "baseline-htr-vt"),
     "larger-members": partial(ports, "ports-small", "ports-base"),
 }

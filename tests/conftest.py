@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,27 @@ TOY_CONFIG = {"stem": 8, "channels": [16, 16, 16], "dim": 24, "heads": 2, "hidde
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """Random numbers that depend on the test's name alone."""
     return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture(scope="session")
+def read_events() -> Callable[[Path], dict[str, list[tuple[int, float]]]]:
+    """Returns what reads TensorBoard's files of a folder: steps and values, rounded, by the name of the curve."""
+    pb = pytest.importorskip("tensorboardX.proto.event_pb2", reason="decodes TensorBoard's events")
+
+    def read(folder: Path) -> dict[str, list[tuple[int, float]]]:
+        points: dict[str, list[tuple[int, float]]] = {}
+        for file in sorted(folder.glob("events.out.tfevents.*")):
+            data = file.read_bytes()
+            while data:
+                # A record: the length of an event, its checksum, the event, and its checksum.
+                (size,) = struct.unpack("<Q", data[:8])
+                event = pb.Event.FromString(data[12 : 12 + size])
+                data = data[16 + size :]
+                for value in event.summary.value:
+                    points.setdefault(value.tag, []).append((event.step, round(value.simple_value, 5)))
+        return points
+
+    return read
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from torch import Tensor, nn
 
 from inkport.core.config import to_plain
 from inkport.core.errors import CheckpointError, RecipeError
-from inkport.core.files import write_atomically
 from inkport.lines.roles import LINE_DIGESTS
 from inkport.model.weights import Weights, deploy_tensors, save_weights
 from inkport.model.zoo import build
@@ -23,6 +21,7 @@ from inkport.train.dataset import Batch, Sampler
 from inkport.train.device import Group, compiled, send
 from inkport.train.distillation import distillation, lineage, run_digest
 from inkport.train.draw import generators
+from inkport.train.log import TrainingLog, Viewer
 from inkport.train.network import freeze, network_settings, rates_by_dataset, read_all, train_mode
 from inkport.train.objectives import Step, objectives, views
 from inkport.train.optim import MovingAverage, Optimiser, TrainedObjectives, at_worst_nearby, learning_rate
@@ -44,6 +43,7 @@ class Trainer:
         out: Folder for ``checkpoint.safetensors``, ``best.safetensors``, ``last.safetensors``, ``log.jsonl``.
         group: The processes of the run.
         report: Called with each log entry.
+        viewers: Who else is handed each entry, once in all resumed parts of the run.
 
     Raises:
         CheckpointError: If ``out`` holds a checkpoint of another recipe, or not the same one for all processes.
@@ -51,7 +51,16 @@ class Trainer:
             the processes cannot share a batch evenly.
     """
 
-    def __init__(self, recipe: Recipe, data: Prepared, out: Path, *, group: Group, report: Report) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Prepared,
+        out: Path,
+        *,
+        group: Group,
+        report: Report,
+        viewers: Sequence[Viewer] = (),
+    ) -> None:
         self.recipe, self.data, self.out, self.group, self.report = recipe, data, out, group, report
         self.device = (
             torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
@@ -98,8 +107,7 @@ class Trainer:
                 f"{out}: the processes would go on after different steps: {steps}",
                 remedy="give --out a folder on a file system that all machines share",
             )
-        if group.leads:
-            self._trim_log()
+        self.log = TrainingLog(out, step=self.step, viewers=viewers) if group.leads else None
 
     def run(self) -> float:
         """Train to the last step and return the best validation CER."""
@@ -232,26 +240,9 @@ class Trainer:
         return self.out / "checkpoint.safetensors"
 
     def _log(self, entry: dict[str, Any]) -> None:
-        if self.group.leads:
-            with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
+        if self.log is not None:
+            self.log.add(entry)
             self.report(entry)
-
-    def _trim_log(self) -> None:
-        """Drop what a killed run logged after its last checkpoint, so that each step stands once."""
-        path = self.out / "log.jsonl"
-        self.out.mkdir(parents=True, exist_ok=True)
-        kept = []
-        for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
-            try:
-                # Not parse_json: a loss that is no number belongs into the log.
-                entry = json.loads(text)
-            except (ValueError, RecursionError):  # the line that the kill cut short
-                continue
-            step = entry.get("step") if isinstance(entry, dict) else None
-            if isinstance(step, int) and step <= self.step:
-                kept.append(text + "\n")
-        write_atomically(path, "".join(kept))
 
 
 def _check_shares(lines: int, group: Group) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from inkport.core.charset import Charset
 from inkport.core.errors import LineDataError, RecipeError, SpecMismatchError, UnknownSymbolError
+from inkport.core.hub.reference import within
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import Audit, audit_for, audit_lines, find_right_to_left, refuse
 from inkport.lines.folder import list_images
@@ -90,7 +91,7 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
     allow = recipe.data.allow_test_lines
     sources = recipe.data.train, recipe.data.val
     lines, val_lines = (
-        list(refuse_test_lines(read_lines(base / path for path in paths), purpose=purpose, allow=allow))
+        list(refuse_test_lines(read_lines(within(base, path) for path in paths), purpose=purpose, allow=allow))
         for paths, purpose in zip(sources, ("training", "validation"), strict=True)
     )
     refuse_shared({"train": name_lines(lines), "val": name_lines(val_lines)}, because=LEAK, remedy=ONE_ROLE)
@@ -112,7 +113,9 @@ def prepare_data(recipe: Recipe, base: Path) -> Prepared:
 
     train = _audit(lines, charset, spec, recipe)
     taken = {role: name_lines(some, by_image=True) for role, some in (("train", lines), ("val", val_lines))}
-    unlabelled, unlabelled_digest = read_unlabelled([base / p for p in recipe.data.unlabelled], spec, taken, recipe)
+    unlabelled, unlabelled_digest = read_unlabelled(
+        [within(base, p) for p in recipe.data.unlabelled], spec, taken, recipe
+    )
     training_lines = TrainingLines(train, charset, recipe.preprocess, unlabelled=unlabelled)
     val = _audit(val_lines, _validated_charset(recipe, charset, val_lines), spec, recipe)
     roles = {Role.TRAIN: train.lines, Role.VAL: val.lines, Role.UNLABELLED: unlabelled.lines if unlabelled else ()}

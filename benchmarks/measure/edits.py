@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -125,12 +126,14 @@ class Change:
     """The symbol that the target read; empty if it read none here."""
     effect: Effect
     """What this edit alone does to the reference's reading."""
-    first_frame: int
-    """First frame of the symbol: the reference's, or the target's where the reference read none."""
-    last_frame: int
-    """Last frame of that symbol, included."""
+    first_frame: int | None
+    """First frame of the symbol: the reference's, or the target's where the reference read none; absent where only the
+    text is known."""
+    last_frame: int | None
+    """Last frame of that symbol, included; likewise."""
     gap_reference: float | None
-    """Smallest top-1 minus top-2 logit of the reference over its symbol: how close it was to this change."""
+    """Smallest top-1 minus top-2 logit of the reference over its symbol: how close it was to this change; absent
+    without frames."""
     gap: float | None
     """The same of the target."""
 
@@ -152,15 +155,16 @@ def find_changes(text: str, reference: Transcription, target: Transcription) -> 
 
     Args:
         text: The line's transcription, normalised.
-        reference: What the reference read, with emissions.
-        target: What the target read, with emissions.
+        reference: What the reference read.
+        target: What the target read.
     """
     before = count_edits(text, normalise_text(reference.text)).total
 
+    symbols = symbols_of(reference), symbols_of(target)
+
     def change(step: Step) -> Change:
-        old = _at(reference.emissions, step.before)
-        new = _at(target.emissions, step.after)
-        place = old or new
+        old, new = _at(symbols[0], step.before), _at(symbols[1], step.after)
+        place = _placed(old or new)
         start, end = step.position, step.position + (old is not None)
         applied = reference.text[:start] + (new.symbol if new else "") + reference.text[end:]
         after = count_edits(text, normalise_text(applied)).total
@@ -168,14 +172,19 @@ def find_changes(text: str, reference: Transcription, target: Transcription) -> 
             reference=old.symbol if old else "",
             target=new.symbol if new else "",
             effect=_effect(after - before),
-            first_frame=place.first_frame if place else 0,
-            last_frame=place.last_frame if place else 0,
-            gap_reference=old.gap if old else None,
-            gap=new.gap if new else None,
+            first_frame=place.first_frame if place else None,
+            last_frame=place.last_frame if place else None,
+            gap_reference=known.gap if (known := _placed(old)) else None,
+            gap=known.gap if (known := _placed(new)) else None,
         )
 
-    symbols = [e.symbol for e in reference.emissions], [e.symbol for e in target.emissions]
-    return tuple(change(step) for step in edit_script(*symbols))
+    return tuple(change(step) for step in edit_script(*([e.symbol for e in found] for found in symbols)))
+
+
+def symbols_of(found: Transcription) -> tuple[Emission, ...]:
+    """Return the symbols of what was read; of a bare text its code points, without frames and gaps (NaN)."""
+    bare = (Emission(symbol, 0, 0, math.nan, math.nan) for symbol in found.text)
+    return found.emissions or tuple(bare)
 
 
 def sum_effects(changes: Iterable[Change]) -> Effects:
@@ -190,6 +199,11 @@ def sum_effects(changes: Iterable[Change]) -> Effects:
 
 def _at(emissions: Sequence[Emission], index: int | None) -> Emission | None:
     return None if index is None else emissions[index]
+
+
+def _placed(symbol: Emission | None) -> Emission | None:
+    """Return the symbol if anything is known of it beside what it is."""
+    return None if symbol is None or math.isnan(symbol.gap) else symbol
 
 
 def _effect(difference: int) -> Effect:

@@ -124,7 +124,7 @@ class Report(Document):
     reference: ReferenceInfo | None = None
     """Compared with what; absent if with nothing."""
     note: str = ""
-    """Why there is no reference, if one was wanted."""
+    """Why there is no reference, if one was wanted; what else was asked for and is not judged."""
     options: Any
     """As asked for."""
     environment: Environment

@@ -255,6 +255,8 @@ def _strip(name: str, image: Picture, flips: Flips, frame_width: float) -> str:
     told: dict[tuple[int, int, Effect], list[str]] = {}
     for _, flip in flips:
         for change in flip.changes:
+            if change.first_frame is None or change.last_frame is None:
+                continue
             told.setdefault((change.first_frame, change.last_frame, change.effect), []).append(_words(change))
     boxes = "".join(
         f'<i class="{effect}" style="left:{min(share * start, 100 - share):.2f}%;'
@@ -267,9 +269,9 @@ def _strip(name: str, image: Picture, flips: Flips, frame_width: float) -> str:
 
 
 def _change(change: Change) -> str:
+    frame = "" if change.first_frame is None else f", frame {change.first_frame}"
     gap = "" if change.gap_reference is None else f", gap {change.gap_reference:.3f}"
-    where = f"frame {change.first_frame}{gap}"
-    return f'<span class="{change.effect}">{escape(_words(change))}</span> ({change.effect}, {where})'
+    return f'<span class="{change.effect}">{escape(_words(change))}</span> ({change.effect}{frame}{gap})'
 
 
 def _words(change: Change) -> str:

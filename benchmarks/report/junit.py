@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from xml.etree import ElementTree as ET
 
 from inkport.benchmarks.run.record import Outcome
-
-
-FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even escaped; readings may."""
+from inkport.core.xml_text import xml_text
 
 
 class Result(StrEnum):
@@ -46,7 +42,9 @@ class Case:
 
 RESULTS = {
     Outcome.PASS: Result.PASSED,
+    Outcome.REFERENCE: Result.SKIPPED,
     Outcome.INCONCLUSIVE: Result.SKIPPED,
+    Outcome.NOT_JUDGED: Result.SKIPPED,
     Outcome.UNAVAILABLE: Result.SKIPPED,
     Outcome.EXPORT_FAILED: Result.ERROR,
     Outcome.LOAD_FAILED: Result.ERROR,
@@ -71,12 +69,12 @@ def junit_xml(name: str, cases: Sequence[Case], *, timestamp: str) -> str:
     Source:
         The form that Jenkins, GitLab and the actions for GitHub read: https://github.com/testmoapp/junitxml
     """
-    root = ET.Element("testsuites", {"name": _clean(name), **_counts(cases)})
+    root = ET.Element("testsuites", {"name": xml_text(name), **_counts(cases)})
     for suite in dict.fromkeys(case.suite for case in cases):
         part = [case for case in cases if case.suite == suite]
         # Without the offset, which is UTC's: the type in JUnit's schemas has none.
         stamp = timestamp.removesuffix("+00:00")
-        attributes = {"name": _clean(suite), "timestamp": stamp, **_counts(part), "skipped": _skipped(part)}
+        attributes = {"name": xml_text(suite), "timestamp": stamp, **_counts(part), "skipped": _skipped(part)}
         element = ET.SubElement(root, "testsuite", attributes)
         for case in part:
             _add(element, case)
@@ -85,13 +83,13 @@ def junit_xml(name: str, cases: Sequence[Case], *, timestamp: str) -> str:
 
 
 def _add(suite: ET.Element, case: Case) -> None:
-    attributes = {"classname": _clean(case.suite), "name": _clean(case.name)}
+    attributes = {"classname": xml_text(case.suite), "name": xml_text(case.name)}
     element = ET.SubElement(suite, "testcase", attributes)
     if case.result is not Result.PASSED:
         kind = {} if case.result is Result.SKIPPED else {"type": str(case.result)}
-        ET.SubElement(element, case.result, {"message": _clean(case.message), **kind}).text = _clean(case.message)
+        ET.SubElement(element, case.result, {"message": xml_text(case.message), **kind}).text = xml_text(case.message)
     if case.output:
-        ET.SubElement(element, "system-out").text = _clean(case.output)
+        ET.SubElement(element, "system-out").text = xml_text(case.output)
 
 
 def _counts(cases: Sequence[Case]) -> dict[str, str]:
@@ -106,7 +104,3 @@ def _counts(cases: Sequence[Case]) -> dict[str, str]:
 def _skipped(cases: Sequence[Case]) -> str:
     # Only of suites: Jenkins' schema has no such attribute for all of them together.
     return str([case.result for case in cases].count(Result.SKIPPED))
-
-
-def _clean(text: str) -> str:
-    return FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from inkport.benchmarks.measure import CONFIDENCE
 from inkport.benchmarks.measure.edits import Effect
 from inkport.benchmarks.measure.equivalence import LEVEL, Verdict
-from inkport.benchmarks.measure.parity import DatasetScore, Flip
+from inkport.benchmarks.measure.parity import DatasetScore, Flip, Parity
 from inkport.benchmarks.measure.units import counted
 from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.environment import threads_on
 from inkport.benchmarks.run.noise import Difference
-from inkport.benchmarks.run.record import TargetRecord
+from inkport.benchmarks.run.record import Outcome, TargetRecord
 from inkport.core.tables import Table
 from inkport.core.target import LineChoice
 
@@ -51,9 +51,7 @@ def _summary_row(target: TargetRecord) -> tuple[str, ...]:
         text = (
             str(parity.lines),
             percent(parity.cer),
-            points(parity.delta),
-            between(parity.interval),
-            str(parity.flipped_lines),
+            *((NONE,) * 3 if target.outcome is Outcome.REFERENCE else _difference(parity)),
         )
     times = (NONE,) * 4
     if latency:
@@ -67,6 +65,10 @@ def _summary_row(target: TargetRecord) -> tuple[str, ...]:
     return (*names, *text, *times, _megabytes(artifact.bytes) if artifact else NONE)
 
 
+def _difference(parity: Parity) -> tuple[str, str, str]:
+    return points(parity.delta), between(parity.interval), str(parity.flipped_lines)
+
+
 def by_dataset(report: Report) -> Table:
     """Return one row per data set and target, lines of seen and unseen writers apart."""
     head = ("data set", "writers", "target", "verdict", "lines", "CER %", "ref %", "delta", "95% interval", "flips")
@@ -76,7 +78,7 @@ def by_dataset(report: Report) -> Table:
             row.dataset or NONE,
             "seen" if row.seen_writer else "unseen",
             target.name,
-            _verdict(row.equivalence.verdict, flipped=row.flipped_lines),
+            _verdict(target, row),
             str(row.lines),
             percent(row.cer),
             percent(row.cer_reference),
@@ -92,9 +94,12 @@ def by_dataset(report: Report) -> Table:
     return Table(head, tuple(rows), 4, "Each data set by itself, lines of seen and of unseen writers apart")
 
 
-def _verdict(verdict: Verdict, *, flipped: int) -> str:
+def _verdict(target: TargetRecord, row: DatasetScore) -> str:
     """Return the verdict; where no line flipped, too few writers are no failure and do not look like one."""
-    return SAME if verdict is Verdict.INCONCLUSIVE and not flipped else str(verdict)
+    if target.outcome is Outcome.REFERENCE:
+        return str(target.outcome)
+    verdict = row.equivalence.verdict
+    return SAME if verdict is Verdict.INCONCLUSIVE and not row.flipped_lines else str(verdict)
 
 
 def words_and_edits(report: Report) -> Table:
@@ -124,7 +129,7 @@ def verdicts(report: Report) -> Table:
             *(str(count) for count in (p.effects.harmful, p.effects.harmless, p.effects.repaired)),
         )
         for target in report.targets
-        if (p := target.parity)
+        if (p := target.parity) and target.outcome is not Outcome.REFERENCE
         for found in [p.equivalence]
     )
     return Table(head, rows, 2, "What all lines together prove, and the changes by what they do to the errors")
@@ -269,6 +274,8 @@ def notes(report: Report) -> list[str]:
             f"{', '.join(fragile)}: read the lines closest to changing, which are no sample: their flips count, their "
             "CER is not that of all lines"
         )
+    if report.reference and report.note:
+        sentences.append(report.note)
     if report.lm:
         lm = report.lm
         sentences.append(

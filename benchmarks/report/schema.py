@@ -22,12 +22,17 @@ from inkport.benchmarks.run.record import TargetRecord
 from inkport.core.documents import read_json
 from inkport.core.line_reading import ReadRecord
 from inkport.core.lm.files import Fusion
+from inkport.pages.formats.records import PageRecord
 
 
 FILE = Path(__file__).with_name("report.schema.json")
 """The schema of all reports, one definition each."""
 READING_FILE = Path(__file__).with_name("reading.schema.json")
 """The schema of what `inkport read` prints as JSON."""
+PAGES_FILE = Path(__file__).with_name("pages.schema.json")
+"""The schema of what it prints of pages."""
+READING_SCHEMA = 1
+"""Version of what it describes; raised by a change that could break a reader (docs/releasing.md)."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """The dialect that it is written in."""
 DIGEST = "^[0-9a-f]{64}$"
@@ -61,6 +66,7 @@ def make_schema(reports: Sequence[type[Document] | Check]) -> Schema:
     roots = {report.NAME: _report(report, found) for report in reports}
     return {
         "$schema": DIALECT,
+        "$id": f"urn:inkport:schema:report:{SCHEMA}",
         "title": "Reports of inkport",
         "anyOf": [{"$ref": f"#/$defs/{name}"} for name in roots],
         "$defs": roots | {name: schema for name, (_, schema) in sorted(found.items())},
@@ -69,11 +75,23 @@ def make_schema(reports: Sequence[type[Document] | Check]) -> Schema:
 
 def make_reading_schema() -> Schema:
     """Return the schema of `inkport read --format json`, a list, and of one line of `--format jsonl`."""
+    title = "What `inkport read` prints with --format json, or on a line with --format jsonl"
+    return _listed(ReadRecord, "reading", title)
+
+
+def make_pages_schema() -> Schema:
+    """Return the schema of what it prints of pages, likewise."""
+    title = "What `inkport read` prints of pages with --format json, or on a line with jsonl"
+    return _listed(PageRecord, "pages", title)
+
+
+def _listed(record: type, name: str, title: str) -> Schema:
     found: Definitions = {}
-    one = _definition(ReadRecord, found)
+    one = _definition(record, found)
     return {
         "$schema": DIALECT,
-        "title": "What `inkport read` prints with --format json, or on a line with --format jsonl",
+        "$id": f"urn:inkport:schema:{name}:{READING_SCHEMA}",
+        "title": title,
         "anyOf": [{"type": "array", "items": one}, one],
         "$defs": {name: schema for name, (_, schema) in sorted(found.items())},
     }

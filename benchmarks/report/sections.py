@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 
 SIGNS = dict.fromkeys(Outcome, Sign.BAD) | {
     Outcome.PASS: Sign.GOOD,
+    Outcome.REFERENCE: Sign.ABSENT,
     Outcome.INCONCLUSIVE: Sign.OPEN,
+    Outcome.NOT_JUDGED: Sign.OPEN,
     Outcome.UNAVAILABLE: Sign.ABSENT,
 }
 """What each outcome means."""
@@ -63,8 +65,11 @@ def sign_of(target: TargetRecord) -> Sign:
 
 
 def conclusions(report: Report) -> tuple[Conclusion, ...]:
-    """Return one sentence per target, the worst first; targets that have the same sentence share it."""
-    return grouped([_conclude(target, report) for target in report.targets])
+    """Return one sentence per target, the worst first; targets that have the same sentence share it.
+
+    There is nothing to decide about the reference.
+    """
+    return grouped([_conclude(target, report) for target in report.targets if target.outcome is not Outcome.REFERENCE])
 
 
 def _conclude(target: TargetRecord, report: Report) -> Conclusion:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +21,14 @@ from inkport.core.ctc import Decode, greedy
 from inkport.core.errors import RuntimeExecutionError, failure_of
 from inkport.core.isolated import IsolatedSession
 from inkport.core.preprocess import prepare
-from inkport.core.runtime import Session, check_returned, lend
+from inkport.core.runtime import AnySession, check_returned, lend
 from inkport.core.self_timed import SelfTimed
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.line import Line
 
 
-Image = npt.NDArray[np.float32]
-"""Prepared lines of one width, float32 (n, 1, h, w)."""
+Image = npt.NDArray[Any]
+"""Prepared lines of one size, float32 (n, c, h, w), or uint8 where images are handed over as they are."""
 Clock = Callable[[], int]
 """Returns nanoseconds; never goes back."""
 
@@ -37,7 +38,7 @@ def clock_ns() -> int:
     return time.perf_counter_ns()
 
 
-def run_ns(session: Session, batches: Sequence[Image], clock: Clock = clock_ns) -> int:
+def run_ns(session: AnySession, batches: Sequence[Image], clock: Clock = clock_ns) -> int:
     """Return how long a session runs these batches, one after the other.
 
     An engine in another process is timed there: carrying the images over is not its work.
@@ -52,7 +53,7 @@ def run_ns(session: Session, batches: Sequence[Image], clock: Clock = clock_ns) 
     return clock() - start
 
 
-def _own_ns(session: Session, batch: Image, clock: Clock) -> int:
+def _own_ns(session: AnySession, batch: Image, clock: Clock) -> int:
     start = clock()
     session.run(batch)
     elapsed = clock() - start
@@ -112,7 +113,7 @@ def choose_widths(widths: Sequence[int], count: int, *, seed: int) -> list[int]:
     return chosen
 
 
-def cold_start(open_session: Callable[[], Session], image: Image) -> tuple[float, Session]:
+def cold_start(open_session: Callable[[], AnySession], image: Image) -> tuple[float, AnySession]:
     """Open a session and run one line, several times over.
 
     Where a child knows how long it took, starting the child is not counted: the SDK is imported there first.
@@ -142,13 +143,13 @@ def cold_start(open_session: Callable[[], Session], image: Image) -> tuple[float
         session.close()
 
 
-def _child_of(session: Session) -> ChildSession | None:
+def _child_of(session: AnySession) -> ChildSession | None:
     """Return the session in a child that this is, or is an adapter around; None if it runs in this process."""
     inner = session if isinstance(session, ChildSession) else getattr(session, "session", None)
     return inner if isinstance(inner, ChildSession) else None
 
 
-def _own_start_ns(session: Session) -> int | None:
+def _own_start_ns(session: AnySession) -> int | None:
     """Return how long a child took to open its model and run it once; None where it does not say."""
     child = _child_of(session)
     if child is None:
@@ -192,7 +193,7 @@ class Times:
 
 
 def measure(
-    sessions: Mapping[str, Session],
+    sessions: Mapping[str, AnySession],
     inputs: Sequence[Image],
     *,
     progress: Progress = silent,
@@ -273,7 +274,7 @@ def collection_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _run(name: str, session: Session, image: Image, times: Times) -> int | None:
+def _run(name: str, session: AnySession, image: Image, times: Times) -> int | None:
     if name in times.errors:
         return None
     try:
@@ -326,8 +327,16 @@ class HostTimes:
     """The beam with a language model, from the logits to the text; absent without one."""
 
 
-def host_times(lines: Sequence[Line], spec: RecogniserSpec, session: Session, beam: Decode | None = None) -> HostTimes:
-    """Time ``prepare``, ``greedy`` and ``beam`` on ``lines``; the session makes the logits and is not timed."""
+def host_times(
+    lines: Sequence[Line], spec: RecogniserSpec, session: AnySession, beam: Decode | None = None
+) -> HostTimes | None:
+    """Time ``prepare``, ``greedy`` and ``beam`` on ``lines``; the session makes the logits and is not timed.
+
+    Returns:
+        None for a recogniser that returns text: what it does itself is in its own times.
+    """
+    if spec.no_frames:
+        return None
     prepare_ns, decode_ns, beam_ns = [], [], []
     for line in lines:
         pixels = line.pixels(spec.preprocess)

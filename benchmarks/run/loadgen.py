@@ -11,7 +11,7 @@ from typing import Any
 from inkport.benchmarks.run.latency import Image
 from inkport.benchmarks.run.scenarios import LINES, Query, Scenario, group_by_width
 from inkport.core.errors import RuntimeExecutionError, RuntimeUnavailableError, failure_of
-from inkport.core.runtime import Session
+from inkport.core.runtime import AnySession
 
 
 MIN_DURATION_MS = 10_000
@@ -46,7 +46,7 @@ class LoadGenResult:
 class _System:
     """The system under test: answers LoadGen's queries with a session."""
 
-    def __init__(self, sdk: Any, session: Session, inputs: Sequence[Image]) -> None:
+    def __init__(self, sdk: Any, session: AnySession, inputs: Sequence[Image]) -> None:
         self._sdk, self._session, self._inputs = sdk, session, inputs
         self.lines = 0
         self.error: Exception | None = None
@@ -69,7 +69,7 @@ class _System:
 
 
 def run_loadgen(
-    session: Session,
+    session: AnySession,
     inputs: Sequence[Image],
     scenario: Scenario,
     *,

@@ -46,6 +46,16 @@ class Outcome(StrEnum):
     """The text is right, but operators ran elsewhere than on the device that was asked for."""
     INCONCLUSIVE = "inconclusive"
     """These lines are too few to say whether the text is within the budget."""
+    NOT_JUDGED = "not-judged"
+    """The recogniser does not have what the check looks at: scores per frame, where it returns text."""
+    REFERENCE = "reference"
+    """It is the reference itself: compared with itself it proves nothing, so there is no verdict."""
+
+
+GOOD_OR_OPEN = frozenset(
+    {Outcome.PASS, Outcome.REFERENCE, Outcome.INCONCLUSIVE, Outcome.NOT_JUDGED, Outcome.UNAVAILABLE}
+)
+"""Outcomes that say nothing against a target."""
 
 
 def exit_code(outcomes: Iterable[tuple[Outcome, bool]]) -> int:
@@ -55,7 +65,7 @@ def exit_code(outcomes: Iterable[tuple[Outcome, bool]]) -> int:
         outcomes: Each target's outcome, and whether the target is required.
     """
     found = list(outcomes)
-    if any(outcome not in {Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.UNAVAILABLE} for outcome, _ in found):
+    if any(outcome not in GOOD_OR_OPEN for outcome, _ in found):
         return 1
     return 3 if (Outcome.UNAVAILABLE, True) in found else 0
 
@@ -161,6 +171,10 @@ class TargetRecord:
     def failed(self, outcome: Outcome, error: Exception) -> TargetRecord:
         """Return the record of a target that ended here: the error's sentence and its fix, without folders."""
         return replace(self, outcome=outcome, reason=without_folders(sentence_of(error)) + ".")
+
+    def not_judged(self, reason: str) -> TargetRecord:
+        """Return the record of a target that has nothing for the check to look at."""
+        return replace(self, outcome=Outcome.NOT_JUDGED, reason=f"Not judged: {reason}.", evidence=None)
 
     def section(self, of: type[S]) -> S:
         """Return what a check found out; an empty section if it did not come that far."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,8 @@ from inkport.benchmarks.run.environment import without_folders
 from inkport.benchmarks.run.record import ArtifactInfo
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ExportError, LineDataError, RuntimeUnavailableError, UnknownRuntimeError, UsageError
-from inkport.core.registry import open_session, probe, runtime_names
-from inkport.core.runtime import CheckedSession, SessionOptions
+from inkport.core.registry import open_any, opens, probe, runtime_names
+from inkport.core.runtime import CheckedAny, SessionOptions
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import Audit
 from inkport.lines.roles import LEARNT, Role, recorded
@@ -85,36 +85,10 @@ class Reference:
     """Runtime, device and precision."""
     artifact: Artifact
     """What it runs."""
-    session: CheckedSession
+    session: CheckedAny
     """Where it runs; the caller closes it."""
     note: str
     """Why it is not torch; empty if it is."""
-
-
-def open_reference(provide: Provide, options: SessionOptions) -> Reference:
-    """Open the first reference that is available.
-
-    A reference that is there but broken is an error, not a reason to take the next one.
-
-    Raises:
-        RuntimeUnavailableError: If there is none.
-    """
-    missing: list[str] = []
-    for target in CANDIDATES:
-        try:
-            if not (availability := probe(target.runtime)).ok:
-                raise RuntimeUnavailableError(availability.reason)
-            artifact = provide(target)
-            session = open_session(artifact, runtime=target.runtime, device=target.device, options=options)
-        except (ExportError, RuntimeUnavailableError) as error:
-            missing.append(f"{target.runtime} {target.precision}: {error.message}")
-            continue
-        note = f"stands in for the torch reference, which is not available ({'; '.join(missing)})" if missing else ""
-        return Reference(target=target, artifact=artifact, session=session, note=note)
-    raise RuntimeUnavailableError(
-        f"there is no reference to compare with ({'; '.join(missing)})",
-        remedy="pip install 'inkport[export]' and pass the trained weights, or pass an ONNX fp32 artifact as the model",
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +111,8 @@ class Request:
     """Folder of the run, for a check that writes more than its report."""
     beam: BeamDecoder | None = None
     """Decodes the logits of the reference and of every target with a language model; greedy decoding if None."""
+    note: str = ""
+    """What was asked for and is not judged, and why."""
 
     def refuse(self) -> None:
         """Refuse what cannot be checked.
@@ -148,6 +124,49 @@ class Request:
         check_targets(self.targets)
         if not self.audit.lines:
             raise LineDataError("there is no usable line to check on", remedy="pass line sets with --lines")
+
+
+def open_reference(request: Request, options: SessionOptions) -> Reference:
+    """Open the first reference that is available.
+
+    A reference that is there but broken is an error, not a reason to take the next one. Of a recogniser that returns
+    text it is the first target that reads with the model as it was handed in.
+
+    Raises:
+        RuntimeUnavailableError: If there is none.
+    """
+    if request.model.spec.no_frames:
+        return _own_reference(request, options)
+    missing: list[str] = []
+    for target in CANDIDATES:
+        try:
+            if not (availability := probe(target.runtime)).ok:
+                raise RuntimeUnavailableError(availability.reason)
+            artifact = request.provide(target)
+            session = open_any(artifact, runtime=target.runtime, device=target.device, options=options)
+        except (ExportError, RuntimeUnavailableError) as error:
+            missing.append(f"{target.runtime} {target.precision}: {error.message}")
+            continue
+        note = f"stands in for the torch reference, which is not available ({'; '.join(missing)})" if missing else ""
+        return Reference(target=target, artifact=artifact, session=session, note=note)
+    raise RuntimeUnavailableError(
+        f"there is no reference to compare with ({'; '.join(missing)})",
+        remedy="pip install 'inkport[export]' and pass the trained weights, or pass an ONNX fp32 artifact as the model",
+    )
+
+
+def _own_reference(request: Request, options: SessionOptions) -> Reference:
+    model = request.model
+    able = (target for target in request.targets if opens(model, target.runtime) and probe(target.runtime).ok)
+    if (target := next(able, None)) is None:
+        raise RuntimeUnavailableError(
+            f"there is no reference to compare with: {model.spec.no_frames}, and no target here reads with it",
+            remedy="name the plug-in that reads with it as the first target",
+        )
+    extra = {key: value for key, value in target.options.items() if key != "threads"}
+    session = open_any(model, runtime=target.runtime, device=target.device, options=replace(options, extra=extra))
+    note = f"target {target.name!r}, the first that reads with the model as it is; it returns text: no gaps are judged"
+    return Reference(target=target, artifact=model, session=session, note=note)
 
 
 def check_targets(targets: Sequence[Target]) -> None:

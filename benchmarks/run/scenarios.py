@@ -15,7 +15,7 @@ from inkport.benchmarks.run.latency import Clock, Image, clock_ns, collection_pa
 from inkport.benchmarks.run.noise import Difference, Noise, NoiseMeter
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.core.errors import RuntimeExecutionError, UsageError, failure_of
-from inkport.core.runtime import Session, check_returned, lend
+from inkport.core.runtime import AnySession, check_returned, lend
 
 
 class Scenario(StrEnum):
@@ -32,7 +32,7 @@ class Scenario(StrEnum):
 LINES = {Scenario.SINGLE_STREAM: 1, Scenario.MULTI_STREAM: 8, Scenario.OFFLINE: 64}
 """Lines per query; eight is MLPerf's number for its multi-stream scenario."""
 BATCH = 16
-"""Most lines of one width that are run at once."""
+"""Most lines of one size that are run at once."""
 POOL = {Scenario.SINGLE_STREAM: 0, Scenario.MULTI_STREAM: 128, Scenario.OFFLINE: 32}
 """Different queries of a scenario; 0: one for each line."""
 TURN = {Scenario.SINGLE_STREAM: 8, Scenario.MULTI_STREAM: 4, Scenario.OFFLINE: 1}
@@ -44,7 +44,7 @@ class Query:
     """Lines that are handed over at once."""
 
     batches: tuple[tuple[int, ...], ...]
-    """Lines by their position, those of one padded width together, so that no text depends on its neighbours."""
+    """Lines by their position, those of one padded size together, so that no text depends on its neighbours."""
 
     @property
     def lines(self) -> int:
@@ -52,7 +52,7 @@ class Query:
         return sum(map(len, self.batches))
 
     def images(self, inputs: Sequence[Image]) -> list[Image]:
-        """Return the batches, each float32 (n, 1, h, w), read-only."""
+        """Return the batches, each (n, c, h, w), read-only."""
         batches = [np.concatenate([inputs[line] for line in batch]) for batch in self.batches]
         for batch in batches:
             batch.setflags(write=False)
@@ -75,14 +75,14 @@ def make_queries(inputs: Sequence[Image], scenario: Scenario, *, seed: int) -> l
 
 
 def group_by_width(lines: Sequence[int], inputs: Sequence[Image]) -> Query:
-    """Return a query of these lines, in batches of one width and at most ``BATCH`` lines, narrow ones first."""
-    by_width: dict[int, list[int]] = defaultdict(list)
+    """Return a query of these lines, in batches of one size and at most ``BATCH`` lines, narrow ones first."""
+    by_size: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for line in lines:
-        by_width[inputs[line].shape[3]].append(line)
+        by_size[inputs[line].shape[:1:-1]].append(line)
     return Query(
         tuple(
             tuple(same[start : start + BATCH])
-            for _, same in sorted(by_width.items())
+            for _, same in sorted(by_size.items())
             for start in range(0, len(same), BATCH)
         )
     )
@@ -176,7 +176,7 @@ class ScenarioRunner:
 
     def __init__(
         self,
-        sessions: Mapping[str, Session],
+        sessions: Mapping[str, AnySession],
         inputs: Sequence[Image],
         *,
         rule: StopRule,

@@ -15,7 +15,7 @@ from inkport.benchmarks.run.noise import Difference, Moment, Noise, NoiseMeter
 from inkport.benchmarks.run.progress import Progress, silent
 from inkport.benchmarks.run.scenarios import TURN, Run, Scenario, ScenarioRunner, StopRule, make_queries
 from inkport.core.errors import UsageError
-from inkport.core.runtime import Session
+from inkport.core.runtime import AnySession
 
 
 MINUTE_NS = 60_000_000_000
@@ -49,7 +49,7 @@ class Sustained:
 
 
 def run_sustained(
-    sessions: Mapping[str, Session],
+    sessions: Mapping[str, AnySession],
     inputs: Sequence[Image],
     minutes: int,
     *,
@@ -145,7 +145,7 @@ class Overhead:
 
 
 def measure_overhead(
-    session: Session, inputs: Sequence[Image], *, rounds: int = ROUNDS, clock: Clock = clock_ns
+    session: AnySession, inputs: Sequence[Image], *, rounds: int = ROUNDS, clock: Clock = clock_ns
 ) -> Overhead:
     """Compare the harness with a bare loop.
 
@@ -185,7 +185,7 @@ def measure_overhead(
     )
 
 
-def _bare_ns(session: Session, lines: Sequence[Image], clock: Clock) -> int:
+def _bare_ns(session: AnySession, lines: Sequence[Image], clock: Clock) -> int:
     session.run(lines[0])
     start = clock()
     for image in lines:

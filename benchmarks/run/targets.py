@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inkport.benchmarks.measure.gaps import find_gaps
 from inkport.benchmarks.measure.parity import Reading, choose_fragile, compare, line_edits, score, without_claims
@@ -28,10 +28,11 @@ from inkport.core.adapted import adapted
 from inkport.core.artifact import Artifact
 from inkport.core.ctc import Decode, Transcription, greedy
 from inkport.core.errors import RuntimeUnavailableError, UsageError, failure_of, is_refusal
-from inkport.core.registry import load_runtime, open_session, probe
-from inkport.core.runtime import Availability, CheckedSession, Evidence, Placed, Session, SessionOptions
+from inkport.core.registry import load_runtime, open_any, probe, refuse_undecoded
+from inkport.core.runtime import AnySession, Availability, CheckedAny, Evidence, Placed, SessionOptions
 from inkport.core.spec import RecogniserSpec
 from inkport.core.target import LineChoice, Precision, Target
+from inkport.core.texts import transcription
 from inkport.lines.audit import Audit
 
 
@@ -53,7 +54,7 @@ class Attempt:
     """What is known about it."""
     artifact: Artifact | None = None
     """What it runs."""
-    session: Session | None = None
+    session: AnySession | None = None
     """Where it runs; absent unless it can go on."""
 
     @property
@@ -93,12 +94,16 @@ def prove(
     run = open_target(target, provide=request.provide, threads=options.threads, progress=progress)
     if run.session is None or run.artifact is None:
         return run
+    if target.choose is LineChoice.FRAGILE and run.artifact.spec.no_frames and _is_sampled(target, audit):
+        run.record = run.record.not_judged(f"{run.artifact.spec.no_frames}, which tell the lines closest to changing")
+        run.close()
+        return run
     indices = _sample(target, expected, audit, options)
     part = audit if indices is None else audit.pick(indices)
     try:
         reading = read_all(run.artifact.spec, run.session, part, label=target.name, progress=progress, decode=decode)
         check_batch(run.session, part.inputs, label=f"{target.runtime} on {target.device}")
-        inner = run.session.session if isinstance(run.session, CheckedSession) else run.session
+        inner = run.session.session if isinstance(run.session, CheckedAny) else run.session
         placement = inner.placement() if isinstance(inner, Placed) else None
     except BaseException as error:  # noqa: BLE001
         run.fail(Outcome.RUN_FAILED, failure_of(error))
@@ -171,6 +176,7 @@ def open_target(
         run.fail(Outcome.UNAVAILABLE if _is_missing(failure) else Outcome.EXPORT_FAILED, failure)
         return run
     try:
+        refuse_undecoded(run.artifact, target.runtime)
         if before is not None:
             before(run)
         progress(f"{target.name}: opening")
@@ -179,7 +185,7 @@ def open_target(
             session = load_runtime(target.runtime).open(run.artifact, device=target.device, options=options)
             run.session = adapted(session, run.artifact.spec)
         else:
-            run.session = open_session(run.artifact, runtime=target.runtime, device=target.device, options=options)
+            run.session = open_any(run.artifact, runtime=target.runtime, device=target.device, options=options)
     except BaseException as error:  # noqa: BLE001
         failure = failure_of(error)
         run.fail(Outcome.UNAVAILABLE if _is_missing(failure) else Outcome.LOAD_FAILED, failure)
@@ -199,6 +205,10 @@ def session_options(target: Target, threads: int) -> SessionOptions:
     return SessionOptions(threads=int(wanted), extra=extra)
 
 
+def _is_sampled(target: Target, audit: Audit) -> bool:
+    return target.lines is not None and target.lines < len(audit.lines)
+
+
 def _sample(target: Target, expected: Reading, audit: Audit, options: VerifyOptions) -> list[int] | None:
     if target.lines is None or target.lines >= len(audit.lines):
         return None
@@ -209,7 +219,7 @@ def _sample(target: Target, expected: Reading, audit: Audit, options: VerifyOpti
 
 def read_all(
     spec: RecogniserSpec,
-    session: Session,
+    session: AnySession,
     audit: Audit,
     *,
     label: str,
@@ -223,14 +233,17 @@ def read_all(
     """
     read: list[Transcription] = []
     thresholds: list[float] = []
-    for logits in logits_of(session, audit.inputs, label=f"{label}: reading", progress=progress):
-        read.append(decode(logits, spec.charset))
-        thresholds.append(find_gaps(logits).threshold)
+    for found in results_of(session, audit.inputs, label=f"{label}: reading", progress=progress):
+        if spec.no_frames:
+            read.append(transcription(found))
+        else:
+            read.append(decode(found, spec.charset))
+            thresholds.append(find_gaps(found).threshold)
     return replace(score(audit.lines, read), thresholds=tuple(thresholds))
 
 
-def logits_of(session: Session, inputs: Sequence[Image], *, label: str, progress: Progress) -> Iterator[Image]:
-    """Yield the logits of every line, float32 (t, k): read by itself, at its own padded width.
+def results_of(session: AnySession, inputs: Sequence[Image], *, label: str, progress: Progress) -> Iterator[Any]:
+    """Yield what a session returns for every line, logits float32 (t, k) or a text: read by itself, at its own width.
 
     Raises:
         InkportError: If a run fails or breaks the contract.
@@ -290,7 +303,7 @@ def measure_speed(
     chosen = choose_widths(audit.widths, options.latency_lines, seed=options.seed)
     inputs = [audit.inputs[index] for index in chosen]
     cold: dict[str, float] = {}
-    sessions: dict[str, Session] = {}
+    sessions: dict[str, AnySession] = {}
     try:
         for name, (target, artifact) in ready.items():
             progress(f"{name}: cold start")
@@ -315,7 +328,7 @@ def measure_speed(
     return speed
 
 
-def _open(target: Target, artifact: Artifact, options: VerifyOptions, image: Image) -> tuple[float, Session]:
+def _open(target: Target, artifact: Artifact, options: VerifyOptions, image: Image) -> tuple[float, AnySession]:
     # The runtime itself, without the checks around its sessions: they are not what is timed.
     runtime = load_runtime(target.runtime)
     settings = session_options(target, options.threads)

@@ -16,7 +16,7 @@ from inkport.core.registry import choose_runtime, open_session, probe
 from inkport.export.bundle.credits import attribution_text, licence_text
 from inkport.export.bundle.golden import FOLDER, write_golden
 from inkport.export.bundle.lm_file import lm_bytes
-from inkport.export.bundle.sources import PLATFORMS
+from inkport.export.bundle.sources import OTHER_ENGINES, PLATFORMS
 from inkport.export.bundle.specification import FORMAT, SUFFIXES, specification_text
 from inkport.lines.line import Line
 
@@ -36,7 +36,7 @@ class BundleRequest:
     """What goes into a bundle.
 
     Raises:
-        UsageError: If the platform is unknown, or the model's format is none that can be bundled.
+        UsageError: If the platform is unknown, or the model's format is none that its sources have an engine for.
     """
 
     model: Artifact
@@ -57,6 +57,12 @@ class BundleRequest:
             raise UsageError(
                 f"{self.model.path}: {self.model.format} artifacts cannot be bundled",
                 remedy=f"bundle one of {', '.join(SUFFIXES)}",
+            )
+        if self.platform not in OTHER_ENGINES and self.model.format != "onnx":
+            raise UsageError(
+                f"{self.model.path}: {self.model.format} artifacts are not read by the sources for {self.platform}, "
+                "whose engine is ONNX Runtime",
+                remedy=f"bundle an onnx artifact, or --for {', '.join(sorted(OTHER_ENGINES))}",
             )
 
 

@@ -50,6 +50,8 @@ def _png(image: Image.Image, **options: Any) -> bytes:
 def _jpeg(image: Image.Image, *, orientation: int = 1, quality: int = 95) -> bytes:
     out = io.BytesIO()
     exif = Image.Exif()
+    # Cameras write either order of bytes.
+    exif.endian = "<>"[orientation % 2]
     exif[ORIENTATION] = orientation
     image.save(out, "JPEG", quality=quality, exif=exif)
     return out.getvalue()
@@ -82,6 +84,14 @@ def _photo(pixels: Pixels) -> bytes:
 def _transparent(pixels: Pixels) -> bytes:
     # Black everywhere; the ink is what is not transparent.
     layers = np.zeros((*pixels.shape, 4), dtype=np.uint8)
+    layers[..., 3] = 255 - pixels
+    return _png(Image.fromarray(layers))
+
+
+def _translucent(pixels: Pixels) -> bytes:
+    # Colour where alpha is between: black ink cannot show whether it was multiplied with alpha.
+    layers = np.empty((*pixels.shape, 4), dtype=np.uint8)
+    layers[..., :3] = INK
     layers[..., 3] = 255 - pixels
     return _png(Image.fromarray(layers))
 
@@ -125,6 +135,7 @@ KINDS: Mapping[str, Kind] = {
         file="line.png", shows="red and blue are swapped", encode=lambda p: _png(Image.fromarray(_coloured(p)))
     ),
     "transparent": Kind(file="line.png", shows="transparency became black", encode=_transparent),
+    "translucent": Kind(file="line.png", shows="alpha is taken for multiplied already", encode=_translucent),
     "gray-alpha": Kind(file="line.png", shows="transparency of gray became black", encode=_gray_alpha),
     "palette": Kind(file="line.png", shows="palette or its transparent colour is not applied", encode=_palette),
     "bilevel": Kind(file="line.png", shows="one bit per pixel is not expanded", encode=_bilevel),

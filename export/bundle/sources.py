@@ -13,6 +13,15 @@ CPP = Path(__file__).parent / "cpp"
 """Sources in C++."""
 JAVASCRIPT = Path(__file__).parent / "javascript"
 """Sources for browsers and Node, as they are in a bundle."""
+ANDROID = Path(__file__).parent / "android"
+"""Sources in Java and Kotlin, an Android library as it is in a bundle."""
+IOS = Path(__file__).parent / "ios"
+"""Sources in Swift, of a package that compiles those in C++ beside them."""
+LINKED_ENGINE = """// A Swift package names no headers on the command line; its ONNX Runtime is linked.
+#define INKPORT_LINK_ONNXRUNTIME
+#define INKPORT_ENGINE_HEADER "onnxruntime.hpp"
+"""
+"""What the C interface is compiled with in a Swift package."""
 PYTHON = Path(__file__).parent / "python"
 """Sources in Python."""
 PARTS = ("spec", "gray", "prepare", "decode", "lm", "beam", "recogniser", "selftest")
@@ -54,11 +63,39 @@ def write_web(folder: Path) -> None:
     shutil.copytree(JAVASCRIPT, folder, dirs_exist_ok=True)
 
 
+def write_android(folder: Path) -> None:
+    """Write the Android library, Java core and Kotlin class, with its test for a device into a bundle."""
+    shutil.copytree(ANDROID, folder, dirs_exist_ok=True)
+
+
+def write_ios(folder: Path) -> None:
+    """Write the Swift package into a bundle: the C interface over ``inkport.hpp``, its Swift class, and its test.
+
+    The names of the folders are those that Swift's package manager expects.
+    """
+    shutil.copytree(IOS, folder, dirs_exist_ok=True)
+    target = folder / "Sources" / "CInkport"
+    (target / "include").mkdir(parents=True)
+    (target / "inkport.hpp").write_text(header_text(), encoding="utf-8")
+    shutil.copy2(CPP / "engines" / "onnxruntime.hpp", target)
+    source = (CPP / "src" / "inkport.cpp").read_text(encoding="utf-8")
+    (target / "inkport.cpp").write_text(LINKED_ENGINE + source, encoding="utf-8")
+    shutil.copy2(CPP / "include" / "inkport.h", target / "include")
+
+
 def write_python(folder: Path) -> None:
     """Write the one file of the Python reader into a bundle."""
     for file in ("inkport_reader.py", "README.md"):
         shutil.copy2(PYTHON / file, folder)
 
 
-PLATFORMS: Mapping[str, Callable[[Path], None]] = {"cpp": write_cpp, "web": write_web, "python": write_python}
+PLATFORMS: Mapping[str, Callable[[Path], None]] = {
+    "cpp": write_cpp,
+    "web": write_web,
+    "android": write_android,
+    "ios": write_ios,
+    "python": write_python,
+}
 """What writes the sources of each platform into a bundle's folder."""
+OTHER_ENGINES = frozenset({"cpp"})
+"""Platforms whose sources have engines besides ONNX Runtime."""

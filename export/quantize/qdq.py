@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
 from inkport.core.errors import ExportError
+from inkport.core.onnx_metadata import ONNX_FORMATS
 from inkport.core.target import Precision
 from inkport.runtimes.onnx_graph import load_onnx
 
@@ -98,7 +99,7 @@ def worst_sums(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
 
 def saturation_warning(artifact: Artifact) -> str:
     """Return one line about an artifact whose int8 products can saturate; empty if they cannot."""
-    if (artifact.format, artifact.precision) != ("onnx", Precision.INT8):
+    if artifact.format not in ONNX_FORMATS or artifact.precision is not Precision.INT8:
         return ""
     if find_spec("onnx") is None:
         return f"{artifact.path}: not checked for saturation, which needs onnx (pip install 'inkport[export]')"

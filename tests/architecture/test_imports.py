@@ -10,7 +10,10 @@ import pytest
 from inkport.core.runtime import Runtime
 
 
-SDKS = ("torch", "safetensors", "onnx", "onnxscript", "onnxruntime", "openvino", "coremltools", "pyarrow", "fontTools")
+SDKS = (
+    *("torch", "safetensors", "onnx", "onnxscript", "onnxruntime", "openvino", "coremltools", "pyarrow", "fontTools"),
+    "huggingface_hub",
+)
 NEED_TORCH = ("inkport.model.", "inkport.train.", "inkport.export.from_torch.")
 FOLDERS = {"src", "model", "train", "export", "runtimes", "benchmarks"}
 TORCH_FREE_ALL_THE_SAME = ("inkport.model.runtime",)

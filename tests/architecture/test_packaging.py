@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import email
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,9 +12,12 @@ import sysconfig
 import tarfile
 import venv
 import zipfile
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
+
+import inkport
 
 
 FOLDERS = ("model", "train", "export", "runtimes", "benchmarks")
@@ -71,10 +76,17 @@ def build_wheel(source, out):
 
 
 @pytest.fixture(scope="module")
-def expected(tracked):
-    """Every tracked file of the package, by its name in the wheel."""
+def expected(root, tracked):
+    """Every tracked file of the package by its name in the wheel; without training weights, six samples a writer."""
     names = set()
+    rows = (root / "benchmarks/samples/lines.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    of_writer = defaultdict(list)
+    for row in rows:
+        of_writer[tuple(row.split("\t")[3:])].append(Path("benchmarks/samples", row.split("\t")[1]))
+    left_out = {path for paths in of_writer.values() for path in paths[6:]}
     for path in tracked:
+        if path.is_relative_to("model/shipped") or path in left_out:
+            continue
         if path.parts[:2] == ("src", "inkport") and not (len(path.parts) == 3 and path.name in FOLDERS):
             names.add("/".join(path.parts[1:]))
         elif path.parts[0] in FOLDERS:
@@ -94,8 +106,68 @@ def test_the_wheel_holds_every_tracked_file_of_the_package_and_nothing_else(sour
     assert "inkport = inkport.cli:main" in commands
 
 
-def test_the_installed_wheel_imports_without_the_clone(clone, python, tmp_path):
-    wheel = build_wheel(clone, tmp_path / "wheel")
+LARGEST_WHEEL = 16_000_000
+"""What a stranger downloads, in bytes, at most."""
+LINK = re.compile(r"\]\(([^)\s]+)")
+
+
+@pytest.fixture(scope="module")
+def wheel(clone, tmp_path_factory):
+    return build_wheel(clone, tmp_path_factory.mktemp("wheel"))
+
+
+def test_the_wheel_is_small_and_credits_what_it_holds(wheel, root):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (notice,) = (archive.read(name).decode() for name in names if name.endswith("licenses/NOTICE"))
+        cards = {Path(name).name for name in names if "licenses/docs/models/" in name}
+    assert wheel.stat().st_size <= LARGEST_WHEEL
+    assert not [name for name in names if name.endswith(".safetensors")]
+    samples = "inkport/benchmarks/samples/"
+    with zipfile.ZipFile(wheel) as archive:
+        rows = archive.read(f"{samples}lines.tsv").decode().splitlines()[1:]
+    pictures = {name for name in names if name.startswith(samples) and name.endswith(".png")}
+    assert {samples + row.split("\t")[1] for row in rows} == pictures
+    cells = [row.split("\t") for row in (root / "benchmarks/samples/lines.tsv").read_text("utf-8").splitlines()[1:]]
+    assert {tuple(row.split("\t")[3:]) for row in rows} == {tuple(cell[3:]) for cell in cells}, "a writer is left out"
+    assert len(rows) == 213
+    assert cards == {path.name for path in (root / "docs" / "models").iterdir()}
+    sets = re.findall(
+        r"^\| (\w+) \| [\d,]+ \|.*\| (CC-\S+)", (root / "docs/models/convtext-tiny.md").read_text(), re.MULTILINE
+    )
+    assert len(sets) >= 9
+    attribution = (root / "export/bundle/ATTRIBUTION.md").read_text()
+    for name, licence in sets:
+        row = re.compile(rf"^\| {name} \| [^|]+ \| {licence}", re.MULTILINE)
+        assert row.search(notice), name
+        assert len(re.findall(rf"^\| {name} ", attribution, re.MULTILINE)) == 1
+        assert row.search(attribution), name
+
+
+def test_its_metadata_is_complete_and_its_description_leads_nowhere_dead(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        found = email.message_from_bytes(archive.read(name))
+    assert found["Version"] == inkport.__version__
+    assert found["Author"] == "inkport contributors"
+    assert found["Description-Content-Type"] == "text/markdown"
+    assert found["License-Expression"] == "Apache-2.0"
+    assert found["Keywords"]
+    assert "Programming Language :: Python :: 3.13" in found.get_all("Classifier")
+    needs = [need for need in found.get_all("Requires-Dist") if "extra ==" not in need]
+    assert [need for need in needs if need.startswith("numpy")] == ["numpy>=2"], "a cap is its applications' too"
+    text = found.get_payload(decode=True).decode()
+    assert "## Read a line" in text
+    assert [target for target in LINK.findall(text) if not target.startswith("https://")] == []
+
+
+def test_the_source_distribution_is_the_repository(unpacked_sdist, tracked):
+    links = {Path("src/inkport", folder) for folder in FOLDERS}
+    assert [str(path) for path in tracked if path not in links and not (unpacked_sdist / path).is_file()] == []
+    assert not (unpacked_sdist / "src" / "inkport" / "model").exists()
+
+
+def test_the_installed_wheel_imports_without_the_clone(wheel, python, tmp_path):
     site = tmp_path / "site"
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--no-index", "--target"]
     subprocess.run([*pip, str(site), str(wheel)], check=True, capture_output=True)

@@ -34,7 +34,8 @@ def damaged(rng: Rng) -> bytes | str:
 
 def opened(image: bytes) -> object:
     """Return an image as its user would open it, or its bytes where Pillow opens none."""
-    from inkport.core.image import FORMATS, MAX_PIXELS, head_fault
+    from inkport.core.image import FORMATS, MAX_PIXELS
+    from inkport.core.image_heads import head_fault
 
     # What opening alone does to memory is for its user to see to.
     if head_fault(image, max_pixels=MAX_PIXELS) is None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from campaign.reader import Reader
 from campaign.readers_lines import LINE_READERS
 from campaign.readers_models import MODEL_READERS
+from campaign.readers_pages import PAGE_READERS
 from campaign.readers_plain import PLAIN_READERS
 from campaign.readers_torch import TORCH_READERS
 
 
 READERS: Mapping[str, Reader] = {
-    reader.name: reader for reader in (*PLAIN_READERS, *LINE_READERS, *MODEL_READERS, *TORCH_READERS)
+    reader.name: reader for reader in (*PLAIN_READERS, *LINE_READERS, *PAGE_READERS, *MODEL_READERS, *TORCH_READERS)
 }
 """By name."""
 
@@ -38,6 +39,7 @@ OWN_FILES: Mapping[str, str] = {
     "inkport.lines.roles": "a list in the package",
     "inkport.model.ppocr_weights": "a file of the package rapidocr, of one known digest",
     "inkport.model.weights": "weights that load_weights has opened before",
+    "inkport.pages.formats.word_document": "the archive that python-docx wrote in the call before",
     "inkport.runtimes.javascript": "package.json of inkport and of the packages that npm installed beside it",
     "inkport.runtimes.ort_arm64": "a note that scripts/arm64_root.sh left",
     "inkport.runtimes.ort_providers": "the profile that ONNX Runtime wrote in the call before",

@@ -52,7 +52,7 @@ LINE_READERS = (
     *(
         Reader(name=name, modules=(f"lines.datasets.{module}", *more), read=partial(read_dataset, name))
         for name, module, *more in (
-            ("iam", "line_images", "lines.datasets.layout"),
+            ("iam", "line_images", "lines.datasets.layout", "lines.safe_xml"),
             ("iam-ascii", "line_images"),
             ("read2016", "read2016"),
             ("read2016-masked", "read2016"),

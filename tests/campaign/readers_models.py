@@ -31,6 +31,17 @@ def read_artifact(folder: Path) -> object:
     return artifact.digest, artifact.root, artifact.bytes, artifact.spec.frames(artifact.spec.preprocess.min_width)
 
 
+def read_model_card(folder: Path) -> object:
+    """Look for the digest in a card, and write the block anew."""
+    from campaign.toys import onnx_artifact
+    from inkport.core.hub.card import digest_in, read_card, updated_card
+
+    card = read_card(folder / "README.md")
+    artifact = onnx_artifact(folder / "artifact")
+    assert digest_in(updated_card(card, artifact)) == artifact.digest
+    return digest_in(card)
+
+
 def read_onnx_alone(folder: Path) -> object:
     """Open an ONNX file by what it says of itself."""
     from inkport.core.onnx_metadata import artifact_from_onnx
@@ -240,6 +251,7 @@ MODEL_READERS = (
     Reader(name="model-configuration", modules=("export.import_.folder",), read=read_configuration),
     Reader(name="symbols-file", modules=("export.import_.symbols",), read=read_charset),
     Reader(name="expectations", modules=("export.import_.expect",), read=read_expected),
+    Reader(name="model-card", modules=("core.hub.card",), read=read_model_card),
     Reader(name="artifact", modules=("core.artifact",), read=read_artifact),
     Reader(
         name="onnx",

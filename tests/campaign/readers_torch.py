@@ -19,10 +19,10 @@ def read_checkpoint(folder: Path) -> object:
     """Go on from a checkpoint, with the log beside it."""
     from campaign.toys import toy_training
     from inkport.train.checkpoint import load_checkpoint
-    from inkport.train.loop import Trainer
+    from inkport.train.log import TrainingLog
 
     step, _ = load_checkpoint(folder / "checkpoint.safetensors", recipe_digest="r", **toy_training())
-    Trainer._trim_log(SimpleNamespace(out=folder, step=step))
+    TrainingLog(folder, step=step)
     return step
 
 
@@ -50,7 +50,7 @@ def read_font(folder: Path) -> object:
 
 TORCH_READERS = (
     Reader(name="weights", modules=("model.weights",), read=read_weights),
-    Reader(name="checkpoint", modules=("train.checkpoint", "train.loop"), read=read_checkpoint),
+    Reader(name="checkpoint", modules=("train.checkpoint", "train.log"), read=read_checkpoint),
     Reader(name="readings", modules=("train.teacher",), read=read_readings),
     Reader(name="cell", modules=("train.adapt.curve",), read=read_cell),
     Reader(name="font", modules=("train.synth.fonts",), read=read_font),

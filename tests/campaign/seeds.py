@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from campaign import datasets
+from campaign import datasets, page_files
 from campaign.toys import SPEC, kit_request, kit_with_result, line_set, onnx_artifact, save_toy_weights, toy_training
 from campaign.victims import VICTIMS, prepare
 from inkport.benchmarks.checks.devices.runs import provide_kit
 from inkport.benchmarks.run.progress import silent
 from inkport.core.config import to_plain
 from inkport.core.files import sha256_file
+from inkport.core.hub.card import new_card
+from inkport.core.hub.reference import parse_reference
 from inkport.core.lm.arpa import write_arpa
 from inkport.core.lm.estimate import estimate
 from inkport.core.lm.files import Fusion, fusion_path, save_trie
@@ -66,6 +68,7 @@ def main(root: Path) -> None:
     foreign_models(store)
     kits(store)
     datasets.make(store)
+    page_files.make(store)
 
 
 def foreign_models(store: Store) -> None:
@@ -195,6 +198,7 @@ def models(store: Store) -> None:
     save_toy_weights(store.new("weights") / "weights.safetensors")
     onnx_artifact(store.new("artifact"))
     toy = onnx_artifact(store.new("onnx"))
+    store.put("model-card", "README.md", new_card(toy, parse_reference("hf://ada/lines")))
     data = with_metadata(toy.file(".onnx").read_bytes(), SPEC, precision=toy.precision, provenance=toy.provenance)
     (store.new("onnx-alone") / "alone.onnx").write_bytes(data)
     images = tuple(np.zeros((2, 1, 48, width), np.float32) for width in (32, 40))

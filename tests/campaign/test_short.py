@@ -21,7 +21,17 @@ from campaign.victims import VICTIMS
 from campaign.watch import Limits, Tally, Watch
 
 
-for _package in ("torch", "onnxruntime", "onnx", "pyarrow", "fontTools", "cryptography"):
+for _package in (
+    "torch",
+    "onnxruntime",
+    "onnx",
+    "pyarrow",
+    "fontTools",
+    "cryptography",
+    "pikepdf",
+    "pypdfium2",
+    "pillow_heif",
+):
     pytest.importorskip(_package, reason="files of every kind are made and read")
 
 SEED = 20

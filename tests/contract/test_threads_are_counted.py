@@ -13,6 +13,7 @@ from inkport.core.runtime import SessionOptions
 from inkport.core.target import Precision
 from inkport.runtimes.busy_threads import busy_threads, thread_times
 from inkport.runtimes.conformance import RuntimeConformance
+from inkport.runtimes.logits import sample_images
 
 
 # hashlib computes outside of Python's lock, so that threads run together.
@@ -71,7 +72,7 @@ def count(tmp_path, monkeypatch, toy_spec):
         suite = RuntimeConformance()
         suite.runtime = "engine"
         try:
-            suite._count(session, artifact, threads)
+            suite._count(session, sample_images(artifact.spec.preprocess, 1024, lines=8), threads)
         finally:
             session.close()
 

@@ -111,11 +111,12 @@ def kill_after(recipe: Path, out: Path, step: int, processes: int = 1) -> None:
 
 
 @pytest.mark.parametrize(
-    ("optimiser", "processes", "extra"),
+    "case",
     [("adamw", 1, ""), ("muon", 1, ""), ("muon", 2, OPTIONS)],
     ids=["adamw", "muon", "two-processes-with-all-options"],
 )
-def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_run(recipe, tmp_path, optimiser, processes, extra):
+def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_run(recipe, tmp_path, case, read_events):
+    optimiser, processes, extra = case
     path = recipe(24, optimiser, extra)
     whole = train(path, tmp_path / "whole", processes)
     assert whole.returncode == 0, whole.stderr
@@ -134,6 +135,11 @@ def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_run(recipe, tm
         entry["val_cer"] for entry in logs[1] if "val_cer" in entry
     ]
     assert [entry["step"] for entry in logs[0]] == [entry["step"] for entry in logs[1]]
+    shown = read_events(tmp_path / "killed" / "tensorboard")
+    assert [step for step, _ in shown["loss"]] == [entry["step"] for entry in logs[1] if "loss" in entry]
+    assert shown["val_cer/all"] == [
+        (entry["step"], pytest.approx(entry["val_cer"]["all"], abs=1e-5)) for entry in logs[1] if "val_cer" in entry
+    ]
 
 
 def test_a_checkpoint_of_another_recipe_is_refused_and_kept(recipe, tmp_path):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from shutil import rmtree
+from shutil import copyfile, rmtree
 
 import jsonschema
 import numpy as np
@@ -59,7 +62,7 @@ def test_ports_of_the_toy_read_its_text(verify, exported, other_lines):
     report = json.loads((exported / "report.json").read_text(encoding="utf-8"))
     jsonschema.validate(report, schema_of("verify"))
     torch, ort, int8 = report["targets"]
-    assert [t["outcome"] for t in report["targets"]] == ["pass"] * 3
+    assert [t["outcome"] for t in report["targets"]] == ["reference", "pass", "pass"]
     assert torch["parity"]["flipped_lines"] == ort["parity"]["flipped_lines"] == 0
     assert torch["parity"]["cer"] == ort["parity"]["cer"] == report["targets"][0]["parity"]["cer_reference"]
     assert (ort["parity"]["lines"], ort["latency"]["n"], ort["latency"]["speed_up"]) == (6, 4, 1.0)
@@ -99,7 +102,7 @@ def test_ports_of_recurrent_and_transformer_networks_are_proven_too(
     code, _, err = inkport("verify", baseline.path, *where, "--calibration", other_lines)
     assert code == 0, err
     torch, ort, int8 = json.loads((out / "report.json").read_text(encoding="utf-8"))["targets"]
-    assert [target["outcome"] for target in (torch, ort, int8)] == ["pass"] * 3
+    assert [target["outcome"] for target in (torch, ort, int8)] == ["reference", "pass", "pass"]
     assert ort["parity"]["flipped_lines"] == 0
     assert ort["parity"]["cer"] == torch["parity"]["cer"]
     assert int8["artifact"]["bytes"] < ort["artifact"]["bytes"]
@@ -129,7 +132,7 @@ def test_a_port_that_reads_differently_is_exit_code_1(verify, exported, monkeypa
     assert code == 1
     assert "text-differs" in out
     report = json.loads((exported / "report.json").read_text(encoding="utf-8"))
-    assert [t["outcome"] for t in report["targets"]] == ["pass", "text-differs"]
+    assert [t["outcome"] for t in report["targets"]] == ["reference", "text-differs"]
     assert len(report["targets"][1]["parity"]["flips"]) == 6
     assert (exported / "report.html").read_text(encoding="utf-8").count("data:image/") == 6
 
@@ -242,3 +245,38 @@ def test_default_targets_allow_no_flip_in_fp32_and_half_a_point_elsewhere():
         else:
             assert target.budget.cer_margin == 0.005, target.name
     assert not found["openvino", "bf16"].required, "a processor without bfloat16 is no fault of the port"
+
+
+def test_the_scripts_of_the_action_prove_compare_and_post(verify, toy_artifact, lines_folder, exported, tmp_path):
+    assert verify(TORCH + ORT)[0] == 0
+    copyfile(exported / "report.json", tmp_path / "baseline.json")
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "inkport"
+    program.write_text(f'#!/usr/bin/env bash\nexec "{sys.executable}" -m inkport "$@"\n')
+    program.chmod(0o755)
+    variables = {
+        "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
+        "INKPORT_MODEL": str(toy_artifact.path),
+        "INKPORT_LINES": str(lines_folder),
+        "INKPORT_TARGETS": "targets.toml",
+        "INKPORT_OUT": str(exported),
+        "INKPORT_MAX_SLOWER": "1000",
+        "INKPORT_BASELINE": "baseline.json",
+        "GITHUB_STEP_SUMMARY": "summary.md",
+    }
+    script = Path(__file__).parents[2] / "ci" / "prove.sh"
+    done = subprocess.run(
+        [script],
+        cwd=tmp_path,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    posted = (tmp_path / "summary.md").read_text()
+    assert posted.startswith("<!-- inkport -->\n# inkport verify\n")
+    assert "| ort fp32 | pass |" in posted[: posted.index("# inkport compare")]
+    assert "| ort fp32 |" in posted[posted.index("# inkport compare") :]
+    assert "## Environment" not in posted

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
+import inkport
+from inkport.benchmarks.run.record import Outcome
 from inkport.core.artifact import BUNDLED, load_artifact
 from inkport.core.files import sha256_file
 
@@ -36,6 +39,14 @@ def test_reports_speak_of_the_shipped_model():
         assert _report(name)["model"]["artifact"]["sha256"] == root, name
 
 
+def test_constraints_are_the_versions_of_the_committed_reports():
+    rows = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(row.split("==") for row in rows if not row.startswith("#"))
+    measured = _report("verify-test")["environment"]["packages"]
+    # A local version, such as +cpu, says whose build it is, and cannot be asked of every index.
+    assert pinned == {name: text.partition("+")[0] for name, text in measured.items() if name != "inkport"}
+
+
 def test_peers_read_every_test_line_that_was_verified():
     verified, peers = _report("verify-test"), _report("peers")
     assert peers["sources"] == verified["data"]["sources"]
@@ -61,6 +72,24 @@ def test_the_language_models_weights_of_the_report_are_those_in_the_package():
 def test_the_int8_experiment_was_made_on_the_shipped_weights():
     root = load_artifact(ROOT / "model/shipped/convtext-tiny").digest
     assert _report("int8-settings")["model"]["root"] == root
+
+
+def test_the_lines_of_a_wheel_are_enough_to_prove_int8(tmp_path):
+    """New weights may need other lines: LINES_OF_A_WRITER of setup.py."""
+    samples = ROOT / "benchmarks" / "samples"
+    head, *rows = (samples / "lines.tsv").read_text(encoding="utf-8").splitlines()
+    seen, kept = Counter(), []
+    for row in rows:
+        name, image, *rest = row.split("\t")
+        seen[tuple(rest[1:])] += 1
+        if seen[tuple(rest[1:])] <= 6:
+            kept.append("\t".join((name, str(samples / image), *rest)))
+    (tmp_path / "lines.tsv").write_text("\n".join([head, *kept]) + "\n", encoding="utf-8")
+    targets = ["onnxruntime:int8", "openvino:int8"]
+    report = inkport.verify("convtext-tiny-fp32", targets=targets, lines=[tmp_path / "lines.tsv"], latency_lines=0)
+    assert [(target.name, target.outcome, target.parity.lines) for target in report.targets] == [
+        (name, Outcome.PASS, 213) for name in targets
+    ]
 
 
 def _report(name):

@@ -20,6 +20,7 @@ from inkport.core.config import parse_config, require_seed, to_plain
 from inkport.core.documents import read_json, read_toml
 from inkport.core.errors import DataError, RecipeError, TrainingError, UsageError
 from inkport.core.files import sha256_file, write_atomically
+from inkport.core.hub.reference import within
 from inkport.lines.problem import Problem
 from inkport.lines.roles import is_test_split, name_lines, refuse_shared
 from inkport.lines.source import read_lines
@@ -218,7 +219,7 @@ class _Workers:
             return f"  {run.name}: training failed, see {folder / 'output.log'}"
         request = EvaluationTask(
             weights=folder / "last.safetensors",
-            lines={role: tuple(place.folder / p for p in paths) for role, paths in ablation.evaluate.items()},
+            lines={role: tuple(within(place.folder, p) for p in paths) for role, paths in ablation.evaluate.items()},
             skip=ablation.skip,
             out=folder / "evaluation.json",
             key=key,
@@ -277,12 +278,12 @@ def check_roles(ablation: Ablation, runs: Sequence[AblationRun], folder: Path) -
     data = {run.arm: run.recipe.data for run in runs}
     for arm, lines in data.items():
         for role, paths in ablation.evaluate.items():
-            judged = {f"evaluate.{role}": union(folder / path for path in paths)}
+            judged = {f"evaluate.{role}": union(within(folder, path) for path in paths)}
             learnt = {} if role == "train" else {"train": lines.train, "unlabelled": lines.unlabelled}
             sources = learnt | ({"val": lines.val} if is_test_split(role) else {})
             for name, some in sources.items():
                 refuse_shared(
-                    {f"{name} of arm {arm!r}": union(base / path for path in some), **judged},
+                    {f"{name} of arm {arm!r}": union(within(base, path) for path in some), **judged},
                     because="an arm is not judged by what it learned from",
                     remedy="take it out of one of them",
                 )

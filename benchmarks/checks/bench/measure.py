@@ -23,7 +23,7 @@ from inkport.benchmarks.run.scenarios import Figures, Scenario, ScenarioRunner, 
 from inkport.benchmarks.run.sustained import Drift, Overhead, measure_overhead, run_sustained
 from inkport.benchmarks.run.targets import Attempt, is_baseline, open_target, session_options
 from inkport.core.errors import UsageError, failure_of
-from inkport.core.runtime import Session
+from inkport.core.runtime import AnySession
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ class _Bench:
         self.rows: list[Attempt] = []
         self.noise: dict[str, Noise] = {}
 
-    def sessions(self) -> dict[str, Session]:
+    def sessions(self) -> dict[str, AnySession]:
         """Return the open sessions, by name of their targets."""
         return {row.target.name: row.session for row in self.rows if row.session is not None}
 
@@ -149,7 +149,7 @@ class _Bench:
             found = start_fresh(row.artifact, row.target, options, self.inputs, processes=self.options.fresh)
             _add(row, fresh=found)
 
-    def each(self, stage: str, act: Callable[[Attempt, Session], None]) -> None:
+    def each(self, stage: str, act: Callable[[Attempt, AnySession], None]) -> None:
         """Do something with every target that can go on; one that fails does not stop the others."""
         for row in self.rows:
             if row.session is not None:
@@ -195,7 +195,7 @@ class _Bench:
             if (error := found.errors.get(row.target.name)) is not None:
                 row.fail(Outcome.RUN_FAILED, error)
 
-    def loadgen(self, row: Attempt, session: Session) -> None:
+    def loadgen(self, row: Attempt, session: AnySession) -> None:
         """Run the same scenarios through LoadGen, by the times measured before."""
         folder = (self.request.out or Path()) / "loadgen" / row.target.name.replace("/", "-")
         for found in row.record.section(Measured).scenarios:
@@ -210,7 +210,7 @@ class _Bench:
             )
             _add(row, loadgen=(*row.record.section(Measured).loadgen, result))
 
-    def compare_overhead(self, row: Attempt, session: Session) -> None:
+    def compare_overhead(self, row: Attempt, session: AnySession) -> None:
         """Compare the harness with a bare loop."""
         _add(row, overhead=measure_overhead(session, self.inputs))
 

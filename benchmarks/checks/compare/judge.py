@@ -16,8 +16,10 @@ from inkport.core.errors import DataError
 
 
 ORDER = (
+    Outcome.REFERENCE,
     Outcome.PASS,
     Outcome.INCONCLUSIVE,
+    Outcome.NOT_JUDGED,
     Outcome.LATENCY_OVER_BUDGET,
     Outcome.FELL_BACK,
     Outcome.DIVERGED,
@@ -201,7 +203,9 @@ def _lost(before: ReportedTarget | None, after: ReportedTarget | None) -> str:
     reason = f" {after.reason}" if after.reason else ""
     if after.outcome is Outcome.UNAVAILABLE:
         return f"It is not available any more.{reason}" if after.required else ""
-    if ORDER.index(after.outcome) > ORDER.index(before.outcome):
+    # What was the reference itself had proven nothing that could be lost, except that it runs.
+    held = Outcome.INCONCLUSIVE if before.outcome is Outcome.REFERENCE else before.outcome
+    if ORDER.index(after.outcome) > ORDER.index(held):
         return f"The outcome went from {before.outcome} to {after.outcome}.{reason}"
     return ""
 

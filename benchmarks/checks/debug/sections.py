@@ -39,6 +39,8 @@ WHAT = {
 
 def present(report: Report) -> Presentation:
     """Return what was found, as it is read."""
+    if any(target.outcome is Outcome.NOT_JUDGED for target in report.targets):
+        return _not_judged(report)
     found = report.section(Divergences)
     first, rest = found.divergences[:1], found.divergences[1:]
     sections = [Section(name="Targets", tables=(_table(report),), sentences=tuple(_notes(report)))]
@@ -63,6 +65,25 @@ def present(report: Report) -> Presentation:
         ),
         created=report.created,
         verdict="they part" if diverges else "they part nowhere",
+    )
+
+
+def _not_judged(report: Report) -> Presentation:
+    both = tuple(target.name for target in report.targets)
+    label = "not judged"
+    return Presentation(
+        title="inkport diagnose operators",
+        about=f"{report.model.name} {report.model.version}",
+        subject=(f"{report.model.name} {report.model.version}, of which no operator was compared",),
+        conclusions=(Conclusion(names=both, sign=Sign.OPEN, label=label, why=report.note),),
+        sections=(Section(name="Targets", tables=(_table(report),)),),
+        signs={str(outcome): sign for outcome, sign in SIGNS.items()},
+        cases=tuple(
+            Case(suite=target.name, name="operators", result=RESULTS[target.outcome], message=target.reason)
+            for target in report.targets
+        ),
+        created=report.created,
+        verdict=label,
     )
 
 

@@ -194,6 +194,27 @@ def debug_targets(
     )
 
 
+def not_traced(targets: Sequence[TargetRecord], model: Artifact, *, reason: str) -> Report:
+    """Return the report of two targets that cannot be compared operator by operator.
+
+    Args:
+        targets: Both, of which nothing is known.
+        model: What they descend from.
+        reason: Why.
+    """
+    nothing = TracedTarget(matched={}, unmatched=(), session_difference=None, session_ratio=None, note="")
+    return Report(
+        check=DEBUG,
+        model=describe_model(model),
+        data=describe_data(Audit(), (), model),
+        note=reason,
+        options=DebugOptions(),
+        environment=read_environment(threads=1),
+        targets=tuple(target.not_judged(reason).having(nothing) for target in targets),
+        sections=(Divergences(width=0, checks=0, divergences=(), tensors=()),),
+    )
+
+
 def _record(opened: Opened, side: Side, comparison: Comparison, images: npt.NDArray[np.float32]) -> TargetRecord:
     difference, ratio = _fused(opened, side, comparison, images)
     runtime, artifact = opened.target.runtime, opened.target.artifact

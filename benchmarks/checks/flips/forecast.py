@@ -24,7 +24,7 @@ from inkport.benchmarks.run.request import (
     describe_reference,
     open_reference,
 )
-from inkport.benchmarks.run.targets import logits_of, open_target
+from inkport.benchmarks.run.targets import open_target, results_of
 from inkport.core.ctc import greedy
 from inkport.core.errors import LineDataError, failure_of
 from inkport.core.runtime import Session, SessionOptions
@@ -153,6 +153,8 @@ class _Expected:
 def forecast_flips(request: Request, *, progress: Progress = silent) -> Report:
     """Predict each target's flips from a few lines; a target that fails does not stop the others.
 
+    Of a recogniser that returns text nothing is predicted: that takes gaps, and each target's row says so.
+
     Raises:
         LineDataError: If there are no lines besides the probe lines.
         UnknownRuntimeError: If a target names a runtime that is not registered.
@@ -161,13 +163,22 @@ def forecast_flips(request: Request, *, progress: Progress = silent) -> Report:
     """
     request.refuse()
     audit, options = request.audit, request.options
+    if reason := request.model.spec.no_frames:
+        return Report(
+            check=FLIP_FORECAST,
+            model=describe_model(request.model),
+            data=describe_data(audit, request.sources, request.model),
+            options=options,
+            environment=read_environment(threads=options.threads),
+            targets=tuple(TargetRecord.of(target).not_judged(reason) for target in request.targets),
+        )
     if len(audit.lines) <= options.probes:
         raise LineDataError(
             f"{len(audit.lines)} lines, of which {options.probes} are to be probe lines: none is left to predict",
             remedy="pass more lines with --lines, or ask for fewer with --probes",
         )
     environment = read_environment(threads=options.threads)
-    reference = open_reference(request.provide, SessionOptions(threads=options.threads))
+    reference = open_reference(request, SessionOptions(threads=options.threads))
     try:
         expected = _read_reference(reference, audit, progress)
     finally:
@@ -191,7 +202,7 @@ def forecast_flips(request: Request, *, progress: Progress = silent) -> Report:
 
 def _read_reference(reference: Reference, audit: Audit, progress: Progress) -> _Expected:
     expected = _Expected([], [])
-    for logits in logits_of(reference.session, audit.inputs, label="reference: reading", progress=progress):
+    for logits in results_of(reference.session, audit.inputs, label="reference: reading", progress=progress):
         expected.texts.append(greedy(logits, reference.artifact.spec.charset).text)
         expected.frames.append(find_gaps(logits))
     return expected
@@ -222,7 +233,7 @@ def _forecast(
     chosen = choose_lines(inputs, options.probes, seed=options.seed)
     probes, probe_flips = [], 0
     label = f"{target.name}: probe lines"
-    read = logits_of(session, [inputs[index] for index in chosen], label=label, progress=progress)
+    read = results_of(session, [inputs[index] for index in chosen], label=label, progress=progress)
     for index, logits in zip(chosen, read, strict=True):
         probes.append(Probe(errors=logit_errors(expected.frames[index], logits), frames=expected.frames[index]))
         probe_flips += greedy(logits, spec.charset).text != expected.texts[index]
@@ -231,7 +242,7 @@ def _forecast(
     flipped = None
     if options.observe:
         label = f"{target.name}: reading"
-        read = logits_of(session, [inputs[index] for index in rest], label=label, progress=progress)
+        read = results_of(session, [inputs[index] for index in rest], label=label, progress=progress)
         texts = [greedy(logits, spec.charset).text for logits in read]
         flipped = np.asarray([text != expected.texts[i] for text, i in zip(texts, rest, strict=True)], dtype=bool)
     errors = np.concatenate([probe.errors for probe in probes])

@@ -24,7 +24,7 @@ from inkport.benchmarks.run.targets import open_target, session_options
 from inkport.core.artifact import Artifact
 from inkport.core.errors import RuntimeUnavailableError
 from inkport.core.registry import open_session
-from inkport.core.runtime import SessionOptions
+from inkport.core.runtime import CheckedSession, SessionOptions
 from inkport.core.target import Target
 from inkport.runtimes.logits import TOLERANCES
 from inkport.runtimes.relations.findings import Findings, Kind, Relation, Sample, Subject
@@ -142,6 +142,8 @@ class Checked:
 def check_relations(request: Request, *, progress: Progress = silent) -> Checked:
     """Try every relation on every target; a target that fails does not stop the others.
 
+    Of a recogniser that returns text no relation is judged: they compare scores per frame, and each row says so.
+
     Raises:
         LineDataError: If there is no usable line.
         UnknownRuntimeError: If a target names a runtime that is not registered.
@@ -150,6 +152,16 @@ def check_relations(request: Request, *, progress: Progress = silent) -> Checked
     request.refuse()
     options = request.options
     environment = read_environment(threads=options.threads)
+    if reason := request.model.spec.no_frames:
+        report = Report(
+            check=INVARIANCE,
+            model=describe_model(request.model),
+            data=describe_data(request.audit, request.sources, request.model),
+            options=options,
+            environment=environment,
+            targets=tuple(TargetRecord.of(target).not_judged(reason) for target in request.targets),
+        )
+        return Checked(report)
     progress("opening the reference")
     reference, note = _reference(request)
     examples: dict[str, Example] = {}
@@ -173,7 +185,7 @@ def check_relations(request: Request, *, progress: Progress = silent) -> Checked
 
 def _reference(request: Request) -> tuple[Reference | None, str]:
     try:
-        return open_reference(request.provide, SessionOptions(threads=request.options.threads)), ""
+        return open_reference(request, SessionOptions(threads=request.options.threads)), ""
     except RuntimeUnavailableError as error:
         return None, without_folders(error.message)
 
@@ -216,7 +228,7 @@ def _subject(target: Target, artifact: Artifact, threads: int, reference: Refere
             options=SessionOptions(threads=threads, extra=base.extra),
         ),
         threads=base.threads,
-        reference=None if reference is None else reference.session.run,
+        reference=reference.session.run if reference and isinstance(reference.session, CheckedSession) else None,
     )
 
 

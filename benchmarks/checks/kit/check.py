@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from inkport.benchmarks.checks.kit.runner import wanted_tensors
-from inkport.benchmarks.measure.edits import Change
-from inkport.benchmarks.measure.parity import Flip, Parity, Reading, compare, line_edits, score
+from inkport.benchmarks.measure.parity import Reading, compare, line_edits, score
 from inkport.benchmarks.measure.quantiles import Percentiles
 from inkport.benchmarks.report.envelope import Check, Report
 from inkport.benchmarks.run.device_record import KitRun
@@ -18,10 +16,11 @@ from inkport.benchmarks.run.kit.open import Kit, Result
 from inkport.benchmarks.run.kit.signature import KitSignature
 from inkport.benchmarks.run.record import ArtifactInfo, Outcome, Proof, TargetRecord, exit_code, judge
 from inkport.benchmarks.run.request import Options, describe_data, describe_model
-from inkport.core.ctc import Emission, Transcription, greedy
+from inkport.core.ctc import Transcription, greedy
 from inkport.core.errors import SpecMismatchError
 from inkport.core.runtime import Evidence
 from inkport.core.scratch import scratch
+from inkport.core.texts import ReadText, transcription
 from inkport.lines.audit import Audit
 
 
@@ -121,7 +120,7 @@ def judge_result(kit: Kit, result: Result, target: TargetRecord) -> TargetRecord
         outcome=outcome,
         reason=reason.strip(),
         evidence=runner.evidence,
-        sections=(Proof(parity=_known(parity), line_edits=edits), run),
+        sections=(Proof(parity=parity, line_edits=edits), run),
     )
 
 
@@ -183,10 +182,7 @@ def _readings(kit: Kit, result: Result) -> list[Transcription]:
 
 def _bare(text: str) -> Transcription:
     """Return a transcription of which nothing but the text is known."""
-    unknown = [
-        Emission(symbol=symbol, first_frame=0, last_frame=0, confidence=math.nan, gap=math.nan) for symbol in text
-    ]
-    return Transcription(text, tuple(unknown), math.inf)
+    return transcription(ReadText(text))
 
 
 def _times(result: Result) -> Percentiles | None:
@@ -195,21 +191,3 @@ def _times(result: Result) -> Percentiles | None:
     if len(known) < len(found) or result.document.runner.evidence is not Evidence.MEASURED:
         return None
     return Percentiles.of(known)
-
-
-def _known(parity: Parity) -> Parity:
-    """Return ``parity`` with gaps that nobody showed (NaN, infinity) as absent."""
-    return replace(parity, flips=tuple(map(_known_flip, parity.flips)))
-
-
-def _known_flip(flip: Flip) -> Flip:
-    found = replace(flip, gap=_number(flip.gap), gap_reference=_number(flip.gap_reference))
-    return replace(found, changes=tuple(map(_known_change, flip.changes)))
-
-
-def _known_change(change: Change) -> Change:
-    return replace(change, gap=_number(change.gap), gap_reference=_number(change.gap_reference))
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else value

@@ -39,6 +39,7 @@ from inkport.core.errors import UsageError
 from inkport.core.image import FORMATS
 from inkport.core.registry import probe
 from inkport.core.runtime import SessionOptions
+from inkport.core.texts import ReadText
 from inkport.lines.audit import Audit
 from inkport.lines.source import digest_lines
 from inkport.runtimes.logits import TOLERANCES
@@ -86,7 +87,7 @@ def make_kit(request: Request, out: Path, *, key: Path | None = None, progress: 
     targets, artifacts = _add_artifacts(request, members, progress)
     audit = _choose(request.audit, options.lines)
     progress("opening the reference")
-    reference = open_reference(request.provide, SessionOptions(threads=options.threads))
+    reference = open_reference(request, SessionOptions(threads=options.threads))
     try:
         lines = _add_lines(reference, audit, options.golden, members, progress)
     finally:
@@ -159,14 +160,15 @@ def _add_lines(
     for index, (line, images) in enumerate(zip(audit.lines, audit.inputs, strict=True)):
         progress("reference: reading", index, len(audit.lines))
         data = line.image if isinstance(line.image, bytes) else line.image.read_bytes()
-        logits = reference.session.run(images)
+        (found,) = reference.session.run(images)
         stem = f"{index:04d}"
         image = f"lines/{stem}.{_suffix(data)}"
         members[image] = data
         files = None
-        if index in with_golden:
+        # Where a recogniser decodes by itself, its text is all that there is to compare.
+        if index in with_golden and not isinstance(found, ReadText):
             gray = gray_stage(line, pre)
-            arrays = {"gray": gray, "tensor": tensor_stage(gray, pre), "logits": logits}
+            arrays = {"gray": gray, "tensor": tensor_stage(gray, pre), "logits": found[None]}
             names = {stage: f"golden/{stem}.{stage}.npy" for stage in arrays}
             members |= {names[stage]: to_npy(np.asarray(array)) for stage, array in arrays.items()}
             files = GoldenFiles(**names)
@@ -175,7 +177,9 @@ def _add_lines(
                 id=line.id,
                 image=image,
                 text=line.text,
-                reading=greedy(logits[0], reference.artifact.spec.charset).text,
+                reading=found.text
+                if isinstance(found, ReadText)
+                else greedy(found, reference.artifact.spec.charset).text,
                 dataset=line.dataset,
                 writer=line.writer,
                 document=line.document,

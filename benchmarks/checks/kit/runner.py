@@ -27,10 +27,11 @@ from inkport.core.child import TIMEOUT_S, Answer, open_child
 from inkport.core.config import to_plain
 from inkport.core.ctc import greedy
 from inkport.core.errors import RuntimeExecutionError, UnsupportedFormatError, UsageError
-from inkport.core.registry import load_runtime, open_session, probe
-from inkport.core.runtime import CheckedSession, Evidence, SessionOptions
+from inkport.core.registry import load_runtime, open_any, probe
+from inkport.core.runtime import Evidence, SessionOptions
 from inkport.core.scratch import scratch
 from inkport.core.self_timed import Clocked, SelfTimed
+from inkport.core.spec import Decoder
 from inkport.core.tensor_files import read_tensor, write_tensor
 from inkport.lines.line import Line
 
@@ -67,20 +68,22 @@ class Reader(Protocol):
 
 
 class RuntimeReader:
-    """A runtime of inkport's, between inkport's own preparing and decoding."""
+    """A runtime of inkport's, between inkport's own preparing and decoding; its text alone where it decodes itself."""
 
     start: KitStage = KitStage.IMAGE
     shown: tuple[KitStage, ...] = (KitStage.GRAY, KitStage.TENSOR, KitStage.LOGITS, KitStage.TEXT)
 
     def __init__(self, artifact: Artifact, *, runtime: str, device: str, options: SessionOptions) -> None:
-        availability = probe(runtime)
-        self._session: CheckedSession = open_session(artifact, runtime=runtime, device=device, options=options)
+        self._session = open_any(artifact, runtime=runtime, device=device, options=options)
         inner = self._session.session
         self._clock: SelfTimed = inner if isinstance(inner, SelfTimed) else Clocked(inner)
         if isinstance(self._clock, Clocked):
             self._session.session = self._clock
         self._spec = artifact.spec
-        self._warm: set[int] = set()
+        self._warm: set[tuple[int, ...]] = set()
+        if self._spec.decoder is Decoder.TEXT:
+            self.shown = (KitStage.TEXT,)
+        availability = probe(runtime)
         self.info = RunnerInfo(
             engine=runtime,
             version=availability.version,
@@ -90,7 +93,7 @@ class RuntimeReader:
         )
 
     def read(self, line: Line, *, tensors: Collection[KitStage]) -> Output:
-        """Read one line; the first one of each width is run twice, because some runtimes compile for a width.
+        """Read one line; the first one of each size is run twice, because some runtimes compile for a width.
 
         Raises:
             ImageError: If the image cannot be read here.
@@ -100,13 +103,15 @@ class RuntimeReader:
         gray = gray_stage(line, pre)
         tensor = tensor_stage(gray, pre)
         images = as_input(tensor, pre)
-        if (width := images.shape[3]) not in self._warm:
+        if (size := images.shape[2:]) not in self._warm:
             self._session.run(images)
-            self._warm.add(width)
-        logits = self._session.run(images)
-        values = {KitStage.GRAY: gray, KitStage.TENSOR: tensor, KitStage.LOGITS: logits}
+            self._warm.add(size)
+        found = self._session.run(images)
+        if isinstance(found, list):
+            return Output(text=found[0].text, run_ns=self._clock.last_run_ns)
+        values = {KitStage.GRAY: gray, KitStage.TENSOR: tensor, KitStage.LOGITS: found}
         return Output(
-            text=greedy(logits[0], self._spec.charset).text,
+            text=greedy(found[0], self._spec.charset).text,
             run_ns=self._clock.last_run_ns,
             tensors={stage: values[stage] for stage in TENSORS if stage in tensors},
         )
@@ -149,6 +154,11 @@ class ChildReader:
         self._preprocess = artifact.spec.preprocess
         try:
             self.start, self.shown = _abilities(hello, self._label)
+            if artifact.spec.no_frames and KitStage.LOGITS in self.shown:
+                raise RuntimeExecutionError(
+                    f"{self._label}: shows {', '.join(self.shown)}, but {artifact.spec.no_frames}",
+                    remedy="have it answer 'read', and show text alone",
+                )
             self.info = RunnerInfo(
                 engine=str(hello.get("engine", self._label)),
                 version=str(hello.get("version", "")),

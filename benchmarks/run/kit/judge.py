@@ -16,11 +16,11 @@ from inkport.benchmarks.run.kit.manifest import ORDER, KitLine, KitStage, as_gra
 from inkport.benchmarks.run.kit.mistakes import by_nearest, resampled_by, without_antialiasing
 from inkport.benchmarks.run.kit.open import Kit, LineResult, Result
 from inkport.core.charset import BLANK, Charset
+from inkport.core.contract import contract_fault
 from inkport.core.errors import ImageError, InkportError
 from inkport.core.preprocess import RESAMPLINGS, TRIANGLE_V1, TRIANGLE_V2, PreprocessSpec, prepare
 from inkport.core.preprocess_settings import Side
 from inkport.core.resampling import FOREIGN
-from inkport.core.runtime import contract_fault
 from inkport.core.target import Precision
 from inkport.lines.line import Line
 from inkport.runtimes.logits import name_fault

@@ -54,6 +54,8 @@ def can_be_shown(start: KitStage, shown: tuple[KitStage, ...]) -> bool:
 
 def are_bytes(stage: KitStage, spec: PreprocessSpec) -> bool:
     """Return whether the values of a stage are uint8."""
+    if spec.as_is:
+        return stage is KitStage.TENSOR or (stage is KitStage.GRAY and not spec.coloured)
     return spec.in_bytes and stage in (KitStage.GRAY, KitStage.TENSOR)
 
 
@@ -63,7 +65,7 @@ def gray_stage(line: Line, spec: PreprocessSpec) -> Values:
     Raises:
         ImageError: If the image is damaged or too small.
     """
-    if spec.in_bytes:
+    if are_bytes(KitStage.GRAY, spec):
         return to_bytes(line.pixels())
     return line.pixels(spec) if spec.coloured else line.gray()
 
@@ -84,7 +86,7 @@ def as_gray(gray: Values) -> npt.NDArray[np.float32]:
 
 def as_input(tensor: Values, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
     """Return the network's input of a prepared image."""
-    return normalise(tensor, spec) if tensor.dtype == np.uint8 else tensor
+    return normalise(tensor, spec) if spec.in_bytes and tensor.dtype == np.uint8 else tensor
 
 
 FORMAT_VERSION = 1

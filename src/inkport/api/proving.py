@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from inkport.api.reading import StrPath
@@ -16,9 +15,8 @@ from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.run.request import VerifyOptions
 from inkport.commands._model import resolve_model
 from inkport.commands._ports import TargetOptions
-from inkport.commands._request import calibrate, prepare_request
+from inkport.commands._request import calibrate, decoding_with, prepare_request
 from inkport.core.artifact import Artifact
-from inkport.core.beam import load_beam
 from inkport.core.errors import UsageError
 from inkport.core.scratch import scratch
 from inkport.core.target import Target
@@ -40,8 +38,9 @@ def verify(
     """Prove that ports of a model read the same text as the model, as `inkport verify` does.
 
     Args:
-        model: A weights file, an artifact's directory, or the name of a shipped model; convtext-tiny if None.
-        lines: Line sets; the shipped sample lines if empty.
+        model: A weights file, an artifact's directory, one of these on the hub (``hf://user/model``), or the name of
+            a shipped model; convtext-tiny if None.
+        lines: Line sets, on the hub too (``hf://datasets/user/set/lines.parquet``); the shipped sample lines if empty.
         targets: TOML file with one [[target]] table per target, or targets by name, such as ["onnxruntime:int8"];
             every runtime that inkport knows if None.
         calibration: Line sets that int8 takes its ranges from, where it must be made.
@@ -69,9 +68,7 @@ def verify(
             out=folder,
             lm=None if lm is None else Path(lm),
         )
-        if lm is not None:
-            request = replace(request, beam=load_beam(Path(lm), request.model))
-        return run_verify(request)
+        return run_verify(decoding_with(request, None if lm is None else Path(lm)))
 
 
 def _targets(given: StrPath | Sequence[str] | None) -> tuple[Target, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from inkport.commands._reader import MEGAPIXELS, open_reader
+from inkport.core.beam import lm_not_judged
 from inkport.core.doubts import UNSURE
 from inkport.core.errors import ArtifactError, UsageError
 from inkport.core.recogniser import Recogniser
@@ -42,7 +44,7 @@ def load(
 
     Args:
         model: The name of a shipped model, of which the first artifact that runs here is taken, int8 first; an
-            artifact's directory, or a weights file.
+            artifact's directory, a weights file, or one of these on the hub: ``hf://user/model``.
         runtime: The runtime's name; the first that can run the model here if None.
         device: In the runtime's own words.
         precision: Number format to insist on: ``int8``, ``fp32``, ...; any if None.
@@ -57,6 +59,7 @@ def load(
     Raises:
         UsageError: If there is no such model, not in this precision, or a number is out of range.
         ArtifactError: If the model or the language model is damaged, or is not there.
+        HubError: If the model is on the hub, and not there, no artifact, or out of reach.
         TargetError: If the runtime is not registered, or cannot run the model here.
     """
     # For a worker, which may run in another folder.
@@ -70,7 +73,7 @@ def load(
         "min_confidence": min_confidence,
         "max_megapixels": max_megapixels,
     }
-    return open_reader(
+    recogniser = open_reader(
         os.fspath(model),
         runtime=runtime,
         device=device,
@@ -81,6 +84,9 @@ def load(
         max_megapixels=max_megapixels,
         opened_by=lambda digest: (_load_again, (digest, arguments)),
     )
+    if lm is not None and recogniser.artifact and (reason := lm_not_judged(Path(lm), recogniser.artifact)):
+        warnings.warn(reason, stacklevel=2)
+    return recogniser
 
 
 def _load_again(digest: str, arguments: dict[str, Any]) -> Recogniser:

@@ -28,6 +28,26 @@ class Format(StrEnum):
     """A record per line, as they are read."""
     TSV = "tsv"
     """A head, then a row per image, as they are read."""
+    ALTO = "alto"
+    """ALTO 4, a document per page."""
+    PAGE = "page"
+    """PAGE 2019, a document per page."""
+    HOCR = "hocr"
+    """hOCR, one document."""
+    TEI = "tei"
+    """TEI P5, one document."""
+    CSV = "csv"
+    """A head, then a row per line of text."""
+    XLSX = "xlsx"
+    """A workbook with the lines and the words."""
+    DOCX = "docx"
+    """The text for word processors."""
+    PDF = "pdf"
+    """The pages with invisible text."""
+
+
+OF_LINES = frozenset({Format.TEXT, Format.JSON, Format.JSONL, Format.TSV})
+"""Formats of images of lines; the others are of pages."""
 
 
 class Writer(Protocol):

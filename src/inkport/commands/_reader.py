@@ -14,7 +14,7 @@ from inkport.core.doubts import UNSURE
 from inkport.core.errors import UsageError
 from inkport.core.image import MAX_PIXELS
 from inkport.core.recogniser import Recogniser
-from inkport.core.registry import choose_runtime, open_session, opens
+from inkport.core.registry import choose_runtime, open_any, opens
 from inkport.core.runtime import SessionOptions
 from inkport.core.target import Precision
 
@@ -54,24 +54,34 @@ def open_reader(
         UsageError: If a number is out of range, or there is no such model.
         InkportError: If the artifact, the language model or the runtime cannot be opened.
     """
-    if not 0 < max_megapixels <= MOST_MEGAPIXELS:
-        raise UsageError(f"max-megapixels must be above 0 and at most {MOST_MEGAPIXELS}, found {max_megapixels}")
+    max_pixels = require_megapixels(max_megapixels)
     if not 0 <= min_confidence <= 1:
         raise UsageError(f"min-confidence must be within 0..1, found {min_confidence}")
     artifact = choose_artifact(model, runtime=runtime, precision=precision)
     decode = load_decoder(lm, artifact)
     chosen = choose_runtime(artifact) if runtime is None else runtime
-    session = open_session(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads))
+    session = open_any(artifact, runtime=chosen, device=device, options=SessionOptions(threads=threads))
     return Recogniser(
         artifact.spec,
         session,
         decode=decode,
         min_confidence=min_confidence,
-        max_pixels=round(1e6 * max_megapixels),
+        max_pixels=max_pixels,
         artifact=artifact,
         runtime=chosen,
         opened_by=opened_by(artifact.digest) if opened_by else None,
     )
+
+
+def require_megapixels(megapixels: float) -> int:
+    """Return how many pixels an image may have.
+
+    Raises:
+        UsageError: If that is more than anything can be asked for, or none.
+    """
+    if not 0 < megapixels <= MOST_MEGAPIXELS:
+        raise UsageError(f"max-megapixels must be above 0 and at most {MOST_MEGAPIXELS}, found {megapixels}")
+    return round(1e6 * megapixels)
 
 
 def choose_artifact(model: str | None, *, runtime: str | None, precision: Precision | None = None) -> Artifact:

@@ -5,22 +5,30 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from importlib.resources import files
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inkport.benchmarks.run.progress import shown_progress, tracked
 from inkport.benchmarks.run.request import Options, Request, check_targets
-from inkport.commands._model import resolve_model
+from inkport.commands._model import WHERE_WEIGHTS, resolve_model
 from inkport.commands._options import say_skipped
 from inkport.core.artifact import Artifact, bundled_artifacts
-from inkport.core.errors import ArtifactNotFoundError, ExportError, LineDataError, TargetError, UsageError
+from inkport.core.errors import (
+    ArtifactNotFoundError,
+    ExportError,
+    ExporterUnavailableError,
+    LineDataError,
+    TargetError,
+    UsageError,
+)
 from inkport.core.registry import load_runtime, probe
 from inkport.core.target import Target
 from inkport.lines.audit import Audit, audit_for
 from inkport.lines.line import Line
 from inkport.lines.problem import Problem
 from inkport.lines.roles import LEARNT, Role, name_lines, recorded, refuse_recorded, refuse_shared
+from inkport.lines.samples import sample_lines
 from inkport.lines.source import read_lines, source_name
 
 
@@ -111,18 +119,6 @@ def calibrate(
     return chosen
 
 
-def sample_lines() -> Path:
-    """Return the manifest of the shipped sample lines.
-
-    Raises:
-        UsageError: If this build has none.
-    """
-    manifest = Path(str(files("inkport.benchmarks"))) / "samples" / "lines.tsv"
-    if not manifest.is_file():
-        raise UsageError("this build of inkport ships no sample lines", remedy="pass line sets with --lines")
-    return manifest
-
-
 def require_calibration(model: Artifact, work: Path, targets: Sequence[Target]) -> None:
     """Refuse targets that can run here and would have to be calibrated, where no lines were given to do it on.
 
@@ -154,19 +150,25 @@ def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) ->
     """Return a function that gives each target its artifact, exporting it into ``work`` where it is not there yet.
 
     Args:
-        model: What everything descends from; the shipped int8 artifacts are taken where they belong to it.
+        model: What everything descends from; the shipped artifacts are taken where they belong to it.
         work: Folder of the artifacts.
         calibration: What int8 takes its ranges from, if it must be made.
     """
-    from inkport.export.plan import build
+    from inkport.export.plan import build, needs_weights
 
     reuse = shipped_artifacts()
 
     def provide(target: Target) -> Artifact:
-
+        format_ = load_runtime(target.runtime).formats[0]
+        if needs_weights(model, (format_, target.precision)):
+            raise ExporterUnavailableError(
+                f"{format_} {target.precision} is made of trained weights, the model is {model.format} "
+                f"{model.precision}",
+                remedy=f"pass the weights as the model; {WHERE_WEIGHTS}",
+            )
         return build(
             model,
-            format=load_runtime(target.runtime).formats[0],
+            format=format_,
             precision=target.precision,
             work=work,
             calibration=calibration,
@@ -177,7 +179,7 @@ def provider(model: Artifact, work: Path, calibration: CalibrationSet | None) ->
 
 
 def shipped_artifacts() -> tuple[Artifact, ...]:
-    """Return the int8 artifacts that come with the package; none if this build has none."""
+    """Return the artifacts that come with the package; none if this build has none."""
     try:
         return bundled_artifacts()
     except ArtifactNotFoundError:
@@ -347,6 +349,8 @@ def prepare_request(
         require_calibration(artifact, work, wanted)
     audit = audit_sources(artifact, sources, options.skip)
     chosen = calibrate(artifact, calibration, options.skip)
+    # A language model that can do nothing proves nothing either.
+    lm = None if artifact.spec.no_frames else lm
     check_proof(audit.lines, artifact, wanted, work=work, calibration=chosen, lm=lm)
     return Request(
         model=artifact,
@@ -357,3 +361,24 @@ def prepare_request(
         options=options,
         out=out,
     )
+
+
+def decoding_with(request: Request, lm: Path | None) -> Request:
+    """Return a request whose logits are decoded with a language model, if there is one.
+
+    Args:
+        request: The request.
+        lm: The language model's file or name. Of a recogniser that returns text, the request's note says instead that
+            it is not judged.
+
+    Raises:
+        ArtifactError: If it cannot be read.
+        SpecMismatchError: If it belongs to another charset, or its weights to another recogniser.
+    """
+    if lm is None:
+        return request
+    from inkport.core.beam import lm_not_judged, load_beam
+
+    if reason := lm_not_judged(lm, request.model):
+        return replace(request, note=reason)
+    return replace(request, beam=load_beam(lm, request.model))

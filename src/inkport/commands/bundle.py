@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from inkport.commands._model import resolve_model
 from inkport.commands._options import OutFolder, Skip
-from inkport.commands._request import problems_of, sample_lines
+from inkport.commands._request import problems_of
 from inkport.core.artifact import Artifact, bundled_artifacts, find_lm
 from inkport.core.scratch import scratch
 from inkport.core.target import Precision
@@ -18,6 +18,7 @@ from inkport.export.bundle.bundle import BundleRequest, make_bundle
 from inkport.export.bundle.specification import SUFFIXES
 from inkport.export.plan import build
 from inkport.lines.problem import Problem
+from inkport.lines.samples import sample_lines
 from inkport.lines.source import read_lines
 
 
@@ -38,7 +39,7 @@ def bundle(
     Args:
         model: An artifact's directory, a weights file (which is exported to ONNX in fp32), or the name of a shipped
             model; the int8 artifact that comes with inkport if left out.
-        for_: Platform whose sources come along: cpp, web or python.
+        for_: Platform whose sources come along: cpp, web, android, ios or python.
         lm: Language model to bring along: fr-en, which comes with inkport, or a file with the weights of
             `inkport lm tune` beside it.
         lines: Line sets to make golden values of: Parquet files, TSV manifests, folders; the shipped sample lines if

@@ -21,10 +21,11 @@ from inkport.commands._model import resolve_model
 from inkport.commands._options import Json, OutFile, OutFolder, Seconds, Threads
 from inkport.commands._output import deliver
 from inkport.commands._ports import KIT_TARGETS, TARGETS, TargetOptions
-from inkport.commands._request import audit_sources, calibrate, check_calibration, check_proof, provider, sample_lines
+from inkport.commands._request import audit_sources, calibrate, check_calibration, check_proof, provider
 from inkport.core.child import TIMEOUT_S
 from inkport.core.console import json_for_stdout, results, results_only
 from inkport.core.errors import UsageError
+from inkport.lines.samples import sample_lines
 
 
 kit = App(name="kit", help="Pack a model with everything that proves a port, run it anywhere, and judge the result.")

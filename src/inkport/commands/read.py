@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import glob
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from inkport.commands._named_files import is_pattern, named_files
 from inkport.commands._options import Threads
 from inkport.commands._output import warn, warn_of_sharing
-from inkport.commands._read_formats import Format, writer_of
-from inkport.commands._reader import MEGAPIXELS, open_reader
+from inkport.commands._read_formats import OF_LINES, Format, writer_of
+from inkport.commands._reader import MEGAPIXELS, open_reader, require_megapixels
+from inkport.core.beam import lm_not_judged
 from inkport.core.console import results_only
 from inkport.core.doubts import UNSURE
 from inkport.core.errors import EXIT_OK, DataError, ImageError, LineDataError, UsageError
@@ -41,8 +42,11 @@ def read(
     invert: bool = False,
     strict: bool = False,
     min_confidence: float = UNSURE,
-    max_megapixels: float = MEGAPIXELS,
+    lines_from: Path | None = None,
+    join_hyphens: bool = False,
+    max_megapixels: float | None = None,
     format_: Annotated[Format, Parameter(name="--format")] = Format.TEXT,
+    out: Path | None = None,
     json_: Annotated[bool, Parameter(name="--json", show=False)] = False,
 ) -> int:
     """Print the text of line images: the text alone for one image, path, tab and text for several.
@@ -64,12 +68,32 @@ def read(
         invert: Read white writing on black.
         strict: Exit with code 2 if there was a warning about an image.
         min_confidence: Confidence below which there is one, 0..1; measured for the shipped models.
-        max_megapixels: Largest image that is decoded, in millions of pixels.
+        lines_from: Read whole pages (images, TIFF of many pages, PDF, HEIC) whose lines are in this file of ALTO or
+            PAGE, or in files of the pages' names in this folder.
+        join_hyphens: Join words that the ends of lines divide; structured formats keep both forms.
+        max_megapixels: Largest image that is decoded, in millions of pixels: 8 for a line, 100 for a page if left out.
         format_: json is a list of the texts with confidences and places, jsonl the same with an image a line, tsv has a
-            head and the columns image, text, confidence and warnings.
+            head and the columns image, text, confidence and warnings. Of pages also alto, page, hocr, tei, csv, xlsx,
+            docx, or a searchable pdf.
+        out: File for the pages; for alto and page a folder, with a file each. Standard output if left out.
         json_: What --format json was called before.
     """
     _refuse_options(images)
+    if lines_from is not None:
+        return _read_pages(
+            images,
+            lines_from,
+            lambda: open_reader(
+                model, runtime=runtime, device=device, threads=threads, lm=lm, min_confidence=min_confidence
+            ),
+            max_megapixels=max_megapixels,
+            joined=join_hyphens,
+            invert=invert,
+            strict=strict,
+            form=Format.JSON if json_ else format_,
+            out=out,
+        )
+    _refuse_page_options(format_, out, joined=join_hyphens)
     if json_:
         warn("--json is now --format json; it works for one more release")
     warn_of_sharing(threads)
@@ -81,8 +105,10 @@ def read(
         threads=threads,
         lm=lm,
         min_confidence=min_confidence,
-        max_megapixels=max_megapixels,
+        max_megapixels=MEGAPIXELS if max_megapixels is None else max_megapixels,
     ) as recogniser:
+        if recogniser.artifact and (reason := lm_not_judged(lm, recogniser.artifact)):
+            warn(reason)
         write = writer_of(Format.JSON if json_ else format_, alone=_names_one_file(images))
         for path, found in _read_all(recogniser, images, invert=invert):
             if isinstance(found, DataError):
@@ -99,6 +125,52 @@ def read(
     return EXIT_BAD_IMAGE if faults or (strict and doubtful) else EXIT_OK
 
 
+def _read_pages(
+    paths: Sequence[Path],
+    lines_from: Path,
+    open_recogniser: Callable[[], Recogniser],
+    *,
+    max_megapixels: float | None,
+    joined: bool,
+    invert: bool,
+    strict: bool,
+    form: Format,
+    out: Path | None,
+) -> int:
+    """Read pages whose lines are known."""
+    # Whoever reads lines alone does not wait for this.
+    from inkport.commands._page_formats import page_writer
+    from inkport.commands._read_pages import Layouts, page_files, read_known_pages
+    from inkport.pages.inputs import PAGE_PIXELS
+
+    most = PAGE_PIXELS if max_megapixels is None else require_megapixels(max_megapixels)
+    known, write = Layouts(lines_from), page_writer(form, out, joined=joined)
+    with open_recogniser() as recogniser:
+        found = read_known_pages(
+            recogniser,
+            page_files(paths),
+            known,
+            write,
+            joined=joined,
+            invert=invert,
+            max_pixels=most,
+        )
+    if strict and found.unsure:
+        complain(f"--strict: {found.unsure} line{'s' if found.unsure > 1 else ''} with a warning")
+    return EXIT_BAD_IMAGE if found.faults or (strict and found.unsure) else EXIT_OK
+
+
+def _refuse_page_options(form: Format, out: Path | None, *, joined: bool) -> None:
+    """Refuse what is for pages where images of lines are read."""
+    asked = "" if form in OF_LINES else f"--format {form}"
+    asked = asked or ("--out" if out is not None else "") or ("--join-hyphens" if joined else "")
+    if asked:
+        raise UsageError(
+            f"{asked} is for pages, and each image is taken for one line",
+            remedy="say where the lines are: --lines-from",
+        )
+
+
 def _refuse_options(images: Sequence[Path]) -> None:
     """Refuse what looks like an option: a hyphen may lead a name only because one stands for standard input."""
     for path in images:
@@ -109,12 +181,7 @@ def _refuse_options(images: Sequence[Path]) -> None:
 
 
 def _names_one_file(images: Sequence[Path]) -> bool:
-    return len(images) == 1 and not images[0].is_dir() and not _is_pattern(images[0])
-
-
-def _is_pattern(path: Path) -> bool:
-    # A file may have a bracket in its name.
-    return glob.has_magic(str(path)) and not path.exists()
+    return len(images) == 1 and not images[0].is_dir() and not is_pattern(images[0])
 
 
 def _read_all(
@@ -123,30 +190,10 @@ def _read_all(
     """Yield what was read of each image, or why it cannot be read."""
     for path in images:
         try:
-            for file in _files(path):
+            for file in named_files(path, list_images):
                 yield file, _read_one(recogniser, file, invert=invert)
         except LineDataError as error:
             yield path, error
-
-
-def _files(path: Path) -> Iterator[Path]:
-    """Yield the files that were named.
-
-    Raises:
-        LineDataError: If a folder holds no image, or a pattern fits nothing.
-    """
-    if path.is_dir():
-        try:
-            yield from (path / name for name in list_images(path))
-        except LineDataError as error:
-            raise LineDataError(error.message, remedy="name images, or a folder that holds some") from error
-    elif _is_pattern(path):
-        found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-        if not found:
-            raise LineDataError(f"{path}: no file fits this pattern", remedy="check the pattern, or name the files")
-        yield from (file for file in map(Path, found) if not file.is_dir())
-    else:
-        yield path
 
 
 def _read_one(recogniser: Recogniser, path: Path, *, invert: bool) -> Reading | ImageError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,7 @@ from inkport.commands._device import HERE, DeviceOptions, verify_on_devices
 from inkport.commands._options import OutFolder
 from inkport.commands._output import as_wanted, deliver, warn_of_sharing
 from inkport.commands._ports import EVERY_TARGET, KIT_TARGETS, PORTS, PortOptions
-from inkport.commands._request import prepare_request
-from inkport.core.artifact import Artifact
+from inkport.commands._request import decoding_with, prepare_request
 from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import UsageError
 from inkport.core.verbosity import is_verbose
@@ -29,7 +27,6 @@ from inkport.lines.line import Line
 
 if TYPE_CHECKING:
     from inkport.benchmarks.report.flips import Picture
-    from inkport.core.beam import BeamDecoder
 
 
 @results_only()
@@ -79,7 +76,7 @@ def verify(
         if on.device:
             report, read = verify_on_devices(on, request, progress=progress)
         else:
-            request = replace(request, beam=_beam(lm, request.model))
+            request = decoding_with(request, lm)
             report, read = run_harness(request, progress=progress), tuple(request.audit.lines)
     return deliver(
         json_for_stdout(report.to_json()) if ports.json_ else render_text(as_wanted(present(report))),
@@ -87,14 +84,6 @@ def verify(
         where=f"{out / 'report.html'} (also .md, .txt, .xml and .json)",
         code=report.exit_code,
     )
-
-
-def _beam(lm: Path | None, artifact: Artifact) -> BeamDecoder | None:
-    if lm is None:
-        return None
-    from inkport.core.beam import load_beam
-
-    return load_beam(lm, artifact)
 
 
 def _pictures(report: Report, lines: Iterable[Line]) -> dict[str, Picture]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inkport.core.artifact import Artifact
 from inkport.core.errors import LineDataError
+from inkport.core.hub.reference import within
 from inkport.lines.line import Line
 from inkport.lines.problem import Problem
 from inkport.lines.roles import Role, is_listed, is_test_split, name_lines, refuse_recorded, refuse_shared
@@ -34,9 +35,9 @@ class LineSets:
     def within(self, base: Path) -> LineSets:
         """Return the same with paths that start at ``base``."""
         return LineSets(
-            train=tuple(base / path for path in self.train),
-            val=tuple(base / path for path in self.val),
-            test=tuple(base / path for path in self.test),
+            train=tuple(within(base, path) for path in self.train),
+            val=tuple(within(base, path) for path in self.val),
+            test=tuple(within(base, path) for path in self.test),
             skip=self.skip,
         )
 

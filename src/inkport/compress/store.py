@@ -21,6 +21,7 @@ from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_json
 from inkport.core.errors import ArtifactError, DataError, RecipeError
 from inkport.core.files import new_directory, sha256_file, write_atomically
+from inkport.core.hub.reference import is_reference
 from inkport.core.target import Precision
 from inkport.export.record import tool_versions, with_line_digests
 
@@ -46,8 +47,10 @@ def paths_in(value: Any, where: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
 
 
 def is_line_set(path: Path) -> bool:
-    """Whether lines are read from a path: a Parquet file, a manifest, or a folder that is not an artifact."""
-    return path.suffix in {".parquet", ".tsv"} or (path.is_dir() and not (path / SIDECAR).is_file())
+    """Whether lines are read from a path: a Parquet file, a manifest, a folder that is not an artifact, the hub."""
+    return (
+        is_reference(path) or path.suffix in {".parquet", ".tsv"} or (path.is_dir() and not (path / SIDECAR).is_file())
+    )
 
 
 def digest_path(path: Path, index: LineIndex) -> str:
@@ -58,7 +61,7 @@ def digest_path(path: Path, index: LineIndex) -> str:
         LineDataError: If a line set cannot be read.
         ArtifactError: If an artifact is damaged.
     """
-    if not path.exists():
+    if not path.exists() and not is_reference(path):
         raise RecipeError(f"{path}: no such file or folder", remedy="paths start at the folder of the recipe")
     if is_line_set(path):
         return index.digests([path])[0]

@@ -15,6 +15,7 @@ from inkport.core.artifact import Artifact
 from inkport.core.config import parse_config, to_plain
 from inkport.core.documents import read_toml
 from inkport.core.errors import LineDataError, RecipeError, SpecMismatchError, needing
+from inkport.core.hub.reference import within
 from inkport.core.spec import RecogniserSpec
 from inkport.lines.audit import audit_for
 from inkport.lines.source import digest_lines, read_lines
@@ -155,7 +156,7 @@ class TrainStage:
     def inputs(self, context: Context) -> Inputs:
         """Return the recipe with the digests of all that it names."""
         recipe, base = self._read(context)
-        named = [(where, base / path) for where, path in paths_in(recipe) if where != ("start",)]
+        named = [(where, within(base, path)) for where, path in paths_in(recipe) if where != ("start",)]
         digests = [[".".join(where), digest_path(path, context.index)] for where, path in named]
         sets = [(where == ("data", "val"), path) for where, path in named if is_line_set(path)]
         return Inputs(

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.adapter import feed, logits_of
-from inkport.core.runtime import Session
+from inkport.core.runtime import AnySession
 from inkport.core.spec import RecogniserSpec
 
 
-def adapted(session: Session, spec: RecogniserSpec) -> Session:
-    """Return a session with the adapter around it; one of our own networks comes back as it is."""
+def adapted(session: AnySession, spec: RecogniserSpec) -> AnySession:
+    """Return a session with the adapter around it; one of our own networks, or of text, comes back as it is."""
     return session if spec.native is None else AdaptedSession(session, spec)
 
 
@@ -25,7 +25,7 @@ class AdaptedSession:
         spec: The recogniser.
     """
 
-    def __init__(self, session: Session, spec: RecogniserSpec) -> None:
+    def __init__(self, session: AnySession, spec: RecogniserSpec) -> None:
         self.session, self._spec = session, spec
         self.last_run_ns: int | None = None
         """Time of the last run's network in nanoseconds: by the session's own clock if it has one."""

@@ -73,13 +73,21 @@ class Provenance:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sidecar:
+class Sidecar:
+    """What ``recogniser.json`` says, as it stands there."""
+
     schema: int
+    """Its version."""
     spec: Mapping[str, Any]
+    """The recogniser."""
     format: str
+    """File format."""
     precision: Precision
+    """Number format."""
     files: Mapping[str, str]
+    """SHA-256 (hex) of each file, by its path beside the sidecar."""
     provenance: Provenance
+    """Where the artifact came from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,9 +153,8 @@ def load_artifact(path: Path) -> Artifact:
         raise ArtifactNotFoundError(
             f"{path}: no artifact here (no {SIDECAR})", remedy="pass a directory that `inkport export` made"
         )
-    data = _read_json(file)
+    sidecar = read_sidecar(file)
     try:
-        sidecar = parse_config(_Sidecar, data, where=str(file))
         spec = RecogniserSpec.from_dict(sidecar.spec, where=f"{file}: spec")
     except InkportError as error:
         raise _corrupt(error.message) from error
@@ -160,6 +167,19 @@ def load_artifact(path: Path) -> Artifact:
         files=sidecar.files,
         provenance=sidecar.provenance,
     )
+
+
+def read_sidecar(file: Path) -> Sidecar:
+    """Read a sidecar alone, without a look at the specification or at the files that it names.
+
+    Raises:
+        ArtifactCorruptError: If it is malformed, or newer than this inkport.
+    """
+    data = _read_json(file)
+    try:
+        return parse_config(Sidecar, data, where=str(file))
+    except InkportError as error:
+        raise _corrupt(error.message) from error
 
 
 def _corrupt(message: str) -> ArtifactCorruptError:
@@ -243,8 +263,11 @@ def new_artifact(
         (draft / SIDECAR).write_text(json.dumps(sidecar, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-BUNDLED = ("convtext-tiny-int8", "convtext-tiny-openvino-int8", "convtext-small-int8")
-"""Folders under ``inkport/bundle``, int8 of the shipped weights, the usual one first: ONNX or OpenVINO's IR."""
+BUNDLED = ("convtext-tiny-int8", "convtext-tiny-openvino-int8", "convtext-small-int8", "convtext-tiny-fp32")
+"""Folders under ``inkport/bundle``, made of the shipped weights, the usual one first.
+
+int8 in ONNX or OpenVINO's IR; and the ONNX in fp32, which int8 is proven against where there is no torch.
+"""
 BUNDLED_LMS = ("fr-en",)
 """Language models under ``inkport/bundle/lm``, with weights for the shipped recognisers beside them."""
 

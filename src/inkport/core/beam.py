@@ -324,8 +324,17 @@ def load_beam(lm: Path | None, artifact: Artifact) -> BeamDecoder | None:
 
 
 def load_decoder(lm: Path | None, artifact: Artifact) -> Decode:
-    """Return ``greedy`` without a language model, else what ``load_beam`` returns; its errors are raised."""
-    return load_beam(lm, artifact) or greedy
+    """Return ``greedy`` without a language model, else what ``load_beam`` returns; its errors are raised.
+
+    Of a recogniser that returns text it is ``greedy``, which has nothing to do there: ``lm_not_judged`` says why.
+    """
+    return greedy if lm_not_judged(lm, artifact) else load_beam(lm, artifact) or greedy
+
+
+def lm_not_judged(lm: Path | None, artifact: Artifact) -> str:
+    """Return why a language model that is wanted can do nothing; empty if it can, or none is wanted."""
+    reason = artifact.spec.no_frames
+    return f"language model: not judged: {reason}" if lm is not None and reason else ""
 
 
 def load_text_decoder(lm: Path | None, artifact: Artifact) -> Read:

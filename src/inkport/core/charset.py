@@ -42,10 +42,10 @@ class Charset:
     """Symbols in label order; ``symbols[i]`` has label ``i + 1``."""
     free: bool = False
     """Whether symbols are what somebody else's recogniser has: strings of any length, none at all among them, in any
-    form of Unicode, a string for several labels."""
+    form of Unicode, a string for several labels. With no symbols at all, nobody says what it can read."""
 
     def __post_init__(self) -> None:
-        if not self.symbols:
+        if not self.symbols and not self.free:
             raise CharsetError("a charset needs at least one symbol, found none")
         if self.free:
             if wrong := [symbol for symbol in self.symbols if UNPRINTABLE & set(map(unicodedata.category, symbol))]:
@@ -103,7 +103,9 @@ class Charset:
             place += size
 
     def unknown(self, text: str) -> tuple[str, ...]:
-        """Return the symbols of ``text`` that the charset lacks, sorted, each once."""
+        """Return the symbols of ``text`` that the charset lacks, sorted, each once; none if nobody says what it has."""
+        if not self.symbols:
+            return ()
         return tuple(sorted({piece for piece, label in self._pieces(text) if label is None}))
 
     def encode(self, text: str) -> list[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inkport.core.artifact import SIDECAR, Artifact
-from inkport.core.children import Process, name_signal, start_tied
+from inkport.core.children import Process, kill_group, name_signal, start_tied
 from inkport.core.errors import (
     ArtifactCorruptError,
     InkportError,
@@ -33,6 +32,7 @@ from inkport.core.errors import (
 from inkport.core.runtime import SessionOptions
 from inkport.core.scratch import Owned, scratch_folder
 from inkport.core.tensor_files import is_shape, read_tensor, write_tensor
+from inkport.core.texts import parse_texts
 
 
 PROTOCOL = 1
@@ -233,23 +233,26 @@ class ChildSession:
         """Time of the last inference in nanoseconds, as the child measured it."""
         return self._last_run_ns
 
-    def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Map prepared images float32 (n, 1, h, w) to logits float32 (n, t, k).
+    def run(self, images: npt.NDArray[Any]) -> Any:
+        """Map prepared images float32 (n, 1, h, w) to logits float32 (n, t, k), or images to texts if it decodes.
 
         Raises:
-            RuntimeExecutionError: If the child fails, or answers with something else than a tensor and a time.
+            RuntimeExecutionError: If the child fails, or answers with something else than a tensor or texts, and a
+                time.
         """
         target = self.child.folder / "output.f32"
         if self.child.alive:
             target.unlink(missing_ok=True)
         answer = self.child.ask("run", input=self.lay_down(images), output=str(target), **self.run_fields)
         shape, elapsed = answer.get("shape"), answer.get("run_ns")
-        if not is_shape(shape) or type(elapsed) is not int or elapsed < 0:
+        if type(elapsed) is not int or elapsed < 0 or not (is_shape(shape) or "texts" in answer):
             raise RuntimeExecutionError(
                 f"{self.child.label}: answered 'run' with shape {shape!r} and run_ns {elapsed!r}, "
                 "expected a list of lengths and a number of nanoseconds"
             )
         self._last_run_ns = elapsed
+        if "texts" in answer:
+            return parse_texts(answer["texts"], label=self.child.label)
         return read_tensor(target, shape, label=self.child.label)
 
     def lay_down(self, images: npt.NDArray[Any]) -> Answer:
@@ -373,7 +376,7 @@ def _read_answers(stdout: IO[bytes], answers: SimpleQueue[bytes]) -> None:
 
 def _end(process: Process, reader: Thread, folder: Owned) -> None:
     """Kill the child and all of its group, reap it, and remove its folder."""
-    _kill_group(process)
+    kill_group(process)
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=CLOSE_S)
     reader.join(timeout=CLOSE_S)
@@ -383,18 +386,6 @@ def _end(process: Process, reader: Thread, folder: Owned) -> None:
     # What was killed a moment ago may still be writing, and in a container its end may never be acknowledged.
     for _ in range(20):
         folder.remove()
-        if not _kill_group(process) and not folder.path.exists():
+        if not kill_group(process) and not folder.path.exists():
             return
         time.sleep(0.05)
-
-
-def _kill_group(process: Process) -> bool:
-    """Kill what is left of the child and its group; return whether anything was."""
-    if sys.platform == "win32":
-        process.kill()
-        return False
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except OSError:
-        return False
-    return True

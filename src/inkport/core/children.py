@@ -56,6 +56,18 @@ def start_tied(command: Sequence[str], *, env: Mapping[str, str] | None = None, 
     return _spawner.start([*before, str(os.getpid()), *command], env=env, **settings)
 
 
+def kill_group(process: Process) -> bool:
+    """Kill what is left of the child and its group; return whether anything was."""
+    if sys.platform == "win32":
+        process.kill()
+        return False
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except OSError:
+        return False
+    return True
+
+
 def run_tied(command: Sequence[str], *, timeout_s: float, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a program that does not outlive this process, and return its code and what it printed.
 

@@ -43,6 +43,8 @@ class Transcription:
     """One entry per symbol, in reading order."""
     gap: float
     """Smallest top-1 minus top-2 logit over all frames, blank frames included; infinity without frames."""
+    confidence: float | None = None
+    """How sure the line is, 0..1, as a recogniser says that returns text; else the symbols say it."""
 
 
 Decode = Callable[[npt.NDArray[np.float32], Charset], Transcription]

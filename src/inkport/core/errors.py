@@ -17,6 +17,8 @@ The tree::
     │   └── ArtifactCorruptError        a digest, the sidecar or a weight file is wrong
     ├── CheckpointError               a training checkpoint that cannot be resumed
     ├── TrainingError                 a training that other work needs failed
+    ├── HubError                      what was named on the hub is not there, or not as it should be
+    │   └── HubUnavailableError         the hub cannot be reached, or does not let us in
     ├── ExportError                   a converter or quantizer gave up
     │   ├── ExportRequestError          (also UsageError) it was asked for what it cannot be asked
     │   └── ExporterUnavailableError    (also RuntimeUnavailableError) a package that it needs is not installed
@@ -112,6 +114,14 @@ class TrainingError(InkportError):
     """A training that other work needs failed."""
 
 
+class HubError(InkportError):
+    """What was named on the hub is not there, is damaged, or cannot be put there."""
+
+
+class HubUnavailableError(HubError):
+    """The hub cannot be reached from here, or does not let us in."""
+
+
 class ExportError(InkportError):
     """An export stage failed."""
 
@@ -160,7 +170,12 @@ class DeviceTimeoutError(DeviceError, TimeoutError):
     """Something on a device, or the way to it, took longer than it may."""
 
 
-PACKAGES = {"ai_edge_litert": "ai-edge-litert", "fontTools": "fonttools", "mlperf_loadgen": "mlcommons-loadgen"}
+PACKAGES = {
+    "ai_edge_litert": "ai-edge-litert",
+    "fontTools": "fonttools",
+    "mlperf_loadgen": "mlcommons-loadgen",
+    "docx": "python-docx",
+}
 """Packages that are not called as the module is that they install; a hyphen for an underscore is no difference."""
 
 
@@ -225,6 +240,7 @@ USAGE = (
     SpecError,
     ArtifactError,
     CheckpointError,
+    HubError,
     UnknownRuntimeError,
     RuntimeCollisionError,
     UnsupportedFormatError,
@@ -245,7 +261,7 @@ def is_refusal(error: BaseException) -> bool:
 
 def exit_code(error: InkportError) -> int:
     """Return the exit code that a command ends with after ``error``."""
-    if isinstance(error, RuntimeUnavailableError):
+    if isinstance(error, RuntimeUnavailableError | HubUnavailableError):
         return EXIT_UNAVAILABLE
     return EXIT_USAGE if isinstance(error, USAGE) else EXIT_REGRESSED
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import io
 import math
-import struct
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,15 +33,10 @@ from PIL.TiffImagePlugin import (
 )
 
 from inkport.core.errors import ImageError
+from inkport.core.image_heads import JPEG2000_SHARE, head_fault
 from inkport.core.reading import read_bytes
 
 
-MAX_SCANS = 100
-"""Most scans of a JPEG file; each is a pass over the whole picture. Progressive files have about ten."""
-MAX_TILES = 1024
-"""Most tiles of a JPEG 2000 file: each takes about 20 kB before anything is decoded."""
-JPEG2000_SHARE = 2
-"""By which part a JPEG 2000 file may have fewer pixels: with blocks of 4 x 4, each takes 120 bytes to decode."""
 MAX_PIXELS = 8_000_000
 """Images above this many pixels are refused before they are decoded, unless told otherwise: a line 200 px high may be
 40,000 px long. At this size decoding takes up to half a gigabyte and four seconds, of noise."""
@@ -52,6 +48,8 @@ REST_BYTES = 1 << 20
 """What a file may hold besides: profiles, previews and notes."""
 MAX_STRIPS = 100_000
 """Most strips or tiles of a TIFF file: Pillow keeps a record of each."""
+MAX_PAGES = 10_000
+"""Most pages of a file: the thickest volumes have some thousand."""
 # Pillow opens a format by name only once the module for it is imported.
 _RARE = (Jpeg2KImagePlugin.Jpeg2KImageFile, TiffImageFile, WebPImagePlugin.WebPImageFile)
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", *(str(plugin.format) for plugin in _RARE))
@@ -60,9 +58,9 @@ Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 """Gray (h, w) or red, green and blue (h, w, 3): bytes, or of 16-bit gray float32 0..1."""
 CROP = "pass the crop of one text line, saved again"
 SAVE_AS_PNG = "save it as an 8-bit gray or RGB PNG"
+_SUBFILE = 254
+T = TypeVar("T")
 _DECODING = Lock()
-_SIZ = b"\xff\x4f\xff\x51"
-_SIZES = struct.Struct(">8I")
 
 
 def load_gray(
@@ -118,25 +116,70 @@ def load_colour(
     return _from_0_to_1(_load(source, name, max_pixels, _to_colour))
 
 
-def _load(
-    source: Path | bytes, name: str | None, max_pixels: int, convert: Callable[[Image.Image, str], Pixels]
-) -> Pixels:
-    label = name or (str(source) if isinstance(source, Path) else "image")
-    most = file_bytes(max_pixels)
-    data = _read(source, label, most) if isinstance(source, Path) else source
-    if len(data) > most:
-        raise ImageError(f"{label}: larger than {most} bytes", remedy=CROP)
-    if not data:
-        raise ImageError(f"{label}: the file is empty (0 bytes)", remedy="copy or export the image again")
+def load_picture(source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode an image file to a Pillow image; arguments and errors are those of ``load_gray``.
+
+    Returns:
+        As it is displayed, of mode ``L`` or ``RGB``.
+    """
+    return _load(source, name, max_pixels, _to_picture)
+
+
+def tiff_pictures(file: BinaryIO, *, name: str, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image | ImageError]:
+    """Yield the pages of a TIFF file, as ``load_picture`` returns them, or why one cannot be decoded.
+
+    Smaller copies of a page, as viewers keep them, are passed over. One page is held at a time.
+
+    Args:
+        file: The file, open; nothing else is read from it meanwhile.
+        name: What to call it in errors.
+        max_pixels: Most pixels of a page.
+
+    Raises:
+        ImageError: If it is no TIFF file, or where its chain of pages is broken: what follows is lost.
+    """
+    image = _guarded(lambda: Image.open(file, formats=("TIFF",)), name)
+    with image:
+        for number in range(MAX_PAGES):
+            if not _guarded(partial(_seek, image, number), name):
+                return
+            if isinstance(image, TiffImageFile) and image.tag_v2.get(_SUBFILE, 0) & 1:
+                continue
+            label = f"{name}, page {number + 1}"
+            try:
+                yield _guarded(partial(_tiff_page, image, label, max_pixels), label)
+            except ImageError as error:
+                yield error
+    raise ImageError(f"{name}: more than {MAX_PAGES} pages", remedy="split the file")
+
+
+def has_pages(file: BinaryIO, *, name: str) -> bool:
+    """Return whether a TIFF file has more than one picture; arguments and errors are those of ``tiff_pictures``."""
+    image = _guarded(lambda: Image.open(file, formats=("TIFF",)), name)
+    several = _guarded(lambda: bool(getattr(image, "is_animated", False)), name)
+    file.seek(0)
+    return several
+
+
+def _seek(image: Image.Image, number: int) -> bool:
+    try:
+        image.seek(number)
+    except EOFError:
+        return False
+    return True
+
+
+def _tiff_page(image: ImageFile, label: str, max_pixels: int) -> Image.Image:
+    _check_header(image, label, max_pixels, pages=True)
+    image.load()
+    return _to_picture(ImageOps.exif_transpose(image), label)
+
+
+def _guarded(act: Callable[[], T], label: str) -> T:
+    """Return what a step of a decoder returns; whatever it stumbles over becomes an ``ImageError``."""
     with _silence():
         try:
-            if fault := head_fault(data, max_pixels=max_pixels):
-                raise ImageError(f"{label}: {fault}", remedy=CROP)
-            _check_png(data)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                _check_header(image, label, max_pixels)
-                image.load()
-                return convert(ImageOps.exif_transpose(image), label)
+            return act()
         except ImageError:
             raise
         except UnidentifiedImageError as error:
@@ -147,6 +190,27 @@ def _load(
             raise ImageError(f"{label}: too many pixels ({error})", remedy=CROP) from error
         except Exception as error:
             raise _damaged(label, error) from error
+
+
+def _load(source: Path | bytes, name: str | None, max_pixels: int, convert: Callable[[Image.Image, str], T]) -> T:
+    label = name or (str(source) if isinstance(source, Path) else "image")
+    most = file_bytes(max_pixels)
+    data = _read(source, label, most) if isinstance(source, Path) else source
+    if len(data) > most:
+        raise ImageError(f"{label}: larger than {most} bytes", remedy=CROP)
+    if not data:
+        raise ImageError(f"{label}: the file is empty (0 bytes)", remedy="copy or export the image again")
+    return _guarded(lambda: _decode(data, label, max_pixels, convert), label)
+
+
+def _decode(data: bytes, label: str, max_pixels: int, convert: Callable[[Image.Image, str], T]) -> T:
+    if fault := head_fault(data, max_pixels=max_pixels):
+        raise ImageError(f"{label}: {fault}", remedy=CROP)
+    _check_png(data)
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        _check_header(image, label, max_pixels)
+        image.load()
+        return convert(ImageOps.exif_transpose(image), label)
 
 
 def file_bytes(max_pixels: int) -> int:
@@ -235,13 +299,13 @@ def _check_png(data: bytes) -> None:
             image.verify()
 
 
-def _check_header(image: ImageFile, label: str, max_pixels: int) -> None:
+def _check_header(image: ImageFile, label: str, max_pixels: int, *, pages: bool = False) -> None:
     most = max_pixels // max((DEAR.get(str(tile[0]), 1) for tile in image.tile), default=1)
     if image.width * image.height > most:
         found = f"{image.width} x {image.height} px; at most {most} are decoded of such a file"
         raise ImageError(f"{label}: too many pixels ({found})", remedy=CROP)
     # A phone's MPO file is one photograph and its previews. They are not counted: that reads all of the file.
-    if image.format != "MPO" and getattr(image, "is_animated", False):
+    if not pages and image.format != "MPO" and getattr(image, "is_animated", False):
         raise ImageError(f"{label}: holds several pictures, expected one", remedy="save each as a file of its own")
     if isinstance(image, TiffImageFile) and (fault := _tiff_fault(image.tag_v2, max_pixels)):
         raise ImageError(f"{label}: {fault}", remedy=SAVE_AS_PNG)
@@ -284,6 +348,14 @@ def _to_colour(image: Image.Image, label: str) -> Pixels:
     return np.asarray(_in_mode(image, "RGB", label), dtype=np.uint8)
 
 
+def _to_picture(image: Image.Image, label: str) -> Image.Image:
+    if image.mode.startswith("I"):
+        return Image.fromarray(np.rint(_deep_gray(image) * 255).astype(np.uint8))
+    found = _in_mode(image, "L" if image.mode in {"1", "L", "LA"} else "RGB", label)
+    # What is decoded lazily, or shares the memory of a file's next page, is neither for the caller.
+    return found.copy() if found is image else found
+
+
 def _in_mode(image: Image.Image, mode: str, label: str) -> Image.Image:
     try:
         if image.has_transparency_data:
@@ -301,61 +373,3 @@ def _deep_gray(image: Image.Image) -> npt.NDArray[np.float32]:
     if "transparency" in image.info:
         values[values == image.info["transparency"]] = 65535
     return values / np.float32(65535)
-
-
-def head_fault(data: bytes, *, max_pixels: int) -> str | None:
-    """Return why an image file must not be decoded, or None.
-
-    By what its head says, for the formats whose decoders believe it before anybody can ask: WebP and JPEG 2000 take
-    memory for the whole picture when a file is opened; JPEG decodes as often as there are scans.
-
-    Args:
-        data: The file.
-        max_pixels: Most pixels that it may have.
-    """
-    if data.startswith(b"\xff\xd8"):
-        # Also counted: those of a photograph's previews, and chance, one in 65,536 bytes of what is no scan.
-        scans = data.count(b"\xff\xda")
-        return f"{scans} scans, at most {MAX_SCANS} are decoded" if scans > MAX_SCANS else None
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        width, height = _webp_size(data)
-        return _pixels_fault(width, height, max_pixels)
-    if data.startswith((b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP")):
-        return _jpeg2000_fault(data, max_pixels // JPEG2000_SHARE)
-    return None
-
-
-def _pixels_fault(width: int, height: int, max_pixels: int) -> str | None:
-    if width * height <= max_pixels:
-        return None
-    return f"too many pixels ({width} x {height} px; at most {max_pixels} are decoded of such a file)"
-
-
-def _webp_size(data: bytes) -> tuple[int, int]:
-    """Return the size of the canvas; nothing for a file too damaged to have one, which the decoder refuses."""
-    head, kind = data[20:30].ljust(10, b"\0"), data[12:16]
-    if kind == b"VP8X":
-        return 1 + int.from_bytes(head[4:7], "little"), 1 + int.from_bytes(head[7:10], "little")
-    if kind == b"VP8L":
-        bits = int.from_bytes(head[1:5], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    if kind == b"VP8 ":
-        return int.from_bytes(head[6:8], "little") & 0x3FFF, int.from_bytes(head[8:10], "little") & 0x3FFF
-    return 0, 0
-
-
-def _jpeg2000_fault(data: bytes, max_pixels: int) -> str | None:
-    """Look at every codestream: the box that Pillow takes the size from need not agree with it."""
-    place = data.find(_SIZ)
-    while place >= 0:
-        sizes = data[place + 8 : place + 8 + _SIZES.size]
-        if len(sizes) == _SIZES.size:
-            right, bottom, left, top, tile_width, tile_height, *_ = _SIZES.unpack(sizes)
-            width, height = right - left, bottom - top
-            if fault := _pixels_fault(max(width, 0), max(height, 0), max_pixels):
-                return fault
-            tiles = -(-width // max(tile_width, 1)) * -(-height // max(tile_height, 1))
-            if tiles > MAX_TILES:
-                return f"{tiles} tiles, at most {MAX_TILES} are decoded"
-        place = data.find(_SIZ, place + 1)
-    return None

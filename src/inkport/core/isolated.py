@@ -9,8 +9,8 @@ import json
 import sys
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from inkport.core.artifact import Artifact
@@ -19,7 +19,7 @@ from inkport.core.config import parse_config, to_plain
 from inkport.core.errors import InkportError, RecipeError, RuntimeExecutionError, RuntimeUnavailableError
 from inkport.core.limits import Limits, Process
 from inkport.core.loading import load_adapter
-from inkport.core.runtime import Availability, Placement, Session, SessionOptions
+from inkport.core.runtime import AnySession, Availability, Placement, SessionOptions
 
 
 HOST = "inkport.runtimes.host"
@@ -62,11 +62,12 @@ class IsolatedSession(ChildSession):
         """
         self.run_fields["warm"] = True
 
-    def count_threads(self, images: npt.NDArray[np.float32], *, runs: int) -> int:
+    def count_threads(self, images: npt.NDArray[Any], *, runs: int) -> int:
         """Return how many threads compute while the session runs; 0 where the system does not tell.
 
         Args:
-            images: Prepared images float32 (n, 1, h, w), enough of them to be shared among threads.
+            images: What the session takes, such as prepared images float32 (n, 1, h, w), enough of it to be shared
+                among threads.
             runs: How many runs are watched.
         """
         answer = self.child.ask("threads", input=self.lay_down(images), runs=runs)
@@ -108,7 +109,7 @@ class IsolatedRuntime:
         """Return what the adapter said when it was loaded; it is asked once, however often it is loaded."""
         return self._greeting.availability
 
-    def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> Session:
+    def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> AnySession:
         """Open an artifact in a child, or in this process where the option ``process`` says so.
 
         Raises:

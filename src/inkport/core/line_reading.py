@@ -37,9 +37,10 @@ class Reading:
     text: str
     """The text."""
     confidence: float | None
-    """Mean of the symbols' confidences, 0..1; None where nothing was read."""
+    """Mean of the symbols' confidences, 0..1; what a recogniser says that returns text; None where nothing was read, or
+    it does not say."""
     symbols: tuple[Symbol, ...]
-    """One entry per symbol, in reading order."""
+    """One entry per symbol, in reading order; none from a recogniser that returns text."""
     warnings: tuple[Doubt, ...]
     """Why the text is likely to be wrong; none for a line that looks right."""
 
@@ -61,15 +62,21 @@ class ReadRecord:
     text: str
     """The text."""
     confidence: float | None
-    """Mean of the symbols' confidences, 0..1; null where nothing was read."""
+    """Mean of the symbols' confidences, 0..1; what a recogniser says that returns text; null where nothing was read, or
+    it does not say."""
     symbols: tuple[Symbol, ...]
-    """One entry per symbol, in reading order."""
+    """One entry per symbol, in reading order; none from a recogniser that returns text."""
     warnings: tuple[Doubt, ...]
     """Why the text is likely to be wrong; none for a line that looks right."""
     runtime: str
     """The runtime that read."""
     artifact: ArtifactId
     """The artifact that read."""
+
+
+def confidence_of(found: Transcription) -> float | None:
+    """Return the confidence of a line: its own, else the mean over its symbols; None where neither is known."""
+    return mean_confidence(found.emissions) if found.confidence is None else found.confidence
 
 
 def mean_confidence(emissions: Sequence[Emission]) -> float | None:
@@ -103,7 +110,7 @@ def to_reading(
         )
         for emission in found.emissions
     )
-    confidence = mean_confidence(found.emissions)
+    confidence = confidence_of(found)
     return Reading(found.text, None if confidence is None else round(float(confidence), 6), symbols, warnings)
 
 

@@ -5,6 +5,7 @@ The keys, each behind ``inkport.``:
 - ``schema``;
 - ``name``, ``version``, ``stride``, ``preprocess``, ``charset``, ``input`` and ``output``: the specification;
 - ``precision``;
+- ``format``: ``onnx-app`` where the graph is a whole reader; absent where it is the network alone;
 - ``stage``, ``root`` and ``parent``: where it came from;
 - ``licence`` and ``attribution``;
 - ``digest``: the SHA-256 (hex) of the file's bytes without its ``metadata_props``, so of the graph, its weights and all
@@ -36,6 +37,9 @@ FORMAT_VERSION = 1
 """Version of the keys; a newer one is refused."""
 PREFIX = "inkport."
 """What our keys begin with; others are left alone."""
+NETWORK_FORMAT, APP_FORMAT = "onnx", "onnx-app"
+"""Formats of artifacts that are an ONNX file: a network, and a whole reader (``inkport.export.app``)."""
+ONNX_FORMATS = (NETWORK_FORMAT, APP_FORMAT)
 MODEL_FILE = "model.onnx"
 """Name of the file in an artifact."""
 ONNX_BYTES = (2 << 30) - 1
@@ -47,7 +51,14 @@ _LENGTHS = {_FIXED64: 8, _FIXED32: 4}
 _WORDS = ("name", "version", "precision", "stage", "root", "parent", "licence", "attribution", "digest")
 
 
-def with_metadata(data: bytes, spec: RecogniserSpec, *, precision: Precision, provenance: Provenance) -> bytes:
+def with_metadata(
+    data: bytes,
+    spec: RecogniserSpec,
+    *,
+    precision: Precision,
+    provenance: Provenance,
+    format: str = NETWORK_FORMAT,  # noqa: A002 - the artifact's field
+) -> bytes:
     """Return an ONNX file with all that it says of itself; what it said before is replaced.
 
     Args:
@@ -55,6 +66,7 @@ def with_metadata(data: bytes, spec: RecogniserSpec, *, precision: Precision, pr
         spec: The recogniser.
         precision: Its number format.
         provenance: Where it came from, with licence and attribution.
+        format: One of ``ONNX_FORMATS``.
 
     Raises:
         ArtifactCorruptError: If it is no protobuf message.
@@ -64,6 +76,8 @@ def with_metadata(data: bytes, spec: RecogniserSpec, *, precision: Precision, pr
         "schema": FORMAT_VERSION,
         **spec.to_dict(),
         "precision": precision.value,
+        # Not said of networks, whose files stay what they were before there was another format.
+        **({} if format == NETWORK_FORMAT else {"format": format}),
         "stage": provenance.stage,
         "root": provenance.root or "",
         "parent": provenance.parent or "",
@@ -73,7 +87,7 @@ def with_metadata(data: bytes, spec: RecogniserSpec, *, precision: Precision, pr
     }
     entries = []
     for key, value in told.items():
-        text = value if key in _WORDS else json.dumps(value, ensure_ascii=False, sort_keys=True)
+        text = value if key in (*_WORDS, "format") else json.dumps(value, ensure_ascii=False, sort_keys=True)
         entries.append(_field(METADATA_PROPS, _field(1, (PREFIX + key).encode()) + _field(2, text.encode())))
     return bare + b"".join(entries)
 
@@ -128,6 +142,12 @@ def artifact_from_onnx(path: Path, out: Path) -> Artifact:
         for key, value in read_metadata(data, where=str(path)).items()
         if key.startswith(PREFIX)
     }
+    format_ = told.pop("format", NETWORK_FORMAT)
+    if format_ not in ONNX_FORMATS:
+        raise ArtifactCorruptError(
+            f"{path}: an ONNX file of format {format_!r}, this inkport reads {', '.join(ONNX_FORMATS)}",
+            remedy="upgrade inkport",
+        )
     spec, precision, provenance = _parse(told, where=str(path))
     found = hashlib.sha256(without_metadata(data, where=str(path))).hexdigest()
     if found != told["digest"]:
@@ -136,7 +156,7 @@ def artifact_from_onnx(path: Path, out: Path) -> Artifact:
             "was changed or damaged",
             remedy="copy or export the model again",
         )
-    with new_artifact(out, spec=spec, format="onnx", precision=precision, provenance=provenance) as folder:
+    with new_artifact(out, spec=spec, format=format_, precision=precision, provenance=provenance) as folder:
         (folder / MODEL_FILE).write_bytes(data)
     return load_artifact(out)
 

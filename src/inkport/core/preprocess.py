@@ -30,7 +30,7 @@ from inkport.core.config import SPARSE
 from inkport.core.errors import ImageError, SpecError
 from inkport.core.preprocess_settings import Channels, Fit, Rounding, Side
 from inkport.core.resampling import FOREIGN
-from inkport.core.triangle import CHUNK, MOST_SAMPLES, resample_bytes
+from inkport.core.triangle import CHUNK, MOST_SAMPLES, resample_bytes, resample_planes
 from inkport.core.triangle_v1 import resample
 
 
@@ -135,6 +135,11 @@ class PreprocessSpec:
             raise SpecError(f"channel_std must be above 0, found {list(self.channel_std)}")
 
     @property
+    def as_is(self) -> bool:
+        """Whether images are handed over as they are, as bytes in their own height and width."""
+        return self.fit is Fit.NONE
+
+    @property
     def planes(self) -> int:
         """Number of channels of the input."""
         return 1 if self.channels is Channels.GRAY else 3
@@ -172,7 +177,7 @@ class PreprocessSpec:
 
         Not of what only imported recognisers have: several channels, and padding of a value that no byte has.
         """
-        return self.resampling == TRIANGLE_V2 and self.planes == 1 and self.pad_value is None
+        return self.resampling == TRIANGLE_V2 and self.planes == 1 and self.pad_value is None and not self.as_is
 
     @property
     def background_level(self) -> int:
@@ -199,6 +204,8 @@ class PreprocessSpec:
         return {Side.RIGHT: 0, Side.LEFT: padded - content, Side.BOTH: (padded - content) // 2}[self.side]
 
     def _widths(self, height: int, width: int) -> tuple[int, int]:
+        if self.as_is:
+            return width, width
         if self.fit is Fit.STRETCH:
             return self.max_width, self.max_width
         content = self._scaled(height, width, self.rounding)
@@ -215,7 +222,7 @@ class PreprocessSpec:
         return max(1, math.floor(scaled) if rounding is Rounding.FLOOR else math.ceil(scaled))
 
 
-def prepare(image: Image, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
+def prepare(image: Image, spec: PreprocessSpec) -> npt.NDArray[Any]:
     """Turn one line image into the network's input.
 
     Args:
@@ -223,12 +230,15 @@ def prepare(image: Image, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
         spec: The recogniser's preprocessing.
 
     Returns:
-        float32 (1, spec.planes, spec.height, W), W a multiple of ``spec.width_multiple``.
+        float32 (1, spec.planes, spec.height, W), W a multiple of ``spec.width_multiple``; where images are handed over
+        as they are, uint8 (1, spec.planes, h, w).
 
     Raises:
         ImageError: If the array is not an image that the recogniser takes, too small or too narrow to hold a line, not
             finite, or too wide.
     """
+    if spec.as_is:
+        return _as_it_is(image, spec)
     if spec.in_bytes:
         return normalise(prepare_bytes(image, spec), spec)
     _check_array(image, spec)
@@ -247,6 +257,13 @@ def prepare(image: Image, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
     return canvas[None]
 
 
+def _as_it_is(image: Image, spec: PreprocessSpec) -> npt.NDArray[np.uint8]:
+    _check_array(image, spec)
+    levels = _levels(image)
+    planes = np.stack([levels] * spec.planes) if levels.ndim == 2 else levels.transpose(2, 0, 1)
+    return np.ascontiguousarray(planes[::-1] if spec.channels is Channels.BGR else planes)[None]
+
+
 def _planes(image: Image, height: int, width: int, spec: PreprocessSpec) -> npt.NDArray[np.float32]:
     """Resample an image to (channels, height, width), or to (1, height, width) where all channels are equal."""
     if spec.resampling == TRIANGLE_V1:
@@ -256,16 +273,10 @@ def _planes(image: Image, height: int, width: int, spec: PreprocessSpec) -> npt.
         planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         resampled = np.stack([resample(np.ascontiguousarray(plane), height, width) for plane in planes])
     else:
-        resize = FOREIGN.get(spec.resampling, _resize_planes)
+        resize = FOREIGN.get(spec.resampling, resample_planes)
         resized = resize(_levels(image), height, width)
         resampled = resized.astype(np.float32).reshape(height, width, -1).transpose(2, 0, 1) / np.float32(255)
     return resampled[::-1] if spec.channels is Channels.BGR else resampled
-
-
-def _resize_planes(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
-    planes = image[..., None] if image.ndim == 2 else image
-    parts = [resample_bytes(np.ascontiguousarray(planes[..., i]), height, width) for i in range(planes.shape[2])]
-    return np.stack(parts, axis=-1)
 
 
 def _with_edges(content: npt.NDArray[Any], height: int, width: int, left: int) -> npt.NDArray[Any]:

@@ -40,6 +40,9 @@ class Fit(StrEnum):
     """Stretched or squeezed to ``max_width``, always."""
     CONTAIN = "contain"
     """In its aspect ratio; one that would be wider than ``max_width`` gets less height instead, and padding below."""
+    NONE = "none"
+    """Not at all: the image as it is, in its own height and width, as bytes. Whatever prepares it is in the recogniser,
+    which returns text."""
 
 
 class Side(StrEnum):

@@ -16,11 +16,12 @@ from inkport.core.ctc import Decode, Transcription, greedy
 from inkport.core.doubts import UNSURE, doubts
 from inkport.core.errors import ImageError, UsageError
 from inkport.core.image import MAX_PIXELS
-from inkport.core.line_reading import Reading, mean_confidence, to_reading
+from inkport.core.line_reading import Reading, confidence_of, to_reading
 from inkport.core.preprocess import prepare
-from inkport.core.runtime import Session
+from inkport.core.runtime import AnySession
 from inkport.core.sources import ImageSource, colour_of, gray_of, luma, name_of
-from inkport.core.spec import RecogniserSpec
+from inkport.core.spec import Decoder, RecogniserSpec
+from inkport.core.texts import transcription
 
 
 class Recogniser:
@@ -33,7 +34,7 @@ class Recogniser:
     Args:
         spec: The recogniser.
         session: Where it runs.
-        decode: What makes text of a line's logits, float32 (t, k).
+        decode: What makes text of a line's logits, float32 (t, k); idle where the session returns text.
         min_confidence: Confidence below which a text is doubted, 0..1.
         max_pixels: Most pixels that an image may have.
         artifact: What the session runs; None where it is made by hand.
@@ -44,7 +45,7 @@ class Recogniser:
     def __init__(
         self,
         spec: RecogniserSpec,
-        session: Session,
+        session: AnySession,
         *,
         decode: Decode = greedy,
         min_confidence: float = UNSURE,
@@ -102,13 +103,13 @@ class Recogniser:
         for number, image in enumerate(images, start=1):
             yield self.read(image, invert=invert, name=name_of(image, number))
 
-    def read_prepared(self, inputs: Sequence[npt.NDArray[np.float32]], *, batch: int = 1) -> list[Transcription]:
+    def read_prepared(self, inputs: Sequence[npt.NDArray[Any]], *, batch: int = 1) -> list[Transcription]:
         """Read prepared images.
 
-        Only lines of one padded width share a batch, so a line's text never depends on its neighbours.
+        Only lines of one padded size share a batch, so a line's text never depends on its neighbours.
 
         Args:
-            inputs: Each float32 (1, c, h, w), from ``inkport.core.preprocess.prepare``.
+            inputs: Each (1, c, h, w), from ``inkport.core.preprocess.prepare``.
             batch: Most lines per call of the session.
 
         Returns:
@@ -117,16 +118,24 @@ class Recogniser:
         Raises:
             UsageError: If the recogniser is closed.
         """
-        by_width: dict[int, list[int]] = defaultdict(list)
+        reads = self.spec.decoder is Decoder.TEXT
+        found = self.run_prepared(inputs, batch=batch)
+        return [transcription(line) if reads else self.decode(line, self.spec.charset) for line in found]
+
+    def run_prepared(self, inputs: Sequence[npt.NDArray[Any]], *, batch: int = 1) -> list[Any]:
+        """Return what the session gives for prepared images; arguments and errors are of ``read_prepared``.
+
+        Returns:
+            One per image, in order: logits, float32 (t, k), or a ``ReadText`` where the recogniser returns text.
+        """
+        by_size: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for index, prepared in enumerate(inputs):
-            by_width[prepared.shape[3]].append(index)
-        results: dict[int, Transcription] = {}
-        for indices in by_width.values():
+            by_size[prepared.shape[2:]].append(index)
+        results: dict[int, Any] = {}
+        for indices in by_size.values():
             for start in range(0, len(indices), batch):
                 chunk = indices[start : start + batch]
-                logits = self._run(np.concatenate([inputs[i] for i in chunk]))
-                for index, rows in zip(chunk, logits, strict=True):
-                    results[index] = self.decode(rows, self.spec.charset)
+                results |= zip(chunk, self._run(np.concatenate([inputs[i] for i in chunk])), strict=True)
         return [results[index] for index in range(len(inputs))]
 
     def close(self) -> None:
@@ -146,7 +155,7 @@ class Recogniser:
         warnings = doubts(
             gray,
             height=self.spec.preprocess.height,
-            confidence=mean_confidence(found.emissions),
+            confidence=confidence_of(found),
             turned=lambda: self._confidence_upside_down(pixels),
             least=self.min_confidence,
         )
@@ -155,9 +164,9 @@ class Recogniser:
 
     def _confidence_upside_down(self, pixels: npt.NDArray[np.float32]) -> float | None:
         (found,) = self.read_prepared([prepare(np.ascontiguousarray(pixels[::-1, ::-1]), self.spec.preprocess)])
-        return mean_confidence(found.emissions)
+        return confidence_of(found)
 
-    def _run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _run(self, images: npt.NDArray[Any]) -> Any:
         # Not every engine can run one session in two threads at once (OpenVINO's requests cannot).
         with self._turn:
             if self._closed:

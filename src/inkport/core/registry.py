@@ -13,11 +13,13 @@ from inkport.core.errors import (
     RuntimeUnavailableError,
     UnknownRuntimeError,
     UnsupportedFormatError,
+    UsageError,
     failure_of,
 )
 from inkport.core.isolated import IsolatedRuntime
 from inkport.core.loading import load_adapter, probe_adapter
-from inkport.core.runtime import Availability, CheckedSession, Runtime, SessionOptions
+from inkport.core.runtime import Availability, CheckedAny, CheckedSession, CheckedTexts, Runtime, SessionOptions
+from inkport.core.spec import Decoder
 
 
 GROUP = "inkport.runtimes"
@@ -95,7 +97,27 @@ def open_session(
     options: SessionOptions | None = None,
     here: bool = False,
 ) -> CheckedSession:
-    """Open an artifact with a runtime by name.
+    """Open an artifact for its logits, with a runtime by name; arguments and errors are those of ``open_any``.
+
+    Raises:
+        UsageError: If the recogniser returns text.
+    """
+    if artifact.spec.no_frames:
+        raise UsageError(artifact.spec.no_frames, remedy="verify, bench, compare, kit and read take such recognisers")
+    found = open_any(artifact, runtime=runtime, device=device, options=options, here=here)
+    assert isinstance(found, CheckedSession)  # noqa: S101 - what returns no text returns logits
+    return found
+
+
+def open_any(
+    artifact: Artifact,
+    *,
+    runtime: str,
+    device: str = "cpu",
+    options: SessionOptions | None = None,
+    here: bool = False,
+) -> CheckedAny:
+    """Open an artifact with a runtime by name, whatever its recogniser returns.
 
     Args:
         artifact: What to run.
@@ -118,6 +140,7 @@ def open_session(
             f"{artifact.path}: runtime {runtime!r} opens {opens}, this artifact is {artifact.format}",
             remedy="choose another runtime, or export the format it opens",
         )
+    refuse_undecoded(artifact, runtime)
     availability = probe_adapter(adapter)
     if not availability.ok:
         raise RuntimeUnavailableError(
@@ -131,7 +154,26 @@ def open_session(
     except BaseException as error:
         failure = failure_of(error)
         raise RuntimeExecutionError(f"{label}: failed to open {artifact.path}: {failure!r}") from error
-    return CheckedSession(session, artifact.spec, label=label)
+    checked = CheckedTexts if artifact.spec.decoder is Decoder.TEXT else CheckedSession
+    return checked(session, artifact.spec, label=label)
+
+
+def refuse_undecoded(artifact: Artifact, runtime: str) -> None:
+    """Refuse to open a recogniser that decodes by itself with a runtime that decodes nothing.
+
+    Raises:
+        UnsupportedFormatError: If it is one, and the runtime is inkport's own.
+    """
+    if _lacks_decoder(artifact, runtime):
+        raise UnsupportedFormatError(
+            f"{artifact.path}: {artifact.spec.no_frames}, runtime {runtime!r} decodes nothing",
+            remedy="choose the plug-in that reads with it",
+        )
+
+
+def _lacks_decoder(artifact: Artifact, runtime: str) -> bool:
+    """Whether a recogniser decodes by itself and the runtime, which is inkport's own, has no decoder of anybody."""
+    return artifact.spec.decoder is Decoder.TEXT and is_built_in(runtime)
 
 
 def _entry_point(name: str) -> EntryPoint:
@@ -169,7 +211,7 @@ def choose_runtime(artifact: Artifact) -> str:
     remedies: list[str] = []
     for name in sorted(runtime_names(), key=lambda name: name.startswith(APPLICATION)):
         try:
-            if artifact.format not in load_runtime(name).formats:
+            if artifact.format not in load_runtime(name).formats or _lacks_decoder(artifact, name):
                 continue
         except (RuntimeUnavailableError, RuntimeCollisionError) as error:
             reasons.append(error.message)
@@ -194,7 +236,7 @@ def opens(artifact: Artifact, runtime: str | None = None) -> bool:
         RuntimeUnavailableError: If the named runtime cannot be loaded.
     """
     if runtime is not None:
-        return artifact.format in load_runtime(runtime).formats
+        return artifact.format in load_runtime(runtime).formats and not _lacks_decoder(artifact, runtime)
     try:
         choose_runtime(artifact)
     except RuntimeUnavailableError:

@@ -20,8 +20,10 @@ import numpy.typing as npt
 from inkport.core.adapter import feed, logits_of
 from inkport.core.artifact import Artifact
 from inkport.core.config import require_threads
+from inkport.core.contract import contract_fault
 from inkport.core.errors import InkportError, RuntimeExecutionError, SpecMismatchError, UsageError, failure_of
 from inkport.core.spec import RecogniserSpec
+from inkport.core.texts import ReadText, texts_fault
 
 
 Array = npt.NDArray[np.float32]
@@ -160,6 +162,39 @@ class Session(Protocol):
 
 
 @runtime_checkable
+class TextSession(Protocol):
+    """A loaded recogniser that decodes by itself (``decoder=text``): images in, texts out.
+
+    Attention decoders are such. What needs scores per frame is not judged for it.
+    """
+
+    def run(self, images: npt.NDArray[np.uint8]) -> Sequence[ReadText]:
+        """Read lines, and return one ``ReadText`` for each, in order.
+
+        Args:
+            images: uint8 (n, c, h, w) as they are with ``fit=none``, all of one size; else prepared, float32
+                (n, c, h, w). They may be read-only, and are not the session's to change.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what the session holds; calling it twice is fine."""
+        ...
+
+
+class AnySession(Protocol):
+    """A ``Session`` or a ``TextSession``: which of them, the specification says. For whoever looks at no result."""
+
+    def run(self, images: Any) -> Any:
+        """Run on images, and return one thing for each line: logits (t, k), or a ``ReadText``."""
+        ...
+
+    def close(self) -> None:
+        """Free what the session holds; calling it twice is fine."""
+        ...
+
+
+@runtime_checkable
 class Placed(Protocol):
     """A session that can tell where its operators run."""
 
@@ -225,8 +260,8 @@ class Runtime(Protocol):
         """Say whether the engine can run here; never raises, answers in well under a second."""
         ...
 
-    def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> Session:
-        """Load an artifact onto a device.
+    def open(self, artifact: Artifact, *, device: str, options: SessionOptions) -> AnySession:
+        """Load an artifact onto a device: a ``TextSession`` if its decoder is ``text``, else a ``Session``.
 
         Raises:
             UnsupportedFormatError: If it cannot run the artifact's precision; the registry has checked the format.
@@ -237,56 +272,7 @@ class Runtime(Protocol):
         ...
 
 
-def contract_fault(found: object, shape: tuple[int, int, int]) -> str | None:
-    """Check what any session must return: a finite float32 array of the right shape, before any softmax.
-
-    Args:
-        found: What a session returned.
-        shape: The (n, t, k) that it should have.
-
-    Returns:
-        The fault in one phrase, or None if there is none.
-    """
-    if not isinstance(found, np.ndarray) or found.dtype != np.float32:
-        return kind_fault(found)
-    if found.shape != shape:
-        if found.shape[1:] == shape[1:]:
-            return f"drops the batch: {found.shape[0]} lines come back for {shape[0]}"
-        if (found.shape[0], *found.shape[2:]) == (shape[0], shape[2]):
-            return f"returns {found.shape[1]} frames, the stride gives {shape[1]}"
-        return f"returns shape {found.shape}, expected {shape}"
-    if not np.isfinite(found).all():
-        return "returns NaN or infinity"
-    return "returns probabilities, not logits" if are_probabilities(found) else None
-
-
-def kind_fault(found: object) -> str | None:
-    """Return the fault of something that should be a float32 array, in one phrase; None if it is one."""
-    if isinstance(found, np.ndarray) and found.dtype == np.float32:
-        return None
-    kind = f"{found.dtype} array" if isinstance(found, np.ndarray) else type(found).__name__
-    return f"returns a {kind}, expected a float32 array"
-
-
-ROUNDING = 1e-3
-"""How far the sum of a frame's probabilities may lie from 1: what half precision makes of thousands of classes."""
-
-
-def are_probabilities(found: Array) -> bool:
-    """Whether a softmax has been applied: in every frame the numbers are between 0 and 1 and their sum is 1.
-
-    Greedy decoding reads the same text from them, but gaps, confidences and language models do not.
-
-    Args:
-        found: float32 (n, t, k).
-    """
-    # The extremes first: they settle it for logits without a sum.
-    if not found.size or found.min() < 0 or found.max() > 1 + ROUNDING:
-        return False
-    return bool(np.allclose(found.sum(axis=2), 1, atol=ROUNDING))
-
-
-def run_lent(session: Session, images: Array, *, label: str) -> Array:
+def run_lent(session: AnySession, images: npt.NDArray[Any], *, label: str) -> Any:
     """Run a session on a read-only copy of the images; what it returns is not looked at.
 
     Args:
@@ -314,10 +300,8 @@ def run_lent(session: Session, images: Array, *, label: str) -> Array:
     return found
 
 
-class CheckedSession:
-    """A session whose inputs and outputs are checked, so that a broken port fails where it breaks.
-
-    It takes prepared images and returns logits whatever the network itself takes and returns (``core.adapter``).
+class _Checked:
+    """What checked sessions have in common.
 
     Args:
         session: The runtime's session, of the network as it is.
@@ -325,29 +309,10 @@ class CheckedSession:
         label: Names the session in errors.
     """
 
-    def __init__(self, session: Session, spec: RecogniserSpec, *, label: str) -> None:
+    def __init__(self, session: AnySession, spec: RecogniserSpec, *, label: str) -> None:
         self.session, self.spec, self.label = session, spec, label
 
-    def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Run on a read-only copy of the images, and check shape, dtype and finiteness.
-
-        Raises:
-            SpecMismatchError: If ``images`` is not what the recogniser takes.
-            RuntimeExecutionError: If the engine fails, changes its input, or returns something else than finite
-                logits of the right shape and dtype.
-        """
-        planes, height = self.spec.preprocess.planes, self.spec.preprocess.height
-        if images.ndim != 4 or images.dtype != np.float32 or images.shape[1:3] != (planes, height) or not len(images):
-            raise SpecMismatchError(
-                f"expected float32 images (n, {planes}, {height}, w), n at least 1, found {images.dtype} {images.shape}"
-            )
-        expected = (images.shape[0], self.spec.frames(images.shape[3]), self.spec.charset.size)
-        logits = logits_of([self._run(part) for part in feed(images, self.spec)], self.spec, len(images))
-        if fault := contract_fault(logits, expected):
-            raise RuntimeExecutionError(f"{self.label}: {fault} (on images {images.shape})")
-        return logits
-
-    def _run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _run(self, images: npt.NDArray[Any]) -> Any:
         return run_lent(self.session, images, label=self.label)
 
     def close(self) -> None:
@@ -370,3 +335,58 @@ class CheckedSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class CheckedSession(_Checked):
+    """A session whose inputs and outputs are checked, so that a broken port fails where it breaks.
+
+    It takes prepared images and returns logits whatever the network itself takes and returns (``core.adapter``).
+    """
+
+    def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Run on a read-only copy of the images, and check shape, dtype and finiteness.
+
+        Raises:
+            SpecMismatchError: If ``images`` is not what the recogniser takes.
+            RuntimeExecutionError: If the engine fails, changes its input, or returns something else than finite
+                logits of the right shape and dtype.
+        """
+        planes, height = self.spec.preprocess.planes, self.spec.preprocess.height
+        if images.ndim != 4 or images.dtype != np.float32 or images.shape[1:3] != (planes, height) or not len(images):
+            raise SpecMismatchError(
+                f"expected float32 images (n, {planes}, {height}, w), n at least 1, found {images.dtype} {images.shape}"
+            )
+        expected = (images.shape[0], self.spec.frames(images.shape[3]), self.spec.charset.size)
+        logits = logits_of([self._run(part) for part in feed(images, self.spec)], self.spec, len(images))
+        if fault := contract_fault(logits, expected):
+            raise RuntimeExecutionError(f"{self.label}: {fault} (on images {images.shape})")
+        return logits
+
+
+class CheckedTexts(_Checked):
+    """A session of a recogniser that returns text, whose inputs and texts are checked."""
+
+    def run(self, images: npt.NDArray[Any]) -> list[ReadText]:
+        """Run on a read-only copy of the images, and check that there is one text for each.
+
+        Raises:
+            SpecMismatchError: If ``images`` is not what the recogniser takes.
+            RuntimeExecutionError: If the recogniser fails, changes its input, or returns something else than texts.
+        """
+        pre = self.spec.preprocess
+        dtype = np.dtype(np.uint8 if pre.as_is else np.float32)
+        fits = images.ndim == 4 and len(images) and images.shape[1] == pre.planes
+        if not fits or images.dtype != dtype or not (pre.as_is or images.shape[2] == pre.height):
+            height = "h" if pre.as_is else pre.height
+            raise SpecMismatchError(
+                f"expected {dtype} images (n, {pre.planes}, {height}, w), n at least 1, found {images.dtype} "
+                f"{images.shape}"
+            )
+        found = self._run(images)
+        if fault := texts_fault(found, len(images)):
+            raise RuntimeExecutionError(f"{self.label}: {fault} (on images {images.shape})")
+        return list(found)
+
+
+CheckedAny = CheckedSession | CheckedTexts
+"""Any of the two: of a recogniser's ``decoder`` depends which."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-import numpy.typing as npt
-
-from inkport.core.runtime import Session
+from inkport.core.runtime import AnySession
 
 
 @runtime_checkable
@@ -29,24 +26,24 @@ class Clocked:
         session: The session, closed with this one.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: AnySession) -> None:
         self.session = session
         self.last_run_ns: int | None = None
 
-    def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def run(self, images: Any) -> Any:
         """Run, and remember how long it took; garbage is not collected meanwhile."""
         collecting = gc.isenabled()
         gc.disable()
         try:
             start = time.perf_counter_ns()
-            logits = self.session.run(images)
+            found = self.session.run(images)
             elapsed = time.perf_counter_ns() - start
         finally:
             if collecting:
                 gc.enable()
         own = self.session.last_run_ns if isinstance(self.session, SelfTimed) else None
         self.last_run_ns = elapsed if own is None else own
-        return logits
+        return found
 
     def close(self) -> None:
         """Close the session."""

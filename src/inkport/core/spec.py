@@ -31,6 +31,15 @@ class TensorSpec:
     """numpy name of the dtype."""
 
 
+class Decoder(StrEnum):
+    """What makes text of what the recogniser returns."""
+
+    CTC = "ctc"
+    """inkport, from scores per frame."""
+    TEXT = "text"
+    """The recogniser itself: it returns texts (``inkport.core.texts``), as those with attention decoders do."""
+
+
 class Layout(StrEnum):
     """Axes of the images."""
 
@@ -103,7 +112,8 @@ class RecogniserSpec:
     """Everything needed to use a recogniser besides its weights.
 
     Raises:
-        SpecError: If the stride does not divide the width multiple, or what is native does not fit the rest.
+        SpecError: If the stride does not divide the width multiple, or what is native does not fit the rest, or the
+            decoder.
     """
 
     name: str
@@ -113,13 +123,16 @@ class RecogniserSpec:
     preprocess: PreprocessSpec
     """How an image becomes the input."""
     charset: Charset
-    """What the labels mean."""
-    stride: int
+    """What the labels mean; of a recogniser that returns text, what it can read, and no symbols if nobody says."""
+    stride: int = 1
     """Input columns per frame; of an imported network, per ``native.gain`` frames."""
     native: NativeSpec | None = None
     """What an imported network takes and returns; absent for our own."""
+    decoder: Decoder = Decoder.CTC
+    """What makes text of what it returns."""
 
     def __post_init__(self) -> None:
+        self._check_decoder()
         if self.native is None:
             if self.stride < 1 or self.preprocess.width_multiple % self.stride:
                 raise SpecError(f"stride {self.stride} does not divide width_multiple {self.preprocess.width_multiple}")
@@ -131,11 +144,29 @@ class RecogniserSpec:
         if self._frames(self.preprocess.min_width) < 1:
             raise SpecError(f"an input of {self.preprocess.min_width} px has no frame by {self.native}")
 
+    def _check_decoder(self) -> None:
+        if self.decoder is Decoder.TEXT:
+            if self.native is not None:
+                raise SpecError("decoder=text has no frames and classes: native is for recognisers that return scores")
+            return
+        if self.preprocess.as_is:
+            raise SpecError("fit=none is for recognisers that return text (decoder=text)")
+        if not self.charset.symbols:
+            raise SpecError("decoder=ctc needs a symbol for each class but the blank, found none")
+
+    @property
+    def no_frames(self) -> str:
+        """Why nothing can be said of it that takes scores per frame; empty if it can."""
+        if self.decoder is Decoder.CTC:
+            return ""
+        return f"{self.name} returns text (decoder=text) and no scores per frame"
+
     @property
     def schema(self) -> int:
         """Version of the sidecar that holds it: 1 unless it says what version 1 cannot."""
         known = to_plain(self.preprocess).keys() <= SCHEMA_1 and self.preprocess.resampling not in FOREIGN
-        return 1 if self.native is None and not self.charset.free and known else 2
+        ours = self.native is None and self.decoder is Decoder.CTC and not self.charset.free
+        return 1 if ours and known else 2
 
     @property
     def frame_px(self) -> float:
@@ -146,14 +177,18 @@ class RecogniserSpec:
     def input(self) -> TensorSpec:
         """The images, float32 (n, 1, height, w) unless an imported network takes others."""
         pre, native = self.preprocess, self.native
+        if pre.as_is:
+            return TensorSpec(name="images", shape=("n", str(pre.planes), "h", "w"), dtype="uint8")
         if native is None:
-            return TensorSpec(name="images", shape=("n", "1", str(pre.height), "w"))
+            return TensorSpec(name="images", shape=("n", str(pre.planes), str(pre.height), "w"))
         sizes = {"n": str(native.batch or "n"), "c": str(pre.planes), "h": str(pre.height), "w": self._width}
         return TensorSpec(name=native.input, shape=tuple(sizes[axis] for axis in native.layout), dtype=native.dtype)
 
     @property
     def output(self) -> TensorSpec:
         """The logits, float32 (n, w / stride, classes) unless an imported network returns others."""
+        if self.decoder is Decoder.TEXT:
+            return TensorSpec(name="texts", shape=("n",), dtype="str")
         if self.native is None:
             return TensorSpec(name="logits", shape=("n", "t", str(self.charset.size)))
         sizes = {"n": str(self.native.batch or "n"), "t": "t", "c": str(self.charset.size)}
@@ -168,9 +203,11 @@ class RecogniserSpec:
         """Return the number of frames for an input of ``width`` columns.
 
         Raises:
-            SpecMismatchError: If the width is not one that ``prepare`` makes.
+            SpecMismatchError: If the width is not one that ``prepare`` makes, or it returns text.
         """
         spec = self.preprocess
+        if self.no_frames:
+            raise SpecMismatchError(self.no_frames)
         if width % spec.width_multiple or not spec.min_width <= width <= spec.max_width:
             raise SpecMismatchError(
                 f"width {width} is not a multiple of {spec.width_multiple} within {spec.min_width}..{spec.max_width}",
@@ -198,6 +235,7 @@ class RecogniserSpec:
             "input": to_plain(self.input),
             "output": to_plain(self.output),
             **({} if self.native is None else {"native": to_plain(self.native)}),
+            **({} if self.decoder is Decoder.CTC else {"decoder": self.decoder.value}),
         }
 
     @classmethod
@@ -221,6 +259,7 @@ class RecogniserSpec:
                 preprocess=parse_config(PreprocessSpec, data["preprocess"], where="preprocess"),
                 charset=Charset(tuple(symbols), free=isinstance(symbols, list)),
                 native=None if native is None else parse_config(NativeSpec, native, where="native"),
+                decoder=Decoder(data.get("decoder", Decoder.CTC)),
             )
         except (AttributeError, KeyError, TypeError, ValueError, RecipeError) as error:
             raise SpecError(f"{where}: not a recogniser specification ({error!r})") from error

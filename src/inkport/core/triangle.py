@@ -61,6 +61,13 @@ def resample_bytes(
     return _apply(low, columns, width, shift).astype(np.uint8).T
 
 
+def resample_planes(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Resample gray (h, w) or colours (h, w, c) to (height, width, c), each channel by itself as ``resample_bytes``."""
+    planes = image[..., None] if image.ndim == 2 else image
+    parts = [resample_bytes(np.ascontiguousarray(planes[..., i]), height, width) for i in range(planes.shape[2])]
+    return np.stack(parts, axis=-1)
+
+
 @lru_cache(maxsize=64)
 def integer_taps(source: int, target: int, shift: int = SHIFT) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the weights that are not zero, tap by tap; kept, because a line set has few heights.

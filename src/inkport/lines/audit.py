@@ -5,15 +5,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from inkport.core.charset import Charset, normalise_text
 from inkport.core.ctc import frames_needed
 from inkport.core.errors import ImageError, LineDataError
 from inkport.core.preprocess import PreprocessSpec, prepare
-from inkport.core.spec import RecogniserSpec
+from inkport.core.spec import Decoder, RecogniserSpec
 from inkport.lines.line import Line
 from inkport.lines.problem import Finding, Problem, summarise
 
@@ -29,8 +29,9 @@ class Audit:
 
     lines: list[Line] = field(default_factory=list)
     """Usable lines, in order."""
-    inputs: list[npt.NDArray[np.float32]] = field(default_factory=list)
-    """The prepared image of each usable line, float32 (1, c, h, w), read-only: every target reads the same ones."""
+    inputs: list[npt.NDArray[Any]] = field(default_factory=list)
+    """The prepared image of each usable line, (1, c, h, w), read-only: every target reads the same ones. float32, or
+    uint8 where images are handed over as they are."""
     findings: list[Finding] = field(default_factory=list)
     """The unusable ones, in order."""
 
@@ -73,16 +74,16 @@ def find_right_to_left(line: Line) -> Finding | None:
 
 
 def check_line(
-    line: Line, *, charset: Charset, preprocess: PreprocessSpec, frames: Callable[[int], int]
-) -> npt.NDArray[np.float32] | Finding:
-    """Return the prepared image of a usable line, float32 (1, c, h, w), read-only, or the finding on it.
+    line: Line, *, charset: Charset, preprocess: PreprocessSpec, frames: Callable[[int], int] | None
+) -> npt.NDArray[Any] | Finding:
+    """Return the prepared image of a usable line, (1, c, h, w), read-only, or the finding on it.
 
-    ``frames`` returns how many frames an input of so many columns has.
+    ``frames`` returns how many frames an input of so many columns has; None for a recogniser without frames.
     """
     text = normalise_text(line.text)
     if not text:
         return Finding(line.id, Problem.EMPTY_TEXT, "the transcription is empty")
-    if finding := find_right_to_left(line):
+    if frames is not None and (finding := find_right_to_left(line)):
         return finding
     if unknown := charset.unknown(text):
         return Finding(line.id, Problem.UNKNOWN_SYMBOL, f"the charset lacks {list(unknown)}")
@@ -90,8 +91,7 @@ def check_line(
         prepared = prepare(line.pixels(preprocess), preprocess)
     except ImageError as error:
         return Finding(line.id, Problem.BAD_IMAGE, error.message)
-    needed, given = frames_needed(charset.encode(text)), frames(prepared.shape[3])
-    if given < needed:
+    if frames is not None and (given := frames(prepared.shape[3])) < (needed := frames_needed(charset.encode(text))):
         return Finding(line.id, Problem.TOO_FEW_FRAMES, f"{given} frames for a text that needs {needed}")
     prepared.setflags(write=False)
     return prepared
@@ -104,6 +104,7 @@ def audit_lines(
     preprocess: PreprocessSpec,
     stride: int = 1,
     frames: Callable[[int], int] | None = None,
+    framed: bool = True,
     skip: Collection[Problem] = (),
 ) -> Audit:
     """Sort ``lines`` into usable and unusable ones.
@@ -114,6 +115,7 @@ def audit_lines(
         preprocess: The recogniser's preprocessing.
         stride: Input columns per frame.
         frames: In its place, returns how many frames an input of so many columns has.
+        framed: Whether it reads by frames from left to right, and not text by itself.
         skip: Problems to leave out silently here and count in the audit; any other problem is refused.
 
     Raises:
@@ -121,9 +123,8 @@ def audit_lines(
     """
     audit = Audit()
     for line in lines:
-        checked = check_line(
-            line, charset=charset, preprocess=preprocess, frames=frames or (lambda width: width // stride)
-        )
+        count = (frames or (lambda width: width // stride)) if framed else None
+        checked = check_line(line, charset=charset, preprocess=preprocess, frames=count)
         if isinstance(checked, Finding):
             audit.findings.append(checked)
         else:
@@ -135,7 +136,10 @@ def audit_lines(
 
 def audit_for(lines: Iterable[Line], spec: RecogniserSpec, *, skip: Collection[Problem] = ()) -> Audit:
     """Check lines as ``audit_lines`` does, and prepare them for a recogniser."""
-    return audit_lines(lines, charset=spec.charset, preprocess=spec.preprocess, frames=spec.frames, skip=skip)
+    framed = spec.decoder is Decoder.CTC
+    return audit_lines(
+        lines, charset=spec.charset, preprocess=spec.preprocess, frames=spec.frames, framed=framed, skip=skip
+    )
 
 
 def sized_lines(

@@ -21,6 +21,7 @@ from pathlib import Path
 from inkport.core.config import parse_config
 from inkport.core.documents import TOML_BYTES, parse_toml
 from inkport.core.errors import LineDataError, RecipeError
+from inkport.core.hub.reference import within
 from inkport.core.reading import read_bytes
 from inkport.lines.fields import PLAIN, Meaning, check_columns, to_line
 from inkport.lines.line import Line
@@ -74,13 +75,17 @@ def read_folder(path: Path, *, dataset: str) -> Iterator[Line]:
         yield Line(id=image, image=path / image, text=read_text(path / text), dataset=dataset)
 
 
-def list_images(path: Path) -> list[str]:
+def list_images(path: Path, *, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[str]:
     """Return the names of the folder's images, sorted; hidden files are none.
+
+    Args:
+        path: The folder.
+        suffixes: What their names end in, in small letters.
 
     Raises:
         LineDataError: If it cannot be listed, or there is none.
     """
-    if not (images := _images(_names(path))):
+    if not (images := [name for name in _names(path) if Path(name).suffix.lower() in suffixes]):
         raise _no_image(path)
     return images
 
@@ -198,7 +203,7 @@ class Description(Meaning):
     """The content of a description."""
 
     lines: tuple[Path, ...]
-    """Line sets, relative to the description."""
+    """Line sets, relative to the description, or on the hub."""
 
 
 def read_description(path: Path) -> Description:
@@ -223,7 +228,7 @@ def read_description(path: Path) -> Description:
     if found.writer and found.writer_column:
         raise LineDataError(f"{path}: both writer and writer_column are given", remedy="give one of them")
     return Description(
-        lines=tuple(path.parent / name for name in found.lines),
+        lines=tuple(within(path.parent, name) for name in found.lines),
         writer=found.writer,
         writer_column=found.writer_column,
         document_column=found.document_column,

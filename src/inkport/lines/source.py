@@ -13,21 +13,26 @@ from pathlib import Path
 
 from inkport.core.errors import LineDataError
 from inkport.core.files import printable
+from inkport.core.hub.reference import is_reference, parse_reference
 from inkport.core.image import MAX_PIXELS, PIXEL_BYTES, REST_BYTES
 from inkport.core.reading import read_bytes
 from inkport.lines.fields import PLAIN, Meaning
 from inkport.lines.folder import SUFFIX, read_description, read_folder, read_manifest
+from inkport.lines.hub import fetch_lines
 from inkport.lines.line import Line
 
 
 def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
     """Yield all lines of ``paths``: Parquet files, TSV manifests, folders with ``.gt.txt`` files, descriptions.
 
+    Any but a description may lie on the hub, and be named like ``hf://datasets/user/set/lines.parquet``.
+
     Ids name lines in reports, so they are unique in what is yielded: where a source repeats one (real sets
     do), its second line is called ``id#2``, its third ``id#3``, in order.
 
     Raises:
         LineDataError: If a path does not exist or has another form.
+        HubError: If it is on the hub, and not there, damaged or out of reach.
     """
     repeats: Counter[str] = Counter()
     taken: set[str] = set()
@@ -51,13 +56,15 @@ def source_name(path: Path) -> str:
 
 
 def _open(path: Path) -> Iterator[Line]:
-    if path.suffix.lower() != SUFFIX:
+    if path.suffix.lower() != SUFFIX or is_reference(path):
         return _open_plain(path, PLAIN)
     description = read_description(path)
     return chain.from_iterable(_open_plain(inner, description) for inner in description.lines)
 
 
 def _open_plain(path: Path, meaning: Meaning) -> Iterator[Line]:
+    if is_reference(path):
+        path = fetch_lines(parse_reference(path))
     try:
         is_folder, is_there = path.is_dir(), path.exists()
     except OSError as error:

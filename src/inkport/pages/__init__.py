@@ -1,1 +1,3 @@
-"""Pages: from an image of a whole page to its lines, in order, and the formats that hold them."""
+"""Pages: opening them, what was read on them and where, and the formats that this is written in."""
+
+from __future__ import annotations

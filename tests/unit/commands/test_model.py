@@ -47,12 +47,32 @@ def test_a_name_or_nothing_is_a_shipped_model(shipped, name, tmp_path, monkeypat
     assert resolve_model(name) == load_artifact(shipped / "convtext-tiny")
 
 
+def test_without_the_weights_the_name_means_the_packaged_onnx_and_training_says_where_they_are(
+    shipped, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    digest = load_artifact(shipped / "convtext-tiny").digest
+    assert naming.shipped_weights() == shipped / "convtext-tiny" / "weights.safetensors"
+    shutil.rmtree(shipped)
+    found = resolve_model("convtext-tiny")
+    assert (found.format, found.precision, found.path.name) == ("onnx", "fp32", "convtext-tiny-fp32")
+    assert found == resolve_model(None)
+    assert found.digest != digest
+    int8 = resolve_model("convtext-tiny-int8")
+    assert (int8.provenance.parent, int8.root) == (found.digest, found.root), "int8 is proven against its own parent"
+    for asked in (naming.shipped_weights, lambda: resolve_model("convtext-small")):
+        with pytest.raises(UsageError) as caught:
+            asked()
+        assert "repository, in model/shipped" in caught.value.remedy
+
+
 def test_an_unknown_name_lists_the_shipped_ones(shipped, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="convtext-huge") as caught:
         resolve_model("convtext-huge")
     assert "convtext-tiny" in caught.value.remedy
     shutil.rmtree(shipped)
+    monkeypatch.setattr(bundle, "files", lambda _package: tmp_path / "nothing")
     with pytest.raises(UsageError, match="ships no model"):
         resolve_model(None)
 
@@ -79,7 +99,7 @@ def test_the_bundled_artifacts_are_opened_or_reported_missing(toy_int8, toy_onnx
     monkeypatch.setattr(bundle, "files", lambda _package: tmp_path)
     with pytest.raises(ArtifactNotFoundError):
         bundle.bundled_artifacts()
-    artifacts = (toy_int8, toy_onnx, toy_int8)
+    artifacts = (toy_int8, toy_onnx, toy_int8, toy_onnx)
     for name, artifact in zip(bundle.BUNDLED, artifacts, strict=True):
         shutil.copytree(artifact.path, tmp_path / "bundle" / name)
     assert [artifact.digest for artifact in bundle.bundled_artifacts()] == [artifact.digest for artifact in artifacts]

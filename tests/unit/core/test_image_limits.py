@@ -13,7 +13,8 @@ from PIL.GifImagePlugin import GifImageFile
 
 from inkport.core import image as image_module
 from inkport.core.errors import ImageError
-from inkport.core.image import MAX_PIXELS, MAX_SCANS, MAX_TILES, load_gray
+from inkport.core.image import MAX_PIXELS, load_gray
+from inkport.core.image_heads import MAX_SCANS, MAX_TILES
 
 
 def encode(image: Image.Image, form: str, **options: object) -> bytes:

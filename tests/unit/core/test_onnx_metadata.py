@@ -160,3 +160,14 @@ def test_what_is_no_onnx_file_is_refused(tmp_path, data):
         resolve_model(str(tmp_path / "x.onnx"))
     with pytest.raises(ArtifactNotFoundError):
         artifact_from_onnx(tmp_path / "nosuch.onnx", tmp_path / "out")
+
+
+def test_a_whole_reader_is_told_from_a_network_and_other_formats_are_refused(tmp_path):
+    for said in ("onnx-app", "onnx-of-tomorrow"):
+        data = with_metadata(graph().SerializeToString(), SPEC, precision=Precision.INT8, provenance=MADE, format=said)
+        (tmp_path / f"{said}.onnx").write_bytes(data)
+    assert artifact_from_onnx(tmp_path / "onnx-app.onnx", tmp_path / "opened").format == "onnx-app"
+    with pytest.raises(ArtifactCorruptError, match="onnx-of-tomorrow") as caught:
+        artifact_from_onnx(tmp_path / "onnx-of-tomorrow.onnx", tmp_path / "refused")
+    assert caught.value.remedy
+    assert not (tmp_path / "refused").exists()

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from inkport.benchmarks.checks.debug.sections import present
-from inkport.benchmarks.checks.debug.trace import DebugTarget, availability, debug_targets, runtime_for
+from inkport.benchmarks.checks.debug.trace import DebugTarget, availability, debug_targets, not_traced, runtime_for
+from inkport.benchmarks.report.envelope import Report
 from inkport.benchmarks.report.files import write_views
 from inkport.benchmarks.report.text import render_text
+from inkport.benchmarks.run.record import TargetRecord
 from inkport.commands._model import resolve_model
 from inkport.commands._options import Json, OutFolder
 from inkport.commands._output import deliver
@@ -19,13 +21,13 @@ from inkport.commands._request import (
     check_calibration,
     provider,
     refuse_made_by,
-    sample_lines,
 )
 from inkport.core.artifact import SIDECAR, Artifact, load_artifact
 from inkport.core.console import json_for_stdout, results_only
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.target import Precision, Target
 from inkport.lines.audit import Audit
+from inkport.lines.samples import sample_lines
 from inkport.lines.source import source_name
 
 
@@ -52,7 +54,8 @@ def operators(
 
     Both are traced on one line. Each operator is computed again from what the target put into it, so an error
     shows where it is made. The first is written to --out as a model of one operator that shows it alone. Exit code
-    0: no divergence; 1: a divergence; 2: the request or its data is wrong; 3: a target is not available here.
+    0: no divergence; 1: a divergence; 2: the request or its data is wrong; 3: a target is not available here. A
+    recogniser that returns text is not judged, which is no failure.
 
     Args:
         a: A target as RUNTIME:PRECISION (torch:fp32, onnxruntime:int8, openvino:bf16, coreml-mil:fp16,
@@ -66,6 +69,8 @@ def operators(
             artifacts, which the next run takes up again.
         json_: Print the result as JSON instead of text.
     """
+    if (reads := _reads_text(a, b, model)) is not None:
+        return _refrain((a, b), reads, out=out, json=json_)
     problems = of.problems
     sources = of.lines or (sample_lines(),)
     check_calibration(sources, of.calibration)
@@ -84,13 +89,47 @@ def operators(
     refuse_made_by([audit.lines[index]], [target.artifact for target in targets])
     names = tuple(source_name(path) for path in sources)
     result = debug_targets(targets, graph, audit=audit.pick([index]), sources=names, out=out)
+    return _deliver(result, out=out, json=json_)
+
+
+def _reads_text(*names: str | None) -> Artifact | None:
+    """Return the first recogniser among the named directories that returns text; its operators are its own affair."""
+    for name in names:
+        if name is not None and (folder := _directory(name)[1]) is not None and (folder / SIDECAR).is_file():
+            artifact = load_artifact(folder)
+            if artifact.spec.no_frames:
+                return artifact
+    return None
+
+
+def _refrain(names: tuple[str, str], model: Artifact, *, out: Path, json: bool) -> int:
+    """Say of both targets that they are not judged, and why; that is no failure."""
+    targets = [
+        TargetRecord.of(Target(name=name, runtime=_directory(name)[0], precision=model.precision)) for name in names
+    ]
+    result = not_traced(targets, model, reason=model.spec.no_frames)
+    return _deliver(result, out=out, json=json)
+
+
+def _deliver(result: Report, *, out: Path, json: bool) -> int:
     shown = present(result)
     return deliver(
-        json_for_stdout(result.to_json()) if json_ else render_text(shown),
+        json_for_stdout(result.to_json()) if json else render_text(shown),
         files=lambda: write_views(shown, out, stem="operators", json=result.to_json()),
         where=f"{out / 'operators.html'} (also .md, .txt, .xml and .json)",
         code=result.exit_code,
     )
+
+
+def _directory(text: str) -> tuple[str, Path | None]:
+    """Return the runtime that a target names, and the artifact's directory, if it is one."""
+    runtime, colon, rest = text.partition(":")
+    if colon and (Path(rest) / SIDECAR).is_file():
+        return runtime, Path(rest)
+    folder = Path(text)
+    if (folder / SIDECAR).is_file() or (folder.is_dir() and not colon):
+        return "", folder
+    return runtime if colon else "", None
 
 
 def _builder(model: str | None, work: Path, calibration: tuple[Path, ...], problems: Sequence[str]) -> Build:
@@ -106,15 +145,14 @@ def _builder(model: str | None, work: Path, calibration: tuple[Path, ...], probl
 
 
 def _target(text: str, build: Build) -> DebugTarget:
-    runtime, colon, rest = text.partition(":")
-    folder = Path(rest if colon and (Path(rest) / SIDECAR).is_file() else text)
-    if (folder / SIDECAR).is_file() or (folder.is_dir() and not colon):
+    chosen, folder = _directory(text)
+    rest = text.partition(":")[2]
+    if folder is not None:
         artifact = load_artifact(folder)
-        chosen = runtime if colon and folder == Path(rest) else USUAL.get(artifact.format, "")
+        chosen = chosen or USUAL.get(artifact.format, "")
         if not chosen:
             raise UsageError(f"{text}: no runtime traces {artifact.format}", remedy=f"formats: {', '.join(USUAL)}")
     elif rest in set(Precision):
-        chosen = runtime
         _require(chosen)
         artifact = build(runtime_for(chosen).formats[0], Precision(rest))
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +13,7 @@ from cyclopts import App, Parameter
 from inkport.benchmarks.run.environment import read_environment
 from inkport.benchmarks.run.progress import shown_progress
 from inkport.commands._lines import LineSets
+from inkport.commands._model import shipped_weights
 from inkport.commands._options import Assignments, Jobs, OutFile, OutFolder, Skip, Threads
 from inkport.commands._output import deliver, say
 from inkport.commands._request import problems_of
@@ -74,7 +74,7 @@ def run(
     if threads is not None:
         torch.set_num_threads(threads)
     request = AdaptRequest(
-        start=weights or _shipped(),
+        start=weights or shipped_weights(),
         lines=list(refuse_test_lines(read_lines(lines), purpose="adaptation")),
         sources=lines,
         rehearse=list(refuse_test_lines(read_lines(rehearse), purpose="adaptation")),
@@ -136,7 +136,7 @@ def curve(
     if jobs < 1 or most_others < 0:
         raise UsageError(f"--jobs {jobs} --most-others {most_others}: jobs must be at least 1, the other at least 0")
     experiment = Experiment(
-        weights=weights or _shipped(),
+        weights=weights or shipped_weights(),
         pool=list(refuse_test_lines(read_lines(pool), purpose="adaptation")),
         test=list(read_lines(test)),
         others=_first(read_lines(others), most_others),
@@ -177,10 +177,6 @@ def _torch() -> Any:
     with needing("adapting", extra="train"):
         import torch
     return torch
-
-
-def _shipped() -> Path:
-    return Path(str(files("inkport.model"))) / "shipped" / "convtext-tiny" / "weights.safetensors"
 
 
 def _settings(path: Path | None, assignments: Sequence[str], skip: str) -> AdaptSettings:

@@ -35,7 +35,7 @@ def run(
     Args:
         recipe: TOML file; ``recipes/`` has examples, ``docs/training.md`` describes every key.
         out: Folder for ``best.safetensors`` (by validation CER), ``last.safetensors``,
-            ``checkpoint.safetensors`` and ``log.jsonl``.
+            ``checkpoint.safetensors`` and ``log.jsonl``; ``tensorboard`` in it where TensorBoard is installed.
         threads: CPU threads per process; torch decides if left out.
         set_: Change keys of the recipe: key=value as in TOML, dots for sections, for example ``--set optim.lr=5e-4``;
             once per key.
@@ -47,6 +47,7 @@ def run(
     from inkport.train.overrides import parse_overrides
     from inkport.train.prepare import prepare_data
     from inkport.train.recipe import load_recipe
+    from inkport.train.viewers import installed_viewers
 
     settings = load_recipe(recipe, parse_overrides(set_))
     if threads is not None:
@@ -60,8 +61,9 @@ def run(
                     say(f"{name}: {_audit_report(audit)}")
             if warning := _unlearnt(data):
                 say(f"val: warning: {warning}")
-        with shown_progress() as progress:
-            trainer = Trainer(settings, data, out, group=group, report=_telling(progress, settings.optim.steps))
+        with shown_progress() as progress, installed_viewers(out, leads=group.leads) as viewers:
+            report = _telling(progress, settings.optim.steps)
+            trainer = Trainer(settings, data, out, group=group, report=report, viewers=viewers)
             if group.leads and trainer.step:
                 say(f"continuing after step {trainer.step}")
             best = trainer.run()

@@ -17,11 +17,11 @@ from inkport.lines.datasets.layout import (
     check_name,
     collapsed,
     find_place,
-    parse_xml,
     read_file,
     read_names,
     read_text,
 )
+from inkport.lines.safe_xml import parse_xml
 
 
 LISTS = {

@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw
 
 from inkport.core.errors import LineDataError
 from inkport.core.image import load_gray
-from inkport.lines.datasets.layout import Listed, Split, collapsed, find_place, parse_xml
+from inkport.lines.datasets.layout import Listed, Split, collapsed, find_place
+from inkport.lines.safe_xml import parse_xml
 
 
 Points = tuple[tuple[int, int], ...]

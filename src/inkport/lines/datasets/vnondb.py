@@ -21,11 +21,11 @@ from inkport.lines.datasets.layout import (
     Split,
     collapsed,
     find_place,
-    parse_xml,
     read_file,
     read_names,
     read_text,
 )
+from inkport.lines.safe_xml import parse_xml
 
 
 INK_HEIGHT_PX = 96

@@ -101,6 +101,27 @@ def test_a_faithful_port_passes(run, fake_runtime, fake_lines):
     assert report.environment.threads == 3
 
 
+def test_the_references_own_row_is_no_proof(run, fake_runtime):
+    reference, port = fake_runtime("torch"), fake_runtime("port")
+    own, other = run(reference, port, reference=[]).targets
+    assert (own.outcome, other.outcome) == ("reference", "pass")
+    assert "compared with itself it proves nothing" in own.reason
+    assert own.parity.flipped_lines == 0
+    alone = run(fake_runtime("torch"), reference=[])
+    assert ([row.outcome for row in alone.targets], alone.exit_code) == (["reference"], 0)
+
+
+def test_a_reference_that_reads_otherwise_the_second_time_is_judged(run, fake_runtime, faithful):
+    opened = []
+
+    def fickle(images):
+        return np.roll(faithful(images), 1 if len(opened) > 1 else 0, axis=2)
+
+    (own,) = run(fake_runtime("torch", fickle, on_open=lambda: opened.append(1)), reference=[]).targets
+    assert own.outcome == "text-differs"
+    assert own.parity.flipped_lines
+
+
 @pytest.fixture
 def cases(fake_runtime, faithful):
     """Runtimes with the outcome each must have and words of its reason."""

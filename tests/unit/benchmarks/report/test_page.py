@@ -13,7 +13,7 @@ from inkport.benchmarks.report.files import write_report
 from inkport.benchmarks.report.flips import INSIDE, Picture
 from inkport.benchmarks.report.html import HERE, STYLE, render_html
 from inkport.benchmarks.report.presentation import Sign
-from inkport.benchmarks.report.rows import SAME, by_dataset
+from inkport.benchmarks.report.rows import SAME, by_dataset, percent, summary, verdicts
 from inkport.benchmarks.report.sections import LABELS, REQUIRED, SIGNS, conclusions, present, too_few
 from inkport.benchmarks.report.text import render_markdown
 from inkport.benchmarks.run.record import Outcome, Proof
@@ -106,7 +106,19 @@ def concluded(report, outcome, parity=None, **changes):
     return found
 
 
-@pytest.mark.parametrize("outcome", list(Outcome))
+def test_the_reference_has_a_row_of_rates_and_no_verdict(report):
+    target = replace(report.targets[1], outcome=Outcome.REFERENCE, reason="It did what it did.")
+    shown = replace(report, targets=(target,))
+    assert conclusions(shown) == ()
+    (row,) = summary(shown).rows
+    assert row[:2] == ("bad port", "reference")
+    assert row[4] == percent(target.parity.cer)
+    assert row[5:8] == ("-", "-", "-")
+    assert {row[3] for row in by_dataset(shown).rows} == {"reference"}
+    assert verdicts(shown).rows == ()
+
+
+@pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.REFERENCE}))
 def test_each_target_has_one_sentence_that_says_what_to_do(report, outcome, page):
     found = concluded(report, outcome)
     required = outcome is Outcome.UNAVAILABLE

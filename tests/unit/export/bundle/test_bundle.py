@@ -18,7 +18,7 @@ from inkport.core.errors import SpecError, UsageError
 from inkport.core.lm.files import load_fusion, load_model
 from inkport.export.bundle.bundle import BundleRequest, make_bundle
 from inkport.export.bundle.credits import attribution_text, licence_text
-from inkport.export.bundle.sources import PARTS, header_text
+from inkport.export.bundle.sources import ANDROID, IOS, PARTS, PLATFORMS, header_text
 from inkport.export.bundle.specification import specification_text
 from inkport.lines.source import read_lines
 
@@ -76,11 +76,15 @@ def test_a_model_in_floats_is_refused(model):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"platform": "amiga"}, "no such platform"), ({"model": {"format": "tensorrt"}}, "cannot be bundled")],
+    [
+        ({"platform": "amiga"}, "no such platform"),
+        ({"model": {"format": "tensorrt"}}, "cannot be bundled"),
+        ({"model": {"format": "ncnn"}, "platform": "android"}, "not read by the sources for android"),
+    ],
 )
 def test_what_cannot_be_bundled_is_refused(request_for, change, words):
     if "model" in change:
-        change = {"model": replace(request_for.model, **change["model"])}
+        change = {**change, "model": replace(request_for.model, **change["model"])}
     with pytest.raises(UsageError, match=words):
         replace(request_for, **change)
 
@@ -111,6 +115,44 @@ def test_the_header_is_one_file_without_includes_of_ours(bundle):
     assert re.findall(r'#include "|#include <inkport', text) == []
     assert text.count("#pragma once") == 1
     assert len(PARTS) == text.count("namespace inkport {\n")
+
+
+def test_sources_that_were_not_compiled_here_say_so():
+    """Kotlin, Swift and their build files; each also names itself in the README."""
+    files = [file for folder in (ANDROID, IOS) for kind in ("*.kt", "*.kts", "*.swift") for file in folder.rglob(kind)]
+    assert len(files) >= 8
+    heads = [file.read_text(encoding="utf-8").splitlines()[:2] for file in files]
+    assert [file.name for file, head in zip(files, heads, strict=True) if "here" not in "".join(head)] == []
+    for folder in (ANDROID, IOS):
+        assert re.search(r"not\s+compiled", (folder / "README.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("platform", ["android", "ios"])
+def test_mobile_bundles_hold_their_library_and_what_it_needs(bundle, platform, tmp_path):
+    PLATFORMS[platform](tmp_path)
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    needed = {
+        "android": {
+            "build.gradle.kts",
+            "src/main/java/inkport/SelfTest.java",
+            "src/main/kotlin/inkport/AndroidReader.kt",
+            "src/androidTest/kotlin/inkport/GoldenTest.kt",
+        },
+        "ios": {
+            "Package.swift",
+            "Sources/CInkport/inkport.cpp",
+            "Sources/CInkport/include/inkport.h",
+            "Sources/Inkport/Recogniser.swift",
+            "Tests/InkportTests/GoldenTests.swift",
+        },
+    }[platform]
+    assert needed | {"README.md"} <= names
+    block = re.findall(r"```sh\n(.*?)```", (tmp_path / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert 1 <= len(block[0].splitlines()) <= 10
+    taken = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
+    made = {"specification.txt", "bundle.json", "LICENSE", "ATTRIBUTION.md", "SHA256SUMS"}
+    # Sources never take the place of what every bundle has.
+    assert not names & (made | {name for name in taken if name.startswith(("golden/", "model/"))})
 
 
 def test_shipped_weights_are_credited_and_others_asked_for(model):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from inkport.core.errors import LineDataError, UsageError
 from inkport.core.preprocess import PreprocessSpec, prepare
-from inkport.lines.datasets import layout
+from inkport.lines import safe_xml
 from inkport.lines.datasets.catalogue import DATASETS, find_dataset
 from inkport.lines.datasets.convert import convert, select_lines, squeezed
 from inkport.lines.datasets.layout import Listed, Split
@@ -169,6 +169,6 @@ def test_squeezed_lines_fill_the_published_input_and_narrower_ones_keep_their_sh
 
 
 def test_large_xml_is_refused_before_it_is_parsed(iam, monkeypatch):
-    monkeypatch.setattr(layout, "MAX_XML_BYTES", 10)
-    with pytest.raises(LineDataError, match="more than the 10 that are parsed"):
+    monkeypatch.setattr(safe_xml, "MAX_XML_BYTES", 10)
+    with pytest.raises(LineDataError, match="larger than 10 bytes"):
         select_lines(DATASETS["iam"], iam, Split.VAL)

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from inkport.core.errors import LineDataError
-from inkport.lines.datasets.layout import MAX_DEPTH, MAX_ELEMENTS, parse_xml
+from inkport.lines.safe_xml import MAX_DEPTH, MAX_ELEMENTS, parse_xml
 
 
 @pytest.fixture
@@ -41,6 +41,8 @@ def test_a_document_comes_without_namespaces(parse):
         (b"<PcGts>" + b"<a/>" * MAX_ELEMENTS + b"</PcGts>", f"more than {MAX_ELEMENTS} elements"),
         (b'<!DOCTYPE PcGts [<!ENTITY a "b">]><PcGts>&a;</PcGts>', "declares the entity 'a'"),
         (b'<!DOCTYPE PcGts [<!ENTITY % a SYSTEM "file:///etc/passwd"> %a;]><PcGts/>', "declares the entity 'a'"),
+        (b'<!DOCTYPE PcGts SYSTEM "a.dtd"><PcGts>&eacute;</PcGts>', "names the entity 'eacute'"),
+        (b'<!DOCTYPE PcGts [<!ENTITY a "x"><!ENTITY b "&a;&a;&a;&a;">]><PcGts>&b;</PcGts>', "declares the entity 'a'"),
     ],
 )
 def test_what_is_refused(parse, data, fault):
