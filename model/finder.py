@@ -1,7 +1,8 @@
 """The line finder: a small U-Net of plain convolutions that maps a page to the lines on it.
 
 A page in, maps at a quarter of its size out. Nothing in it is special, so that the strictest converter takes it and
-int8 costs it little: 3x3 convolutions (Ronneberger et al. 2015, arXiv 1505.04597, with sums for concatenations), batch normalisation that folds into them, ReLU, and transposed convolutions that double.
+int8 costs it little: 3x3 convolutions (Ronneberger et al. 2015, arXiv 1505.04597, with sums for concatenations), batch
+normalisation that folds into them, ReLU, and transposed convolutions that double.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from inkport.core.errors import RecipeError
+
 
 STRIDE = 4
 """Pixels of the page per cell of the maps, in both directions."""
 MULTIPLE = 32
 """Height and width of a page are a multiple of it: the network halves five times."""
+LEVELS = 4
+"""Sizes that the network works at."""
+MOST = 1024
+"""Most channels, and longest dilation: far beyond what a page needs."""
 MAPS = ("core", "start", "end", "above", "below")
 """What the maps hold, in order of their channels.
 
@@ -28,12 +35,22 @@ TURNS = ("none", "0", "90", "180", "270")
 
 @dataclass(frozen=True, kw_only=True)
 class FinderConfig:
-    """Sizes of the network."""
+    """Sizes of the network.
 
-    channels: tuple[int, int, int, int] = (16, 32, 64, 72)
+    Raises:
+        RecipeError: If there are not four sizes, or one is out of range.
+    """
+
+    channels: tuple[int, ...] = (16, 32, 64, 72)
     """At a quarter, an eighth, a sixteenth and a thirty-second of the page's size."""
     dilations: tuple[int, ...] = (1, 2, 4)
     """Of the convolutions at the smallest size: how far they look."""
+
+    def __post_init__(self) -> None:
+        if len(self.channels) != LEVELS or not all(1 <= size <= MOST for size in self.channels):
+            raise RecipeError(f"channels must be {LEVELS} numbers within 1..{MOST}, found {list(self.channels)}")
+        if not all(1 <= step <= MOST for step in self.dilations):
+            raise RecipeError(f"dilations must be within 1..{MOST}, found {list(self.dilations)}")
 
 
 class Finder(nn.Module):

@@ -1,9 +1,8 @@
-"""Training a finder: page sets and a recipe in, checkpoints, log and weights out."""
+"""Training a finder: pages and a recipe in, checkpoints, log and weights out."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,76 +10,90 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from inkport.core.config import to_plain
 from inkport.model.finder import Finder
+from inkport.model.finder_weights import FinderWeights, save_finder
 from inkport.train.checkpoint import load_checkpoint, save_checkpoint
 from inkport.train.finder.objective import finder_loss
-from inkport.train.finder.page_set import TruePage
+from inkport.train.finder.prepare import PreparedPages
 from inkport.train.finder.recipe import FinderRecipe
-from inkport.train.finder.scene import Example, make_example
+from inkport.train.finder.scene import Example
+from inkport.train.finder.sheets import Sheets
+from inkport.train.finder.validate import ALL, Found, validate
+from inkport.train.log import TrainingLog, Viewer
 from inkport.train.optim import MovingAverage, Optimiser, TrainedObjectives, learning_rate
 
 
+LAST, BEST = "finder.safetensors", "best.safetensors"
+"""Names of the averaged weights of the last validation, and of the best one."""
+LOG_EVERY = 50
+"""Steps between losses in the log."""
+
+Report = Callable[[dict[str, Any]], None]
+"""Called with each log entry."""
+
+
 class FinderTrainer:
-    """One run. What it draws depends on the seed and the step alone, so that a resumed run is an uninterrupted one.
+    """One run on the CPU: build it, then call ``run``; a run that was killed goes on where its checkpoint says.
+
+    What it draws depends on the seed and the step alone, so that a resumed run is an uninterrupted one.
 
     Args:
         recipe: Settings.
-        pages: To train on.
-        out: Folder for ``checkpoint.safetensors`` and ``log.jsonl``.
-        report: Is given each entry of the log.
+        data: The recipe's pages.
+        out: Folder for ``checkpoint.safetensors``, ``finder.safetensors``, ``best.safetensors`` and ``log.jsonl``.
+        report: Called with each log entry.
+        viewers: Who else is handed each entry, once in all resumed parts of the run.
+
+    Raises:
+        CheckpointError: If ``out`` holds a checkpoint of another recipe or of other pages.
+        LineDataError: If no page would ever be drawn.
     """
 
     def __init__(
-        self, recipe: FinderRecipe, pages: Sequence[TruePage], out: Path, *, report: Callable[[dict[str, Any]], None]
+        self, recipe: FinderRecipe, data: PreparedPages, out: Path, *, report: Report, viewers: Sequence[Viewer] = ()
     ) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.pages, self.out, self.report = recipe, pages, out, report
-        self.grays = [page.gray() for page in pages]
-        shares = np.array([recipe.shares.get(page.dataset, 1.0) for page in pages])
-        self.shares = shares / shares.sum()
-        self.network = Finder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.recipe, self.data, self.out, self.report = recipe, data, out, report
+        self.sheets = Sheets(recipe, data.train, data.writing)
+        self.network = Finder(recipe.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, recipe.optim.ema)
         self.optimiser = Optimiser(self.network, recipe.optim)
         self.nothing = TrainedObjectives({}, recipe.optim)
-        self.step = 0
+        self.step, self.lost = 0, float("inf")
         if self._checkpoint.exists():
-            self.step, _ = load_checkpoint(
+            self.step, self.lost = load_checkpoint(
                 self._checkpoint,
-                recipe_digest=recipe.digest,
+                recipe_digest=self._identity,
                 network=self.network,
                 average=self.average,
                 optimiser=self.optimiser,
                 trained_objectives=self.nothing,
             )
+        self.log = TrainingLog(out, step=self.step, viewers=viewers)
 
-    def run(self, validate: Callable[[nn.Module], dict[str, Any]]) -> dict[str, Tensor]:
-        """Train to the last step.
-
-        Args:
-            validate: Is given the averaged network every ``validate_every`` steps, and returns an entry of the log.
-
-        Returns:
-            The averaged weights.
-        """
-        recipe, losses = self.recipe, []
+    def run(self) -> float:
+        """Train to the last step and return the best mean of recall and precision on the validation pages."""
+        recipe = self.recipe
+        losses: list[Tensor] = []
         while self.step < recipe.optim.steps:
             losses.append(self._update())
             self.step += 1
             last = self.step == recipe.optim.steps
-            if self.step % 50 == 0 or last:
-                self._log({"step": self.step, "loss": round(float(torch.stack(losses).mean()), 5)})
+            if self.step % LOG_EVERY == 0 or last:
+                loss = round(float(torch.stack(losses).mean()), 5)
+                self._log({"step": self.step, "loss": loss, "lr": learning_rate(self.step - 1, recipe.optim)})
                 losses = []
             if self.step % recipe.validate_every == 0 or last:
-                network = Finder()
-                network.load_state_dict(self.average.tensors())
-                self._log({"step": self.step, **validate(network.eval())})
+                self._validate()
             if self.step % recipe.checkpoint_every == 0 or last:
                 self._save()
-        return self.average.tensors()
+        return 1 - self.lost
 
     def _update(self) -> Tensor:
         recipe = self.recipe
-        examples = self._examples()
+        rng = np.random.default_rng((recipe.seed, self.step))
+        examples = [self.sheets.example(rng) for _ in range(recipe.optim.batch)]
         self.network.train()
         images = torch.from_numpy(np.stack([example.image for example in examples]))[:, None].float() / 255
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.optim.bf16):
@@ -95,21 +108,47 @@ class FinderTrainer:
         self.average.update(self.network, self.step)
         return loss.detach()
 
-    def _examples(self) -> list[Example]:
-        rng = np.random.default_rng((self.recipe.seed, self.step))
-        picked = rng.choice(len(self.pages), self.recipe.optim.batch, p=self.shares)
-        behind = rng.integers(len(self.pages), size=len(picked))
-        return [
-            make_example(self.grays[front], self.pages[front].lines, self.grays[back], rng)
-            for front, back in zip(picked, behind, strict=True)
-        ]
+    def _validate(self) -> None:
+        network = Finder(self.recipe.network)
+        network.load_state_dict(self.average.tensors())
+        counts = validate(network.eval(), self.data.val)
+        rates = {
+            "val_recall": {name: round(found.recall, 5) for name, found in counts.items()},
+            "val_precision": {name: round(found.precision, 5) for name, found in counts.items()},
+        }
+        self._log({"step": self.step, **rates})
+        weights = self._weights(counts)
+        save_finder(self.out / LAST, weights)
+        lost = 1 - (counts[ALL].recall + counts[ALL].precision) / 2
+        if lost < self.lost:
+            self.lost = lost
+            save_finder(self.out / BEST, weights)
+
+    def _weights(self, counts: Mapping[str, Found]) -> FinderWeights:
+        recipe, pages = self.recipe, self.data.train
+        return FinderWeights(
+            version=recipe.version,
+            config=recipe.network,
+            provenance={
+                "recipe": to_plain(recipe) | {"digest": recipe.digest},
+                "step": self.step,
+                "train_pages": {"count": len(pages), "sha256": self.data.digest},
+                "page_licences": sorted({page.licence for page in pages if page.licence}),
+                "page_digests": dict(self.data.page_digests),
+                "val_recall": counts[ALL].recall,
+                "val_precision": counts[ALL].precision,
+            },
+            licence=recipe.licence,
+            attribution=recipe.attribution,
+            tensors=self.average.tensors(),
+        )
 
     def _save(self) -> None:
         save_checkpoint(
             self._checkpoint,
-            recipe_digest=self.recipe.digest,
+            recipe_digest=self._identity,
             step=self.step,
-            best=float("inf"),
+            best=self.lost,
             network=self.network,
             average=self.average,
             optimiser=self.optimiser,
@@ -120,10 +159,13 @@ class FinderTrainer:
     def _checkpoint(self) -> Path:
         return self.out / "checkpoint.safetensors"
 
+    @property
+    def _identity(self) -> str:
+        """What a checkpoint belongs to: the recipe, and what its files hold."""
+        return f"{self.recipe.digest} {self.data.digest}"
+
     def _log(self, entry: dict[str, Any]) -> None:
-        self.out.mkdir(parents=True, exist_ok=True)
-        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        self.log.add(entry)
         self.report(entry)
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+
+from inkport.core.errors import ImageError, LineDataError
+from inkport.core.image import load_picture
+from inkport.lines.roles import is_test_split
+from inkport.pages.inputs import PAGE_PIXELS
+from inkport.pages.page import Line, Page
+from inkport.pages.page_sets import TruePage, read_page_set
+from inkport.pages.strips import strip_of
 
 
 Points = npt.NDArray[np.float64]
@@ -20,6 +27,8 @@ STEP = 12.0
 """Pixels between the points of a baseline that its height is measured at."""
 INNER = 60
 """Percentile of the heights along a line that counts as its height: a few flourishes do not stretch it."""
+LEAST_ABOVE, LEAST_BELOW = 2.0, 1.0
+"""Least heights of a line above and below its baseline, in pixels: their logarithms are learnt."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +41,8 @@ class TrueLine:
     """Its height above the baseline, in pixels."""
     below: float
     """Its height below."""
+    measured: bool = True
+    """Whether baseline and heights are those of the source; else they are guessed, and nothing is learnt there."""
 
     @cached_property
     def along(self) -> tuple[Points, Points]:
@@ -39,43 +50,94 @@ class TrueLine:
         return sample(self.baseline, STEP)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TruePage:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FinderPage:
     """A page, and what is written on it."""
 
     id: str
+    """Its name in its page set."""
     dataset: str
-    document: str
-    image: bytes
-    """Encoded."""
+    """The data set that it is of."""
+    licence: str
+    """What its licence asks; empty where the source does not say."""
+    gray: npt.NDArray[np.uint8]
+    """Its pixels, uint8 (h, w), 0 black .. 255 white."""
     lines: tuple[TrueLine, ...]
-    polygons: tuple[Points, ...]
-    texts: tuple[str, ...]
+    """Its lines; none that is without any place."""
 
-    def gray(self) -> npt.NDArray[np.uint8]:
-        """Return the page, uint8 (h, w), 0 black .. 255 white."""
-        with Image.open(io.BytesIO(self.image)) as image:
-            return np.asarray(image.convert("L"))
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of its pixels: a copy under another name, or in another file, is the same page."""
+        return hashlib.sha256(f"{self.gray.shape}".encode() + self.gray.tobytes()).hexdigest()
 
 
-def read_page_set(path: Path) -> Iterator[TruePage]:
-    """Yield the pages of a Parquet file."""
-    import pyarrow.parquet as pq
+def read_pages(paths: Iterable[Path], *, purpose: str) -> Iterator[FinderPage]:
+    """Yield the pages of page sets.
 
-    for batch in pq.ParquetFile(path).iter_batches(8):
-        for row in batch.to_pylist():
-            good = [line for line in row["lines"] if len(line["baseline"]) > 1 and len(line["polygon"]) > 2]
-            polygons = tuple(np.asarray(line["polygon"], np.float64) for line in good)
-            baselines = [np.asarray(line["baseline"], np.float64) for line in good]
-            yield TruePage(
-                id=row["id"],
-                dataset=row["dataset"],
-                document=row["document"],
-                image=row["image"]["bytes"],
-                lines=tuple(measure(b, p) for b, p in zip(baselines, polygons, strict=True)),
-                polygons=polygons,
-                texts=tuple(line["text"] for line in good),
+    Args:
+        paths: The files.
+        purpose: What they are for, in errors: ``training``.
+
+    Raises:
+        LineDataError: If a file is no page set or is damaged, a page's split says that it is for testing, its image
+            cannot be decoded or has another size than the set says, or a line has no place.
+        RuntimeUnavailableError: If pyarrow is missing.
+    """
+    for path in paths:
+        for true in read_page_set(path):
+            where = f"{path}: page {true.page.id!r}"
+            if is_test_split(true.split):
+                raise LineDataError(
+                    f"{where} is for testing (split {true.split!r}), and was given for {purpose}",
+                    remedy="name page sets of other splits",
+                )
+            yield FinderPage(
+                id=true.page.id,
+                dataset=true.dataset,
+                licence=true.licence,
+                gray=_gray(true, where),
+                lines=true_lines(true.page, where=where),
             )
+
+
+def _gray(true: TruePage, where: str) -> npt.NDArray[np.uint8]:
+    try:
+        gray = np.asarray(load_picture(true.image, name=where, max_pixels=PAGE_PIXELS).convert("L"))
+    except ImageError as error:
+        raise LineDataError(error.message, remedy="take the page out, or make the page set again") from error
+    if gray.shape != (true.page.height, true.page.width):
+        raise LineDataError(
+            f"{where}: the image has {gray.shape[1]} x {gray.shape[0]} pixels, the page {true.page.width} x "
+            f"{true.page.height}",
+            remedy="make the page set again, from the images that its lines were drawn on",
+        )
+    return gray
+
+
+def true_lines(page: Page, *, where: str) -> tuple[TrueLine, ...]:
+    """Return the lines of a page.
+
+    Args:
+        page: The page.
+        where: What errors call it.
+
+    Raises:
+        LineDataError: If a line has neither a baseline nor an outline, or one of no length.
+    """
+    return tuple(_true_line(line, where) for line in page.lines)
+
+
+def _true_line(line: Line, where: str) -> TrueLine:
+    if len(line.baseline) > 1 and len(line.polygon) > 2 and len(set(line.baseline)) > 1:
+        return measure(np.asarray(line.baseline, np.float64), np.asarray(line.polygon, np.float64))
+    try:
+        strip = strip_of(line)
+    except ImageError as error:
+        raise LineDataError(
+            f"{where}: line {line.id!r}: {error.message}", remedy="give it a baseline and an outline, or take it out"
+        ) from error
+    baseline = np.asarray(strip.baseline, np.float64)
+    return TrueLine(baseline=baseline, above=strip.above, below=strip.below, measured=False)
 
 
 def measure(baseline: Points, polygon: Points) -> TrueLine:
@@ -85,7 +147,7 @@ def measure(baseline: Points, polygon: Points) -> TrueLine:
         *(_reach(point, normal, polygon) for point, normal in zip(points, normals, strict=True)), strict=True
     )
     above, below = float(np.percentile(up, INNER)), float(np.percentile(down, INNER))
-    return TrueLine(baseline=baseline, above=max(above, 2.0), below=max(below, 1.0))
+    return TrueLine(baseline=baseline, above=max(above, LEAST_ABOVE), below=max(below, LEAST_BELOW))
 
 
 def sample(baseline: Points, step: float) -> tuple[Points, Points]:

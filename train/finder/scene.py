@@ -112,11 +112,11 @@ def make_example(
     """
     move = draw_move(rng, page.shape[1], page.shape[0])
     image = take(page, move, fill=int(paper(page) if rng.random() < 0.6 else rng.integers(0, 256)))
-    gray = image.astype(np.float32) / 255
+    gray = image.astype(np.float32) / np.float32(255)
     if rng.random() < 0.25:
         other = take(behind[:, ::-1], draw_move(rng, behind.shape[1], behind.shape[0]), fill=paper(behind))
-        ink = np.clip(paper(behind) - other.astype(np.float32), 0, None) / 255
-        gray -= ink * rng.uniform(0.05, 0.35)
+        ink = np.clip(paper(behind) - other.astype(np.float32), 0, None) / np.float32(255)
+        gray -= ink * np.float32(rng.uniform(0.05, 0.35))
     maps, known, turns = draw_maps(lines, move)
     return Example(image=relight(gray, rng), maps=maps, known=known, turns=turns)
 
@@ -148,13 +148,15 @@ def relight(gray: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDAr
         x, y = np.meshgrid(np.linspace(-1, 1, SIDE, dtype=np.float32), np.linspace(-1, 1, SIDE, dtype=np.float32))
         angle = rng.uniform(0, 2 * math.pi)
         edge = np.cos(angle) * x + np.sin(angle) * y - rng.uniform(-0.8, 0.8)
-        gray = gray * (1 - rng.uniform(0.1, 0.5) / (1 + np.exp(-edge * rng.uniform(1, 12))).astype(np.float32))
+        shadow = rng.uniform(0.1, 0.5) / (1 + np.exp(-edge * rng.uniform(1, 12)))
+        gray = gray * (1 - shadow).astype(np.float32)
     if rng.random() < 0.6:
         gray = np.clip(gray, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.3)))
         gray = (gray - 0.5) * np.float32(rng.uniform(0.45, 1.15)) + np.float32(0.5 + rng.uniform(-0.15, 0.1))
     if rng.random() < 0.3:
         blurred = Image.fromarray((np.clip(gray, 0, 1) * 255).astype(np.uint8))
-        gray = np.asarray(blurred.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.4))), np.float32) / 255
+        gray = np.asarray(blurred.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.4))), np.float32)
+        gray /= np.float32(255)
     if rng.random() < 0.4:
         gray = gray + rng.normal(0, rng.uniform(0.01, 0.06), gray.shape).astype(np.float32)
     return (np.clip(gray, 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -164,46 +166,67 @@ def draw_maps(
     lines: tuple[TrueLine, ...], move: Move, side: int = SIDE
 ) -> tuple[Maps, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
     """Return the maps of an example, where they are known, and the turns."""
-    cells = side // STRIDE
-    size = (cells * FINE, cells * FINE)
-    strips = [Image.new("L", size) for _ in range(3)]
-    heights = [Image.new("F", (cells, cells)) for _ in range(2)]
-    unknown = Image.new("L", (cells, cells))
-    turned = Image.new("L", (cells, cells))
-    draw_turned = ImageDraw.Draw(turned)
-    drawn, cell_heights = [ImageDraw.Draw(s) for s in strips], [ImageDraw.Draw(h) for h in heights]
+    canvas = _Canvas(side // STRIDE)
     for line in lines:
+        canvas.add(line, move)
+    return canvas.maps(), canvas.known(), _turns(np.asarray(canvas.turned))
+
+
+class _Canvas:
+    """What the maps are drawn on.
+
+    Args:
+        cells: Their height and width.
+    """
+
+    def __init__(self, cells: int) -> None:
+        self._cells = cells
+        self._strips = [Image.new("L", (cells * FINE, cells * FINE)) for _ in range(3)]
+        self._heights = [Image.new("F", (cells, cells)) for _ in range(2)]
+        self._unknown, self.turned = Image.new("L", (cells, cells)), Image.new("L", (cells, cells))
+
+    def maps(self) -> Maps:
+        """Return the maps."""
+        small = (self._cells, self._cells)
+        maps = [np.asarray(strip.resize(small, Image.Resampling.BOX), np.float32) / 255 for strip in self._strips]
+        return np.stack([*maps, *(np.asarray(height, np.float32) for height in self._heights)])
+
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Return where they are known."""
+        return np.asarray(self._unknown) == 0
+
+    def add(self, line: TrueLine, move: Move) -> None:
+        """Draw a line; where it is not to be found as it lies, or nobody has measured it, nothing is known."""
         points, normals = line.along
         at = move.back(points) / STRIDE
+        if not ((at > -4) & (at < self._cells + 4)).all(axis=1).any():
+            return
         # Heights are carried along the normal, so that scale and perspective hold for them too.
         over = move.back(points + normals * line.above) / STRIDE - at
         under = move.back(points - normals * line.below) / STRIDE - at
-        inside = ((at > -4) & (at < cells + 4)).all(axis=1)
-        if not inside.any():
-            continue
         run = at[-1] - at[0]
         angle = math.atan2(run[1], run[0])
         up, down = np.hypot(*over.T), np.hypot(*under.T)
         core = _ribbon(at, over, np.maximum(TOP, LEAST_CORE / np.maximum(up, 0.1) - BOTTOM), -BOTTOM)
-        quarter = round(angle / (math.pi / 2)) % 4
         off = abs(math.remainder(angle, math.pi / 2))
-        draw_turned.polygon(_points(core), fill=1 + quarter if off < TURNED else BETWEEN)
-        if abs(angle) > UPRIGHT:
-            ImageDraw.Draw(unknown).polygon(_points(_ribbon(at, over, 1.0, -0.3)), fill=1)
-            continue
-        drawn[0].polygon(_points(core * FINE), fill=255)
+        turn = 1 + round(angle / (math.pi / 2)) % 4 if off < TURNED and line.measured else BETWEEN
+        ImageDraw.Draw(self.turned).polygon(_points(core), fill=turn)
+        if abs(angle) > UPRIGHT or not line.measured:
+            ImageDraw.Draw(self._unknown).polygon(_points(_ribbon(at, over, 1.0, -0.3)), fill=1)
+            return
+        ImageDraw.Draw(self._strips[0]).polygon(_points(core * FINE), fill=255)
         middle = len(up) // 2
-        for draw, value in zip(cell_heights, (up[middle], down[middle]), strict=True):
-            draw.polygon(_points(_ribbon(at, over, TOP + 0.3, -BOTTOM - 0.2)), fill=math.log2(max(value, 0.25)))
+        around = _points(_ribbon(at, over, TOP + 0.3, -BOTTOM - 0.2))
+        for image, value in zip(self._heights, (up[middle], down[middle]), strict=True):
+            ImageDraw.Draw(image).polygon(around, fill=math.log2(max(value, 0.25)))
+        self._add_ends(at, over, EDGE * float(up[middle]))
+
+    def _add_ends(self, at: Points, over: Points, reach: float) -> None:
         long = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(at, axis=0).T))])
-        reach = min(EDGE * float(up[middle]), long[-1] / 4)
-        for draw, here in ((drawn[1], long <= reach), (drawn[2], long >= long[-1] - reach)):
-            cut = _cut(at, over, long, reach, first=draw is drawn[1])
-            if here.any():
-                draw.polygon(_points(_ribbon(*cut, TOP, -BOTTOM) * FINE), fill=255)
-    maps = [np.asarray(s.resize((cells, cells), Image.Resampling.BOX), np.float32) / 255 for s in strips]
-    maps += [np.asarray(h, np.float32) for h in heights]
-    return np.stack(maps), np.asarray(unknown) == 0, _turns(np.asarray(turned))
+        reach = min(reach, long[-1] / 4)
+        for image, first in ((self._strips[1], True), (self._strips[2], False)):
+            cut = _cut(at, over, long, reach, first=first)
+            ImageDraw.Draw(image).polygon(_points(_ribbon(*cut, TOP, -BOTTOM) * FINE), fill=255)
 
 
 def _turns(cells: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
