@@ -162,11 +162,9 @@ def relight(gray: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDAr
     return (np.clip(gray, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def draw_maps(
-    lines: tuple[TrueLine, ...], move: Move, side: int = SIDE
-) -> tuple[Maps, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+def draw_maps(lines: tuple[TrueLine, ...], move: Move) -> tuple[Maps, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
     """Return the maps of an example, where they are known, and the turns."""
-    canvas = _Canvas(side // STRIDE)
+    canvas = _Canvas(SIDE // STRIDE)
     for line in lines:
         canvas.add(line, move)
     return canvas.maps(), canvas.known(), _turns(np.asarray(canvas.turned))
