@@ -70,4 +70,3 @@ def writing(tmp_path_factory):
     path.write_bytes(default.read())
     text = "\n".join("the bold light that held all of it high did lift " * 6 for _ in range(3))
     return Writing(fonts=(load_font(path),), corpora=(Corpus("toy", text),))
-

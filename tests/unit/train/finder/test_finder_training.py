@@ -51,7 +51,8 @@ def make_trainer(tmp_path, pages):
 
 def files(folder):
     return {
-        name: (folder / name).read_bytes() for name in ("finder.safetensors", "best.safetensors", "checkpoint.safetensors")
+        name: (folder / name).read_bytes()
+        for name in ("finder.safetensors", "best.safetensors", "checkpoint.safetensors")
     }
 
 
@@ -154,7 +155,9 @@ def test_the_command_trains_a_recipe_whose_paths_are_its_own(tmp_path, pages, ca
         "[network]\nchannels = [4, 4, 8, 8]\n[optim]\nsteps = 2\nbatch = 2\n",
         encoding="utf-8",
     )
-    app(["train", "finder", str(recipe), "--out", str(tmp_path / "out"), "--threads", "1"], result_action="return_value")
+    app(
+        ["train", "finder", str(recipe), "--out", str(tmp_path / "out"), "--threads", "1"], result_action="return_value"
+    )
     shown = capsys.readouterr()
     assert str(tmp_path / "out/best.safetensors") in shown.out
     assert "train: 2 pages, 8 lines" in shown.err
@@ -162,3 +165,23 @@ def test_the_command_trains_a_recipe_whose_paths_are_its_own(tmp_path, pages, ca
     assert [sorted(entry) for entry in entries] == [["loss", "lr", "step"], ["step", "val_precision", "val_recall"]]
     assert math.isfinite(entries[0]["loss"])
     assert set(entries[1]["val_recall"]) == {"all", "toy"}
+
+
+def test_a_toy_learns_to_find_the_lines_of_a_page_that_it_has_not_seen(
+    make_set, write_page, make_trainer, tmp_path, monkeypatch
+):
+    # A quarter of the area of an example takes a quarter of the time.
+    monkeypatch.setattr("inkport.train.finder.scene.SIDE", 256)
+    large = {"size": (1000, 750), "lines": 11}
+    make_set(*(write_page(name, **large) for name in ("a", "bb", "ccc")), name="train.parquet")
+    make_set(write_page("dddd", shade=235, split="val", **large), name="val.parquet")
+    trainer = make_trainer(
+        network={"channels": [12, 16, 24, 24]},
+        validate_every=1000,
+        checkpoint_every=1000,
+        optim={"steps": 130, "batch": 6, "lr": 2e-2, "ema": 0.9, "clip": 5.0, "weight_decay": 0.01, "bf16": False},
+    )
+    trainer.run()
+    about = load_finder(tmp_path / "run/best.safetensors").provenance
+    assert about["val_recall"] >= 0.8
+    assert about["val_precision"] >= 0.8
