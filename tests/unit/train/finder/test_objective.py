@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 
-torch = pytest.importorskip("torch", reason="the loss is torch's")
+pytest.importorskip("torch", reason="the loss is torch's")
+
+import torch
 
 from inkport.train.finder.objective import finder_loss
 
@@ -40,35 +42,35 @@ def test_the_truth_costs_next_to_nothing():
     assert float(finder_loss(*perfect(), *truth())) < 0.01
 
 
-def lost(maps, turns):
+def lost(maps, _):
     maps[:, 0, 10:14, 4:20] = -SURE
 
 
-def invented(maps, turns):
+def invented(maps, _):
     maps[:, 0, 24:28, 4:12] = SURE
 
 
-def shifted(maps, turns):
+def shifted(maps, _):
     maps[:, 0] = maps[:, 0].roll(3, dims=1)
 
 
-def merged(maps, turns):
+def merged(maps, _):
     maps[:, 2] = -SURE
 
 
-def swapped(maps, turns):
+def swapped(maps, _):
     maps[:, [1, 2]] = maps[:, [2, 1]]
 
 
-def too_high(maps, turns):
+def too_high(maps, _):
     maps[:, 3, 10:14, 4:20] += 1
 
 
-def too_low(maps, turns):
+def too_low(maps, _):
     maps[:, 4, 10:14, 4:20] -= 1
 
 
-def upside_down(maps, turns):
+def upside_down(_, turns):
     turns[:, [1, 3]] = turns[:, [3, 1]]
 
 

@@ -1,4 +1,4 @@
-"""What examples are taken from: composed pages say where their ink is, negatives have no line, spreads have both pages."""
+"""Composed pages say where their ink is, negatives have no line, spreads have both pages, shares are kept to."""
 
 from __future__ import annotations
 
