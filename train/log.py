@@ -15,7 +15,7 @@ LOG = "log.jsonl"
 
 
 Entry: TypeAlias = Mapping[str, Any]
-"""What is logged of a step: ``step``, and either figures of the training or ``val_cer``."""
+"""What is logged of a step: ``step``, and either figures of the training, ``loss`` among them, or of a validation."""
 
 
 class Viewer(Protocol):
@@ -64,7 +64,7 @@ class TrainingLog:
 
 def key_of(entry: Entry) -> tuple[int, bool]:
     """Return what no two entries of a run have in common: a step is logged, and may be validated."""
-    return entry["step"], "val_cer" in entry
+    return entry["step"], "loss" in entry
 
 
 def _entries(path: Path) -> Iterator[tuple[str, Entry]]:

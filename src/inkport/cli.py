@@ -47,6 +47,7 @@ COMMANDS = {
     "compress": "Make smaller and faster models by a recipe, and find those worth having.",
     "prune": "Remove channels, heads, hidden units and blocks from trained weights.",
     "train run": "Train a recogniser from a recipe.",
+    "train finder": "Train a line finder on pages whose lines are known.",
     "train adapt": "Adapt a recogniser to one writer with few lines, and measure how much that helps.",
     "train ablate": "Train a recipe's variants with several seeds and compare them with intervals.",
     "train average": "Average the weights of several rounds of training.",

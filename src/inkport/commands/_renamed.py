@@ -27,7 +27,7 @@ COMMANDS = {
     "synth": "data synth",
 }
 """Old commands by their old names."""
-TRAIN = ("run", "adapt", "ablate", "average", "grow")
+TRAIN = ("run", "finder", "adapt", "ablate", "average", "grow")
 """What may follow ``train``: it used to be followed by the recipe."""
 SUBCOMMANDS = {"prune factorise": "prune factorize"}
 """Old parts of commands."""
