@@ -36,6 +36,8 @@ from inkport.export.record import derived_artifact
 STAGE = "int8_onnx_from_onnx"
 OPERATORS = ("Conv", "MatMul", "Relu")
 """What is quantized; Relu so that a convolution's range is that of its Relu, which then costs nothing."""
+QUANTIZABLE = (*OPERATORS, "ConvTranspose")
+"""What can be."""
 
 
 class Part(StrEnum):
@@ -79,9 +81,9 @@ class Int8Options:
     def __post_init__(self) -> None:
         if not 50 < self.percentile <= 100:
             raise ExportRequestError(f"percentile must be above 50 and at most 100, found {self.percentile}")
-        if unknown := [name for name in self.operators if name not in OPERATORS]:
+        if unknown := [name for name in self.operators if name not in QUANTIZABLE]:
             raise ExportRequestError(
-                f"operators: {', '.join(unknown)} cannot be quantized, only {', '.join(OPERATORS)} can"
+                f"operators: {', '.join(unknown)} cannot be quantized, only {', '.join(QUANTIZABLE)} can"
             )
 
 
@@ -138,7 +140,7 @@ def int8_onnx_from_onnx(
     with failing(STAGE, path, ours=ExportError):
         ranges = ranges or measure_ranges(source, calibration, options)
         model = load_raised(path, source.spec, stage=STAGE)
-        data = portable_bytes(_quantized(model, source.spec.input.name, calibration.inputs, options, ranges))
+        data = portable_bytes(quantized_graph(model, source.spec.input.name, calibration.inputs, options, ranges))
         onnx_forward(data, source.spec)
     with derived_artifact(
         out,
@@ -154,13 +156,26 @@ def int8_onnx_from_onnx(
     return load_artifact(out)
 
 
-def _quantized(
+def quantized_graph(
     model: Any,
     input_name: str,
     inputs: Sequence[npt.NDArray[np.float32]],
     options: Int8Options,
     ranges: ActivationRanges,
 ) -> Any:
+    """Return a graph in QDQ form.
+
+    Args:
+        model: An ``onnx.ModelProto`` in fp32; left as it is.
+        input_name: Name of its one input.
+        inputs: At least one image that it can be run on.
+        options: What is quantized, and how.
+        ranges: Of every tensor that is.
+
+    Raises:
+        ExportRequestError: If an operator to keep is not in the graph.
+        ExportError: If a tensor has no range.
+    """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -204,7 +219,7 @@ def kept_nodes(model: Any, options: Int8Options) -> list[str]:
     Raises:
         ExportRequestError: If ``keep_nodes`` names one that is not in the graph.
     """
-    names = [node.name for node in model.graph.node if node.op_type in OPERATORS]
+    names = [node.name for node in model.graph.node if node.op_type in QUANTIZABLE]
     if unknown := sorted(set(options.keep_nodes) - set(names)):
         raise ExportRequestError(
             f"keep_nodes: {', '.join(unknown)}: no such operator in this graph",
