@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,34 +18,10 @@ from inkport.pages.found import page_of
 from inkport.pages.inputs import PageImage
 
 
-SAMPLES = Path(__file__).parents[3] / "benchmarks" / "samples"
-SIZE = (1000, 1400)
-
-
-@dataclass
-class Pasted:
-    """A page, and the boxes of its lines: left, top, right, bottom."""
-
-    gray: np.ndarray
-    boxes: list[tuple[int, int, int, int]]
-
-
 @pytest.fixture(scope="module")
 def finder() -> LineFinder:
     pytest.importorskip("onnxruntime", reason="finding lines needs onnxruntime")
     return LineFinder(shipped_finder())
-
-
-@pytest.fixture(scope="module")
-def pasted() -> Pasted:
-    page, boxes, top = Image.new("L", SIZE, 255), [], 120
-    for path in sorted(SAMPLES.glob("rendered-en-*.png"))[:12]:
-        with Image.open(path) as image:
-            strip = image.convert("L").resize((min(800, round(44 * image.width / image.height)), 44))
-        page.paste(strip, (100, top))
-        boxes.append((100, top, 100 + strip.width, top + 44))
-        top += 90
-    return Pasted(np.asarray(page), boxes)
 
 
 def picture(gray: np.ndarray) -> PageImage:
@@ -58,13 +33,13 @@ def middles(page) -> np.ndarray:
     return np.array([np.mean([line.baseline[0], line.baseline[-1]], axis=0) for line in page.lines])
 
 
-def test_lines_are_found_where_they_are(finder, pasted):
-    page = page_of(finder.find(pasted.gray), picture(pasted.gray))
-    assert (page.orientation, page.width, page.height) == (0, *SIZE)
+def test_lines_are_found_where_they_are(finder, pasted_page):
+    page = page_of(finder.find(pasted_page[0]), picture(pasted_page[0]))
+    assert (page.orientation, page.width, page.height) == (0, 1000, 1400)
     assert abs(page.skew) < 0.5
     lines = list(page.lines)
-    assert len(lines) == len(pasted.boxes)
-    for line, (left, top, right, bottom) in zip(lines, pasted.boxes, strict=True):
+    assert len(lines) == len(pasted_page[1])
+    for line, (left, top, right, bottom) in zip(lines, pasted_page[1], strict=True):
         xs, ys = zip(*line.baseline, strict=True)
         assert top + 15 < min(ys) <= max(ys) < bottom + 5
         assert (min(xs), max(xs)) == pytest.approx((left, right), abs=60)
@@ -73,10 +48,10 @@ def test_lines_are_found_where_they_are(finder, pasted):
 
 
 @pytest.mark.parametrize("turned", [90, 180, 270])
-def test_a_turned_page_is_told_and_its_lines_are_where_they_are_on_it(finder, pasted, turned):
-    upright = page_of(finder.find(pasted.gray), picture(pasted.gray))
+def test_a_turned_page_is_told_and_its_lines_are_where_they_are_on_it(finder, pasted_page, turned):
+    upright = page_of(finder.find(pasted_page[0]), picture(pasted_page[0]))
     # Turning by 360 - turned counter-clockwise is turning by it clockwise.
-    gray = turned_back(pasted.gray, 360 - turned)
+    gray = turned_back(pasted_page[0], 360 - turned)
     page = page_of(finder.find(gray), picture(gray))
     assert (page.orientation + turned) % 360 == 0
     assert (page.width, page.height) == gray.shape[::-1]
@@ -98,12 +73,12 @@ def test_points_of_the_upright_page_are_mapped_to_their_own_pixels(rng):
 
 
 @pytest.mark.parametrize("degrees", [-6, 6])
-def test_skew_is_measured(finder, pasted, degrees):
+def test_skew_is_measured(finder, pasted_page, degrees):
     # Pillow turns counter-clockwise, and the page must be turned clockwise by as much to be level.
-    gray = np.asarray(Image.fromarray(pasted.gray).rotate(degrees, Image.Resampling.BICUBIC, fillcolor=255))
+    gray = np.asarray(Image.fromarray(pasted_page[0]).rotate(degrees, Image.Resampling.BICUBIC, fillcolor=255))
     found = page_of(finder.find(gray), picture(gray))
     assert (found.orientation, found.skew) == (0, pytest.approx(degrees, abs=0.7))
-    assert len(list(found.lines)) == len(pasted.boxes)
+    assert len(list(found.lines)) == len(pasted_page[1])
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
