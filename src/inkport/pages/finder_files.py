@@ -109,4 +109,4 @@ def _info(path: Path, said: dict[str, Any]) -> FinderInfo:
 
 MOST_SIZE = 1 << 14
 """Largest side of a page that a finder may ask for, in pixels."""
-_REMEDY = "install inkport again, or export the finder again"
+_REMEDY = "export the finder again, or reinstall the package"

@@ -18,6 +18,8 @@ FILLED = 0.3
 """Share of an image's height from which on its only row of writing makes it the crop of a line."""
 WIDE = 2.0
 """Width over height from which on an image is a line although nothing was found on it: a faint or a short one."""
+LONG = 0.3
+"""Share of the longest line's length from which on another counts: crops have pieces of their neighbours' ink."""
 WIDENED = 0.16
 """So much is added to a found line above and below, as a share of its height, before it is a line's outline.
 
@@ -40,8 +42,10 @@ def is_line(found: FoundPage, width: int, height: int) -> bool:
         return width >= WIDE * height
     if found.turned:
         return False
-    tallest = max(found.lines, key=lambda line: line.above + line.below)
-    rows = [float(line.baseline[:, 1].mean()) for line in found.lines]
+    lengths = [float(np.ptp(line.baseline[:, 0])) for line in found.lines]
+    counted = [line for line, length in zip(found.lines, lengths, strict=True) if length >= LONG * max(lengths)]
+    tallest = max(counted, key=lambda line: line.above + line.below)
+    rows = [float(line.baseline[:, 1].mean()) for line in counted]
     one = max(rows) - min(rows) < ROWS * tallest.above
     return one and tallest.above + tallest.below >= FILLED * height
 

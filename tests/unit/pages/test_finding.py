@@ -12,9 +12,10 @@ from PIL import Image
 
 from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, ImageError
 from inkport.core.triangle import resample_bytes
+from inkport.pages.find import FoundLine
 from inkport.pages.finder_files import ABOUT, GRAPH, read_finder, shipped_finder, write_finder
-from inkport.pages.finding import LineFinder, as_given, prepare_page, turned_back
-from inkport.pages.found import page_of
+from inkport.pages.finding import FoundPage, LineFinder, as_given, prepare_page, turned_back
+from inkport.pages.found import is_line, page_of
 from inkport.pages.inputs import PageImage
 
 
@@ -86,6 +87,28 @@ def test_a_blank_page_gives_nothing(finder, level):
     gray = np.full((900, 700), level, np.uint8)
     page = page_of(finder.find(gray), picture(gray))
     assert (page.regions, page.orientation, page.skew) == ((), 0, 0.0)
+
+
+def row(y, *, left=10.0, right=800.0, above=30.0):
+    return FoundLine(baseline=np.array([[left, y], [right, y]]), above=above, below=above / 3, score=0.9)
+
+
+@pytest.mark.parametrize(
+    ("lines", "turned", "size", "line"),
+    [
+        ((row(50),), 0, (820, 70), True),
+        ((row(50, right=300), row(52, left=350)), 0, (820, 70), True),
+        # What the descenders of the line above leave in the crop.
+        ((row(8, right=90, above=12), row(60)), 0, (820, 80), True),
+        ((row(40), row(90)), 0, (820, 110), False),
+        ((row(400),), 0, (820, 1000), False),
+        ((row(50),), 90, (820, 70), False),
+        ((), 0, (820, 70), True),
+        ((), 0, (820, 1000), False),
+    ],
+)
+def test_one_row_that_fills_an_image_is_a_line(lines, turned, size, line):
+    assert is_line(FoundPage(lines=lines, turned=turned, skew=0.0), *size) is line
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (33, 65)])
