@@ -64,7 +64,8 @@ def line_page(picture: PageImage) -> Page:
 def page_of(found: FoundPage, picture: PageImage) -> Page:
     """Return what was found on a page as a page."""
     width, height = picture.size
-    regions, number = [], 0
+    regions: list[Region] = []
+    number = 0
     for group in reading_order(found.lines, skew=found.skew):
         lines = []
         for index in group:
