@@ -23,7 +23,7 @@ for folder in FOLDERS:
     packages += [f"inkport.{folder}", *(f"inkport.{folder}.{name}" for name in find_packages(folder))]
     folders[f"inkport.{folder}"] = folder
 
-LINES_OF_A_WRITER = 5
+LINES_OF_A_WRITER = 4
 """So many sample lines of each writer are in a wheel, which is to be 16 MB at most; a clone has them all. What a
 verdict can prove depends on how many writers there are (docs/statistics.md), so none is left out."""
 

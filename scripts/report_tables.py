@@ -316,6 +316,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "onnx-app": whole_readers,
     "onnx-app-preparation": whole_preparation,
     "package": lambda: package(report("package")),
+    "finder": lambda: (RESULTS / "finder.md").read_text(encoding="utf-8"),
     "baselines": partial(ports, "baseline-crnn", "baseline-htr-vt"),
     "ppocr": partial(ports, "ppocr", network=False),
     "larger-members": partial(ports, "ports-small", "ports-base"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
+from PIL import Image
 
 from inkport.core.artifact import Artifact, Provenance, load_artifact, new_artifact
 from inkport.core.charset import Charset
@@ -146,3 +147,16 @@ def toy_int8(toy_onnx: Artifact, toy_calibration: CalibrationSet, tmp_path_facto
     from inkport.export.quantize.onnx_int8 import int8_onnx_from_onnx
 
     return int8_onnx_from_onnx(toy_onnx, tmp_path_factory.mktemp("toy-int8") / "onnx-int8", calibration=toy_calibration)
+
+
+@pytest.fixture(scope="session")
+def pasted_page() -> tuple[np.ndarray, list[tuple[int, int, int, int]]]:
+    """A page of 1,000 x 1,400 px that sample lines are pasted on, and their boxes: left, top, right, bottom."""
+    page, boxes, top = Image.new("L", (1000, 1400), 255), [], 120
+    for path in sorted((Path(__file__).parents[1] / "benchmarks" / "samples").glob("rendered-en-*.png"))[:12]:
+        with Image.open(path) as image:
+            strip = image.convert("L").resize((min(800, round(44 * image.width / image.height)), 44))
+        page.paste(strip, (100, top))
+        boxes.append((100, top, 100 + strip.width, top + 44))
+        top += 90
+    return np.asarray(page), boxes

@@ -42,6 +42,8 @@ AT_THE_END = "_QuantizeLinear_Input"
 """What ONNX Runtime's quantizer adds to the name of an output that it rounds."""
 OPERATORS = ("Conv", "MatMul", "Relu")
 """What is quantized; Relu so that a convolution's range is that of its Relu, which then costs nothing."""
+QUANTIZABLE = (*OPERATORS, "ConvTranspose")
+"""What can be."""
 
 
 class Part(StrEnum):
@@ -85,9 +87,9 @@ class Int8Options:
     def __post_init__(self) -> None:
         if not 50 < self.percentile <= 100:
             raise ExportRequestError(f"percentile must be above 50 and at most 100, found {self.percentile}")
-        if unknown := [name for name in self.operators if name not in OPERATORS]:
+        if unknown := [name for name in self.operators if name not in QUANTIZABLE]:
             raise ExportRequestError(
-                f"operators: {', '.join(unknown)} cannot be quantized, only {', '.join(OPERATORS)} can"
+                f"operators: {', '.join(unknown)} cannot be quantized, only {', '.join(QUANTIZABLE)} can"
             )
 
 
@@ -148,7 +150,7 @@ def int8_onnx_from_onnx(
         if copy is not source:
             record = {"raised": copy.digest, **(record or {})}
         image = feed(calibration.inputs[0], source.spec)[0]
-        made = _quantized(load_onnx(copy.file(".onnx")), source.spec.input.name, image, options, ranges)
+        made = quantized_graph(load_onnx(copy.file(".onnx")), source.spec.input.name, image, options, ranges)
         _require_products(made, path)
         data = portable_bytes(made)
         onnx_forward(data, source.spec)
@@ -166,13 +168,26 @@ def int8_onnx_from_onnx(
     return load_artifact(out)
 
 
-def _quantized(
+def quantized_graph(
     model: Any,
     input_name: str,
     image: npt.NDArray[np.float32],
     options: Int8Options,
     ranges: ActivationRanges,
 ) -> Any:
+    """Return a graph in QDQ form.
+
+    Args:
+        model: An ``onnx.ModelProto`` in fp32; left as it is.
+        input_name: Name of its one input.
+        image: One that it can be run on.
+        options: What is quantized, and how.
+        ranges: Of every tensor that is.
+
+    Raises:
+        ExportRequestError: If an operator to keep is not in the graph.
+        ExportError: If a tensor has no range.
+    """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -229,7 +244,7 @@ def kept_nodes(model: Any, options: Int8Options) -> list[str]:
     Raises:
         ExportRequestError: If ``keep_nodes`` names one that is not in the graph.
     """
-    names = [node.name for node in model.graph.node if node.op_type in OPERATORS]
+    names = [node.name for node in model.graph.node if node.op_type in QUANTIZABLE]
     if unknown := sorted(set(options.keep_nodes) - set(names)):
         raise ExportRequestError(
             f"keep_nodes: {', '.join(unknown)}: no such operator in this graph",

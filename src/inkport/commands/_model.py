@@ -6,7 +6,6 @@ import atexit
 from importlib.resources import files
 from pathlib import Path
 
-from inkport.commands._output import say
 from inkport.core.artifact import SIDECAR, Artifact, bundle_folder, load_artifact
 from inkport.core.errors import RuntimeUnavailableError, UsageError
 from inkport.core.hub.reference import FILES, Kind, is_reference, parse_reference
@@ -99,6 +98,7 @@ def shipped_weights() -> Path:
 
 
 def _from_hub(model: str, work: Path | None) -> Artifact:
+    from inkport.commands._output import say
     from inkport.core.hub.model import fetch_artifact
     from inkport.core.hub.repository import open_repository
 

@@ -1,4 +1,4 @@
-"""``inkport read --lines-from``: pages whose lines are known."""
+"""``inkport read`` of pages: lines that are known, or that the finder finds."""
 
 from __future__ import annotations
 
@@ -7,20 +7,26 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
+
+import numpy as np
 
 from inkport.commands._named_files import named_files
-from inkport.commands._output import warn
+from inkport.commands._output import say, warn
 from inkport.commands._page_formats import PageWriter
-from inkport.core.errors import DataError, ImageError, LineDataError
+from inkport.core.errors import DataError, ImageError, LineDataError, RuntimeUnavailableError
 from inkport.core.image import file_bytes
 from inkport.core.line_reading import ArtifactId
 from inkport.core.recogniser import Recogniser
 from inkport.lines.folder import IMAGE_SUFFIXES, list_images
+from inkport.pages.finder_files import shipped_finder
+from inkport.pages.finding import LineFinder
 from inkport.pages.formats.layout_files import read_layout
 from inkport.pages.formats.records import PageRecord
+from inkport.pages.found import is_line, line_page, page_of
 from inkport.pages.hyphens import join_hyphens
 from inkport.pages.inputs import PageFault, PageImage, open_pages
-from inkport.pages.page import Flag, Page
+from inkport.pages.page import Flag, Line, Page
 from inkport.pages.read import PageReading, read_page
 
 
@@ -40,6 +46,59 @@ class Outcome:
     """Lines that were read with less confidence than was asked for."""
 
 
+class Lines(Protocol):
+    """Says where the lines of pages are."""
+
+    unsure: Flag
+    """What becomes of lines that are read with less confidence than was asked for."""
+
+    def page(self, picture: PageImage) -> Page:
+        """Return a page with its lines."""
+
+
+class FoundLines:
+    """What the shipped finder finds. Lines that are read with little confidence are dropped: they may be no lines.
+
+    Args:
+        threads: Threads for the computation.
+        decides: Whether an image may also be the crop of one line.
+        invert: Look for white writing on black.
+
+    Raises:
+        RuntimeUnavailableError: If there is no finder in this build, or no ONNX Runtime.
+    """
+
+    unsure = Flag.DROPPED
+
+    def __init__(self, *, threads: int, decides: bool, invert: bool) -> None:
+        self._decides, self._invert = decides, invert
+        folder = shipped_finder()
+        if folder is None:
+            raise RuntimeUnavailableError("this build of inkport has no line finder", remedy="pass --lines-from")
+        self._finder = LineFinder(folder, threads=threads)
+
+    def page(self, picture: PageImage) -> Page:
+        """Return a page with the lines on it; what is particular about it is said on standard error.
+
+        Raises:
+            ImageError: If a side of it is longer than can be resampled.
+        """
+        gray = picture.gray()
+        found = self._finder.find(np.uint8(255) - gray if self._invert else gray)
+        page = page_of(found, picture)
+        label = f"{picture.source}, page {picture.number}"
+        if self._decides:
+            line = is_line(found, *picture.size)
+            say(f"{label}: taken for {'one line' if line else 'a page'}")
+            if line:
+                return line_page(picture)
+        if not page.regions:
+            warn(f"{label}: no line found")
+        elif page.orientation:
+            warn(f"{label}: read as if turned clockwise by {page.orientation} degrees")
+        return page
+
+
 class Layouts:
     """What is known of pages, in files of ALTO or PAGE.
 
@@ -50,6 +109,8 @@ class Layouts:
     Raises:
         LineDataError: If the file cannot be read.
     """
+
+    unsure = Flag.UNSURE
 
     def __init__(self, place: Path) -> None:
         self._place = place
@@ -79,10 +140,10 @@ class Layouts:
         return self._pages[index]
 
 
-def read_known_pages(
+def read_pages(
     recogniser: Recogniser,
     files: Iterable[Path | LineDataError],
-    known: Layouts,
+    known: Lines,
     write: PageWriter,
     *,
     joined: bool,
@@ -112,8 +173,10 @@ def read_known_pages(
             warn(f"{picture.source}, page {picture.number}: {fault}")
         outcome.faults += len(reading.faults)
         if unsure := sum(Flag.UNSURE in line.flags for line in page.lines):
+            done = "dropped" if known.unsure is Flag.DROPPED else "flagged"
             least = recogniser.min_confidence
-            warn(f"{picture.source}, page {picture.number}: {unsure} lines below a confidence of {least:g}, flagged")
+            warn(f"{picture.source}, page {picture.number}: {unsure} lines below a confidence of {least:g}, {done}")
+            page = _flagged(page, known.unsure)
         outcome.unsure += unsure
         record = PageRecord(
             source=str(picture.source),
@@ -131,6 +194,17 @@ def read_known_pages(
     return outcome
 
 
+def _flagged(page: Page, flag: Flag) -> Page:
+    """Return a page whose unsure lines have a flag besides."""
+
+    def mark(line: Line) -> Line:
+        flags = tuple(dict.fromkeys((*line.flags, flag)))
+        return replace(line, flags=flags) if Flag.UNSURE in line.flags else line
+
+    regions = tuple(replace(region, lines=tuple(map(mark, region.lines))) for region in page.regions)
+    return replace(page, regions=regions)
+
+
 def page_files(paths: Iterable[Path]) -> Iterator[Path | LineDataError]:
     """Yield the files of pages that were named, or why there is none; in folders those whose names say so."""
     for path in paths:
@@ -143,7 +217,7 @@ def page_files(paths: Iterable[Path]) -> Iterator[Path | LineDataError]:
 def _pages(
     recogniser: Recogniser,
     files: Iterable[Path | LineDataError],
-    known: Layouts,
+    known: Lines,
     *,
     invert: bool,
     max_pixels: int,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,19 @@ from inkport.lines.folder import list_images
 
 EXIT_BAD_IMAGE = 2
 """At least one image could not be read, or with --strict is doubtful; the others were read."""
+
+
+class As(StrEnum):
+    """What an image is taken for."""
+
+    LINE = "line"
+    """The crop of one line."""
+    PAGE = "page"
+    """A page, whose lines are found."""
+    AUTO = "auto"
+    """Either, as the finder sees it; the result is that of pages."""
+
+
 STDIN = Path("-")
 """Stands for an image on standard input."""
 
@@ -42,6 +56,7 @@ def read(
     invert: bool = False,
     strict: bool = False,
     min_confidence: float = UNSURE,
+    as_: Annotated[As, Parameter(name="--as")] = As.LINE,
     lines_from: Path | None = None,
     join_hyphens: bool = False,
     max_megapixels: float | None = None,
@@ -68,6 +83,9 @@ def read(
         invert: Read white writing on black.
         strict: Exit with code 2 if there was a warning about an image.
         min_confidence: Confidence below which there is one, 0..1; measured for the shipped models.
+        as_: page finds the lines of whole pages (images, TIFF of many pages, PDF, HEIC) and reads them; those below
+            --min-confidence are dropped: flagged in structured formats, left out of text. auto tells lines from pages,
+            says which, and writes both as pages.
         lines_from: Read whole pages (images, TIFF of many pages, PDF, HEIC) whose lines are in this file of ALTO or
             PAGE, or in files of the pages' names in this folder.
         join_hyphens: Join words that the ends of lines divide; structured formats keep both forms.
@@ -79,13 +97,15 @@ def read(
         json_: What --format json was called before.
     """
     _refuse_options(images)
-    if lines_from is not None:
+    if lines_from is not None or as_ is not As.LINE:
         return _read_pages(
             images,
             lines_from,
             lambda: open_reader(
                 model, runtime=runtime, device=device, threads=threads, lm=lm, min_confidence=min_confidence
             ),
+            threads=threads,
+            decides=as_ is As.AUTO,
             max_megapixels=max_megapixels,
             joined=join_hyphens,
             invert=invert,
@@ -127,9 +147,11 @@ def read(
 
 def _read_pages(
     paths: Sequence[Path],
-    lines_from: Path,
+    lines_from: Path | None,
     open_recogniser: Callable[[], Recogniser],
     *,
+    threads: int,
+    decides: bool,
     max_megapixels: float | None,
     joined: bool,
     invert: bool,
@@ -137,16 +159,23 @@ def _read_pages(
     form: Format,
     out: Path | None,
 ) -> int:
-    """Read pages whose lines are known."""
+    """Read pages whose lines are known, or found."""
     # Whoever reads lines alone does not wait for this.
     from inkport.commands._page_formats import page_writer
-    from inkport.commands._read_pages import Layouts, page_files, read_known_pages
+    from inkport.commands._read_pages import FoundLines, Layouts, Lines, page_files, read_pages
     from inkport.pages.inputs import PAGE_PIXELS
 
     most = PAGE_PIXELS if max_megapixels is None else require_megapixels(max_megapixels)
-    known, write = Layouts(lines_from), page_writer(form, out, joined=joined)
+    known: Lines
+    if lines_from is None:
+        known = FoundLines(threads=threads, decides=decides, invert=invert)
+    elif decides:
+        raise UsageError("--lines-from is for pages, and --as auto asks what each image is", remedy="leave --as out")
+    else:
+        known = Layouts(lines_from)
+    write = page_writer(form, out, joined=joined)
     with open_recogniser() as recogniser:
-        found = read_known_pages(
+        found = read_pages(
             recogniser,
             page_files(paths),
             known,
@@ -167,7 +196,7 @@ def _refuse_page_options(form: Format, out: Path | None, *, joined: bool) -> Non
     if asked:
         raise UsageError(
             f"{asked} is for pages, and each image is taken for one line",
-            remedy="say where the lines are: --lines-from",
+            remedy="find the lines with --as page, or say where they are: --lines-from",
         )
 
 

@@ -145,7 +145,7 @@ def _page(gray: npt.NDArray[np.float32], rows: float, share: float) -> list[Doub
     message = (
         f"looks like a page and not like one line ({width} x {height} px, "
         f"about {rows:.0f} row{'s' if rows > 1 else ''} of writing, each {share:.0%} of the height); "
-        "the text is likely to be wrong: pass the crop of one line"
+        "the text is likely to be wrong: pass the crop of one line, or read it with inkport read --as page"
     )
     return [Doubt(DoubtKind.PAGE, message)]
 

@@ -46,12 +46,12 @@ def _touching(
 
 def _joined(count: int, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return the least number that each can be reached from."""
-    least = np.arange(count)
+    least: npt.NDArray[np.int64] = np.arange(count, dtype=np.int64)
     while True:
         before = least.copy()
         np.minimum.at(least, a, before[b])
         np.minimum.at(least, b, before[a])
         # Jumping to the number's own number halves the way.
         least = least[least]
-        if (least == before).all():
+        if np.array_equal(least, before):
             return least

@@ -136,7 +136,7 @@ def _split(
     for low, high in pairwise(cuts):
         own = (x - left >= columns[low]) & (x - left <= columns[high - 1])
         yield _Part(
-            x=left + columns[low:high] + 0.5,
+            x=(left + columns[low:high] + 0.5).astype(np.float64),
             y=middle[low:high],
             above=_octaves(maps[3, y[own], x[own]]),
             below=_octaves(maps[4, y[own], x[own]]),
@@ -148,7 +148,7 @@ def _split(
 
 def _octaves(values: npt.NDArray[np.float32]) -> float:
     """Return the length in cells that most of a map of octaves agree on."""
-    return 2.0 ** float(np.median(values))
+    return float(2.0 ** np.median(values))
 
 
 def _cuts(start: Floats, end: Floats, reach: int) -> list[int]:
