@@ -92,6 +92,10 @@ def require_artifact(path: Path) -> None:
     refuse_to_replace(path)
 
 
+def _require_place(path: Path) -> None:
+    (require_folder if path.is_dir() else require_file)(path)
+
+
 def _output(check: Callable[[Path], None]) -> Parameter:
     """Return the declaration of an option that names where a result goes: checked before anything is read."""
 
@@ -151,6 +155,8 @@ OutFolder = Annotated[Path, _output(require_folder)]
 """A folder that files are written into."""
 OutFile = Annotated[Path, _output(require_file)]
 """A file that is written, or replaced."""
+OutPlace = Annotated[Path, _output(_require_place)]
+"""A file, or a folder that files are written into: what else is asked for decides."""
 OutArtifact = Annotated[Path, _output(require_artifact)]
 """A folder that becomes an artifact's, or is one that is replaced."""
 Words = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]

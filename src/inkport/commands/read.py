@@ -11,7 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from inkport.commands._named_files import is_pattern, named_files
-from inkport.commands._options import Threads
+from inkport.commands._options import OutPlace, Threads
 from inkport.commands._output import warn, warn_of_sharing
 from inkport.commands._read_formats import OF_LINES, Format, writer_of
 from inkport.commands._reader import MEGAPIXELS, open_reader, require_megapixels
@@ -61,7 +61,7 @@ def read(
     join_hyphens: bool = False,
     max_megapixels: float | None = None,
     format_: Annotated[Format, Parameter(name="--format")] = Format.TEXT,
-    out: Path | None = None,
+    out: OutPlace | None = None,
     json_: Annotated[bool, Parameter(name="--json", show=False)] = False,
 ) -> int:
     """Print the text of line images: the text alone for one image, path, tab and text for several.

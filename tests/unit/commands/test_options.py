@@ -141,7 +141,7 @@ def test_where_a_result_goes_is_looked_at_first(inkport, option, tmp_path):
 def test_every_result_has_a_place_that_is_checked():
     declared = {
         parameter.validator
-        for kind in (_options.OutFolder, _options.OutFile, _options.OutArtifact)
+        for kind in (_options.OutFolder, _options.OutFile, _options.OutPlace, _options.OutArtifact)
         for parameter in kind.__metadata__
     }
     for words, _ in every_command():
