@@ -126,7 +126,9 @@ def test_the_wheel_is_small_and_credits_what_it_holds(wheel, root):
     samples = "inkport/benchmarks/samples/"
     with zipfile.ZipFile(wheel) as archive:
         rows = archive.read(f"{samples}lines.tsv").decode().splitlines()[1:]
-    pictures = {name for name in names if name.startswith(samples) and name.endswith(".png")}
+    telling = {name for name in names if name.startswith(f"{samples}telling/")}
+    pictures = {name for name in names if name.startswith(samples) and name.endswith(".png")} - telling
+    assert len(telling) == len(list((root / "benchmarks/samples/telling").iterdir()))
     assert {samples + row.split("\t")[1] for row in rows} == pictures
     cells = [row.split("\t") for row in (root / "benchmarks/samples/lines.tsv").read_text("utf-8").splitlines()[1:]]
     assert {tuple(row.split("\t")[3:]) for row in rows} == {tuple(cell[3:]) for cell in cells}, "a writer is left out"

@@ -47,6 +47,7 @@ OWN_FILES: Mapping[str, str] = {
     "inkport.runtimes.ort_runner": "requests of its parent process",
     "inkport.runtimes.trt": "an engine whose digest was checked; needs TensorRT and a GPU",
     "inkport.train.ablation.evaluate": "a request on the command line, which the ablation puts there",
+    "inkport.train.finder.prepare": "fonts and texts, for their digest alone; what opens them are their own readers",
     "inkport.train.synth.paper": "a JPEG that it wrote in the call before",
 }
 """Modules that parse files and have no row, and why: what they read was made or checked by inkport itself."""

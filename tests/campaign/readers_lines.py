@@ -44,7 +44,7 @@ def read_dataset(name: str, folder: Path) -> object:
 LINE_READERS = (
     Reader(
         name="folder",
-        modules=("lines.folder", "lines.source", "core.image"),
+        modules=("lines.folder", "lines.source", "lines.line", "core.image"),
         read=partial(read_line_set, ""),
     ),
     Reader(name="manifest", modules=("lines.folder",), read=partial(read_line_set, "lines.tsv")),

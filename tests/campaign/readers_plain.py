@@ -21,6 +21,18 @@ def read_recipe(folder: Path) -> object:
     return load_recipe(folder / "recipe.toml").digest
 
 
+def read_finder_recipe(folder: Path) -> object:
+    from inkport.train.finder.recipe import load_finder_recipe
+
+    return load_finder_recipe(folder / "recipe.toml").digest
+
+
+def read_finder(folder: Path) -> object:
+    from inkport.pages.finder_files import read_finder
+
+    return read_finder(folder)[0]
+
+
 def read_overrides(folder: Path) -> object:
     from inkport.train.overrides import parse_overrides, write_overrides
 
@@ -127,6 +139,8 @@ def read_ablation_runs(folder: Path) -> object:
 PLAIN_READERS = (
     Reader(name="targets", modules=("core.target", "core.documents"), read=read_targets),
     Reader(name="recipe", modules=("train.recipe",), read=read_recipe),
+    Reader(name="finder-recipe", modules=("train.finder.recipe",), read=read_finder_recipe),
+    Reader(name="finder", modules=("pages.finder_files",), read=read_finder),
     Reader(name="overrides", modules=("train.overrides",), read=read_overrides),
     Reader(
         name="compress-recipe",

@@ -26,6 +26,13 @@ def read_checkpoint(folder: Path) -> object:
     return step
 
 
+def read_finder_weights(folder: Path) -> object:
+    from inkport.model.finder_weights import load_finder
+
+    weights = load_finder(folder / "finder.safetensors")
+    return weights.network().maps.out_channels
+
+
 def read_readings(folder: Path) -> object:
     from campaign.toys import SPEC
     from inkport.train.teacher import _load
@@ -50,6 +57,7 @@ def read_font(folder: Path) -> object:
 
 TORCH_READERS = (
     Reader(name="weights", modules=("model.weights",), read=read_weights),
+    Reader(name="finder-weights", modules=("model.finder_weights",), read=read_finder_weights),
     Reader(name="checkpoint", modules=("train.checkpoint", "train.log"), read=read_checkpoint),
     Reader(name="readings", modules=("train.teacher",), read=read_readings),
     Reader(name="cell", modules=("train.adapt.curve",), read=read_cell),

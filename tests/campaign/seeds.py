@@ -14,7 +14,16 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from campaign import datasets, page_files
-from campaign.toys import SPEC, kit_request, kit_with_result, line_set, onnx_artifact, save_toy_weights, toy_training
+from campaign.toys import (
+    SPEC,
+    kit_request,
+    kit_with_result,
+    line_set,
+    onnx_artifact,
+    save_toy_finder,
+    save_toy_weights,
+    toy_training,
+)
 from campaign.victims import VICTIMS, prepare
 from inkport.benchmarks.checks.devices.runs import provide_kit
 from inkport.benchmarks.run.progress import silent
@@ -27,6 +36,7 @@ from inkport.core.lm.estimate import estimate
 from inkport.core.lm.files import Fusion, fusion_path, save_trie
 from inkport.core.lm.model import build_trie
 from inkport.core.onnx_metadata import with_metadata
+from inkport.pages.finder_files import write_finder
 from inkport.runtimes.trt_engine import BINDING
 
 
@@ -97,6 +107,7 @@ def tables(store: Store) -> None:
         store.put("targets", "targets.toml", (ROOT / path).read_bytes())
     for path in RECIPES:
         store.put("recipe", "recipe.toml", (ROOT / path).read_bytes())
+    store.put("finder-recipe", "recipe.toml", (ROOT / "recipes/finder.toml").read_bytes())
     store.put("compress-recipe", "recipe.toml", (ROOT / "recipes/compress-tiny.toml").read_bytes())
     store.put("pruning", "pruning.toml", (ROOT / "recipes/prune/convtext-tiny.toml").read_bytes())
     folder = store.new("ablation")
@@ -196,6 +207,9 @@ def models(store: Store) -> None:
     font.seek(0)
     store.put("font", "font.ttf", font.read())
     save_toy_weights(store.new("weights") / "weights.safetensors")
+    save_toy_finder(store.new("finder-weights") / "finder.safetensors")
+    about = {"name": "toy", "version": "1", "precision": "fp32", "long_side": 64, "stride": 4, "multiple": 32}
+    write_finder(store.new("finder"), b"a graph", **about, licence="CC-BY-4.0", attribution="us", origin={"seed": 1})
     onnx_artifact(store.new("artifact"))
     toy = onnx_artifact(store.new("onnx"))
     store.put("model-card", "README.md", new_card(toy, parse_reference("hf://ada/lines")))

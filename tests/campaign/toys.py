@@ -88,6 +88,20 @@ def save_toy_weights(path: Path) -> None:
     save_weights(path, Weights(spec=SPEC, config=CONFIG, provenance={"data": {}}, tensors=tensors))
 
 
+def save_toy_finder(path: Path) -> None:
+    """Write the weights of a small line finder."""
+    import torch
+
+    from inkport.model.finder import Finder, FinderConfig
+    from inkport.model.finder_weights import FinderWeights, save_finder
+
+    torch.manual_seed(7)
+    config = FinderConfig(channels=(2, 2, 3, 3), dilations=(1,))
+    tensors = Finder(config).state_dict()
+    made = FinderWeights(version="1", config=config, provenance={}, licence="", attribution="", tensors=tensors)
+    save_finder(path, made)
+
+
 @lru_cache
 def kit_request() -> Request:
     """Return what a small kit is made of; ONNX Runtime stands in as the reference."""
