@@ -84,6 +84,7 @@ def test_killed_commands_leave_whole_files_and_complete_the_next_time():
     assert found.kills >= 1
 
 
+@pytest.mark.slow
 def test_hostile_runtimes_get_their_outcomes_and_leave_their_neighbours_alone(tmp_path):
     found = run_hostile(tmp_path, together=True)
     assert found.faults == []

@@ -112,8 +112,11 @@ def kill_after(recipe: Path, out: Path, step: int, processes: int = 1) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    [("adamw", 1, ""), ("muon", 1, ""), ("muon", 2, OPTIONS)],
-    ids=["adamw", "muon", "two-processes-with-all-options"],
+    [
+        pytest.param(("adamw", 1, ""), id="adamw"),
+        pytest.param(("muon", 1, ""), id="muon", marks=pytest.mark.slow),
+        pytest.param(("muon", 2, OPTIONS), id="two-processes-with-all-options", marks=pytest.mark.slow),
+    ],
 )
 def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_run(recipe, tmp_path, case, read_events):
     optimiser, processes, extra = case

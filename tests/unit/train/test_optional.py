@@ -126,7 +126,8 @@ def test_values_out_of_range_are_refused(section, keys, message):
 @pytest.mark.parametrize(
     "backend",
     [
-        "aot_eager",  # all of torch.compile but for the making of kernels, which takes a CPU minutes
+        # All of torch.compile but for the making of kernels, which takes a CPU minutes.
+        pytest.param("aot_eager", marks=pytest.mark.slow),
         pytest.param(
             "inductor",
             marks=[
