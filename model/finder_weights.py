@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from inkport.core.config import parse_config, to_plain
-from inkport.core.documents import parse_json
-from inkport.core.errors import ArtifactCorruptError, ArtifactNotFoundError, RecipeError
+from inkport.core.errors import ArtifactCorruptError, RecipeError
 from inkport.core.files import write_atomically
 from inkport.model.finder import Finder, FinderConfig
-from inkport.model.weights import check_head
+from inkport.model.weights import read_tensors
 
 
 FORMAT_VERSION = 1
@@ -85,21 +83,9 @@ def load_finder(path: Path) -> FinderWeights:
         ArtifactNotFoundError: If there is no such file.
         ArtifactCorruptError: If it is not a safetensors file, or not one of a finder.
     """
-    if not path.is_file():
-        raise ArtifactNotFoundError(f"{path}: no such weights file")
-    try:
-        check_head(path)
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(KEY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
-        raise ArtifactCorruptError(f"{path}: not a readable safetensors file ({error})") from error
-    if text is None:
-        raise ArtifactCorruptError(
-            f"{path}: a safetensors file, but none of a finder",
-            remedy="pass weights that `inkport train finder` wrote",
-        )
-    metadata = parse_json(text, where=f"{path}: the finder's metadata", error=ArtifactCorruptError)
+    metadata, tensors = read_tensors(
+        path, KEY, wanted="the metadata of a finder", remedy="pass weights that `inkport train finder` wrote"
+    )
     try:
         if metadata["schema"] > FORMAT_VERSION:
             raise ArtifactCorruptError(

@@ -38,6 +38,8 @@ from inkport.model.zoo import build, plan
 
 FORMAT_VERSION = 1
 """Version of the metadata; a newer one is refused."""
+KEY = "inkport"
+"""Key of the metadata."""
 HEAD_BYTES = 16 << 20
 """Largest head of a safetensors file: it names the tensors, and holds our metadata, about 0.1 MB."""
 
@@ -106,7 +108,7 @@ def save_weights(path: Path, weights: Weights, *, half: bool = False) -> None:
     if half:
         tensors = {name: _halved(name, tensor) for name, tensor in tensors.items()}
     text = json.dumps(metadata, ensure_ascii=False, sort_keys=True)
-    write_atomically(path, save(tensors, metadata={"inkport": text}))
+    write_atomically(path, save(tensors, metadata={KEY: text}))
 
 
 def _halved(name: str, tensor: Tensor) -> Tensor:
@@ -122,6 +124,33 @@ def _halved(name: str, tensor: Tensor) -> Tensor:
     return halved
 
 
+def read_tensors(path: Path, key: str, *, wanted: str, remedy: str) -> tuple[Any, dict[str, Tensor]]:
+    """Return what a safetensors file says of itself, as JSON, and its tensors.
+
+    Args:
+        path: The file.
+        key: Of the metadata that is wanted.
+        wanted: What that is, in errors.
+        remedy: What helps against a file without it.
+
+    Raises:
+        ArtifactNotFoundError: If there is no such file.
+        ArtifactCorruptError: If it is not a safetensors file, or has no such metadata.
+    """
+    if not path.is_file():
+        raise ArtifactNotFoundError(f"{path}: no such weights file")
+    try:
+        check_head(path)
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(key)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+        raise ArtifactCorruptError(f"{path}: not a readable safetensors file ({error})") from error
+    if text is None:
+        raise ArtifactCorruptError(f"{path}: a safetensors file, but without {wanted}", remedy=remedy)
+    return parse_json(text, where=f"{path}: {wanted}", error=ArtifactCorruptError), tensors
+
+
 def load_weights(path: Path) -> Weights:
     """Read weights that ``save_weights`` wrote; those in half precision come back as float32, exactly.
 
@@ -129,22 +158,10 @@ def load_weights(path: Path) -> Weights:
         ArtifactNotFoundError: If there is no such file.
         ArtifactCorruptError: If it is not a safetensors file, or not one of ours.
     """
-    if not path.is_file():
-        raise ArtifactNotFoundError(f"{path}: no such weights file")
-    try:
-        check_head(path)
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("inkport")
-            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        tensors = {name: t.float() if t.dtype is torch.float16 else t for name, t in stored.items()}
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
-        raise ArtifactCorruptError(f"{path}: not a readable safetensors file ({error})") from error
-    if text is None:
-        raise ArtifactCorruptError(
-            f"{path}: a safetensors file, but without inkport's metadata",
-            remedy="pass weights that `inkport train run` wrote",
-        )
-    metadata = parse_json(text, where=f"{path}: inkport's metadata", error=ArtifactCorruptError)
+    metadata, stored = read_tensors(
+        path, KEY, wanted="inkport's metadata", remedy="pass weights that `inkport train run` wrote"
+    )
+    tensors = {name: t.float() if t.dtype is torch.float16 else t for name, t in stored.items()}
     try:
         if metadata["schema"] > FORMAT_VERSION:
             raise ArtifactCorruptError(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from torch import Tensor
 
 from inkport.core.errors import ExportError
 from inkport.export.from_torch.network import fold_batch_norms
@@ -28,23 +26,17 @@ AGREEMENT = 2e-3
 """Largest difference of a map between torch and the graph, in logits or octaves."""
 
 
-def finder_onnx(tensors: Mapping[str, Tensor]) -> bytes:
+def finder_onnx(network: Finder) -> bytes:
     """Return a finder as the bytes of one ONNX file.
 
     Batch norms are folded. The input is ``page``, float32 (1, 1, h, w); the outputs are ``maps`` and ``turns``.
 
     Args:
-        tensors: The state of a ``Finder``.
+        network: In evaluation mode, on the CPU; left as it is.
 
     Raises:
-        ExportError: If the tensors are not a finder's, or the graph computes something else than torch.
+        ExportError: If the graph computes something else than torch.
     """
-    network = Finder()
-    try:
-        network.load_state_dict(dict(tensors))
-    except RuntimeError as error:
-        raise ExportError(f"these are not the weights of a finder ({error})") from error
-    network.eval()
     data = portable_bytes(_converted(fold_batch_norms(network)))
     _require_same(network, data)
     return data

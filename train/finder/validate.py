@@ -12,10 +12,10 @@ import torch
 
 from inkport.benchmarks.measure.line_matches import match_lines
 from inkport.core.errors import ImageError
-from inkport.core.triangle import resample_bytes
 from inkport.model.finder import MULTIPLE, Finder
 from inkport.pages.crop import Strip
-from inkport.pages.find import FoundLine, find_lines
+from inkport.pages.find import FoundLine
+from inkport.pages.finding import lines_of, prepare_page
 from inkport.pages.strips import outline_of
 from inkport.train.finder.page_set import FinderPage
 from inkport.train.finder.scene import LONG_SIDE
@@ -85,8 +85,6 @@ def compare(page: FinderPage, found: Sequence[FoundLine]) -> Found:
 def search(network: Finder, gray: npt.NDArray[np.uint8]) -> list[FoundLine]:
     """Return the lines that a network finds on a page.
 
-    The page is scaled to ``LONG_SIDE`` at its longer side, and its outermost pixels go on to multiples of ``MULTIPLE``.
-
     Args:
         network: In evaluation mode, on the CPU.
         gray: uint8 (h, w), 0 black .. 255 white.
@@ -94,20 +92,7 @@ def search(network: Finder, gray: npt.NDArray[np.uint8]) -> list[FoundLine]:
     Returns:
         Lines in pixels of ``gray``, from top to bottom.
     """
-    height, width = gray.shape
-    size = [max(1, round(side * LONG_SIDE / max(gray.shape))) for side in (height, width)]
-    # By the resampling of devices, which is not that of examples.
-    scaled = resample_bytes(np.ascontiguousarray(gray), *size).astype(np.float32) / np.float32(255)
-    padded = np.pad(scaled, [(0, -side % MULTIPLE) for side in size], mode="edge")
+    prepared, scales = prepare_page(gray, long_side=LONG_SIDE, multiple=MULTIPLE)
     with torch.inference_mode():
-        maps, _ = network(torch.from_numpy(padded)[None, None])
-    across, down = width / size[1], height / size[0]
-    return [
-        FoundLine(
-            baseline=line.baseline * (across, down),
-            above=line.above * down,
-            below=line.below * down,
-            score=line.score,
-        )
-        for line in find_lines(maps[0].numpy())
-    ]
+        maps, _ = network(torch.from_numpy(prepared))
+    return lines_of(maps[0].numpy(), scales)

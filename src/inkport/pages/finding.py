@@ -7,7 +7,6 @@ back and run again; it counts as turned only if it then looks upright.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy.typing as npt
 from inkport.core.errors import ArtifactCorruptError, needing
 from inkport.core.triangle import resample_bytes
 from inkport.pages.find import STRIDE, FoundLine, find_lines
-from inkport.pages.finder_files import FinderInfo, read_finder
+from inkport.pages.finder_files import read_finder
 
 
 MOST_ENLARGED = 2.0
@@ -58,8 +57,6 @@ class LineFinder:
     """
 
     def __init__(self, folder: Path, *, threads: int = 1) -> None:
-        # From 1.29 on it reports to its makers unless told not to before it is imported.
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         with needing("finding lines", extra="ort"):
             import onnxruntime as ort
         self.info, graph = read_finder(folder)
@@ -95,26 +92,36 @@ class LineFinder:
 
     def _run(self, gray: Gray) -> tuple[list[FoundLine], npt.NDArray[np.float64]]:
         """Return lines in pixels of the image, and the votes for each turn."""
-        prepared, (across, down) = prepare_page(gray, self.info)
+        prepared, scales = prepare_page(gray, long_side=self.info.long_side, multiple=self.info.multiple)
         maps, turns = self._session.run(["maps", "turns"], {"page": prepared})
-        lines = [
-            replace(line, baseline=line.baseline / (across, down), above=line.above / down, below=line.below / down)
-            for line in find_lines(maps[0])
-        ]
-        return lines, _votes(turns[0])
+        return lines_of(maps[0], scales), _votes(turns[0])
 
 
-def prepare_page(gray: Gray, info: FinderInfo) -> tuple[npt.NDArray[np.float32], tuple[float, float]]:
+def prepare_page(gray: Gray, *, long_side: int, multiple: int) -> tuple[npt.NDArray[np.float32], tuple[float, float]]:
     """Return what the network is given, float32 (1, 1, h, w), 0 black .. 1 white, and its scales in x and y.
+
+    Args:
+        gray: uint8 (h, w), 0 black .. 255 white.
+        long_side: Pixels of the page's longer side, as far as it need not be enlarged by more than ``MOST_ENLARGED``.
+        multiple: Of what height and width are multiples; the page's edge goes on to there.
 
     Raises:
         ImageError: If a side is longer than can be resampled.
     """
-    scale = min(info.long_side / max(gray.shape), MOST_ENLARGED)
+    scale = min(long_side / max(gray.shape), MOST_ENLARGED)
     height, width = (max(1, round(scale * side)) for side in gray.shape)
     small = resample_bytes(np.ascontiguousarray(gray), height, width).astype(np.float32) / np.float32(255)
-    padded = np.pad(small, ((0, -height % info.multiple), (0, -width % info.multiple)), mode="edge")
+    padded = np.pad(small, ((0, -height % multiple), (0, -width % multiple)), mode="edge")
     return padded[None, None], (width / gray.shape[1], height / gray.shape[0])
+
+
+def lines_of(maps: npt.NDArray[np.float32], scales: tuple[float, float]) -> list[FoundLine]:
+    """Return the lines of maps, float32 (5, h, w), in pixels of the page whose scales ``prepare_page`` returned."""
+    across, down = scales
+    return [
+        replace(line, baseline=line.baseline / (across, down), above=line.above / down, below=line.below / down)
+        for line in find_lines(maps)
+    ]
 
 
 def turned_back(gray: Gray, turned: int) -> Gray:

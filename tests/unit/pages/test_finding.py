@@ -123,13 +123,13 @@ def test_what_cannot_be_resampled_is_refused(finder):
 
 def test_a_page_is_resampled_in_integers_and_padded_with_its_edge(finder, rng):
     gray = rng.integers(0, 256, (2000, 1500), np.uint8)
-    prepared, scales = prepare_page(gray, finder.info)
+    prepared, scales = prepare_page(gray, long_side=finder.info.long_side, multiple=finder.info.multiple)
     assert (prepared.shape, prepared.dtype) == ((1, 1, 1600, 1216), np.float32)
     assert scales == (0.8, 0.8)
     inner = resample_bytes(gray, 1600, 1200)
     assert (np.rint(prepared[0, 0, :, :1200] * 255) == inner).all()
     assert (prepared[0, 0, :, 1200:] == prepared[0, 0, :, 1199:1200]).all()
-    small, scales = prepare_page(gray[:100, :300], finder.info)
+    small, scales = prepare_page(gray[:100, :300], long_side=finder.info.long_side, multiple=finder.info.multiple)
     assert (small.shape, scales) == ((1, 1, 224, 608), (2.0, 2.0))
 
 

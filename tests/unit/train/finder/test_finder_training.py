@@ -107,7 +107,7 @@ def test_the_weights_say_what_they_are_and_where_they_come_from(make_trainer, tm
 
 
 def test_a_file_that_holds_no_finder_is_refused(tmp_path, save_toy):
-    with pytest.raises(ArtifactCorruptError, match="none of a finder"):
+    with pytest.raises(ArtifactCorruptError, match="without the metadata of a finder"):
         load_finder(save_toy("reader.safetensors"))
     (tmp_path / "junk.safetensors").write_bytes(b"junk")
     with pytest.raises(ArtifactCorruptError, match="not a readable"):
