@@ -16,8 +16,8 @@ from inkport.core.errors import DataError
 
 
 ORDER = (
-    Outcome.REFERENCE,
     Outcome.PASS,
+    Outcome.REFERENCE,
     Outcome.INCONCLUSIVE,
     Outcome.NOT_JUDGED,
     Outcome.LATENCY_OVER_BUDGET,

@@ -17,7 +17,7 @@ from inkport.core.reading import read_bytes
 
 KIND = "finder"
 """What ``finder.json`` says that the folder holds."""
-SCHEMA = 1
+FORMAT_VERSION = 1
 """Version of ``finder.json``; a newer one is refused."""
 GRAPH, ABOUT = "finder.onnx", "finder.json"
 GRAPH_BYTES = 64 << 20
@@ -69,7 +69,7 @@ def write_finder(out: Path, graph: bytes, **about: Any) -> FinderInfo:
     info = FinderInfo(digest=hashlib.sha256(graph).hexdigest(), **about)
     with new_directory(out) as draft:
         (draft / GRAPH).write_bytes(graph)
-        said = {"kind": KIND, "schema": SCHEMA, **asdict(info)}
+        said = {"kind": KIND, "schema": FORMAT_VERSION, **asdict(info)}
         (draft / ABOUT).write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return info
 
@@ -84,8 +84,10 @@ def read_finder(folder: Path) -> tuple[FinderInfo, bytes]:
     if not (folder / ABOUT).is_file():
         raise ArtifactNotFoundError(f"{folder}: no line finder there (no {ABOUT})", remedy=_REMEDY)
     said = read_json(folder / ABOUT, error=ArtifactCorruptError, remedy=_REMEDY)
-    if not isinstance(said, dict) or (said.get("kind"), said.get("schema")) != (KIND, SCHEMA):
-        raise ArtifactCorruptError(f"{folder / ABOUT}: expected kind {KIND!r} and schema {SCHEMA}", remedy=_REMEDY)
+    if not isinstance(said, dict) or (said.get("kind"), said.get("schema")) != (KIND, FORMAT_VERSION):
+        raise ArtifactCorruptError(
+            f"{folder / ABOUT}: expected kind {KIND!r} and schema {FORMAT_VERSION}", remedy=_REMEDY
+        )
     info = _info(folder / ABOUT, {key: value for key, value in said.items() if key not in {"kind", "schema"}})
     try:
         graph = read_bytes(folder / GRAPH, limit=GRAPH_BYTES)

@@ -20,7 +20,7 @@ from inkport.pages.page import Box, Line, Page, Points, Region, Word, box_of
 
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 """Of version 4, whatever follows the point."""
-SCHEMA = "http://www.loc.gov/standards/alto/v4/alto-4-4.xsd"
+LOCATION = "http://www.loc.gov/standards/alto/v4/alto-4-4.xsd"
 """Where the schema is published; nothing is fetched from there."""
 CONFIDENCE, FLAG = "confidence", "flag"
 """Kinds of tags that are ours."""
@@ -42,7 +42,7 @@ def write_alto(page: Page, *, number: int = 1) -> bytes:
         {
             "xmlns": NAMESPACE,
             "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
-            "xsi:schemaLocation": f"{NAMESPACE} {SCHEMA}",
+            "xsi:schemaLocation": f"{NAMESPACE} {LOCATION}",
         },
     )
     description = add(root, "Description")

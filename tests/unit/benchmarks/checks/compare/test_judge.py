@@ -112,6 +112,11 @@ def test_an_outcome_that_got_worse_is_a_regression(one, make, before, after):
     assert not worse or f"from {before} to {after}. Because." in change.regressions[0]
 
 
+def test_a_proof_is_lost_where_a_target_has_become_the_reference(one, make):
+    """As where torch, which it was proven against, is no longer installed."""
+    assert one(make["target"](), make["target"](outcome="reference")).regressions
+
+
 def test_the_order_knows_every_outcome():
     assert set(ORDER) == set(Outcome) - {Outcome.UNAVAILABLE}
 
