@@ -6,6 +6,7 @@ of cell 0 is at 0.5.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -78,29 +79,32 @@ def find_lines(maps: npt.NDArray[np.float32]) -> list[FoundLine]:
         maps: ``inkport.model.finder.MAPS``, float32 (5, h, w).
     """
     core = maps[0].astype(np.float64)
-    parts = [part for piece in _pieces(core, maps, 0, np.ones(core.shape, bool)) for part in _split(piece, core, maps)]
+    parts = [part for piece in _pieces(core, maps, 0) for part in _split(piece, core, maps)]
     lines = [line for part in _bridge(parts) if (line := _line(part)) is not None]
     return sorted(lines, key=lambda line: float(line.baseline[:, 1].mean()))
 
 
 def _pieces(
-    core: Floats, maps: npt.NDArray[np.float32], level: int, within: npt.NDArray[np.bool_]
+    core: Floats, maps: npt.NDArray[np.float32], level: int
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Yield rows and columns of each connected part of the core, at the least level at which it is one line."""
-    labels, count = components((core > LEVELS[level]) & within)
+    labels, _ = components(core > LEVELS[level])
     rows, columns = np.nonzero(labels)
     order = np.argsort(labels[rows, columns], kind="stable")
     rows, columns = rows[order], columns[order]
     bounds = np.flatnonzero(np.diff(labels[rows, columns])) + 1
     for y, x in zip(np.split(rows, bounds), np.split(columns, bounds), strict=True):
-        if not count or len(y) < 2:
+        if len(y) < 2:
             continue
         above = _octaves(maps[3, y, x])
         extent = _extent(y, x)
         if level + 1 < len(LEVELS) and float(np.mean(extent > THICK * max(STRIP * above, 2.0))) > 0.08:
-            inner = np.zeros(core.shape, bool)
-            inner[y, x] = True
-            yield from _pieces(core, maps, level + 1, inner)
+            # Its own cells alone, and no more of the page than they need: a photograph has a thousand such parts.
+            top, left = int(y.min()), int(x.min())
+            inner = np.full((int(np.ptp(y)) + 1, int(np.ptp(x)) + 1), -np.inf)
+            inner[y - top, x - left] = core[y, x]
+            box = maps[:, top : top + inner.shape[0], left : left + inner.shape[1]]
+            yield from ((rows + top, columns + left) for rows, columns in _pieces(inner, box, level + 1))
         else:
             yield y, x
 
@@ -174,39 +178,44 @@ def _cuts(start: Floats, end: Floats, reach: int) -> list[int]:
 
 def _bridge(parts: list[_Part]) -> list[_Part]:
     """Join pieces of one line: a gap with no end before it and no start behind it."""
-    waiting = sorted(parts, key=lambda part: part.x[0])
+    waiting: list[_Part | None] = [*sorted(parts, key=lambda part: float(part.x[0]))]
+    starts = [float(part.x[0]) for part in waiting if part]
     done: list[_Part] = []
-    while waiting:
-        part = waiting.pop(0)
-        found = None if part.ends else _next(part, waiting)
-        if found is None:
-            done.append(part)
-            continue
-        waiting.remove(found)
-        waiting.insert(0, _merge(part, found))
+    for index, part in enumerate(waiting):
+        whole = part
+        while whole and not whole.ends and (found := _next(whole, waiting, starts, index)) is not None:
+            behind, waiting[found] = waiting[found], None
+            whole = _merge(whole, behind) if behind else whole
+        if whole:
+            done.append(whole)
     return done
 
 
-def _next(part: _Part, others: list[_Part]) -> _Part | None:
-    size = part.above
-    near = [
-        other
-        for other in others
-        if not other.begins
-        and -0.5 * size < other.x[0] - part.x[-1] < BRIDGE * size
-        and abs(_ahead(part, other.x[0]) - other.y[0]) < STEP * size
-        and 0.5 < other.above / size < 2
-    ]
-    return min(near, key=lambda other: other.x[0], default=None)
+def _next(part: _Part, others: list[_Part | None], starts: list[float], index: int) -> int | None:
+    """Return which of the parts that begin behind another one, by their starts, goes on with it."""
+    size, end = part.above, float(part.x[-1])
+    at, level, slope = _heading(part)
+    first = max(index + 1, bisect_right(starts, end - 0.5 * size))
+    for place in range(first, bisect_left(starts, end + BRIDGE * size)):
+        other = others[place]
+        if (
+            other
+            and not other.begins
+            and abs(level + slope * (other.x[0] - at) - other.y[0]) < STEP * size
+            and 0.5 < other.above / size < 2
+        ):
+            return place
+    return None
 
 
-def _ahead(part: _Part, x: float) -> float:
-    """Return where a part's strip would be at a column to its right."""
+def _heading(part: _Part) -> tuple[float, float, float]:
+    """Return a place on a part's strip near its right end, x and y, and the slope there."""
     near = part.x > part.x[-1] - 4 * part.above
     if near.sum() < 3:
-        return float(part.y[-1])
-    slope = float(np.polyfit(part.x[near], part.y[near], 1)[0].clip(-STEEPEST, STEEPEST))
-    return float(part.y[near].mean() + slope * (x - part.x[near].mean()))
+        return float(part.x[-1]), float(part.y[-1]), 0.0
+    x, y = part.x[near], part.y[near]
+    slope = float(np.polyfit(x, y, 1)[0].clip(-STEEPEST, STEEPEST))
+    return float(x.mean()), float(y.mean()), slope
 
 
 def _merge(a: _Part, b: _Part) -> _Part:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from inkport.pages.components import components
 from inkport.pages.find import MIDDLE, STRIDE, find_lines
 
 
@@ -79,3 +80,22 @@ def test_specks_and_faint_strips_are_no_lines():
     assert len(find_lines(maps)) == 1
     maps[0] = np.where(maps[0] > 0, 0.3, maps[0])
     assert find_lines(maps) == []
+
+
+def test_a_page_full_of_specks_that_touch_is_no_reason_to_search_it_a_thousand_times(monkeypatch):
+    searched = []
+
+    def counted(mask):
+        searched.append(mask.size)
+        return components(mask)
+
+    monkeypatch.setattr("inkport.pages.find.components", counted)
+    maps = np.full((5, 100, 100), -6.0, np.float32)
+    maps[3], maps[4] = 1.0, 0.0
+    for y in range(0, 100, 10):
+        for x in range(0, 100, 10):
+            maps[0, y : y + 7, x : x + 7] = 6.0
+    find_lines(maps)
+    # Each speck is higher than a line's core, so it is looked at again at two levels: alone.
+    assert len(searched) == 1 + 2 * 100
+    assert sum(searched) == 100 * 100 + 2 * 100 * 7 * 7
