@@ -175,7 +175,7 @@ def read_pages(
         if unsure := sum(Flag.UNSURE in line.flags for line in page.lines):
             done = "dropped" if known.unsure is Flag.DROPPED else "flagged"
             least = recogniser.min_confidence
-            warn(f"{picture.source}, page {picture.number}: {unsure} lines below a confidence of {least:g}, {done}")
+            warn(f"{picture.source}, page {picture.number}: {unsure} line{'s' if unsure > 1 else ''} below a confidence of {least:g}, {done}")
             page = _flagged(page, known.unsure)
         outcome.unsure += unsure
         record = PageRecord(

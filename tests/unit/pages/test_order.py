@@ -91,3 +91,10 @@ def test_the_order_does_not_depend_on_the_order_of_the_lines_and_keeps_each_once
     found = [order(lines, seed=seed)[0] for seed in range(5)]
     assert sorted(found[0]) == list(range(40))
     assert all(a == b for a, b in itertools.pairwise(found))
+
+
+def test_a_page_of_thousands_of_lines_is_read_without_looking_for_columns():
+    lines = rows(0, 100, 0, 1500) + rows(150, 250, 0, 1500)
+    found = list(itertools.chain.from_iterable(reading_order(lines)))
+    # By rows, then: what is above comes first, and the left one of a row.
+    assert found == list(itertools.chain.from_iterable(zip(range(1500), range(1500, 3000), strict=True)))
