@@ -174,8 +174,9 @@ def read_pages(
         outcome.faults += len(reading.faults)
         if unsure := sum(Flag.UNSURE in line.flags for line in page.lines):
             done = "dropped" if known.unsure is Flag.DROPPED else "flagged"
-            least = recogniser.min_confidence
-            warn(f"{picture.source}, page {picture.number}: {unsure} line{'s' if unsure > 1 else ''} below a confidence of {least:g}, {done}")
+            count = f"{unsure} line{'s' if unsure > 1 else ''}"
+            where = f"{picture.source}, page {picture.number}"
+            warn(f"{where}: {count} below a confidence of {recogniser.min_confidence:g}, {done}")
             page = _flagged(page, known.unsure)
         outcome.unsure += unsure
         record = PageRecord(
