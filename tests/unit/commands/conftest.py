@@ -109,3 +109,11 @@ def onnx_artifact(toy_spec, tmp_path):
     ) as folder:
         (folder / "model.onnx").write_bytes(b"fake")
     return load_artifact(tmp_path / "model")
+
+
+@pytest.fixture
+def fake(register, onnx_artifact, monkeypatch):
+    """The fake runtime, with a bundled artifact for it."""
+    (runtime,) = register(("fake", {}))
+    monkeypatch.setattr("inkport.commands._reader.bundled_artifacts", lambda: (onnx_artifact,))
+    return runtime

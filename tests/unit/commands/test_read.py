@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from inkport.benchmarks.report.schema import READING_FILE
-from inkport.commands import _output, _reader
+from inkport.commands import _output
 from inkport.core.recogniser import Recogniser
 from inkport.core.runtime import Availability
 from inkport.lines.source import read_lines
@@ -30,12 +30,7 @@ def picture(gray: int = 0) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-@pytest.fixture(autouse=True)
-def fake(register, onnx_artifact, monkeypatch):
-    """The fake runtime, with a bundled artifact for it."""
-    (runtime,) = register(("fake", {}))
-    monkeypatch.setattr(_reader, "bundled_artifacts", lambda: (onnx_artifact,))
-    return runtime
+pytestmark = pytest.mark.usefixtures("fake")
 
 
 @pytest.fixture

@@ -9,18 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkport.commands import _reader
-
 
 pytest.importorskip("onnxruntime", reason="finding lines needs onnxruntime")
 SAMPLE = Path(__file__).parents[3] / "benchmarks" / "samples" / "rendered-en-000000.png"
 
 
-@pytest.fixture(autouse=True)
-def fake(register, onnx_artifact, monkeypatch):
-    (runtime,) = register(("fake", {}))
-    monkeypatch.setattr(_reader, "bundled_artifacts", lambda: (onnx_artifact,))
-    return runtime
+pytestmark = pytest.mark.usefixtures("fake")
 
 
 @pytest.fixture

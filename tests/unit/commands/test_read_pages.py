@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from inkport.benchmarks.report.schema import PAGES_FILE
-from inkport.commands import _reader
 from inkport.pages.formats.alto_out import write_alto
 from inkport.pages.formats.layout_files import read_layout
 from inkport.pages.page import Flag, Line, Page, Region
@@ -49,11 +48,7 @@ def page() -> Page:
     return Page(id="p", width=WIDTH, height=HEIGHT, regions=(Region(id="r", lines=lines),))
 
 
-@pytest.fixture(autouse=True)
-def fake(register, onnx_artifact, monkeypatch):
-    (runtime,) = register(("fake", {}))
-    monkeypatch.setattr(_reader, "bundled_artifacts", lambda: (onnx_artifact,))
-    return runtime
+pytestmark = pytest.mark.usefixtures("fake")
 
 
 @pytest.fixture
